@@ -1,0 +1,3 @@
+//! The things on the counter: scanners.
+
+pub mod scan;

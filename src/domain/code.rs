@@ -1,0 +1,1 @@
+//! Codes: the alphabet, the folding, the check letters.

@@ -1,0 +1,4 @@
+//! What is true. Pure: no clock, disk, network, thread or randomness; they come in as arguments.
+
+pub mod code;
+pub mod reading;

@@ -1,0 +1,7 @@
+//! Counterfoil, the point-of-redemption console: the architecture on one page.
+//!
+//! (The layers, the laws and the life of a scan are described here as they land.)
+#![forbid(unsafe_code)]
+
+pub mod devices;
+pub mod domain;
