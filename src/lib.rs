@@ -5,3 +5,4 @@
 
 pub mod devices;
 pub mod domain;
+pub mod ledger;

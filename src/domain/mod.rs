@@ -1,4 +1,15 @@
 //! What is true. Pure: no clock, disk, network, thread or randomness; they come in as arguments.
+//!
+//! Nothing here can fail for outside reasons: there are parse faults and refusals, no errors.
 
+pub mod campaign;
 pub mod code;
+pub mod contact;
+pub mod entry;
+pub mod escape;
+pub mod ids;
+pub mod layout;
+pub mod local_time;
 pub mod reading;
+pub mod refusal;
+pub mod verdict;

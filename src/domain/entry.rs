@@ -1,0 +1,298 @@
+//! Entries: the lines of the ledger that changed something, and the chain that binds them.
+//!
+//! An entry's *body* is its whole content as stored, in compact JSON with a fixed order of fields;
+//! the chain hashes those stored bytes. Names, reasons and raw text do not stand in the body: they
+//! live in a side table, and the body holds only their salted hash, so that they can be erased
+//! without breaking the chain.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::domain::campaign::Rules;
+use crate::domain::ids::CampaignId;
+
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];
+
+/// The hash before the first entry of a chain.
+pub const CHAIN_START: Hash = [0; 32];
+
+/// The hash of an entry: SHA-256 over the hash of the one before and the stored body.
+pub fn chained(previous: &Hash, body: &[u8]) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(previous);
+    hasher.update(body);
+    hasher.finalize().into()
+}
+
+/// What an entry's body holds of its side text: SHA-256 over a random salt and the text.
+pub fn side_hash(salt: &[u8; 16], text: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(salt);
+    hasher.update(text.as_bytes());
+    hex(&hasher.finalize())
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+        text
+    })
+}
+
+/// An entry's body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Body {
+    /// The wall clock as it was read, milliseconds since 1970.
+    pub at_ms: i64,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+    /// The campaign it concerns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<CampaignId>,
+    /// The campaign revision it was judged by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u32>,
+    /// The code it concerns, folded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The customer it concerns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// The counter it happened at.
+    pub counter: String,
+    /// Who was signed in, `os:USER` on the command line; none: nobody signs in here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// The caller's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// [`side_hash`] of the text in the side table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub side: Option<String>,
+}
+
+/// The erasable text of an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// Why, in a person's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The scan as it came, escaped, where it is not the code itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+    /// The receipt number given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
+    /// What set it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+}
+
+impl Side {
+    /// Whether there is nothing to keep.
+    pub fn is_empty(&self) -> bool {
+        *self == Side::default()
+    }
+}
+
+/// What changed, by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// A ledger was set up.
+    LedgerCreated {
+        /// The store it belongs to.
+        store: String,
+        /// Its IANA time zone.
+        timezone: String,
+    },
+    /// A restored or copied file began a new life.
+    IncarnationBegan {
+        /// How it was noticed: `restored`, `marker_ahead`, `copied`, `marker_missing`, `moved`.
+        why: String,
+        /// Entries of the former life that are missing here; for a lost marker, an upper estimate.
+        missing: u64,
+        /// Codes that became suspect.
+        suspects: u64,
+        /// Whether unredeemed codes of the backup wait for a manager's approval.
+        needs_approval: bool,
+    },
+    /// A manager ended the approvals after a restore.
+    RestoreSettled,
+    /// The ledger was moved away by `backup --move`; this file is closed.
+    LedgerMoved,
+    /// The wall clock was set back, and a manager took the new time as right.
+    ClockStepped {
+        /// The newest entry's time before.
+        from_ms: i64,
+    },
+    /// A campaign began.
+    CampaignCreated {
+        /// Its rules.
+        rules: Box<Rules>,
+    },
+    /// A campaign's rules changed.
+    CampaignChanged {
+        /// The rules from now on.
+        rules: Box<Rules>,
+    },
+    /// A campaign was paused.
+    CampaignPaused,
+    /// A campaign was resumed.
+    CampaignResumed,
+    /// Codes came into the pool.
+    CodesAdded {
+        /// `imported` or `generated`.
+        how: String,
+        /// How many.
+        count: u64,
+        /// How many of them arrived given out.
+        given_out: u64,
+        /// SHA-256 over the folded codes in the order of their storage, each with a line feed.
+        codes_sha256: String,
+        /// The first of the ordinals given, if any were.
+        first_ordinal: Option<u64>,
+    },
+    /// A code was used.
+    Redeemed {
+        /// Uses made, this one counted.
+        uses_made: u32,
+        /// Whether nobody else can have used it: `confirmed` or `provisional`.
+        certainty: String,
+        /// The refusals that a manager set aside, and that would have stood otherwise.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overrode: Vec<String>,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
+    /// A redemption was undone.
+    Reversed {
+        /// The redemption, by its entry id.
+        redemption: String,
+        /// Uses made after it.
+        uses_made: u32,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
+    /// A code's life was ended.
+    Voided {
+        /// The state it had.
+        from_state: String,
+    },
+    /// An operator was added.
+    OperatorAdded {
+        /// `cashier` or `manager`.
+        role: String,
+        /// The operator.
+        name: String,
+    },
+    /// An operator got another PIN.
+    OperatorPinSet {
+        /// The operator.
+        name: String,
+    },
+    /// An operator got another badge.
+    OperatorBadgeSet {
+        /// The operator.
+        name: String,
+    },
+    /// An operator was removed.
+    OperatorRemoved {
+        /// The operator.
+        name: String,
+    },
+}
+
+impl Fact {
+    /// The kind in words of the glossary, as JSON and the log show it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Fact::LedgerCreated { .. } => "ledger_created",
+            Fact::IncarnationBegan { .. } => "incarnation_began",
+            Fact::RestoreSettled => "restore_settled",
+            Fact::LedgerMoved => "ledger_moved",
+            Fact::ClockStepped { .. } => "clock_stepped",
+            Fact::CampaignCreated { .. } => "campaign_created",
+            Fact::CampaignChanged { .. } => "campaign_changed",
+            Fact::CampaignPaused => "campaign_paused",
+            Fact::CampaignResumed => "campaign_resumed",
+            Fact::CodesAdded { .. } => "codes_added",
+            Fact::Redeemed { .. } => "redeemed",
+            Fact::Reversed { .. } => "reversed",
+            Fact::Voided { .. } => "voided",
+            Fact::OperatorAdded { .. } => "operator_added",
+            Fact::OperatorPinSet { .. } => "operator_pin_set",
+            Fact::OperatorBadgeSet { .. } => "operator_badge_set",
+            Fact::OperatorRemoved { .. } => "operator_removed",
+        }
+    }
+}
+
+/// The instant of a time in milliseconds; a time out of range is the nearest one in range.
+pub fn instant(at_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(at_ms).unwrap_or(if at_ms < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(fact: Fact) -> Body {
+        Body {
+            at_ms: 1_700_000_000_000,
+            fact,
+            campaign: Some("spring".parse().expect("a campaign ID")),
+            revision: Some(3),
+            code: Some("BCDFGHJKLNPRST".into()),
+            customer: None,
+            counter: "till 1".into(),
+            operator: Some("ana".into()),
+            key: None,
+            side: None,
+        }
+    }
+
+    #[test]
+    fn a_body_reads_back_and_its_kind_stands_in_it() {
+        let facts = [
+            Fact::CampaignPaused,
+            Fact::Redeemed {
+                uses_made: 1,
+                certainty: "confirmed".into(),
+                overrode: vec!["expired".into()],
+                approved_by: None,
+            },
+            Fact::CampaignCreated {
+                rules: Box::new(Rules::new("Free coffee")),
+            },
+        ];
+        for fact in facts {
+            let body = body(fact);
+            let json = serde_json::to_string(&body).expect("a body is JSON");
+            assert!(
+                json.contains(&format!("\"kind\":\"{}\"", body.fact.kind())),
+                "{json}"
+            );
+            assert_eq!(serde_json::from_str::<Body>(&json).expect("reads"), body);
+        }
+    }
+
+    #[test]
+    fn the_chain_depends_on_every_byte_before() {
+        let first = chained(&CHAIN_START, b"one");
+        assert_ne!(chained(&first, b"two"), chained(&CHAIN_START, b"two"));
+        assert_ne!(chained(&first, b"two"), chained(&first, b"twp"));
+    }
+}

@@ -1,0 +1,109 @@
+//! What the back room is told when something cannot be done: a value, not an error.
+
+use jiff::Timestamp;
+
+use crate::domain::ids::CampaignId;
+use crate::domain::verdict::CodeState;
+
+/// Why an act on campaigns, codes or operators was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No campaign has this name.
+    #[error("there is no campaign {0}")]
+    NoSuchCampaign(CampaignId),
+    /// A campaign has this name already.
+    #[error("there is a campaign {0} already")]
+    CampaignExists(CampaignId),
+    /// The rules cannot be.
+    #[error("{0}")]
+    Faulty(String),
+    /// Uses were made: the number of uses stands.
+    #[error("{made} uses of this campaign were made, so its number of uses stands")]
+    UsesMade {
+        /// How many.
+        made: u64,
+    },
+    /// No code reads like this.
+    #[error("there is no code {0}")]
+    NoSuchCode(String),
+    /// The code's state does not allow it.
+    #[error("the code is {}", .0.as_str())]
+    State(CodeState),
+    /// No operator has this name.
+    #[error("there is no operator {0}")]
+    NoSuchOperator(String),
+    /// An operator has this name already.
+    #[error("there is an operator {0} already")]
+    OperatorExists(String),
+    /// The PIN is wrong.
+    #[error("the PIN is wrong")]
+    WrongPin,
+    /// The operator may not do this.
+    #[error("{0} is not a manager")]
+    NotAManager(String),
+    /// Too many wrong PINs at this counter.
+    #[error("too many wrong PINs at this counter: locked until {0}")]
+    LockedUntil(Timestamp),
+    /// There is nothing to settle.
+    #[error("no restore waits to be settled")]
+    NothingToSettle,
+}
+
+impl Refusal {
+    /// A name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::NoSuchCampaign(_) => "no_such_campaign",
+            Refusal::CampaignExists(_) => "campaign_exists",
+            Refusal::Faulty(_) => "faulty",
+            Refusal::UsesMade { .. } => "uses_made",
+            Refusal::NoSuchCode(_) => "not_found",
+            Refusal::State(_) => "wrong_state",
+            Refusal::NoSuchOperator(_) => "no_such_operator",
+            Refusal::OperatorExists(_) => "operator_exists",
+            Refusal::WrongPin => "wrong_pin",
+            Refusal::NotAManager(_) => "not_a_manager",
+            Refusal::LockedUntil(_) => "locked",
+            Refusal::NothingToSettle => "nothing_to_settle",
+        }
+    }
+
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Refusal::NoSuchCampaign(_) => "`counterfoil campaign list` shows the names",
+            Refusal::CampaignExists(_) => "change it with `counterfoil campaign set`",
+            Refusal::Faulty(_) => "see --help for what is allowed",
+            Refusal::UsesMade { .. } => "begin another campaign for the new rule",
+            Refusal::NoSuchCode(_) => {
+                "check the letters; `counterfoil codes export` lists the codes"
+            }
+            Refusal::State(_) => "`counterfoil codes show CODE` tells its life",
+            Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
+                "`counterfoil operator list` shows the names"
+            }
+            Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
+            Refusal::NotAManager(_) => "ask a manager",
+            Refusal::LockedUntil(_) => "wait, or sign in at another counter",
+            Refusal::NothingToSettle => "nothing needs to be done",
+        }
+    }
+
+    /// The exit code: 2 for a name or rule that cannot be, 1 for what is refused.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Refusal::NoSuchCampaign(_)
+            | Refusal::CampaignExists(_)
+            | Refusal::Faulty(_)
+            | Refusal::NoSuchOperator(_)
+            | Refusal::OperatorExists(_) => 2,
+            Refusal::UsesMade { .. }
+            | Refusal::NoSuchCode(_)
+            | Refusal::State(_)
+            | Refusal::WrongPin
+            | Refusal::NotAManager(_)
+            | Refusal::LockedUntil(_)
+            | Refusal::NothingToSettle => 1,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Attempts: scans and claims with their answers, whether or not they changed anything.
+//!
+//! What changed something is an entry; here is the rest, kept 30 days and capped.
+
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+use crate::ledger::{Act, Ledger, LedgerError, Writing};
+
+/// Attempts are kept this long.
+const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
+/// And no more than this many, the newest.
+const KEPT_COUNT: i64 = 1_000_000;
+
+/// How many are forgotten in one go, so that no till waits.
+const FORGOTTEN_AT_ONCE: i64 = 5_000;
+
+/// An attempt that changed nothing.
+pub(crate) struct Attempt<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) answer: &'a str,
+    pub(crate) code: Option<i64>,
+    pub(crate) campaign: Option<i64>,
+    pub(crate) customer: Option<i64>,
+    pub(crate) key: Option<&'a str>,
+    /// In kept form: escaped, capped, and without what must not be kept.
+    pub(crate) raw: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+/// Keeps an attempt.
+pub(crate) fn note(
+    writing: &Writing<'_, '_>,
+    act: &Act,
+    attempt: &Attempt<'_>,
+) -> Result<(), Cause> {
+    writing.tx.execute(
+        "INSERT INTO attempt (at_ms, after_entry, kind, answer, code, campaign, customer, \
+         counter, operator, key, raw, reason) \
+         VALUES ($1, (SELECT coalesce(max(id), 0) FROM entry), $2, $3, $4, $5, $6, $7, $8, $9, \
+         $10, $11)",
+        &[
+            act.now.as_millisecond().into(),
+            attempt.kind.into(),
+            attempt.answer.into(),
+            attempt.code.into(),
+            attempt.campaign.into(),
+            attempt.customer.into(),
+            (&act.counter).into(),
+            act.operator.as_ref().into(),
+            attempt.key.into(),
+            attempt.raw.as_ref().into(),
+            attempt.reason.as_ref().into(),
+        ],
+    )?;
+    Ok(())
+}
+
+impl Ledger {
+    /// Forgets some of the attempts that are older than 30 days or beyond the newest million;
+    /// answers whether there are more to forget.
+    pub fn forget_old_attempts(&mut self, act: &Act) -> Result<bool, LedgerError> {
+        let oldest_ms = act.now.as_millisecond() - KEPT_MS;
+        let due = self.read("look for", "old attempts", |tx| is_any_due(tx, oldest_ms))?;
+        if !due {
+            return Ok(false);
+        }
+        self.write("forget", "old attempts", |writing| {
+            let forgotten = writing.tx.execute(
+                "DELETE FROM attempt WHERE id IN (SELECT id FROM attempt \
+                 WHERE at_ms < $1 OR id <= (SELECT max(id) FROM attempt) - $2 \
+                 ORDER BY id LIMIT $3)",
+                &[
+                    oldest_ms.into(),
+                    KEPT_COUNT.into(),
+                    FORGOTTEN_AT_ONCE.into(),
+                ],
+            )?;
+            Ok(forgotten > 0)
+        })
+    }
+}
+
+fn is_any_due(tx: &Tx<'_>, oldest_ms: i64) -> Result<bool, Cause> {
+    // The oldest row tells: ids and times grow together, but for steps of the clock.
+    Ok(tx
+        .one(
+            "SELECT at_ms, id, (SELECT max(id) FROM attempt) FROM attempt ORDER BY id LIMIT 1",
+            &[],
+            |row| Ok(row.int(0)? < oldest_ms || row.int(2)? - row.int(1)? >= KEPT_COUNT),
+        )?
+        .unwrap_or(false))
+}

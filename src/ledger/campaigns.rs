@@ -1,0 +1,239 @@
+//! Campaigns: created, changed, paused, resumed; each change is an entry and a revision.
+
+use crate::domain::campaign::{Campaign, Rules};
+use crate::domain::entry::Fact;
+use crate::domain::ids::CampaignId;
+use crate::domain::refusal::Refusal;
+use crate::ledger::engine::{Row, Tx};
+use crate::ledger::error::Cause;
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
+
+const COLUMNS: &str = "id, name, revision, is_paused, rules";
+
+impl Ledger {
+    /// Begins a campaign. `contact_key` is 32 random bytes.
+    pub fn create_campaign(
+        &mut self,
+        id: &CampaignId,
+        rules: &Rules,
+        contact_key: &[u8; 32],
+        act: &Act,
+    ) -> Result<Result<Campaign, Refusal>, LedgerError> {
+        self.write("create campaign", id.as_str(), |writing| {
+            create(writing, id, rules, contact_key, act)
+        })
+    }
+
+    /// Changes a campaign's rules; what `change` leaves as it is makes no entry.
+    pub fn set_campaign(
+        &mut self,
+        id: &CampaignId,
+        change: impl FnOnce(&mut Rules),
+        act: &Act,
+    ) -> Result<Result<Campaign, Refusal>, LedgerError> {
+        self.write("change campaign", id.as_str(), |writing| {
+            set(writing, id, change, act)
+        })
+    }
+
+    /// Pauses or resumes a campaign; what it is already makes no entry.
+    pub fn pause_campaign(
+        &mut self,
+        id: &CampaignId,
+        is_paused: bool,
+        act: &Act,
+    ) -> Result<Result<Campaign, Refusal>, LedgerError> {
+        self.write("pause campaign", id.as_str(), |writing| {
+            pause(writing, id, is_paused, act)
+        })
+    }
+
+    /// A campaign by its name.
+    pub fn campaign(&mut self, id: &CampaignId) -> Result<Result<Campaign, Refusal>, LedgerError> {
+        self.read("read campaign", id.as_str(), |tx| {
+            Ok(find(tx, id)?
+                .map(|(_, campaign)| campaign)
+                .ok_or_else(|| Refusal::NoSuchCampaign(id.clone())))
+        })
+    }
+
+    /// Every campaign, in the order of their beginning.
+    pub fn campaigns(&mut self) -> Result<Vec<Campaign>, LedgerError> {
+        self.read("list", "campaigns", |tx| {
+            tx.all(
+                &format!("SELECT {COLUMNS} FROM campaign ORDER BY id"),
+                &[],
+                |row| read(row).map(|(_, campaign)| campaign),
+            )
+        })
+    }
+}
+
+/// A campaign by its local number.
+pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
+    tx.one(
+        &format!("SELECT {COLUMNS} FROM campaign WHERE id = $1"),
+        &[campaign.into()],
+        read,
+    )?
+    .map(|(_, campaign)| campaign)
+    .ok_or_else(|| Cause::Damaged(format!("campaign {campaign} is missing")))
+}
+
+/// A campaign by its name, with its local number.
+pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign)>, Cause> {
+    tx.one(
+        &format!("SELECT {COLUMNS} FROM campaign WHERE name = $1"),
+        &[id.as_str().into()],
+        read,
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<(i64, Campaign), Cause> {
+    let name = row.text(1)?;
+    let campaign = Campaign {
+        id: name
+            .parse()
+            .ok()
+            .ok_or_else(|| Cause::Damaged(format!("a campaign named {name:?}")))?,
+        revision: row.count(2)?,
+        is_paused: row.int(3)? != 0,
+        rules: serde_json::from_str(&row.text(4)?)?,
+    };
+    Ok((row.int(0)?, campaign))
+}
+
+fn create(
+    writing: &mut Writing<'_, '_>,
+    id: &CampaignId,
+    rules: &Rules,
+    contact_key: &[u8; 32],
+    act: &Act,
+) -> Result<Result<Campaign, Refusal>, Cause> {
+    if let Some(fault) = rules.fault() {
+        return Ok(Err(Refusal::Faulty(fault)));
+    }
+    if find(writing.tx, id)?.is_some() {
+        return Ok(Err(Refusal::CampaignExists(id.clone())));
+    }
+    let text = serde_json::to_string(rules)?;
+    let local = writing.tx.insert(
+        "INSERT INTO campaign (name, revision, rules, contact_key) VALUES ($1, 1, $2, $3) \
+         RETURNING id",
+        &[
+            id.as_str().into(),
+            (&text).into(),
+            contact_key.as_slice().into(),
+        ],
+    )?;
+    writing
+        .tx
+        .execute("INSERT INTO tally (campaign) VALUES ($1)", &[local.into()])?;
+    let fact = Fact::CampaignCreated {
+        rules: Box::new(rules.clone()),
+    };
+    revise(writing, local, id, 1, fact, Some(&text), act)?;
+    Ok(Ok(load(writing.tx, local)?))
+}
+
+fn set(
+    writing: &mut Writing<'_, '_>,
+    id: &CampaignId,
+    change: impl FnOnce(&mut Rules),
+    act: &Act,
+) -> Result<Result<Campaign, Refusal>, Cause> {
+    let Some((local, campaign)) = find(writing.tx, id)? else {
+        return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
+    };
+    let mut rules = campaign.rules.clone();
+    change(&mut rules);
+    if rules == campaign.rules {
+        return Ok(Ok(campaign));
+    }
+    if let Some(fault) = rules.fault() {
+        return Ok(Err(Refusal::Faulty(fault)));
+    }
+    let made = uses_made(writing.tx, local)?;
+    if rules.uses != campaign.rules.uses && made > 0 {
+        // The states of used codes, and every tally, were counted under the former number.
+        return Ok(Err(Refusal::UsesMade { made }));
+    }
+    let revision = campaign.revision + 1;
+    let text = serde_json::to_string(&rules)?;
+    writing.tx.execute(
+        "UPDATE campaign SET revision = $1, rules = $2 WHERE id = $3",
+        &[revision.into(), (&text).into(), local.into()],
+    )?;
+    let fact = Fact::CampaignChanged {
+        rules: Box::new(rules),
+    };
+    revise(writing, local, id, revision, fact, Some(&text), act)?;
+    Ok(Ok(load(writing.tx, local)?))
+}
+
+fn pause(
+    writing: &mut Writing<'_, '_>,
+    id: &CampaignId,
+    is_paused: bool,
+    act: &Act,
+) -> Result<Result<Campaign, Refusal>, Cause> {
+    let Some((local, campaign)) = find(writing.tx, id)? else {
+        return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
+    };
+    if campaign.is_paused == is_paused {
+        return Ok(Ok(campaign));
+    }
+    writing.tx.execute(
+        "UPDATE campaign SET is_paused = $1 WHERE id = $2",
+        &[is_paused.into(), local.into()],
+    )?;
+    let fact = if is_paused {
+        Fact::CampaignPaused
+    } else {
+        Fact::CampaignResumed
+    };
+    revise(writing, local, id, campaign.revision, fact, None, act)?;
+    Ok(Ok(load(writing.tx, local)?))
+}
+
+fn revise(
+    writing: &mut Writing<'_, '_>,
+    local: i64,
+    id: &CampaignId,
+    revision: u32,
+    fact: Fact,
+    rules: Option<&str>,
+    act: &Act,
+) -> Result<(), Cause> {
+    let entry = writing.append(
+        fact,
+        Setting {
+            campaign: Some((local, id, revision)),
+            ..setting_of(act)
+        },
+    )?;
+    if let Some(rules) = rules {
+        writing.tx.execute(
+            "INSERT INTO campaign_revision (campaign, revision, rules, entry) \
+             VALUES ($1, $2, $3, $4)",
+            &[
+                local.into(),
+                revision.into(),
+                rules.into(),
+                entry.local.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn uses_made(tx: &Tx<'_>, campaign: i64) -> Result<u64, Cause> {
+    Ok(tx
+        .one(
+            "SELECT uses_made FROM tally WHERE campaign = $1",
+            &[campaign.into()],
+            |row| row.int(0),
+        )?
+        .unwrap_or(0)
+        .unsigned_abs())
+}

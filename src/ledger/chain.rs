@@ -1,0 +1,175 @@
+//! The chain of entries: appending to it, and finding the first broken link.
+
+use crate::domain::entry::{Body, Fact, Hash, Side, chained, side_hash};
+use crate::domain::ids::{CampaignId, EntryId};
+use crate::ledger::engine::{Tx, Value};
+use crate::ledger::error::Cause;
+
+/// This ledger's own number among nodes.
+pub(crate) const OWN_NODE: i64 = 1;
+
+/// Where the chain ends, and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Head {
+    pub(crate) node: String,
+    pub(crate) incarnation: i64,
+    pub(crate) seq: i64,
+    pub(crate) hash: Hash,
+    pub(crate) newest_at_ms: i64,
+    pub(crate) store: String,
+    pub(crate) timezone: String,
+    pub(crate) next_code_id: i64,
+    pub(crate) restored_code_id: i64,
+    pub(crate) is_moved: bool,
+}
+
+impl Head {
+    pub(crate) fn load(tx: &Tx<'_>) -> Result<Head, Cause> {
+        tx.one(
+            "SELECT node, incarnation, seq, hash, newest_at_ms, store, timezone, next_code_id, \
+             restored_code_id, is_moved FROM ledger WHERE id = 1",
+            &[],
+            |row| {
+                Ok(Head {
+                    node: row.text(0)?,
+                    incarnation: row.int(1)?,
+                    seq: row.int(2)?,
+                    hash: row.hash(3)?,
+                    newest_at_ms: row.int(4)?,
+                    store: row.text(5)?,
+                    timezone: row.text(6)?,
+                    next_code_id: row.int(7)?,
+                    restored_code_id: row.int(8)?,
+                    is_moved: row.int(9)? != 0,
+                })
+            },
+        )?
+        .ok_or_else(|| Cause::Damaged("the ledger's first row is missing".into()))
+    }
+
+    pub(crate) fn store(&self, tx: &Tx<'_>) -> Result<(), Cause> {
+        tx.execute(
+            "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
+             next_code_id = $5, restored_code_id = $6, is_moved = $7 WHERE id = 1",
+            &[
+                self.incarnation.into(),
+                self.seq.into(),
+                self.hash.as_slice().into(),
+                self.newest_at_ms.into(),
+                self.next_code_id.into(),
+                self.restored_code_id.into(),
+                self.is_moved.into(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(crate) fn entry_id(&self, seq: i64) -> EntryId {
+        EntryId {
+            node: self.node.clone(),
+            incarnation: u32::try_from(self.incarnation).unwrap_or(0),
+            seq: seq.unsigned_abs(),
+        }
+    }
+}
+
+/// What surrounds a fact in its entry.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Setting<'a> {
+    pub(crate) campaign: Option<(i64, &'a CampaignId, u32)>,
+    pub(crate) code: Option<(i64, &'a str, Option<i64>)>,
+    pub(crate) customer: Option<&'a str>,
+    pub(crate) counter: &'a str,
+    pub(crate) operator: Option<&'a str>,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) side: Side,
+    pub(crate) salt: [u8; 16],
+    pub(crate) at_ms: i64,
+}
+
+/// An entry as it was appended.
+#[derive(Debug, Clone)]
+pub(crate) struct Appended {
+    /// Its local number, by which other tables point to it.
+    pub(crate) local: i64,
+    /// Its name for ever.
+    pub(crate) id: EntryId,
+}
+
+/// Appends one entry; the caller stores `head` before it commits.
+pub(crate) fn append(
+    tx: &Tx<'_>,
+    head: &mut Head,
+    fact: Fact,
+    setting: Setting<'_>,
+) -> Result<Appended, Cause> {
+    let kind = fact.kind();
+    let side = if setting.side.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&setting.side)?)
+    };
+    let body = Body {
+        at_ms: setting.at_ms,
+        fact,
+        campaign: setting.campaign.map(|(_, name, _)| name.clone()),
+        revision: setting.campaign.map(|(_, _, revision)| revision),
+        code: setting.code.map(|(_, folded, _)| folded.to_owned()),
+        customer: setting.customer.map(str::to_owned),
+        counter: setting.counter.to_owned(),
+        operator: setting.operator.map(str::to_owned),
+        key: setting.key.map(str::to_owned),
+        side: side.as_ref().map(|text| side_hash(&setting.salt, text)),
+    };
+    let body = serde_json::to_string(&body)?;
+    let hash = chained(&head.hash, body.as_bytes());
+    let seq = head.seq + 1;
+    let local = tx.insert(
+        "INSERT INTO entry (node, incarnation, seq, at_ms, kind, campaign, code, \
+         previous_of_code, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         RETURNING id",
+        &[
+            OWN_NODE.into(),
+            head.incarnation.into(),
+            seq.into(),
+            setting.at_ms.into(),
+            kind.into(),
+            setting.campaign.map(|(id, _, _)| id).into(),
+            setting.code.map(|(id, _, _)| id).into(),
+            setting.code.and_then(|(_, _, previous)| previous).into(),
+            (&body).into(),
+            hash.as_slice().into(),
+        ],
+    )?;
+    if let Some(text) = &side {
+        tx.execute(
+            "INSERT INTO side (entry, salt, text) VALUES ($1, $2, $3)",
+            &[local.into(), setting.salt.as_slice().into(), text.into()],
+        )?;
+    }
+    head.seq = seq;
+    head.hash = hash;
+    head.newest_at_ms = head.newest_at_ms.max(setting.at_ms);
+    Ok(Appended {
+        local,
+        id: head.entry_id(seq),
+    })
+}
+
+/// Counts one act into its campaign's hour.
+pub(crate) fn count_hour(
+    tx: &Tx<'_>,
+    campaign: i64,
+    kind: &str,
+    at_ms: i64,
+    entry: i64,
+) -> Result<(), Cause> {
+    let hour = at_ms.div_euclid(3_600_000);
+    tx.execute(
+        "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
+         VALUES ($1, $2, $3, 1, $4) ON CONFLICT (campaign, hour, kind) \
+         DO UPDATE SET amount = tally_hour.amount + 1",
+        &[campaign.into(), hour.into(), kind.into(), Value::Int(entry)],
+    )?;
+    Ok(())
+}

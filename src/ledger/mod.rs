@@ -1,0 +1,332 @@
+//! One ledger: the append-only entries and the state they add up to. Synchronous; one use case is
+//! one transaction.
+//!
+//! Invariants: the check and the write of a right are one conditional statement in one transaction;
+//! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
+//! clock, randomness and words for people; they come in, or are made above.
+
+mod attempts;
+mod campaigns;
+mod chain;
+mod customers;
+mod engine;
+mod error;
+mod marker;
+mod redeem;
+mod schema;
+mod sqlite;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rustix::fs::{FlockOperation, flock};
+
+pub use crate::ledger::error::{Cause, LedgerError};
+pub use crate::ledger::redeem::Scan;
+
+use crate::domain::entry::{CHAIN_START, Fact, instant};
+use crate::ledger::chain::{Appended, Head, Setting};
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Naming as _;
+use crate::ledger::marker::{Mark, Marker};
+use crate::ledger::sqlite::{Access, Files, Sqlite};
+
+/// When this program was built: a clock before it is wrong.
+pub fn built_at() -> Timestamp {
+    instant(env!("COUNTERFOIL_BUILT_AT_MS").parse().unwrap_or(0))
+}
+
+/// How far behind the newest entry a clock may be before it is called wrong.
+///
+/// Counters on one machine read the clock before they wait their turn, and time services step back
+/// by less than this.
+pub const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
+/// Who acts, where and when: the same for every use case.
+#[derive(Debug, Clone)]
+pub struct Act {
+    /// The wall clock, read once.
+    pub now: Timestamp,
+    /// The counter.
+    pub counter: String,
+    /// The operator; none: nobody signs in here.
+    pub operator: Option<String>,
+    /// Sixteen random bytes: the salt of the entry's erasable text.
+    pub salt: [u8; 16],
+}
+
+/// Whose ledger it is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The store's name.
+    pub store: String,
+    /// Its time zone.
+    pub zone: TimeZone,
+    /// The ledger's name among nodes.
+    pub node: String,
+}
+
+/// What a new ledger is told.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The store's name.
+    pub store: String,
+    /// Its IANA time zone.
+    pub timezone: String,
+    /// Ten letters, drawn at random.
+    pub node: String,
+    /// The permission bits of the ledger's files: 0600, or 0660 for counters under several accounts.
+    pub mode: u32,
+}
+
+/// An open ledger.
+pub struct Ledger {
+    files: Files,
+    engine: Sqlite,
+    marker: Option<Marker>,
+    mode: u32,
+    machine: String,
+    inode: u64,
+    // Held shared for as long as the ledger is open, so that a restore knows.
+    _in_use: File,
+}
+
+/// A write under way: its transaction and the end of the chain.
+pub(crate) struct Writing<'t, 'c> {
+    pub(crate) tx: &'t Tx<'c>,
+    pub(crate) head: Head,
+}
+
+impl Writing<'_, '_> {
+    pub(crate) fn append(&mut self, fact: Fact, setting: Setting<'_>) -> Result<Appended, Cause> {
+        chain::append(self.tx, &mut self.head, fact, setting)
+    }
+}
+
+impl Ledger {
+    /// Makes a ledger in `folder`, which is made where it is missing.
+    pub fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, LedgerError> {
+        create(folder, setup, act).naming("create", "the ledger")
+    }
+
+    /// Opens the ledger in `folder`, brings it up to date, and looks whether it was restored,
+    /// copied or damaged since it was last written; if so, it begins a new incarnation first.
+    pub fn open(folder: &Path, act: &Act) -> Result<Ledger, LedgerError> {
+        open(folder, act).naming("open", "the ledger")
+    }
+
+    /// Opens the ledger in `folder` to look at it: nothing is changed, nothing repaired.
+    pub fn open_reading(folder: &Path) -> Result<Ledger, LedgerError> {
+        open_reading(folder).naming("open", "the ledger")
+    }
+
+    /// Whether `folder` holds a ledger.
+    pub fn exists_in(folder: &Path) -> bool {
+        Files::of(folder).ledger().exists()
+    }
+
+    /// The folder the ledger is in.
+    pub fn folder(&self) -> PathBuf {
+        self.files.folder().to_owned()
+    }
+
+    /// Whose ledger it is.
+    pub fn place(&mut self) -> Result<Place, LedgerError> {
+        self.engine
+            .read(Head::load)
+            .and_then(|head| place_of(&head))
+            .naming("read", "the ledger")
+    }
+
+    /// Whether the wall clock lies before the newest entry or the program's build date.
+    pub fn is_clock_behind(&mut self, now: Timestamp) -> Result<bool, LedgerError> {
+        self.engine
+            .read(Head::load)
+            .map(|head| is_clock_behind(&head, now))
+            .naming("read", "the ledger")
+    }
+
+    /// Changes whenever another counter has written: look again then.
+    pub fn version_seen(&self) -> Result<i64, LedgerError> {
+        self.engine.data_version().naming("read", "the ledger")
+    }
+
+    /// Work for an idle moment: takes over the write-ahead log.
+    pub fn rest(&mut self) -> Result<(), LedgerError> {
+        self.engine.checkpoint().naming("tidy", "the ledger")
+    }
+
+    /// One use case that writes: waits its turn, runs, stores the end of the chain, commits, and
+    /// moves the marker. An error rolls everything back.
+    pub(crate) fn write<T>(
+        &mut self,
+        op: &'static str,
+        thing: &str,
+        work: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, Cause>,
+    ) -> Result<T, LedgerError> {
+        let marker = self.marker.as_ref();
+        let (machine, inode) = (&self.machine, self.inode);
+        self.engine
+            .write(|tx| {
+                let head = Head::load(&tx)?;
+                if head.is_moved {
+                    return Err(Cause::Moved);
+                }
+                let before = head.clone();
+                let mut writing = Writing { tx: &tx, head };
+                let done = work(&mut writing)?;
+                let head = writing.head;
+                if head.seq != before.seq || head.next_code_id != before.next_code_id {
+                    head.store(&tx)?;
+                }
+                tx.commit()?;
+                if let Some(marker) = marker.filter(|_| head.seq != before.seq) {
+                    // Committed: a marker that stays behind means nothing, so nothing is reported.
+                    drop(marker.write(&mark_of(&head, machine, inode)));
+                }
+                Ok(done)
+            })
+            .naming(op, thing)
+    }
+
+    /// One use case that only reads: one consistent view.
+    pub(crate) fn read<T>(
+        &mut self,
+        op: &'static str,
+        thing: &str,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, Cause>,
+    ) -> Result<T, LedgerError> {
+        self.engine.read(work).naming(op, thing)
+    }
+}
+
+pub(crate) fn place_of(head: &Head) -> Result<Place, Cause> {
+    Ok(Place {
+        store: head.store.clone(),
+        zone: zone_of(head)?,
+        node: head.node.clone(),
+    })
+}
+
+pub(crate) fn zone_of(head: &Head) -> Result<TimeZone, Cause> {
+    TimeZone::get(&head.timezone)
+        .ok()
+        .ok_or_else(|| Cause::Damaged(format!("an unknown time zone, {:?}", head.timezone)))
+}
+
+pub(crate) fn is_clock_behind(head: &Head, now: Timestamp) -> bool {
+    now.as_millisecond() < head.newest_at_ms - CLOCK_TOLERANCE_MS || now < built_at()
+}
+
+fn mark_of(head: &Head, machine: &str, inode: u64) -> Mark {
+    Mark {
+        node: head.node.clone(),
+        incarnation: head.incarnation,
+        seq: head.seq,
+        machine: machine.to_owned(),
+        inode,
+    }
+}
+
+fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
+    let files = Files::of(folder);
+    std::fs::create_dir_all(folder)?;
+    if files.ledger().exists() {
+        return Err(Cause::Exists(folder.to_owned()));
+    }
+    if let Some(name) = sqlite::network_file_system(folder)? {
+        return Err(Cause::NetworkFileSystem(name));
+    }
+    // Made under another name: a set-up that dies half-way leaves no half ledger behind.
+    let unfinished = folder.join("ledger.new");
+    for leftover in ["ledger.new", "ledger.new-wal", "ledger.new-shm"] {
+        drop(std::fs::remove_file(folder.join(leftover)));
+    }
+    let mut engine = Sqlite::open(&unfinished, Access::Create, setup.mode)?;
+    schema::migrate(&mut engine, act.now.as_millisecond())?;
+    engine.write(|tx| {
+        tx.execute(
+            "INSERT INTO node (id, name) VALUES (1, $1)",
+            &[(&setup.node).into()],
+        )?;
+        tx.execute(
+            "INSERT INTO ledger (id, node, incarnation, seq, hash, newest_at_ms, store, timezone, \
+             next_code_id) VALUES (1, $1, 1, 0, $2, $3, $4, $5, 1)",
+            &[
+                (&setup.node).into(),
+                CHAIN_START.as_slice().into(),
+                act.now.as_millisecond().into(),
+                (&setup.store).into(),
+                (&setup.timezone).into(),
+            ],
+        )?;
+        let mut head = Head::load(&tx)?;
+        let fact = Fact::LedgerCreated {
+            store: setup.store.clone(),
+            timezone: setup.timezone.clone(),
+        };
+        chain::append(&tx, &mut head, fact, setting_of(act))?;
+        head.store(&tx)?;
+        tx.commit()
+    })?;
+    // Closing the only connection takes the write-ahead log over: one file is left to rename.
+    drop(engine);
+    std::fs::rename(&unfinished, files.ledger())?;
+    File::open(folder)?.sync_all()?;
+    for leftover in ["ledger.turn-a", "ledger.turn-b"] {
+        drop(std::fs::remove_file(folder.join(leftover)));
+    }
+    open(folder, act)
+}
+
+/// What every entry of an act has in common.
+pub(crate) fn setting_of(act: &Act) -> Setting<'_> {
+    Setting {
+        counter: &act.counter,
+        operator: act.operator.as_deref(),
+        salt: act.salt,
+        at_ms: act.now.as_millisecond(),
+        ..Setting::default()
+    }
+}
+
+fn open(folder: &Path, act: &Act) -> Result<Ledger, Cause> {
+    let mut ledger = open_files(folder, Access::Write)?;
+    schema::migrate(&mut ledger.engine, act.now.as_millisecond())?;
+    ledger.marker = Some(Marker::open(&ledger.files.marker(), ledger.mode)?);
+    Ok(ledger)
+}
+
+fn open_reading(folder: &Path) -> Result<Ledger, Cause> {
+    let mut ledger = open_files(folder, Access::Read)?;
+    schema::applied(&mut ledger.engine)?;
+    Ok(ledger)
+}
+
+fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let files = Files::of(folder);
+    let path = files.ledger();
+    if !path.exists() {
+        return Err(Cause::Missing(folder.to_owned()));
+    }
+    if let Some(name) = sqlite::network_file_system(folder)? {
+        return Err(Cause::NetworkFileSystem(name));
+    }
+    let mode = std::fs::metadata(&path)?.permissions().mode() & 0o777;
+    let in_use = sqlite::lock_file(&files.in_use(), mode)?;
+    flock(&in_use, FlockOperation::NonBlockingLockShared)
+        .ok()
+        .ok_or(Cause::InUse)?;
+    Ok(Ledger {
+        engine: Sqlite::open(&path, access, mode)?,
+        marker: None,
+        mode,
+        machine: marker::machine(),
+        inode: marker::inode(&path)?,
+        files,
+        _in_use: in_use,
+    })
+}
