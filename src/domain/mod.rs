@@ -12,4 +12,5 @@ pub mod layout;
 pub mod local_time;
 pub mod reading;
 pub mod refusal;
+pub mod reversal;
 pub mod verdict;
