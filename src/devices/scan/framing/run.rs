@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::devices::scan::framing::{displayable, scan_of};
+use crate::devices::scan::framing::{SILENCE, displayable, scan_of};
 use crate::devices::scan::input::{Input, Key, ScanFlag, ScanFlags, ScanNotice};
 
 /// No hand types this fast on average.
@@ -146,6 +146,12 @@ impl Run {
         self.tokens.len() == 1
     }
 
+    /// Whether there is nothing but an Enter or Tab that may yet turn out to be a suffix.
+    pub(super) fn is_bare_suffix(&self) -> bool {
+        let is_suffix = |t: &Token| matches!(t.kind, TokenKind::Key(Key::Enter | Key::Tab));
+        self.is_single() && self.last().is_some_and(is_suffix)
+    }
+
     /// Whether what there is was typed, given that the next token begins at `at`.
     pub(super) fn is_typing_before(&self, at: Duration) -> bool {
         let (Some(first), Some(last)) = (self.tokens.first(), self.tokens.last()) else {
@@ -184,15 +190,19 @@ impl Run {
         }
     }
 
-    /// Whether the run ends with a token that had quiet before it, after something typed or
-    /// nothing. After a burst without a suffix it may belong to the burst, until silence tells.
-    pub(super) fn has_lone_tail(&self) -> bool {
-        let Some(index) = self.tokens.len().checked_sub(1) else {
-            return false;
-        };
-        self.last().is_some_and(|t| t.kind != TokenKind::Text)
+    /// How much quiet makes the last token a key that came alone, if it can be one: it had quiet
+    /// before it, after something typed or nothing. After a burst without a suffix it may belong
+    /// to the burst, until silence tells.
+    pub(super) fn lone_tail_quiet(&self) -> Option<Duration> {
+        let index = self.tokens.len().checked_sub(1)?;
+        let is_lone = self.last().is_some_and(|t| t.kind != TokenKind::Text)
             && self.is_quiet_before(index)
-            && self.head().maker(None) == Maker::Hand
+            && self.head().maker(None) == Maker::Hand;
+        is_lone.then(|| match self.last_bytes() {
+            // The separators of GS1 begin codes more often than anybody presses them.
+            [0x1c..=0x1f] => SILENCE,
+            _ => KEY_QUIET,
+        })
     }
 
     /// Takes the last token off.
@@ -243,7 +253,7 @@ impl Run {
     }
 
     /// The run as typing. Says whether a character was last, so that Enter may follow at once.
-    pub(super) fn into_typing(self, out: &mut Vec<Input>) -> bool {
+    pub(super) fn into_typing(self, suffix_at: Option<Duration>, out: &mut Vec<Input>) -> bool {
         let is_editing = self.tokens.iter().all(|token| match token.kind {
             TokenKind::Text => true,
             TokenKind::Key(key) => key.is_editing(),
@@ -254,7 +264,7 @@ impl Run {
         for (index, token) in self.tokens.iter().enumerate() {
             is_text_last = token.kind == TokenKind::Text && self.type_out(token, out);
             match token.kind {
-                TokenKind::Key(key) if is_editing && self.is_apart(index) => {
+                TokenKind::Key(key) if is_editing && self.is_apart(index, suffix_at) => {
                     out.push(Input::Key(key));
                 }
                 TokenKind::Text
@@ -324,12 +334,15 @@ impl Run {
     }
 
     /// Whether a hand may have pressed this token's key amid its neighbours.
-    fn is_apart(&self, index: usize) -> bool {
+    fn is_apart(&self, index: usize, suffix_at: Option<Duration>) -> bool {
         let is_apart_before = match self.gap_before(index) {
             Some(gap) => gap >= TIGHT,
             None => self.is_quiet_before(index),
         };
-        is_apart_before && self.gap_before(index + 1).is_none_or(|gap| gap >= TIGHT)
+        let next = self.tokens.get(index + 1).map(|next| next.from);
+        let until = self.tokens.get(index).map(|token| token.until);
+        let gap_after = next.or(suffix_at).zip(until);
+        is_apart_before && gap_after.is_none_or(|(next, until)| next.saturating_sub(until) >= TIGHT)
     }
 
     /// Whether the run is one key held down, which repeats as fast as every 30 ms or so.

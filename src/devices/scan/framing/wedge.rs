@@ -98,8 +98,8 @@ impl Wedge {
             Mode::Paste(_) => PASTE_QUIET,
             Mode::Ground if self.run.is_empty() => return None,
             Mode::Ground if self.escape.is_some() => ESCAPE_QUIET,
-            Mode::Ground if self.run.has_lone_tail() => KEY_QUIET,
-            Mode::Swallow(..) | Mode::Ground => SILENCE,
+            Mode::Ground => self.run.lone_tail_quiet().unwrap_or(SILENCE),
+            Mode::Swallow(..) => SILENCE,
         };
         self.last_at.map(|last_at| last_at + quiet)
     }
@@ -108,7 +108,12 @@ impl Wedge {
         if self.escape.is_some() && quiet >= ESCAPE_QUIET {
             self.cut_escape(out);
         }
-        if self.escape.is_none() && quiet >= KEY_QUIET && self.run.has_lone_tail() {
+        if self.escape.is_none()
+            && self
+                .run
+                .lone_tail_quiet()
+                .is_some_and(|wanted| quiet >= wanted)
+        {
             self.take_lone_tail(out);
         }
         if quiet >= SILENCE && !self.run.is_empty() {
@@ -139,11 +144,12 @@ impl Wedge {
     }
 
     fn begin_token(&mut self, byte: u8, at: Duration, out: &mut Vec<Input>) {
-        if self.run.is_empty() {
+        if self.run.is_empty() || self.run.is_bare_suffix() {
+            // A suffix that a burst begins with is no Enter, and not of the code either.
             self.run = Run::after(self.lead_at(at));
         } else if self.run.is_typing_before(at) || self.run.len() >= SCAN_BYTES_MAX {
             let typing = std::mem::replace(&mut self.run, Run::after(Lead::Typing));
-            typing.into_typing(out);
+            typing.into_typing(None, out);
             self.after_scan = false;
         }
         match byte {
@@ -235,7 +241,7 @@ impl Wedge {
         let Some(kind) = self.run.pop() else {
             return;
         };
-        std::mem::take(&mut self.run).into_typing(out);
+        std::mem::take(&mut self.run).into_typing(None, out);
         self.after_scan = false;
         match kind {
             TokenKind::Key(key) => out.push(Input::Key(key)),
@@ -244,33 +250,41 @@ impl Wedge {
         }
     }
 
+    /// A suffix ends what came before it. Before anything it is a key, and so has to be alone.
     fn end_by_suffix(&mut self, suffix: u8, at: Duration, out: &mut Vec<Input>) {
-        if !self.run.is_empty() {
+        if self.is_line_feed(suffix, at) {
+            // Part of the CR.
+        } else if self.run.is_bare_suffix() {
+            self.run = Run::default();
+        } else if !self.run.is_empty() {
             self.finish(Some((suffix, at)), out);
-        } else if !self.is_second_suffix(suffix, at) {
-            self.after_scan = false;
-            out.push(Input::Key(suffix_key(suffix)));
+        } else if !self.is_second_suffix(at) {
+            self.run = Run::after(self.lead_at(at));
+            self.run
+                .begin(TokenKind::Key(suffix_key(suffix)), suffix, at);
         }
         self.last_suffix = Some((suffix, at));
     }
 
-    fn is_second_suffix(&self, suffix: u8, at: Duration) -> bool {
+    fn is_line_feed(&self, suffix: u8, at: Duration) -> bool {
+        suffix == b'\n'
+            && self.last_suffix.is_some_and(|(before, since)| {
+                before == b'\r' && self.last_at == Some(since) && at.saturating_sub(since) < SILENCE
+            })
+    }
+
+    fn is_second_suffix(&self, at: Duration) -> bool {
         let is_near = |since: Option<Duration>, quiet| {
             since.is_some_and(|since| at.saturating_sub(since) < quiet)
         };
-        let is_line_feed = suffix == b'\n'
-            && self
-                .last_suffix
-                .is_some_and(|(byte, since)| byte == b'\r' && self.last_at == Some(since))
-            && is_near(self.last_at, SILENCE);
-        is_line_feed
-            || is_near(self.last_at, KEY_QUIET)
+        is_near(self.last_at, KEY_QUIET)
             || is_near(self.last_suffix.map(|(_, since)| since), SUFFIX_QUIET)
     }
 
     fn finish(&mut self, suffix: Option<(u8, Duration)>, out: &mut Vec<Input>) {
         let run = std::mem::take(&mut self.run);
-        match run.maker(suffix.map(|(_, at)| at)) {
+        let suffix_at = suffix.map(|(_, at)| at);
+        match run.maker(suffix_at) {
             Maker::Scanner => {
                 self.after_scan = true;
                 out.push(run.into_scan());
@@ -278,7 +292,7 @@ impl Wedge {
             Maker::Hand => {
                 self.after_scan = false;
                 // A key this close before the suffix was no hand's, so the suffix is no Enter.
-                let is_text_last = run.into_typing(out);
+                let is_text_last = run.into_typing(suffix_at, out);
                 if let Some((suffix, _)) = suffix
                     && is_text_last
                 {

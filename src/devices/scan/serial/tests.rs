@@ -173,6 +173,8 @@ fn nobody_listening_ends_the_thread() {
     let socket = Socket::new();
     let (reader, reports) = socket.read();
     drop(reports);
+    // The thread finds out when it has something to report.
+    let _scanner = socket.plug();
     reader.thread.join().unwrap();
 }
 
