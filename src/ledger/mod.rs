@@ -8,6 +8,7 @@
 mod attempts;
 mod campaigns;
 mod chain;
+mod console;
 mod customers;
 mod engine;
 mod error;
@@ -28,6 +29,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
+pub use crate::ledger::console::Today;
 pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;

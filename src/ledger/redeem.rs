@@ -13,7 +13,7 @@ use crate::domain::reading::{
     MisreadHint, NotOurs, Otherwise, Reading, kept_form, read as read_scan,
 };
 use crate::domain::verdict::{
-    Answer, Approval, Ask, Certainty, CodeState, Facts, Found, Judgement, KeyBinding, Story,
+    Answer, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Judgement, KeyBinding, Story,
     Verdict, ends_at, judge, message,
 };
 use crate::ledger::chain::{Head, OWN_NODE, count_hour};
@@ -346,6 +346,12 @@ impl<'s> Case<'s> {
     }
 
     fn note(&self, writing: &Writing<'_, '_>, judgement: &Judgement) -> Result<(), Cause> {
+        if !self.scan.is_check && judgement.verdict.band() != Band::Go {
+            // Refusals are counted by the hour; those of no campaign under the number 0.
+            let campaign = self.row.as_ref().map_or(0, |row| row.campaign);
+            let at_ms = self.act.now.as_millisecond();
+            count_hour(writing.tx, campaign, "refused", at_ms, 0)?;
+        }
         attempts::note(
             writing,
             self.act,
