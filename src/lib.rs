@@ -6,3 +6,4 @@
 pub mod devices;
 pub mod domain;
 pub mod ledger;
+pub mod tui;
