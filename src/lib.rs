@@ -8,3 +8,4 @@ pub mod desk;
 pub mod devices;
 pub mod domain;
 pub mod ledger;
+pub mod tui;
