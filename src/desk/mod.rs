@@ -161,9 +161,18 @@ impl Desk {
         self.ledger.operator_of_badge(text)
     }
 
-    /// An acceptance was drawn: it need not be repeated after a crash.
-    pub fn mark_shown(&mut self, entry: i64) -> Result<(), LedgerError> {
-        self.ledger.mark_shown(entry)
+    /// Signs in by badge, and judges nothing.
+    pub fn badge_in(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
+        let operator = self.badge(raw)?;
+        if operator.is_some() {
+            self.operator.clone_from(&operator);
+        }
+        Ok(operator)
+    }
+
+    /// Acceptances were drawn: they need not be repeated after a crash.
+    pub fn mark_shown(&mut self, entries: &[i64]) -> Result<(), LedgerError> {
+        self.ledger.mark_shown(entries)
     }
 
     /// Signs in by name and PIN.
