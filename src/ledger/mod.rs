@@ -12,6 +12,7 @@ mod customers;
 mod engine;
 mod error;
 mod marker;
+mod pool;
 mod redeem;
 mod schema;
 mod sqlite;
@@ -24,6 +25,10 @@ use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::error::{Cause, LedgerError};
+pub use crate::ledger::pool::{
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
+    Progress, Step,
+};
 pub use crate::ledger::redeem::Scan;
 
 use crate::domain::entry::{CHAIN_START, Fact, instant};
