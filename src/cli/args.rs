@@ -13,11 +13,15 @@ use crate::domain::operator::Role;
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
 #[derive(Debug, Parser)]
 #[command(name = "counterfoil", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done or accepted, 1 refused or bad rows, 2 wrong usage or \
-configuration, 3 outcome unknown, 4 device, 5 ledger, 70 a bug.")]
+#[command(
+    after_help = "Exit codes: 0 done or accepted, 1 refused or bad rows, 2 wrong usage or \
+configuration, 3 outcome unknown, 4 device, 5 ledger, 70 a bug."
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    #[command(flatten)]
+    pub(crate) console: ConsoleArgs,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -41,6 +45,8 @@ pub(crate) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// The console with sample codes on a throw-away ledger: to look around, and to train
+    Demo(ConsoleArgs),
     /// Set up a ledger for this shop, without questions
     Init(InitArgs),
     /// Offers and their rules

@@ -23,7 +23,10 @@ pub(super) fn run(
         CampaignCommand::List => {
             let campaigns = ledger.campaigns()?;
             if campaigns.is_empty() && !context.is_json {
-                writeln!(out, "no campaigns yet: `counterfoil campaign create ID --offer TEXT`")?;
+                writeln!(
+                    out,
+                    "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
+                )?;
             }
             for campaign in &campaigns {
                 write_line(context, campaign, &zone, out)?;
@@ -34,7 +37,10 @@ pub(super) fn run(
         CampaignCommand::Create { id, rules } => {
             context.need_manager(&mut ledger)?;
             let offer = rules.offer.clone().ok_or_else(|| {
-                Failure::usage("campaign create needs --offer", "say what the customer gets")
+                Failure::usage(
+                    "campaign create needs --offer",
+                    "say what the customer gets",
+                )
             })?;
             let mut all = Rules::new(&offer);
             apply(&rules, &mut all, &zone)?;
@@ -85,7 +91,10 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
     set(&mut rules.offline, given.offline.as_ref());
     set(&mut rules.home, given.home.as_ref());
     set(&mut rules.offline_assign, given.offline_assign.as_ref());
-    set(&mut rules.allow_anonymous_per_day, given.allow_anonymous.as_ref());
+    set(
+        &mut rules.allow_anonymous_per_day,
+        given.allow_anonymous.as_ref(),
+    );
     set_or_clear(&mut rules.offline_per_day, given.offline_per_day.as_ref());
     set_or_clear(&mut rules.hours, given.hours.as_ref());
     set_or_clear(&mut rules.assign_for, given.assign_for.as_ref());
@@ -99,7 +108,9 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
         None => {}
     }
     match given.ends {
-        Some(Given::This(at)) => rules.ends_at = Some(Boundary::ends_at(at, zone).ok_or_else(out_of_range)?),
+        Some(Given::This(at)) => {
+            rules.ends_at = Some(Boundary::ends_at(at, zone).ok_or_else(out_of_range)?)
+        }
         Some(Given::Nothing) => rules.ends_at = None,
         None => {}
     }
@@ -160,18 +171,53 @@ fn write_whole(
         }
     };
     let rows = [
-        ("campaign", format!("{} (revision {})", campaign.id, campaign.revision)),
-        ("state", if campaign.is_paused { "PAUSED" } else { "open" }.to_owned()),
+        (
+            "campaign",
+            format!("{} (revision {})", campaign.id, campaign.revision),
+        ),
+        (
+            "state",
+            if campaign.is_paused { "PAUSED" } else { "open" }.to_owned(),
+        ),
         ("offer", for_display(&rules.offer)),
         ("valid", rules.window_in_words(zone)),
-        ("hours", rules.hours.as_ref().map_or_else(|| "always".to_owned(), ToString::to_string)),
+        (
+            "hours",
+            rules
+                .hours
+                .as_ref()
+                .map_or_else(|| "always".to_owned(), ToString::to_string),
+        ),
         ("stores", list(rules.stores.clone(), "every store")),
         ("uses of a code", rules.uses.to_string()),
         ("codes a customer", rules.per_customer.to_string()),
-        ("needs first", list(rules.require.iter().map(names).collect(), "nothing")),
-        ("uses a day", or_none(rules.limit_per_day.map(|limit| format!("{limit} per customer")))),
-        ("valid for", or_none(rules.assign_for.map(|length| format!("{length} from assignment")))),
-        ("known by", list(rules.identify_by.iter().map(ToString::to_string).collect(), "")),
+        (
+            "needs first",
+            list(rules.require.iter().map(names).collect(), "nothing"),
+        ),
+        (
+            "uses a day",
+            or_none(
+                rules
+                    .limit_per_day
+                    .map(|limit| format!("{limit} per customer")),
+            ),
+        ),
+        (
+            "valid for",
+            or_none(
+                rules
+                    .assign_for
+                    .map(|length| format!("{length} from assignment")),
+            ),
+        ),
+        (
+            "known by",
+            list(
+                rules.identify_by.iter().map(ToString::to_string).collect(),
+                "",
+            ),
+        ),
         ("offline", rules.offline.to_string()),
     ];
     for (name, value) in rows {

@@ -174,16 +174,28 @@ impl Config {
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default();
         vec![
-            ("console.counter", self.counter.value.clone(), self.counter.origin),
+            (
+                "console.counter",
+                self.counter.value.clone(),
+                self.counter.origin,
+            ),
             ("console.theme", theme, self.theme.origin),
-            ("console.bell", self.rings_bell.value.to_string(), self.rings_bell.origin),
+            (
+                "console.bell",
+                self.rings_bell.value.to_string(),
+                self.rings_bell.origin,
+            ),
             (
                 "console.fade_after_s",
                 self.fade_after_s.value.to_string(),
                 self.fade_after_s.origin,
             ),
             ("scanner.ports", ports.join(", "), self.ports.origin),
-            ("scanner.baud", self.baud.value.to_string(), self.baud.origin),
+            (
+                "scanner.baud",
+                self.baud.value.to_string(),
+                self.baud.origin,
+            ),
             (
                 "scan.allowed_hosts",
                 self.allowed_hosts.value.join(", "),
@@ -221,7 +233,10 @@ fn read(path: &Path) -> Result<File, Failure> {
     };
     toml::from_str(&text).map_err(|fault| {
         Failure::usage(
-            format!("the configuration {} cannot be read: {fault}", path.display()),
+            format!(
+                "the configuration {} cannot be read: {fault}",
+                path.display()
+            ),
             "mend the line it names, or remove the file to go back to the defaults",
         )
     })

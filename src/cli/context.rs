@@ -25,7 +25,10 @@ pub(crate) struct Context {
 
 /// Reads the wall clock.
 pub(crate) fn now() -> Timestamp {
-    #[expect(clippy::disallowed_methods, reason = "the command line is where the clock is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line is where the clock is read"
+    )]
     Timestamp::now()
 }
 
@@ -35,7 +38,10 @@ impl Context {
             directories::ProjectDirs::from("", "", "counterfoil")
                 .map(|dirs| dirs.data_dir().to_owned())
                 .ok_or_else(|| {
-                    Failure::usage("this account has no home folder", "name a folder with --data")
+                    Failure::usage(
+                        "this account has no home folder",
+                        "name a folder with --data",
+                    )
                 })
         };
         let (data, is_default_place) = match &global.data {
@@ -92,7 +98,7 @@ impl Context {
             warn(&rebirth_words(&rebirth));
         }
         // What a died import left behind is removed a slice at a time, never while somebody waits.
-        //ledger.sweep_batches(&self.act()?)?;
+        ledger.sweep_batches()?;
         if let Some(name) = &self.operator
             && !ledger.operators()?.iter().any(|known| known.name == *name)
         {
@@ -148,7 +154,9 @@ pub(crate) fn warn(words: &str) {
 /// What a new life of the ledger means, in words.
 pub(crate) fn rebirth_words(rebirth: &Rebirth) -> String {
     let how = match rebirth.why {
-        "moved" => return "this ledger was moved here; nothing was used since it was closed".into(),
+        "moved" => {
+            return "this ledger was moved here; nothing was used since it was closed".into();
+        }
         "marker_ahead" => "this ledger lacks entries that were committed before",
         "copied" => "this ledger was copied here",
         "marker_missing" => "this ledger has lost the marker beside it, so it may be an old one",

@@ -47,7 +47,10 @@ pub(super) fn restore(
         if context.is_json {
             writeln!(out, "{}", serde_json::json!({"settled": true}))?;
         } else {
-            writeln!(out, "settled: the codes of the backup are honoured as usual again")?;
+            writeln!(
+                out,
+                "settled: the codes of the backup are honoured as usual again"
+            )?;
         }
         return Ok(0);
     };
@@ -88,8 +91,16 @@ pub(super) fn verify(context: &Context, out: &mut dyn Write) -> Result<u8, Failu
         for fault in &health.faults {
             writeln!(out, "WRONG  {fault}")?;
         }
-        let state = if is_well { "all is well" } else { "something is wrong: restore a backup, or ask for help" };
-        writeln!(out, "{} entries, {} restores; {state}", health.entries, health.rebirths)?;
+        let state = if is_well {
+            "all is well"
+        } else {
+            "something is wrong: restore a backup, or ask for help"
+        };
+        writeln!(
+            out,
+            "{} entries, {} restores; {state}",
+            health.entries, health.rebirths
+        )?;
         writeln!(out, "head of the chain {}", health.head)?;
     }
     Ok(if is_well { 0 } else { 5 })

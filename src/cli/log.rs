@@ -25,7 +25,10 @@ pub(super) fn pool(
     let mut ledger = context.open()?;
     let pools = ledger.pools(args.campaign.as_ref(), now())??;
     if pools.is_empty() && !context.is_json {
-        writeln!(out, "no campaigns yet: `counterfoil campaign create ID --offer TEXT`")?;
+        writeln!(
+            out,
+            "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
+        )?;
     }
     for figures in &pools {
         if context.is_json {
@@ -68,7 +71,9 @@ pub(super) fn log(
             .as_deref()
             .map(|text| fold(text).map(|folded| folded.as_str().to_owned()))
             .transpose()
-            .map_err(|fault| Failure::usage(format!("--code: {fault}"), "give a code as printed"))?,
+            .map_err(|fault| {
+                Failure::usage(format!("--code: {fault}"), "give a code as printed")
+            })?,
     };
     let stopped = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -126,7 +131,9 @@ fn write_line(
         Some(format!("  {}", line.counter)),
         line.operator.as_ref().map(|name| format!("  {name}")),
         line.raw.as_ref().map(|raw| format!("  read {raw}")),
-        line.reason.as_ref().map(|reason| format!("  because {reason}")),
+        line.reason
+            .as_ref()
+            .map(|reason| format!("  because {reason}")),
     ];
     words.extend(more.into_iter().flatten());
     writeln!(out, "{}", for_display(&words))?;

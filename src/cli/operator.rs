@@ -48,7 +48,12 @@ pub(super) fn run(
                 .generate(&random::<32>()?)
                 .unwrap_or_default();
             let badge = format!("{BADGE_PREFIX}{letters}");
-            let operator = changed(context, &mut ledger, &name, OperatorChange::SetBadge(&badge))?;
+            let operator = changed(
+                context,
+                &mut ledger,
+                &name,
+                OperatorChange::SetBadge(&badge),
+            )?;
             write_operator(context, &operator, Some(&badge), out)?;
         }
         OperatorCommand::Remove { name } => {
@@ -97,7 +102,10 @@ fn write_operator(
     } else {
         writeln!(out, "{:<20} {}", operator.name, operator.role.as_str())?;
         if let Some(badge) = badge {
-            writeln!(out, "badge, shown this once: print it as a barcode: {badge}")?;
+            writeln!(
+                out,
+                "badge, shown this once: print it as a barcode: {badge}"
+            )?;
         }
     }
     Ok(())

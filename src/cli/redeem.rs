@@ -217,7 +217,11 @@ pub(super) fn reverse(
             }
         }
         if context.is_json {
-            writeln!(out, "{}", serde_json::to_string(&ReversalJson::of(&reversal))?)?;
+            writeln!(
+                out,
+                "{}",
+                serde_json::to_string(&ReversalJson::of(&reversal))?
+            )?;
         } else {
             let code = reversal.code.as_deref().map(grouped).unwrap_or_default();
             writeln!(

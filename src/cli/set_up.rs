@@ -38,7 +38,12 @@ pub(super) fn init(
         });
         writeln!(out, "{value}")?;
     } else {
-        writeln!(out, "{} is set up in {}", place.store, context.data.display())?;
+        writeln!(
+            out,
+            "{} is set up in {}",
+            place.store,
+            context.data.display()
+        )?;
         writeln!(out, "next: counterfoil campaign create ID --offer TEXT")?;
     }
     Ok(0)

@@ -7,10 +7,6 @@ use crate::cli::failure::Failure;
 use crate::devices::scan::serial;
 use crate::domain::escape::for_display;
 
-pub(super) fn no_console() -> Result<u8, Failure> {
-    Err(Failure::usage("the console is not wired yet", "use a command: --help"))
-}
-
 /// What is there, by names the system gives; no port is opened.
 pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
     let found = serial::list();
@@ -70,7 +66,11 @@ pub(super) fn config(context: &Context, out: &mut dyn Write) -> Result<u8, Failu
     writeln!(out, "configuration file {}{state}", file.display())?;
     for (name, value, origin) in context.config.rows() {
         let origin = serde_json::to_value(origin)?;
-        writeln!(out, "{name:<22} {value:<30} ({})", origin.as_str().unwrap_or_default())?;
+        writeln!(
+            out,
+            "{name:<22} {value:<30} ({})",
+            origin.as_str().unwrap_or_default()
+        )?;
     }
     Ok(0)
 }

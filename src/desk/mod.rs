@@ -13,6 +13,7 @@ use jiff::Timestamp;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, set_up};
 
 use crate::desk::recent::Recent;
+use crate::domain::entry::instant;
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
 use crate::domain::refusal::Refusal;
@@ -69,10 +70,16 @@ pub fn random<const COUNT: usize>() -> Result<[u8; COUNT], LedgerError> {
     Ok(bytes)
 }
 
+/// Fills a buffer from the system's random source.
+pub fn fill_random(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
+    getrandom::fill(bytes)
+}
+
 /// An act of this moment.
 pub fn act(counter: &str, operator: Option<&str>, now: Timestamp) -> Result<Act, LedgerError> {
     Ok(Act {
-        now,
+        // As the ledger keeps it: what is answered now and what is read back later are the same.
+        now: instant(now.as_millisecond()),
         counter: counter.to_owned(),
         operator: operator.map(str::to_owned),
         salt: random()?,
@@ -108,7 +115,10 @@ impl Desk {
 
     /// An act of this counter and whoever is signed in.
     pub fn act(&self, now: Timestamp) -> Result<Act, LedgerError> {
-        let operator = self.operator.as_ref().map(|operator| operator.name.as_str());
+        let operator = self
+            .operator
+            .as_ref()
+            .map(|operator| operator.name.as_str());
         act(&self.counter, operator, now)
     }
 

@@ -4,6 +4,7 @@
 
 pub mod campaign;
 pub mod code;
+pub mod code_list;
 pub mod contact;
 pub mod entry;
 pub mod escape;

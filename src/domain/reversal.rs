@@ -122,7 +122,12 @@ mod tests {
             operator,
         };
         let may = |operator, asker, minutes: i64| {
-            may_undo_alone(made(operator), "till 1", asker, 1_000_000 + minutes * 60_000)
+            may_undo_alone(
+                made(operator),
+                "till 1",
+                asker,
+                1_000_000 + minutes * 60_000,
+            )
         };
         assert!(may(Some("ana"), Some("ana"), 15));
         assert!(!may(Some("ana"), Some("ana"), 16));

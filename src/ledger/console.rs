@@ -42,7 +42,8 @@ impl Ledger {
                 &[(&act.counter).into()],
                 |row| {
                     let body: Body = serde_json::from_str(&row.text(1)?)?;
-                    let rules: crate::domain::campaign::Rules = serde_json::from_str(&row.text(3)?)?;
+                    let rules: crate::domain::campaign::Rules =
+                        serde_json::from_str(&row.text(3)?)?;
                     Ok(Unseen {
                         entry: row.int(0)?,
                         at: instant(body.at_ms),

@@ -88,8 +88,14 @@ fn page(
     let attempts = attempts_after(tx, &head, from.attempt, filter)?;
     // What lies beyond the shorter page may come before what the longer one holds: leave it.
     let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
-    let entry_limit = entries.last().filter(|_| is_full(&entries)).map(|last| last.entry);
-    let attempt_limit = attempts.last().filter(|_| is_full(&attempts)).map(|last| last.entry);
+    let entry_limit = entries
+        .last()
+        .filter(|_| is_full(&entries))
+        .map(|last| last.entry);
+    let attempt_limit = attempts
+        .last()
+        .filter(|_| is_full(&attempts))
+        .map(|last| last.entry);
     let limit = entry_limit.into_iter().chain(attempt_limit).min();
     let mut reached = from;
     let mut lines = Vec::new();
@@ -359,7 +365,9 @@ fn void(
         ],
     )?;
     if changed != 1 {
-        return Err(Cause::Changed("this code was just changed elsewhere".into()));
+        return Err(Cause::Changed(
+            "this code was just changed elsewhere".into(),
+        ));
     }
     move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
     match find(writing.tx, &row.folded)? {

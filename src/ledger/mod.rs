@@ -15,6 +15,7 @@ mod error;
 mod log;
 mod marker;
 mod operators;
+mod pool;
 mod redeem;
 mod restore;
 mod reverse;
@@ -33,6 +34,10 @@ pub use crate::ledger::console::Today;
 pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::pool::{
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
+    Progress, Step,
+};
 pub use crate::ledger::redeem::Scan;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};

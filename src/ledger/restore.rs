@@ -42,7 +42,8 @@ pub struct Rebirth {
 impl Ledger {
     /// Writes a consistent copy of the ledger to a new file, while counters go on.
     pub fn backup(&mut self, file: &Path) -> Result<(), LedgerError> {
-        self.copy_to(file).naming("back up to", file.display().to_string())
+        self.copy_to(file)
+            .naming("back up to", file.display().to_string())
     }
 
     /// Closes this ledger and writes it to a new file, for another computer.
@@ -372,5 +373,8 @@ fn set_aside(files: &Files, act: &Act) -> Result<PathBuf, Cause> {
 pub(crate) fn finding_of(ledger: &mut Ledger) -> Result<Finding, Cause> {
     let head = ledger.engine.read(super::Head::load)?;
     let own = super::mark_of(&head, &ledger.machine, ledger.inode);
-    Ok(marker::compare(&marker::read(&ledger.files.marker())?, &own))
+    Ok(marker::compare(
+        &marker::read(&ledger.files.marker())?,
+        &own,
+    ))
 }

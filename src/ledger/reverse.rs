@@ -9,12 +9,10 @@ use crate::ledger::chain::count_hour;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::redeem::{
-    CodeRow, Redemption, by_id, look_up, move_tally, redemption, standing_redemptions,
-    state_number,
+    CodeRow, Redemption, by_id, look_up, move_tally, redemption, standing_redemptions, state_number,
 };
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of,
-    zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of, zone_of,
 };
 
 /// Which redemption is to be undone.
@@ -59,11 +57,7 @@ impl Ledger {
     }
 
     /// The newest redemptions that stand, of this counter, newest first.
-    pub fn undo_choices(
-        &mut self,
-        most: usize,
-        act: &Act,
-    ) -> Result<Vec<UndoChoice>, LedgerError> {
+    pub fn undo_choices(&mut self, most: usize, act: &Act) -> Result<Vec<UndoChoice>, LedgerError> {
         self.read("list", "redemptions", |tx| choices(tx, most, act))
     }
 }
@@ -84,7 +78,13 @@ fn reverse(
     };
     if let Some((is_same, entry)) = bound(writing.tx, act, key, row.as_ref())? {
         if !is_same {
-            note(writing, act, request, row.as_ref(), ReversalWord::KeyConflict)?;
+            note(
+                writing,
+                act,
+                request,
+                row.as_ref(),
+                ReversalWord::KeyConflict,
+            )?;
             return Ok(answer(ReversalWord::KeyConflict, act.now));
         }
         let (at, undone) = reversal_told(writing, entry)?;
@@ -177,8 +177,8 @@ fn bound(
         "SELECT verb, subject, entry FROM act_key WHERE caller = $1 AND key = $2",
         &[(&act.counter).into(), key.as_str().into()],
         |found| {
-            let is_same = found.text(0)? == "reverse"
-                && row.map(|row| row.id) == Some(found.int(1)?);
+            let is_same =
+                found.text(0)? == "reverse" && row.map(|row| row.id) == Some(found.int(1)?);
             Ok((is_same, found.int(2)?))
         },
     )
@@ -247,7 +247,9 @@ fn undo(
         ],
     )?;
     if slot != 1 || changed != 1 {
-        return Err(Cause::Changed("this redemption was just undone elsewhere".into()));
+        return Err(Cause::Changed(
+            "this redemption was just undone elsewhere".into(),
+        ));
     }
     let at_ms = act.now.as_millisecond();
     writing.tx.execute(
@@ -260,10 +262,9 @@ fn undo(
             entry.local.into(),
         ],
     )?;
-    writing.tx.execute(
-        "DELETE FROM unshown WHERE entry = $1",
-        &[made.entry.into()],
-    )?;
+    writing
+        .tx
+        .execute("DELETE FROM unshown WHERE entry = $1", &[made.entry.into()])?;
     move_tally(writing.tx, row.campaign, row.state, state_after, -1)?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
@@ -271,11 +272,7 @@ fn undo(
 }
 
 /// What was counted against the customer's daily limit is given back to the day it was made.
-fn give_back_day(
-    writing: &Writing<'_, '_>,
-    row: &CodeRow,
-    made: &Redemption,
-) -> Result<(), Cause> {
+fn give_back_day(writing: &Writing<'_, '_>, row: &CodeRow, made: &Redemption) -> Result<(), Cause> {
     let Some(public_id) = &made.body.customer else {
         return Ok(());
     };

@@ -68,7 +68,11 @@ fn half_blocks(pixels: &[Vec<bool>]) -> Vec<String> {
         .chunks(2)
         .map(|pair| {
             let upper = pair.first().into_iter().flatten();
-            let lower = pair.get(1).into_iter().flatten().chain(std::iter::repeat(&false));
+            let lower = pair
+                .get(1)
+                .into_iter()
+                .flatten()
+                .chain(std::iter::repeat(&false));
             upper
                 .zip(lower)
                 .map(|(above, below)| match (*above, *below) {

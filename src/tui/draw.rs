@@ -41,9 +41,15 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let bottom = canvas.rows().saturating_sub(3);
     let (width, height) = (canvas.columns(), bottom.saturating_sub(top));
     draw_screen(model, &mut canvas.part(0, top, width, height), &zone);
-    draw_scan_line(model, &mut canvas.part(1, bottom, width.saturating_sub(2), 1));
+    draw_scan_line(
+        model,
+        &mut canvas.part(1, bottom, width.saturating_sub(2), 1),
+    );
     let keys_row = bottom.saturating_add(1);
-    draw_keys(model, &mut canvas.part(1, keys_row, width.saturating_sub(2), 1));
+    draw_keys(
+        model,
+        &mut canvas.part(1, keys_row, width.saturating_sub(2), 1),
+    );
     let status_row = bottom.saturating_add(2);
     draw_status(
         model,

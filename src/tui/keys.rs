@@ -205,13 +205,7 @@ pub const KEYS: [KeyRow; 21] = [
         &[],
     ),
     row(Key::Tab, Command::Next, "", "the next field", &[]),
-    row(
-        Key::BackTab,
-        Command::Previous,
-        "",
-        "the field before",
-        &[],
-    ),
+    row(Key::BackTab, Command::Previous, "", "the field before", &[]),
     row(Key::PageUp, Command::PageUp, "", "a page up", &[]),
     row(Key::PageDown, Command::PageDown, "", "a page down", &[]),
     row(

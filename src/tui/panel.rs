@@ -85,7 +85,10 @@ pub fn draw(canvas: &mut Canvas<'_>, page: &Page) {
     }
     if !page.note.is_empty() {
         let bottom = canvas.rows().saturating_sub(1);
-        let note = cut(&format!(" {} ", page.note), canvas.columns().saturating_sub(4));
+        let note = cut(
+            &format!(" {} ", page.note),
+            canvas.columns().saturating_sub(4),
+        );
         canvas.text_right(2, bottom, &note, style);
     }
     let mut inside = canvas.inside(2);
@@ -121,7 +124,12 @@ fn big_rows(page: &Page, columns: u16, rows: u16, is_ascii: bool) -> Option<Vec<
     Scale::ALL
         .into_iter()
         .filter(|scale| scale.rows() <= rows)
-        .flat_map(|scale| [(scale, with_glyph.trim_start()), (scale, page.word.as_str())])
+        .flat_map(|scale| {
+            [
+                (scale, with_glyph.trim_start()),
+                (scale, page.word.as_str()),
+            ]
+        })
         .filter(|(scale, word)| {
             big_word::columns(word, *scale).is_some_and(|width| width <= usize::from(columns))
         })
@@ -170,7 +178,10 @@ fn detail(answer: &Answer) -> String {
                 .iter()
                 .map(|word| words::of(word).short)
                 .collect();
-            format!("a manager approved it in spite of: {}", set_aside.join(", "))
+            format!(
+                "a manager approved it in spite of: {}",
+                set_aside.join(", ")
+            )
         }
         Verdict::Replayed
         | Verdict::Reread

@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::desk::Moment;
-use crate::devices::scan::input::ScanFlag;
 use crate::devices::scan::serial::{ScannerHealth, SerialConfig, SerialReport, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode, TtyReader, TtyReport};
 use crate::tui::model::{Model, Options};
@@ -217,7 +216,9 @@ impl Ui<'_> {
                 }
                 self.send_waiting();
                 let spent = self.clock.moment().elapsed.saturating_sub(drawn_at);
-                wait = DRAWN_APART.saturating_sub(spent).min(Duration::from_millis(1));
+                wait = DRAWN_APART
+                    .saturating_sub(spent)
+                    .min(Duration::from_millis(1));
                 if spent >= DRAWN_APART {
                     break;
                 }
@@ -326,10 +327,7 @@ fn read_terminal(
     })
 }
 
-fn read_scanner(
-    config: SerialConfig,
-    tell: SyncSender<Happening>,
-) -> io::Result<SerialScanner> {
+fn read_scanner(config: SerialConfig, tell: SyncSender<Happening>) -> io::Result<SerialScanner> {
     let path = config.path.display().to_string();
     let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
     SerialScanner::spawn(config, move |report| {
@@ -375,4 +373,3 @@ fn wait_for_signals(tell: SyncSender<Happening>) -> io::Result<()> {
         })?;
     Ok(())
 }
-

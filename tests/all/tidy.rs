@@ -107,7 +107,11 @@ fn layers_import_downwards_only() {
             }
         }
     }
-    assert!(wrong.is_empty(), "imports point down only:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "imports point down only:\n{}",
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -152,8 +156,14 @@ fn every_file_says_what_it_is_and_none_is_an_attic() {
                 "{} has no front line",
                 path.display()
             );
-            let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
-            for attic in ["util", "utils", "helper", "helpers", "manager", "common", "misc"] {
+            let stem = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            for attic in [
+                "util", "utils", "helper", "helpers", "manager", "common", "misc",
+            ] {
                 assert_ne!(stem, attic, "{} is an attic", path.display());
             }
         }
@@ -164,10 +174,19 @@ fn every_file_says_what_it_is_and_none_is_an_attic() {
 fn no_test_file_is_forgotten() {
     let main = text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/main.rs"));
     for path in files_below("tests/all", "rs") {
-        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
-        let is_inner = path.parent().is_some_and(|folder| !folder.ends_with("tests/all"));
+        let stem = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let is_inner = path
+            .parent()
+            .is_some_and(|folder| !folder.ends_with("tests/all"));
         if stem != "main" && !is_inner {
-            assert!(main.contains(&format!("mod {stem};")), "{stem} is not in main.rs");
+            assert!(
+                main.contains(&format!("mod {stem};")),
+                "{stem} is not in main.rs"
+            );
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::desk::{self, Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, set_up}
 use crate::domain::entry::instant;
 use crate::domain::ids::EntryId;
 use crate::domain::refusal::Refusal;
+use crate::domain::reversal::ReversalWord as Word;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange};
 use crate::tui::msg::{
@@ -59,8 +60,6 @@ struct DeskThread {
     order: DeskOrder,
     tell: SyncSender<Happening>,
     desk: Option<Desk>,
-    version_seen: i64,
-    looked_at: Timestamp,
 }
 
 /// The UI is gone: nothing more is to be done.
@@ -69,8 +68,6 @@ struct Unheard;
 impl DeskThread {
     fn new(order: DeskOrder, tell: SyncSender<Happening>) -> DeskThread {
         DeskThread {
-            version_seen: -1,
-            looked_at: order.opened_at.now,
             order,
             tell,
             desk: None,
@@ -90,10 +87,9 @@ impl DeskThread {
             let done = match order {
                 Ok(Order {
                     effect: Effect::MarkShown { entry },
-                    moment,
+                    ..
                 }) => {
                     held = self.mark_shown(entry, orders);
-                    self.looked_at = moment.now;
                     Ok(())
                 }
                 Ok(order) => self.carry_out(order),
@@ -107,10 +103,7 @@ impl DeskThread {
     }
 
     fn say(&self, msg: Msg) -> Result<(), Unheard> {
-        self.tell
-            .send(Happening::Told(msg))
-            .ok()
-            .ok_or(Unheard)
+        self.tell.send(Happening::Told(msg)).ok().ok_or(Unheard)
     }
 
     fn fail(&self, number: Option<u64>, error: &LedgerError) -> Result<(), Unheard> {
@@ -176,7 +169,6 @@ impl DeskThread {
 
     fn carry_out(&mut self, order: Order) -> Result<(), Unheard> {
         let moment = order.moment;
-        self.looked_at = moment.now;
         if let Effect::SetUp {
             store,
             zone,
@@ -204,8 +196,15 @@ impl DeskThread {
                 receipt,
                 customer,
                 approval,
-            } => redeem(desk, number, &raw, (receipt, customer), approval.as_ref(), moment)
-                .map_err(|error| (Some(number), error)),
+            } => redeem(
+                desk,
+                number,
+                &raw,
+                (receipt, customer),
+                approval.as_ref(),
+                moment,
+            )
+            .map_err(|error| (Some(number), error)),
             Effect::SignIn { operator, pin } => {
                 sign_in(desk, &operator, &pin, moment.now).map_err(|error| (None, error))
             }
@@ -228,9 +227,10 @@ impl DeskThread {
             } => undo(desk, &redemption_id, &reason, approval.as_ref(), moment.now)
                 .map_err(|error| (None, error)),
             // Taken care of above, or by the UI thread.
-            Effect::SetUp { .. } | Effect::MarkShown { .. } | Effect::Bell { .. } | Effect::Quit => {
-                Ok(None)
-            }
+            Effect::SetUp { .. }
+            | Effect::MarkShown { .. }
+            | Effect::Bell { .. }
+            | Effect::Quit => Ok(None),
         };
         match done {
             Ok(Some(msg)) => self.say(msg),
@@ -249,7 +249,14 @@ impl DeskThread {
         if self.desk.is_some() {
             return Ok(());
         }
-        match found_shop(&self.order.folder, &self.order.counter, store, zone, operators, now) {
+        match found_shop(
+            &self.order.folder,
+            &self.order.counter,
+            store,
+            zone,
+            operators,
+            now,
+        ) {
             Ok(Ok(ledger)) => {
                 self.say(Msg::SetUpDone)?;
                 self.opened(ledger, now)
@@ -274,7 +281,7 @@ impl DeskThread {
             let ledger = desk.ledger();
             // Tidying may fail on a full disk; scans will say so, and it is tried again.
             ledger.rest().unwrap_or_default();
-            ledger.sweep_batches(&act).unwrap_or_default();
+            ledger.sweep_batches().unwrap_or_default();
             ledger.forget_old_attempts(&act).unwrap_or_default();
         }
         self.tell_status(now)
@@ -284,17 +291,11 @@ impl DeskThread {
         let Some(desk) = &mut self.desk else {
             return Ok(());
         };
-        let version = desk.ledger().version_seen().unwrap_or(-1);
-        let is_new = version != self.version_seen
-            || (now.as_second() - self.looked_at.as_second()).abs() >= 60;
-        self.version_seen = version;
-        self.looked_at = now;
         let (Ok(today), Ok(is_clock_behind)) =
             (desk.ledger().today(now), desk.ledger().is_clock_behind(now))
         else {
             return Ok(());
         };
-        let _ = is_new;
         self.say(Msg::StatusRead {
             today: TodayCounts {
                 accepted: today.accepted,
@@ -460,7 +461,6 @@ fn undo(
         return Ok(None);
     };
     let reversal = desk.undo(&id, reason, approval.as_ref(), now)?;
-    use crate::domain::reversal::ReversalWord as Word;
     Ok(Some(Msg::Undone {
         answer: Reversal {
             word: match reversal.word {

@@ -57,7 +57,7 @@ impl Screen {
         let changes = self.shown.diff(&next);
         if !changes.is_empty() {
             self.backend.draw(changes.into_iter())?;
-            self.backend.flush()?;
+            io::Write::flush(&mut self.backend)?;
         }
         self.shown = next;
         Ok(())

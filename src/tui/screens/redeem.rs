@@ -15,11 +15,11 @@ use crate::domain::verdict::{Answer, Band, Verdict};
 use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
-use crate::tui::msg::{ApprovalAsk, Effect, Reversal, ReversalWord, TodayCounts, UndoChoice, Unshown};
-use crate::tui::panel::{self, Page, clock, headline_lines};
-use crate::tui::screens::question::{
-    Asked, Given, ManagerForm, Managers, Outcome, Question, edit,
+use crate::tui::msg::{
+    ApprovalAsk, Effect, Reversal, ReversalWord, TodayCounts, UndoChoice, Unshown,
 };
+use crate::tui::panel::{self, Page, clock, headline_lines};
+use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome, Question, edit};
 use crate::tui::screens::undo::Undo;
 use crate::tui::theme::Tone;
 use crate::tui::words;
@@ -497,7 +497,12 @@ impl Redeem {
 
     /// The same where only the newest verdict is in view, above another screen.
     pub fn drawn_as_strip(&mut self) -> Vec<Effect> {
-        let newest: Vec<u64> = self.recent.iter().map(|recent| recent.number).take(1).collect();
+        let newest: Vec<u64> = self
+            .recent
+            .iter()
+            .map(|recent| recent.number)
+            .take(1)
+            .collect();
         self.mark(&newest)
     }
 
@@ -516,7 +521,10 @@ impl Redeem {
     /// The numbers of the verdicts in view.
     fn seen(&self, columns: u16, rows: u16, has_banner: bool) -> Vec<u64> {
         let layout = Layout::of(columns, rows, has_banner);
-        let mut seen: Vec<u64> = self.in_list(layout.list_rows).map(|recent| recent.number).collect();
+        let mut seen: Vec<u64> = self
+            .in_list(layout.list_rows)
+            .map(|recent| recent.number)
+            .collect();
         if let (Shown::Verdict(judged), Mode::Scanning, true) =
             (&self.shown, &self.mode, self.at_desk.is_empty())
         {
@@ -528,7 +536,9 @@ impl Redeem {
     /// The scans in a list of `rows` rows; those never shown before take theirs first.
     fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
         let taken = self.unshown.len();
-        self.recent.iter().take(usize::from(rows).saturating_sub(taken))
+        self.recent
+            .iter()
+            .take(usize::from(rows).saturating_sub(taken))
     }
 }
 
@@ -608,8 +618,12 @@ impl Redeem {
         panel::draw(&mut panel_canvas, &page);
         if layout.side_columns > 0 {
             let columns = layout.side_columns.saturating_sub(1);
-            let mut side =
-                canvas.part(layout.panel_columns.saturating_add(1), 0, columns, layout.panel_rows);
+            let mut side = canvas.part(
+                layout.panel_columns.saturating_add(1),
+                0,
+                columns,
+                layout.panel_rows,
+            );
             self.draw_side(&mut side, view, layout.list_rows);
         } else {
             let mut strip = canvas.part(
@@ -656,10 +670,9 @@ impl Redeem {
     pub fn not_judged_words(&self) -> Option<&str> {
         match &self.shown {
             Shown::NotJudged { words, .. } => Some(words),
-            Shown::Nothing
-            | Shown::Verdict(_)
-            | Shown::Failed { .. }
-            | Shown::Undone { .. } => None,
+            Shown::Nothing | Shown::Verdict(_) | Shown::Failed { .. } | Shown::Undone { .. } => {
+                None
+            }
         }
     }
 
@@ -675,7 +688,9 @@ impl Redeem {
         }
         match &self.mode {
             Mode::Asking(question) => return question.page(room, view.pending),
-            Mode::Undoing(undo) => return undo.page(room, rows.saturating_sub(2), view.now, view.zone),
+            Mode::Undoing(undo) => {
+                return undo.page(room, rows.saturating_sub(2), view.now, view.zone);
+            }
             Mode::Scanning => {}
         }
         match &self.shown {
@@ -698,8 +713,7 @@ impl Redeem {
                 let mut page = Page::new(Tone::Plain, "UNDONE");
                 page.lines = headline_lines(' ', &answer.message, room);
                 if let Some(code) = &answer.code {
-                    page.lines
-                        .push(Line::from(format!("   {}", grouped(code))));
+                    page.lines.push(Line::from(format!("   {}", grouped(code))));
                 }
                 page.note = clock(*at, view.zone);
                 page
@@ -723,7 +737,8 @@ impl Redeem {
         page.lines.push(Line::from(bold(format!("…  {words}"))));
         let count = self.at_desk.len();
         if count > 1 {
-            page.lines.push(Line::from(format!("   {count} scans at the desk")));
+            page.lines
+                .push(Line::from(format!("   {count} scans at the desk")));
         }
         page.lines
             .push(Line::from("   do not hand over before the verdict"));
@@ -743,7 +758,12 @@ impl Redeem {
             canvas.text(0, codes_at, "CODES TO TRY", theme.strong());
             let mut row = codes_at.saturating_add(1);
             for (code, happens) in samples {
-                canvas.text(0, row, &sample(code, happens, canvas.columns()), theme.dim());
+                canvas.text(
+                    0,
+                    row,
+                    &sample(code, happens, canvas.columns()),
+                    theme.dim(),
+                );
                 row = row.saturating_add(1);
             }
         }
@@ -758,7 +778,14 @@ impl Redeem {
                 return;
             }
             let text = format!("{} (not shown)", unshown.offer);
-            draw_row(canvas, row, &clock(unshown.at, zone), Tone::Go, &text, Some(&unshown.code));
+            draw_row(
+                canvas,
+                row,
+                &clock(unshown.at, zone),
+                Tone::Go,
+                &text,
+                Some(&unshown.code),
+            );
             row = row.saturating_add(1);
         }
         if self.recent.is_empty() && self.unshown.is_empty() {
@@ -766,7 +793,14 @@ impl Redeem {
         }
         for recent in self.in_list(rows) {
             let at = clock(recent.at, zone);
-            draw_row(canvas, row, &at, recent.tone, &recent.text, recent.code.as_deref());
+            draw_row(
+                canvas,
+                row,
+                &at,
+                recent.tone,
+                &recent.text,
+                recent.code.as_deref(),
+            );
             row = row.saturating_add(1);
         }
     }
@@ -826,7 +860,8 @@ fn sample(code: &str, happens: &str, room: u16) -> String {
 
 fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
     let mut page = Page::new(Tone::Plain, "READY");
-    page.lines.push(Line::from("Scan a code, or type it and press Enter."));
+    page.lines
+        .push(Line::from("Scan a code, or type it and press Enter."));
     if let Some(samples) = training {
         page.lines.push(Line::default());
         page.lines.push(Line::from(bold("Codes to try:")));

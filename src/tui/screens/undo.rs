@@ -11,9 +11,7 @@ use crate::tui::field::Field;
 use crate::tui::keys::Command;
 use crate::tui::msg::{ApprovalAsk, Effect, UndoChoice};
 use crate::tui::panel::Page;
-use crate::tui::screens::question::{
-    ManagerForm, Managers, Outcome, edit, picked, reason_lines,
-};
+use crate::tui::screens::question::{ManagerForm, Managers, Outcome, edit, picked, reason_lines};
 use crate::tui::theme::Tone;
 
 /// Why a redemption is undone; picked by digit.
