@@ -158,11 +158,6 @@ impl Sqlite {
             .pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
-    /// Runs statements that take no values: migrations and maintenance.
-    pub(crate) fn batch(&self, sql: &str) -> Result<(), Cause> {
-        Ok(self.connection.execute_batch(sql)?)
-    }
-
     /// Writes a consistent copy to a new file.
     pub(crate) fn copy_into(&self, path: &str) -> Result<(), Cause> {
         self.connection.execute("VACUUM INTO ?1", [path])?;

@@ -371,7 +371,7 @@ fn announce(
     };
     writing.append(
         fact,
-        Setting {
+        &Setting {
             campaign: Some((batch.campaign, campaign, revision)),
             ..setting_of(act)
         },
