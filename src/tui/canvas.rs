@@ -104,11 +104,7 @@ impl<'a> Canvas<'a> {
     /// Draws a text that ends `margin` columns before the right edge.
     pub fn text_right(&mut self, margin: u16, row: u16, text: &str, style: Style) -> u16 {
         let width = columns(text);
-        let column = self
-            .area
-            .width
-            .saturating_sub(margin)
-            .saturating_sub(width);
+        let column = self.area.width.saturating_sub(margin).saturating_sub(width);
         self.text(column, row, text, style);
         width
     }

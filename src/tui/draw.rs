@@ -41,9 +41,15 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let bottom = canvas.rows().saturating_sub(3);
     let (width, height) = (canvas.columns(), bottom.saturating_sub(top));
     draw_screen(model, &mut canvas.part(0, top, width, height), &zone);
-    draw_scan_line(model, &mut canvas.part(1, bottom, width.saturating_sub(2), 1));
+    draw_scan_line(
+        model,
+        &mut canvas.part(1, bottom, width.saturating_sub(2), 1),
+    );
     let keys_row = bottom.saturating_add(1);
-    draw_keys(model, &mut canvas.part(1, keys_row, width.saturating_sub(2), 1));
+    draw_keys(
+        model,
+        &mut canvas.part(1, keys_row, width.saturating_sub(2), 1),
+    );
     let status_row = bottom.saturating_add(2);
     draw_status(
         model,
@@ -142,7 +148,12 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
     };
     let room = canvas.columns();
     if let Some(notice) = model.notice() {
-        canvas.text(0, 0, &cut(notice, room), theme.warning());
+        let style = if notice.tone == Tone::Plain {
+            theme.strong()
+        } else {
+            theme.warning()
+        };
+        canvas.text(0, 0, &cut(&notice.words, room), style);
         return;
     }
     let words = match model.screen {
@@ -240,6 +251,7 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         column = column
             .saturating_add(line.text(column, 0, glyph, theme.mark(tone)))
             .saturating_add(1);
+        let words = cut(&words, line.columns().saturating_sub(column));
         column = column
             .saturating_add(line.text(column, 0, &words, style))
             .saturating_add(2);

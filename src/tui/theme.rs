@@ -134,12 +134,9 @@ impl Theme {
             Palette::Mono => match tone {
                 Tone::Failed => Style::new().add_modifier(Modifier::REVERSED),
                 Tone::Faded => Style::new().add_modifier(Modifier::DIM),
-                Tone::Go
-                | Tone::Look
-                | Tone::Stop
-                | Tone::Wait
-                | Tone::Reading
-                | Tone::Plain => Style::new(),
+                Tone::Go | Tone::Look | Tone::Stop | Tone::Wait | Tone::Reading | Tone::Plain => {
+                    Style::new()
+                }
             },
         }
     }
@@ -147,7 +144,9 @@ impl Theme {
     /// The ink of a small mark of a tone, on the terminal's own ground.
     pub fn mark(self, tone: Tone) -> Style {
         let colour = match (self.palette, tone) {
-            (_, Tone::Plain | Tone::Faded | Tone::Reading) | (Palette::Mono, _) => return self.dim(),
+            (_, Tone::Plain | Tone::Faded | Tone::Reading) | (Palette::Mono, _) => {
+                return self.dim();
+            }
             (Palette::Dark, Tone::Go) => Color::Indexed(114),
             (Palette::Dark, Tone::Look) => Color::Indexed(221),
             (Palette::Dark, Tone::Stop | Tone::Failed) => Color::Indexed(210),
@@ -156,10 +155,10 @@ impl Theme {
             (Palette::Light, Tone::Look) => Color::Indexed(94),
             (Palette::Light, Tone::Stop | Tone::Failed) => Color::Indexed(124),
             (Palette::Light, Tone::Wait) => Color::Indexed(25),
-            (Palette::Sixteen, Tone::Go) => Color::Green,
-            (Palette::Sixteen, Tone::Look) => Color::Yellow,
-            (Palette::Sixteen, Tone::Stop | Tone::Failed) => Color::Red,
-            (Palette::Sixteen, Tone::Wait) => Color::Cyan,
+            (Palette::Sixteen, Tone::Go) => Color::LightGreen,
+            (Palette::Sixteen, Tone::Look) => Color::LightYellow,
+            (Palette::Sixteen, Tone::Stop | Tone::Failed) => Color::LightRed,
+            (Palette::Sixteen, Tone::Wait) => Color::LightCyan,
         };
         Style::new().fg(colour)
     }
@@ -192,9 +191,7 @@ impl Theme {
     pub fn banner(self) -> Style {
         let base = Style::new().add_modifier(Modifier::BOLD);
         match self.palette {
-            Palette::Dark | Palette::Light => {
-                base.fg(Color::Indexed(16)).bg(Color::Indexed(213))
-            }
+            Palette::Dark | Palette::Light => base.fg(Color::Indexed(16)).bg(Color::Indexed(213)),
             Palette::Sixteen => base.fg(Color::Black).bg(Color::Magenta),
             Palette::Mono => base.add_modifier(Modifier::REVERSED),
         }
@@ -234,9 +231,7 @@ fn deep(tone: Tone, is_odd: bool) -> Style {
     let white = Style::new().fg(Color::Indexed(231));
     match tone {
         Tone::Go => white.bg(either(22, 28)),
-        Tone::Look => Style::new()
-            .fg(Color::Indexed(16))
-            .bg(either(214, 220)),
+        Tone::Look => Style::new().fg(Color::Indexed(16)).bg(either(214, 220)),
         Tone::Stop => white.bg(either(88, 124)),
         Tone::Wait => white.bg(either(24, 25)),
         Tone::Failed => white.bg(either(124, 160)),
@@ -251,9 +246,7 @@ fn bright(tone: Tone, is_odd: bool) -> Style {
     let white = Style::new().fg(Color::Indexed(231));
     match tone {
         Tone::Go => white.bg(either(28, 22)),
-        Tone::Look => Style::new()
-            .fg(Color::Indexed(16))
-            .bg(either(220, 214)),
+        Tone::Look => Style::new().fg(Color::Indexed(16)).bg(either(220, 214)),
         Tone::Stop => white.bg(either(160, 124)),
         Tone::Wait => white.bg(either(25, 24)),
         Tone::Failed => white.bg(either(124, 160)),

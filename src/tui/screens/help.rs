@@ -58,7 +58,12 @@ impl Help {
         canvas.border(theme.border(Tone::Plain), Style::new());
         canvas.text(2, 0, " HELP ", theme.strong());
         let bottom = canvas.rows().saturating_sub(1);
-        canvas.text_right(2, bottom, " Up, Down, Page Up, Page Down · Esc back ", Style::new());
+        canvas.text_right(
+            2,
+            bottom,
+            " Up, Down, Page Up, Page Down · Esc back ",
+            Style::new(),
+        );
         let columns = canvas.columns();
         let mut inside = canvas.inside(2);
         let lines = lines(training, columns);

@@ -16,11 +16,11 @@ use crate::tui::words;
 
 /// Why a manager approves; picked by digit.
 pub const APPROVAL_REASONS: [&str; 6] = [
-    "came just too late",
+    "just too late",
     "our own mistake",
     "printed otherwise",
-    "the line was down",
-    "the clock was wrong",
+    "line was down",
+    "clock was wrong",
     "goodwill",
 ];
 
@@ -157,15 +157,19 @@ impl Question {
             Some(code) => format!("{} · {}", grouped(code), text.short),
             None => text.short.to_owned(),
         };
-        page.lines
-            .push(Line::from(format!("   {}", cut(&about, room.saturating_sub(3)))));
+        page.lines.push(Line::from(format!(
+            "   {}",
+            cut(&about, room.saturating_sub(3))
+        )));
         page.lines.push(Line::default());
         match &self.asked {
             Asked::Receipt(field) => {
-                page.lines.push(field_line("Receipt number", field, pending, room));
+                page.lines
+                    .push(field_line("Receipt number", field, pending, room));
             }
             Asked::Customer(field) => {
-                page.lines.push(field_line("Number or e-mail", field, pending, room));
+                page.lines
+                    .push(field_line("Number or e-mail", field, pending, room));
             }
             Asked::Manager(form) => page.lines.extend(form.lines(room)),
         }
@@ -175,7 +179,8 @@ impl Question {
             }
         }
         if self.is_scannable() {
-            page.lines.push(Line::from("scan it or type it, then Enter"));
+            page.lines
+                .push(Line::from("scan it or type it, then Enter"));
         }
         "nothing used up · the next code is judged as ever".clone_into(&mut page.note);
         page
@@ -303,7 +308,10 @@ impl ManagerForm {
             } else {
                 "typed".to_owned()
             };
-            lines.push(Line::from(vec!["PIN      ".into(), bold(cut(&dots, room.saturating_sub(10)))]));
+            lines.push(Line::from(vec![
+                "PIN      ".into(),
+                bold(cut(&dots, room.saturating_sub(10))),
+            ]));
         }
         if self.reason.is_none() {
             let picked = if self.is_at_pin() {
@@ -364,7 +372,11 @@ pub fn reason_lines(reasons: &[&'static str], typed: &str, room: u16) -> Vec<Lin
         let mark = if typed == number { '›' } else { ' ' };
         let text = reasons.get(at).copied().unwrap_or_default();
         let text = padded(&format!("{mark}{number} {text}"), width);
-        if typed == number { bold(text) } else { text.into() }
+        if typed == number {
+            bold(text)
+        } else {
+            text.into()
+        }
     };
     (0..half)
         .map(|at| Line::from(vec![label(at), " ".into(), label(at.saturating_add(half))]))
@@ -379,10 +391,7 @@ pub fn field_line(label: &str, field: &Field, pending: &str, room: u16) -> Line<
         .saturating_sub(4);
     let hidden = text.chars().count().saturating_sub(room);
     let seen: String = text.chars().skip(hidden).collect();
-    Line::from(vec![
-        format!("{label}  ").into(),
-        bold(format!("{seen}▏")),
-    ])
+    Line::from(vec![format!("{label}  ").into(), bold(format!("{seen}▏"))])
 }
 
 /// A scanned barcode as text: without an AIM prefix and without control characters.
@@ -390,8 +399,18 @@ fn as_text(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
     let mut characters = text.chars();
     let is_prefixed = characters.next() == Some(']')
-        && characters.next().is_some_and(|letter| letter.is_ascii_alphabetic())
-        && characters.next().is_some_and(|digit| digit.is_ascii_alphanumeric());
-    let rest = if is_prefixed { characters.as_str() } else { text.as_ref() };
-    rest.chars().filter(|character| !character.is_control()).collect()
+        && characters
+            .next()
+            .is_some_and(|letter| letter.is_ascii_alphabetic())
+        && characters
+            .next()
+            .is_some_and(|digit| digit.is_ascii_alphanumeric());
+    let rest = if is_prefixed {
+        characters.as_str()
+    } else {
+        text.as_ref()
+    };
+    rest.chars()
+        .filter(|character| !character.is_control())
+        .collect()
 }

@@ -57,10 +57,7 @@ impl Entry {
     fn is_pin(self) -> bool {
         matches!(
             self,
-            Entry::ManagerPin
-                | Entry::ManagerPinAgain
-                | Entry::CashierPin
-                | Entry::CashierPinAgain
+            Entry::ManagerPin | Entry::ManagerPinAgain | Entry::CashierPin | Entry::CashierPinAgain
         )
     }
 
@@ -192,7 +189,10 @@ impl SetUp {
             return;
         }
         let mut operators = Vec::new();
-        for (person, role) in [(&self.manager, Role::Manager), (&self.cashier, Role::Cashier)] {
+        for (person, role) in [
+            (&self.manager, Role::Manager),
+            (&self.cashier, Role::Cashier),
+        ] {
             let name = person.name.as_str().trim();
             if self.signing_in == SigningIn::Each && !name.is_empty() {
                 let operator = Operator {
@@ -284,7 +284,11 @@ impl SetUp {
             let label = padded(&format!("{mark} {}", entry.label()), 17);
             if entry == Entry::Done {
                 let button = format!("{mark} [ Create this shop ]");
-                let style = if is_here { theme.picked() } else { Style::new() };
+                let style = if is_here {
+                    theme.picked()
+                } else {
+                    Style::new()
+                };
                 inside.text(0, row, &button, style);
             } else {
                 let taken = inside.text(0, row, &label, style);

@@ -110,7 +110,12 @@ impl SignIn {
         // Heading, gap, list, gap, PIN, gap, two lines of words.
         let seen = usize::from(inside.rows().saturating_sub(7)).max(1);
         let first = self.at.saturating_add(1).saturating_sub(seen);
-        inside.text(0, 0, "Who is at the counter? Scan a badge, or:", theme.dim());
+        inside.text(
+            0,
+            0,
+            "Who is at the counter? Scan a badge, or:",
+            theme.dim(),
+        );
         let mut row = 2;
         for (at, operator) in operators.iter().enumerate().skip(first).take(seen) {
             let mark = if at == self.at { '›' } else { ' ' };

@@ -11,17 +11,15 @@ use crate::tui::field::Field;
 use crate::tui::keys::Command;
 use crate::tui::msg::{ApprovalAsk, Effect, UndoChoice};
 use crate::tui::panel::Page;
-use crate::tui::screens::question::{
-    ManagerForm, Managers, Outcome, edit, picked, reason_lines,
-};
+use crate::tui::screens::question::{ManagerForm, Managers, Outcome, edit, picked, reason_lines};
 use crate::tui::theme::Tone;
 
 /// Why a redemption is undone; picked by digit.
 pub const UNDO_REASONS: [&str; 6] = [
     "wrong code scanned",
-    "customer changed mind",
+    "changed their mind",
     "sale was cancelled",
-    "offer not available",
+    "offer ran out",
     "training or test",
     "another reason",
 ];
