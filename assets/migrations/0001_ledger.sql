@@ -102,27 +102,32 @@ CREATE TABLE lease (
 CREATE TABLE customer (
     id        INTEGER PRIMARY KEY,
     public_id TEXT    NOT NULL UNIQUE,
-    batch     INTEGER                            -- the unpublished import that made it, if any
+    batch     INTEGER                            -- the import that made it, until it is published
 ) STRICT;
+CREATE INDEX customer_by_batch ON customer (batch) WHERE batch IS NOT NULL;
 
 -- The readable contacts, in one table that erasing empties.
 CREATE TABLE contact (
     customer    INTEGER NOT NULL,
     kind        INTEGER NOT NULL,                -- 0 email 1 phone 2 loyalty 3 external_id
     normal_form TEXT    NOT NULL,
+    batch       INTEGER,                         -- as in customer
     PRIMARY KEY (customer, kind, normal_form)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX contact_by_form ON contact (normal_form, kind);
+CREATE INDEX contact_by_batch ON contact (batch) WHERE batch IS NOT NULL;
 
 -- Who has a code of a campaign, by keyed hash: an erased customer is still recognised.
 CREATE TABLE contact_hash (
     campaign INTEGER NOT NULL,
     hash     BLOB    NOT NULL,
     customer INTEGER NOT NULL,
+    batch    INTEGER,                            -- as in customer
     PRIMARY KEY (campaign, hash)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX contact_hash_by_batch ON contact_hash (batch) WHERE batch IS NOT NULL;
 
--- One row per code of a customer: the slots that hold law 2.
+-- One row per code of a customer, slots from 1: they hold law 2.
 CREATE TABLE customer_slot (
     campaign INTEGER NOT NULL,
     customer INTEGER NOT NULL,

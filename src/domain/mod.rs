@@ -4,12 +4,16 @@
 
 pub mod campaign;
 pub mod code;
+pub mod code_list;
 pub mod contact;
 pub mod entry;
 pub mod escape;
 pub mod ids;
 pub mod layout;
 pub mod local_time;
+pub mod log;
+pub mod operator;
 pub mod reading;
 pub mod refusal;
+pub mod reversal;
 pub mod verdict;

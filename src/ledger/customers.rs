@@ -19,10 +19,15 @@ pub(crate) fn kind_number(kind: ContactKind) -> i64 {
     }
 }
 
+/// Whether a row that an import made may be seen: its batch is published, or it bears none.
+/// For rows called `r`; a batch's rows lose its number soon after it was published.
+pub(crate) const IS_SEEN: &str = "(r.batch IS NULL OR EXISTS \
+     (SELECT 1 FROM batch b WHERE b.id = r.batch AND b.is_published = 1))";
+
 /// The customer that an id or a contact names, with their public id.
 pub(crate) fn resolve(tx: &Tx<'_>, text: &str) -> Result<Option<(i64, String)>, Cause> {
     let named = tx.one(
-        "SELECT id, public_id FROM customer WHERE public_id = $1 AND batch IS NULL",
+        &format!("SELECT r.id, r.public_id FROM customer r WHERE r.public_id = $1 AND {IS_SEEN}"),
         &[text.trim().into()],
         |row| Ok((row.int(0)?, row.text(1)?)),
     )?;
@@ -31,8 +36,10 @@ pub(crate) fn resolve(tx: &Tx<'_>, text: &str) -> Result<Option<(i64, String)>, 
     }
     for (kind, normal_form) in normal_forms(text) {
         let known = tx.one(
-            "SELECT u.id, u.public_id FROM contact c JOIN customer u ON u.id = c.customer \
-             WHERE c.normal_form = $1 AND c.kind = $2 AND u.batch IS NULL",
+            &format!(
+                "SELECT u.id, u.public_id FROM contact r JOIN customer u ON u.id = r.customer \
+                 WHERE r.normal_form = $1 AND r.kind = $2 AND {IS_SEEN}"
+            ),
             &[(&normal_form).into(), kind_number(kind).into()],
             |row| Ok((row.int(0)?, row.text(1)?)),
         )?;

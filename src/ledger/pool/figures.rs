@@ -1,0 +1,158 @@
+//! How full the pools are: kept numbers, read in one consistent view.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::domain::ids::CampaignId;
+use crate::domain::refusal::Refusal;
+use crate::ledger::engine::{Row, Tx};
+use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::{Ledger, LedgerError};
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// One campaign's pool. `total` is the sum of the seven states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolFigures {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// All its codes.
+    pub total: u64,
+    /// Ready to be claimed here.
+    pub available: u64,
+    /// Held by other nodes.
+    pub leased: u64,
+    /// Given out and not used up.
+    pub assigned: u64,
+    /// All uses spent.
+    pub redeemed: u64,
+    /// Ended.
+    pub void: u64,
+    /// Possibly spent by a life of the ledger that is not known any more.
+    pub suspect: u64,
+    /// Drawn in test mode.
+    pub test: u64,
+    /// Redemptions that stand.
+    pub uses_made: u64,
+    /// Codes assigned in the 24 hours before now.
+    pub assigned_last_24h: u64,
+    /// When the pool will be empty; none: not known.
+    pub empties_between: Option<(Timestamp, Timestamp)>,
+}
+
+impl Ledger {
+    /// The figures of one campaign, or of all in the order of their beginning.
+    pub fn pools(
+        &mut self,
+        campaign: Option<&CampaignId>,
+        now: Timestamp,
+    ) -> Result<Result<Vec<PoolFigures>, Refusal>, LedgerError> {
+        let thing = campaign.map_or("all pools", CampaignId::as_str);
+        let pools = self
+            .engine
+            .read(|tx| pools(tx, campaign, now))
+            .naming("count", thing)?;
+        Ok(match campaign {
+            Some(id) if pools.is_empty() => Err(Refusal::NoSuchCampaign(id.clone())),
+            _ => Ok(pools),
+        })
+    }
+}
+
+fn pools(
+    tx: &Tx<'_>,
+    only: Option<&CampaignId>,
+    now: Timestamp,
+) -> Result<Vec<PoolFigures>, Cause> {
+    let mut pools = tx.all(
+        "SELECT m.id, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, t.uses_made \
+         FROM campaign m JOIN tally t ON t.campaign = m.id ORDER BY m.id",
+        &[],
+        |row| Ok((row.int(0)?, figures(row)?)),
+    )?;
+    pools.retain(|(_, pool)| only.is_none_or(|only| *only == pool.campaign));
+    pools
+        .into_iter()
+        .map(|(campaign, mut pool)| {
+            pool.assigned_last_24h = assigned_since(tx, campaign, now.as_millisecond() - DAY_MS)?;
+            Ok(pool)
+        })
+        .collect()
+}
+
+fn figures(row: &Row<'_>) -> Result<PoolFigures, Cause> {
+    let name = row.text(1)?;
+    let [available, assigned, redeemed, void, suspect, uses_made] = [
+        count(row, 2)?,
+        count(row, 3)?,
+        count(row, 4)?,
+        count(row, 5)?,
+        count(row, 6)?,
+        count(row, 7)?,
+    ];
+    Ok(PoolFigures {
+        campaign: name
+            .parse()
+            .ok()
+            .ok_or_else(|| Cause::Damaged(format!("a campaign named {name:?}")))?,
+        total: available + assigned + redeemed + void + suspect,
+        available,
+        leased: 0,
+        assigned,
+        redeemed,
+        void,
+        suspect,
+        test: 0,
+        uses_made,
+        assigned_last_24h: 0,
+        empties_between: None,
+    })
+}
+
+fn count(row: &Row<'_>, column: usize) -> Result<u64, Cause> {
+    let number = row.int(column)?;
+    u64::try_from(number)
+        .ok()
+        .ok_or_else(|| Cause::Damaged(format!("a tally of {number}")))
+}
+
+/// Full hours from the tally; of the hour that `since_ms` falls into, the entries themselves, which
+/// are found from the hour's first and are as many as the hour counted.
+fn assigned_since(tx: &Tx<'_>, campaign: i64, since_ms: i64) -> Result<u64, Cause> {
+    let hour = since_ms.div_euclid(HOUR_MS);
+    let full = tx
+        .one(
+            "SELECT coalesce(sum(amount), 0) FROM tally_hour \
+             WHERE campaign = $1 AND hour > $2 AND kind = 'assigned'",
+            &[campaign.into(), hour.into()],
+            |row| count(row, 0),
+        )?
+        .unwrap_or(0);
+    let partial = tx.one(
+        "SELECT amount, first_entry FROM tally_hour \
+         WHERE campaign = $1 AND hour = $2 AND kind = 'assigned'",
+        &[campaign.into(), hour.into()],
+        |row| Ok((row.int(0)?, row.int(1)?)),
+    )?;
+    let Some((amount, first_entry)) = partial else {
+        return Ok(full);
+    };
+    let within = tx
+        .one(
+            "SELECT count(*) FROM (SELECT at_ms FROM entry WHERE id >= $1 AND kind = 'assigned' \
+             AND campaign = $2 AND at_ms >= $3 AND at_ms < $4 ORDER BY id LIMIT $5) e \
+             WHERE e.at_ms > $6",
+            &[
+                first_entry.into(),
+                campaign.into(),
+                (hour * HOUR_MS).into(),
+                ((hour + 1) * HOUR_MS).into(),
+                amount.into(),
+                since_ms.into(),
+            ],
+            |row| count(row, 0),
+        )?
+        .unwrap_or(0);
+    Ok(full + within)
+}
