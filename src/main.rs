@@ -1,4 +1,8 @@
 //! Arguments in, exit code out.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    counterfoil::cli::run()
+}

@@ -176,7 +176,7 @@ fn is_expected(meant: char) -> bool {
 // se, dk, no, cz, hu and us(dvorak)), read through libxkbcommon for levels 1 and 2; a dead key
 // stands for its accent.
 const US: Keys = Keys {
-    plain: r#"`1234567890-=qwertyuiop[]asdfghjkl;'\zxcvbnm,./"#,
+    plain: r"`1234567890-=qwertyuiop[]asdfghjkl;'\zxcvbnm,./",
     shifted: r#"~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:"|ZXCVBNM<>?"#,
 };
 const GERMAN: Keys = Keys {
@@ -192,7 +192,7 @@ const BELGIAN: Keys = Keys {
     shifted: "³1234567890°_AZERTYUIOP¨*QSDFGHJKLM%£WXCVBN?./+",
 };
 const ITALIAN: Keys = Keys {
-    plain: r#"\1234567890'ìqwertyuiopè+asdfghjklòàùzxcvbnm,.-"#,
+    plain: r"\1234567890'ìqwertyuiopè+asdfghjklòàùzxcvbnm,.-",
     shifted: r#"|!"£$%&/()=?^QWERTYUIOPé*ASDFGHJKLç°§ZXCVBNM;:_"#,
 };
 const SPANISH: Keys = Keys {
@@ -200,7 +200,7 @@ const SPANISH: Keys = Keys {
     shifted: r#"ª!"·$%&/()=?¿QWERTYUIOP^*ASDFGHJKLÑ¨ÇZXCVBNM;:_"#,
 };
 const PORTUGUESE: Keys = Keys {
-    plain: r#"\1234567890'«qwertyuiop+´asdfghjklçº~zxcvbnm,.-"#,
+    plain: r"\1234567890'«qwertyuiop+´asdfghjklçº~zxcvbnm,.-",
     shifted: r##"|!"#$%&/()=?»QWERTYUIOP*`ASDFGHJKLÇª^ZXCVBNM;:_"##,
 };
 const SWISS: Keys = Keys {
@@ -216,7 +216,7 @@ const DANISH: Keys = Keys {
     shifted: r##"§!"#¤%&/()=?`QWERTYUIOPÅ^ASDFGHJKLÆØ*ZXCVBNM;:_"##,
 };
 const NORWEGIAN: Keys = Keys {
-    plain: r#"|1234567890+\qwertyuiopå¨asdfghjkløæ'zxcvbnm,.-"#,
+    plain: r"|1234567890+\qwertyuiopå¨asdfghjkløæ'zxcvbnm,.-",
     shifted: r##"§!"#¤%&/()=?`QWERTYUIOPÅ^ASDFGHJKLØÆ*ZXCVBNM;:_"##,
 };
 const CZECH: Keys = Keys {
@@ -228,7 +228,7 @@ const HUNGARIAN: Keys = Keys {
     shifted: r#"§'"+!%/=()ÖÜÓQWERTZUIOPŐÚASDFGHJKLÉÁŰYXCVBNM?:_"#,
 };
 const DVORAK: Keys = Keys {
-    plain: r#"`1234567890[]',.pyfgcrl/=aoeuidhtns-\;qjkxbmwvz"#,
+    plain: r"`1234567890[]',.pyfgcrl/=aoeuidhtns-\;qjkxbmwvz",
     shifted: r#"~!@#$%^&*(){}"<>PYFGCRL?+AOEUIDHTNS_|:QJKXBMWVZ"#,
 };
 

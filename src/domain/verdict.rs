@@ -233,6 +233,19 @@ pub struct Answer {
     pub unshown: Option<i64>,
 }
 
+/// An acceptance that may not have been drawn before a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Its local entry.
+    pub entry: i64,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// The code as stored.
+    pub code: String,
+    /// The offer.
+    pub offer: String,
+}
+
 /// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {

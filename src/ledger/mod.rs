@@ -8,14 +8,20 @@
 mod attempts;
 mod campaigns;
 mod chain;
+mod console;
 mod customers;
 mod engine;
 mod error;
+mod log;
 mod marker;
+mod operators;
 mod pool;
 mod redeem;
+mod restore;
+mod reverse;
 mod schema;
 mod sqlite;
+mod verify;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -24,12 +30,18 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
+pub use crate::ledger::console::Today;
 pub use crate::ledger::error::{Cause, LedgerError};
+pub use crate::ledger::log::{LogFilter, LogPosition};
+pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::restore::Rebirth;
+pub use crate::ledger::reverse::{Undo, UndoRequest};
+pub use crate::ledger::verify::{Health, VerifyStep};
 
 use crate::domain::entry::{CHAIN_START, Fact, instant};
 use crate::ledger::chain::{Appended, Head, Setting};
@@ -118,7 +130,8 @@ impl Ledger {
 
     /// Opens the ledger in `folder`, brings it up to date, and looks whether it was restored,
     /// copied or damaged since it was last written; if so, it begins a new incarnation first.
-    pub fn open(folder: &Path, act: &Act) -> Result<Ledger, LedgerError> {
+    /// What that took is answered beside the ledger.
+    pub fn open(folder: &Path, act: &Act) -> Result<(Ledger, Option<Rebirth>), LedgerError> {
         open(folder, act).naming("open", "the ledger")
     }
 
@@ -283,7 +296,7 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.turn-a", "ledger.turn-b"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
-    open(folder, act)
+    open(folder, act).map(|(ledger, _)| ledger)
 }
 
 /// What every entry of an act has in common.
@@ -297,7 +310,14 @@ pub(crate) fn setting_of(act: &Act) -> Setting<'_> {
     }
 }
 
-fn open(folder: &Path, act: &Act) -> Result<Ledger, Cause> {
+fn open(folder: &Path, act: &Act) -> Result<(Ledger, Option<Rebirth>), Cause> {
+    let mut ledger = open_unchecked(folder, act)?;
+    let rebirth = ledger.look_at_marker(act)?;
+    Ok((ledger, rebirth))
+}
+
+/// Opened and up to date, but not yet compared with its marker.
+fn open_unchecked(folder: &Path, act: &Act) -> Result<Ledger, Cause> {
     let mut ledger = open_files(folder, Access::Write)?;
     schema::migrate(&mut ledger.engine, act.now.as_millisecond())?;
     ledger.marker = Some(Marker::open(&ledger.files.marker(), ledger.mode)?);

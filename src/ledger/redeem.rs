@@ -13,7 +13,7 @@ use crate::domain::reading::{
     MisreadHint, NotOurs, Otherwise, Reading, kept_form, read as read_scan,
 };
 use crate::domain::verdict::{
-    Answer, Approval, Ask, Certainty, CodeState, Facts, Found, Judgement, KeyBinding, Story,
+    Answer, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Judgement, KeyBinding, Story,
     Verdict, ends_at, judge, message,
 };
 use crate::ledger::chain::{Head, OWN_NODE, count_hour};
@@ -25,7 +25,7 @@ use crate::ledger::{
 };
 
 /// How long after a crash an acceptance that nobody saw is repeated to a rescan at its counter.
-pub const UNSHOWN_WINDOW_MS: i64 = 15 * 60_000;
+const UNSHOWN_WINDOW_MS: i64 = 15 * 60_000;
 
 /// A scan, and what was asked with it.
 #[derive(Debug, Clone)]
@@ -212,6 +212,11 @@ impl<'s> Case<'s> {
         (!is_plain).then(|| kept_form(self.scan.raw))
     }
 
+    /// Who the customer was said to be.
+    fn said(&self) -> Option<&str> {
+        self.ask.customer.as_ref()?.as_deref()
+    }
+
     fn use_up(
         &self,
         writing: &mut Writing<'_, '_>,
@@ -239,7 +244,7 @@ impl<'s> Case<'s> {
             Setting {
                 campaign: Some((row.campaign, &found.campaign.id, found.campaign.revision)),
                 code: Some((row.id, &row.folded, row.newest_entry)),
-                customer: found.customer.as_deref(),
+                customer: found.customer.as_deref().or_else(|| self.said()),
                 key: Some(self.key.as_str()),
                 side: Side {
                     reason: self.scan.approval.map(|approval| approval.reason.clone()),
@@ -341,6 +346,12 @@ impl<'s> Case<'s> {
     }
 
     fn note(&self, writing: &Writing<'_, '_>, judgement: &Judgement) -> Result<(), Cause> {
+        if !self.scan.is_check && judgement.verdict.band() != Band::Go {
+            // Refusals are counted by the hour; those of no campaign under the number 0.
+            let campaign = self.row.as_ref().map_or(0, |row| row.campaign);
+            let at_ms = self.act.now.as_millisecond();
+            count_hour(writing.tx, campaign, "refused", at_ms, 0)?;
+        }
         attempts::note(
             writing,
             self.act,
@@ -434,6 +445,9 @@ pub(crate) fn state_of(number: i64) -> Result<CodeState, Cause> {
         .ok_or_else(|| Cause::Damaged(format!("a code in state {number}")))
 }
 
+const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
+    c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry";
+
 fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
     Ok(CodeRow {
         id: row.int(0)?,
@@ -451,12 +465,22 @@ fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
     })
 }
 
+/// The code of this local number.
+pub(crate) fn by_id(tx: &Tx<'_>, code: i64) -> Result<Option<CodeRow>, Cause> {
+    tx.one(
+        &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id = $1"),
+        &[code.into()],
+        code_row,
+    )
+}
+
 /// The code of this folding, if its batch is published.
 pub(crate) fn find(tx: &Tx<'_>, folded: &str) -> Result<Option<CodeRow>, Cause> {
     tx.one(
-        "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, c.uses_made, c.holder, \
-         c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry \
-         FROM code c JOIN batch b ON b.id = c.batch WHERE c.folded = $1 AND b.is_published = 1",
+        &format!(
+            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
+             WHERE c.folded = $1 AND b.is_published = 1"
+        ),
         &[folded.into()],
         code_row,
     )
@@ -559,7 +583,8 @@ fn binding(
     })
 }
 
-fn redemption(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<Redemption, Cause> {
+/// An entry that was told before, with its name.
+pub(crate) fn redemption(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<Redemption, Cause> {
     tx.one(
         "SELECT incarnation, seq, body FROM entry WHERE id = $1",
         &[entry.into()],

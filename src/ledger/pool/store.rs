@@ -81,14 +81,12 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
 
 /// A code that came in between, by another counter, is a clash that the check could not see.
 fn changed(cause: Cause) -> Cause {
-    match cause {
-        Cause::Engine(error)
-            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-        {
-            Cause::Changed("another counter has just added one of these codes".into())
-        }
-        other => other,
+    if let Cause::Engine(error) = &cause
+        && error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+    {
+        return Cause::Changed("another counter has just added one of these codes".into());
     }
+    cause
 }
 
 /// Takes a block of ids and a block of ordinals. The lock is taken before anybody can see the batch.

@@ -1,0 +1,436 @@
+//! The arguments, as they are documented to a shop owner by `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::cli::config::Theme;
+use crate::domain::campaign::{Home, OfflineAssign, OfflinePolicy, Requirement};
+use crate::domain::ids::{CampaignId, EntryId, Key};
+use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::operator::Role;
+
+/// Honours single-use codes at the counter, once each. Without a command, opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "counterfoil", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done or accepted, 1 refused or bad rows, 2 wrong usage or \
+configuration, 3 outcome unknown, 4 device, 5 ledger, 70 a bug."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The folder that holds the ledger [default: the platform's data folder]
+    #[arg(long, global = true, env = "COUNTERFOIL_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print one JSON object a line on standard output, and errors as JSON on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The counter's name [default: this host and terminal]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) counter: Option<String>,
+    /// Act as this operator; a manager's PIN is read from standard input where one is needed
+    /// [default: your account on this computer]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up a ledger for this shop, without questions
+    Init(InitArgs),
+    /// Offers and their rules
+    #[command(subcommand)]
+    Campaign(CampaignCommand),
+    /// The codes of a campaign: import, generate, export, look at, cancel
+    #[command(subcommand)]
+    Codes(CodesCommand),
+    /// Honour a code, if it may be honoured, and use it up
+    Redeem(RedeemArgs),
+    /// Undo a redemption: the code can be used again
+    Reverse(ReverseArgs),
+    /// How many codes are left
+    Pool(PoolArgs),
+    /// What happened: every scan and change with its answer
+    Log(LogArgs),
+    /// Who may sign in at the console
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// The scanners this computer has, by the path that stays the same; opens none of them
+    Devices,
+    /// Every setting, its value and where it came from
+    Config,
+    /// Copy the ledger to a file, while the counters go on
+    Backup(BackupArgs),
+    /// Put a backup in the place of the ledger, or end what a restore began
+    Restore(RestoreArgs),
+    /// Check the file, the chain of entries, the counts and the codes; changes nothing
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The store's name, as it is told to customers and other counters
+    #[arg(long, value_name = "NAME")]
+    pub(crate) store: String,
+    /// The store's time zone, as in Europe/Berlin
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: String,
+    /// Let every account of this group use the ledger (counters under several accounts)
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CampaignCommand {
+    /// Begin a campaign
+    Create {
+        /// Its name in commands and files: letters, digits, '.', '_', '-'
+        id: CampaignId,
+        #[command(flatten)]
+        rules: Box<RuleArgs>,
+    },
+    /// All campaigns
+    List,
+    /// One campaign and its rules
+    Show {
+        /// The campaign
+        id: CampaignId,
+    },
+    /// Change a campaign's rules; what is not named stays
+    Set {
+        /// The campaign
+        id: CampaignId,
+        #[command(flatten)]
+        rules: Box<RuleArgs>,
+    },
+    /// Refuse its codes until it is resumed
+    Pause {
+        /// The campaign
+        id: CampaignId,
+    },
+    /// Honour its codes again
+    Resume {
+        /// The campaign
+        id: CampaignId,
+    },
+}
+
+/// A rule that may also be taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Given<T> {
+    /// `none`
+    Nothing,
+    /// The value.
+    This(T),
+}
+
+fn given<T: std::str::FromStr<Err = crate::domain::ids::MalformedName>>(
+    text: &str,
+) -> Result<Given<T>, crate::domain::ids::MalformedName> {
+    if text == "none" {
+        Ok(Given::Nothing)
+    } else {
+        text.parse().map(Given::This)
+    }
+}
+
+fn given_count(text: &str) -> Result<Given<u32>, String> {
+    if text == "none" {
+        return Ok(Given::Nothing);
+    }
+    text.parse::<u32>()
+        .ok()
+        .filter(|count| (1..=1_000_000).contains(count))
+        .map(Given::This)
+        .ok_or_else(|| "use a number from 1 to 1000000, or none".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RuleArgs {
+    /// What the customer gets, in words
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) offer: Option<String>,
+    /// From when codes are honoured: 2026-12-01 (that day's first instant), 2026-12-01T09:00, or none
+    #[arg(long, value_name = "T", value_parser = given::<Boundary>)]
+    pub(crate) starts: Option<Given<Boundary>>,
+    /// Until when: 2026-12-24 (that whole day), 2026-12-24T18:00 (not included), or none
+    #[arg(long, value_name = "T", value_parser = given::<Boundary>)]
+    pub(crate) ends: Option<Given<Boundary>>,
+    /// How often one code is honoured [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) uses: Option<u32>,
+    /// How many codes one customer may have [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) per_customer: Option<u32>,
+    /// What an offline store honours: confirmed-only or accept [default: confirmed-only]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) offline: Option<OfflinePolicy>,
+    /// At most so many provisional acceptances a day while offline, or none
+    #[arg(long, value_name = "N", value_parser = given_count)]
+    pub(crate) offline_per_day: Option<Given<u32>>,
+    /// Where assigned codes live: issuing-store or anywhere [default: issuing-store]
+    #[arg(long, value_name = "HOME")]
+    pub(crate) home: Option<Home>,
+    /// Who assigns while offline: lease or hub [default: lease]
+    #[arg(long, value_name = "WHO")]
+    pub(crate) offline_assign: Option<OfflineAssign>,
+    /// When codes are honoured, by the store's clock: "Mon-Fri 09:00-18:00, Sat 10:00-14:00", or none
+    #[arg(long, value_name = "HOURS", value_parser = given::<Hours>)]
+    pub(crate) hours: Option<Given<Hours>>,
+    /// The stores that honour the codes, by name; "" for every store
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) stores: Option<Vec<String>>,
+    /// How long a code is valid from its assignment: 30d, 12h, or none
+    #[arg(long, value_name = "DURATION", value_parser = given::<Length>)]
+    pub(crate) assign_for: Option<Given<Length>>,
+    /// What must be known first: receipt, approval, customer; "" for nothing
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = requirement)]
+    pub(crate) require: Option<Vec<Option<Requirement>>>,
+    /// At most so many redemptions per customer and day, or none
+    #[arg(long, value_name = "N", value_parser = given_count)]
+    pub(crate) limit_per_day: Option<Given<u32>>,
+    /// By what a customer is recognised: email, phone, loyalty [default: all three]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = contact_kind)]
+    pub(crate) identify_by: Option<Vec<crate::domain::campaign::ContactKind>>,
+    /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
+    #[arg(long, value_name = "N/day", value_parser = per_day)]
+    pub(crate) allow_anonymous: Option<u32>,
+}
+
+fn requirement(text: &str) -> Result<Option<Requirement>, crate::domain::ids::MalformedName> {
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        text.parse().map(Some)
+    }
+}
+
+fn contact_kind(text: &str) -> Result<crate::domain::campaign::ContactKind, String> {
+    use crate::domain::campaign::ContactKind;
+    match text.parse::<ContactKind>() {
+        Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
+        Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
+    }
+}
+
+fn per_day(text: &str) -> Result<u32, String> {
+    text.trim_end_matches("/day")
+        .parse()
+        .ok()
+        .ok_or_else(|| "use a number a day, as in 5/day".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CodesCommand {
+    /// Store a list of codes: all of it, or nothing and every bad row by name
+    Import {
+        /// A CSV file: one code a row, or columns code,email,phone,external_id,expires_at; - reads
+        /// standard input
+        file: PathBuf,
+        /// The campaign they belong to
+        #[arg(long, value_name = "ID")]
+        campaign: CampaignId,
+        /// They were sent or printed by others: each may be honoured, none is given out again
+        #[arg(long)]
+        given_out: bool,
+        /// Store the good rows and write the bad ones to a file
+        #[arg(long)]
+        skip_bad: bool,
+        /// Do not look for what a spreadsheet does to numbers
+        #[arg(long)]
+        as_is: bool,
+    },
+    /// Draw new codes
+    Generate {
+        /// The campaign they belong to
+        #[arg(long, value_name = "ID")]
+        campaign: CampaignId,
+        /// How many
+        #[arg(long, value_name = "N")]
+        count: u64,
+        /// They will be printed or sent by others: each may be honoured, none is given out again
+        #[arg(long)]
+        given_out: bool,
+        /// Letters of a code, the two check letters included
+        #[arg(long, value_name = "N", default_value_t = 14)]
+        length: usize,
+        /// Put before every code
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        prefix: String,
+        /// Instead of the usual form: ? is a letter, # a digit, the rest as it is; without check
+        /// letters, so that a misread is not told from an unknown code
+        #[arg(long, value_name = "PATTERN", conflicts_with_all = ["length", "prefix"])]
+        pattern: Option<String>,
+    },
+    /// Write a campaign's codes as CSV, or with --json as lines
+    Export {
+        /// The campaign
+        #[arg(long, value_name = "ID")]
+        campaign: CampaignId,
+        /// Only codes in this state: available, assigned, redeemed, void or suspect
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+    },
+    /// The whole life of a code
+    Show {
+        /// The code
+        code: String,
+    },
+    /// End a code's life: it is never honoured or given out again
+    Void {
+        /// The code
+        code: String,
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedeemArgs {
+    /// The code, as scanned or typed
+    #[arg(required_unless_present = "stdin", conflicts_with = "stdin")]
+    pub(crate) code: Option<String>,
+    /// Only a code of this campaign will do
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<CampaignId>,
+    /// Your name for this act: asked again under it, it is answered and not done again
+    #[arg(long, value_name = "K", conflicts_with = "stdin")]
+    pub(crate) key: Option<Key>,
+    /// Judge, and use nothing up
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// The receipt number, where the campaign asks for one
+    #[arg(long, value_name = "R")]
+    pub(crate) receipt: Option<String>,
+    /// Who the customer is: an id, e-mail address, phone or loyalty number
+    #[arg(long, value_name = "C")]
+    pub(crate) customer: Option<String>,
+    /// As a manager, set aside what a manager may set aside, and approve
+    #[arg(long = "override", requires = "reason")]
+    pub(crate) overrides: bool,
+    /// Why it is set aside
+    #[arg(long, value_name = "R")]
+    pub(crate) reason: Option<String>,
+    /// Read CODE or CODE<TAB>KEY a line and answer each line, in order
+    #[arg(long)]
+    pub(crate) stdin: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReverseArgs {
+    /// The code whose newest redemption is undone
+    #[arg(required_unless_present = "redemption")]
+    pub(crate) code: Option<String>,
+    /// The redemption to undo, by its id
+    #[arg(long, value_name = "ID", conflicts_with = "code")]
+    pub(crate) redemption: Option<EntryId>,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub(crate) reason: String,
+    /// Your name for this act: asked again under it, it is answered and not done again
+    #[arg(long, value_name = "K")]
+    pub(crate) key: Option<Key>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PoolArgs {
+    /// Only this campaign
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<CampaignId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// Not before this time: 2026-11-21, 2026-11-21T09:00, or how long ago, as in 2h
+    #[arg(long, value_name = "T")]
+    pub(crate) since: Option<String>,
+    /// Only with this answer, as in already_redeemed
+    #[arg(long, value_name = "W")]
+    pub(crate) outcome: Option<String>,
+    /// Only of this code
+    #[arg(long, value_name = "C")]
+    pub(crate) code: Option<String>,
+    /// Go on as more happens, until stopped
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// Let somebody sign in; the PIN is asked for, or read from standard input
+    Add {
+        /// The name they sign by
+        name: String,
+        /// cashier or manager
+        #[arg(long, default_value = "cashier", value_parser = role)]
+        role: Role,
+        /// They sign in by badge only
+        #[arg(long)]
+        no_pin: bool,
+    },
+    /// Everyone who may sign in
+    List,
+    /// Give an operator another PIN, asked for or read from standard input
+    SetPin {
+        /// The operator
+        name: String,
+    },
+    /// Draw a badge for an operator: print it as a barcode; a former badge ends
+    SetBadge {
+        /// The operator
+        name: String,
+    },
+    /// They may no longer sign in; what they did keeps their name
+    Remove {
+        /// The operator
+        name: String,
+    },
+}
+
+fn role(text: &str) -> Result<Role, crate::domain::ids::MalformedName> {
+    text.parse()
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to write; never overwritten
+    pub(crate) file: PathBuf,
+    /// Also close the ledger here, to go on with the file on another computer
+    #[arg(long = "move")]
+    pub(crate) moves: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    #[arg(required_unless_present = "settle")]
+    pub(crate) file: Option<PathBuf>,
+    /// How many codes may have been given out since the backup, where that is more than is shown
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) missing: u32,
+    /// End the approvals that a restore began: the codes of the backup are honoured as usual again
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) settle: bool,
+}
+
+/// How the console looks and which scanners it opens.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConsoleArgs {
+    /// A serial scanner, by its path (`counterfoil devices` lists them); may be given twice
+    #[arg(long, value_name = "PATH")]
+    pub(crate) scanner: Option<Vec<PathBuf>>,
+    /// Its speed, for RS-232 scanners
+    #[arg(long, value_name = "BAUD")]
+    pub(crate) baud: Option<u32>,
+    /// auto, dark, light, mono or ascii
+    #[arg(long, value_name = "THEME")]
+    pub(crate) theme: Option<Theme>,
+}

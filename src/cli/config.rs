@@ -1,0 +1,263 @@
+//! The configuration: one TOML file in the data folder; flag over environment over file over default.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::failure::Failure;
+
+/// The file in the data folder.
+pub(crate) const FILE_NAME: &str = "counterfoil.toml";
+
+/// The default file, with its reasons.
+pub(crate) const DEFAULT_FILE: &str = include_str!("../../assets/counterfoil.toml");
+
+/// The file as it is written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    console: ConsoleSection,
+    scanner: ScannerSection,
+    scan: ScanSection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConsoleSection {
+    counter: Option<String>,
+    theme: Option<Theme>,
+    bell: Option<bool>,
+    fade_after_s: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ScannerSection {
+    ports: Option<Vec<PathBuf>>,
+    baud: Option<u32>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ScanSection {
+    allowed_hosts: Option<Vec<String>>,
+}
+
+/// How the console is coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Theme {
+    /// As the terminal seems to want it: no colour under `NO_COLOR`, ASCII on the Linux console.
+    Auto,
+    /// For a dark background.
+    Dark,
+    /// For a light background.
+    Light,
+    /// Without colour.
+    Mono,
+    /// Without colour, and only with ASCII characters.
+    Ascii,
+}
+
+/// Where a value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Origin {
+    /// An argument of the command.
+    Flag,
+    /// An environment variable.
+    Environment,
+    /// The configuration file.
+    File,
+    /// Built in.
+    Default,
+}
+
+/// A value and where it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Sourced<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
+}
+
+impl<T> Sourced<T> {
+    fn first(
+        flag: Option<T>,
+        environment: Option<T>,
+        file: Option<T>,
+        default: impl FnOnce() -> T,
+    ) -> Self {
+        let (value, origin) = flag
+            .map(|value| (value, Origin::Flag))
+            .or_else(|| environment.map(|value| (value, Origin::Environment)))
+            .or_else(|| file.map(|value| (value, Origin::File)))
+            .unwrap_or_else(|| (default(), Origin::Default));
+        Sourced { value, origin }
+    }
+}
+
+/// What flags may set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags {
+    pub(crate) counter: Option<String>,
+    pub(crate) theme: Option<Theme>,
+    pub(crate) ports: Option<Vec<PathBuf>>,
+    pub(crate) baud: Option<u32>,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) counter: Sourced<String>,
+    pub(crate) theme: Sourced<Theme>,
+    pub(crate) rings_bell: Sourced<bool>,
+    pub(crate) fade_after_s: Sourced<u32>,
+    pub(crate) ports: Sourced<Vec<PathBuf>>,
+    pub(crate) baud: Sourced<u32>,
+    pub(crate) allowed_hosts: Sourced<Vec<String>>,
+}
+
+impl Config {
+    /// Reads the file in `folder`, if there is one, under flags and environment.
+    pub(crate) fn load(folder: &Path, flags: Flags) -> Result<Config, Failure> {
+        let file = read(&folder.join(FILE_NAME))?;
+        let list = |name: &str| {
+            std::env::var(name).ok().map(|text| {
+                text.split(',')
+                    .map(|part| part.trim().to_owned())
+                    .filter(|part| !part.is_empty())
+                    .collect::<Vec<String>>()
+            })
+        };
+        let paths = |names: Vec<String>| names.into_iter().map(PathBuf::from).collect();
+        Ok(Config {
+            counter: Sourced::first(
+                flags.counter,
+                std::env::var("COUNTERFOIL_COUNTER").ok(),
+                file.console.counter,
+                host_and_terminal,
+            ),
+            theme: Sourced::first(
+                flags.theme,
+                theme_of_environment()?,
+                file.console.theme,
+                || Theme::Auto,
+            ),
+            rings_bell: Sourced::first(None, None, file.console.bell, || true),
+            fade_after_s: Sourced::first(None, None, file.console.fade_after_s, || 10),
+            ports: Sourced::first(
+                flags.ports,
+                list("COUNTERFOIL_SCANNER").map(paths),
+                file.scanner.ports,
+                Vec::new,
+            ),
+            baud: Sourced::first(flags.baud, None, file.scanner.baud, || 115_200),
+            allowed_hosts: Sourced::first(
+                None,
+                list("COUNTERFOIL_ALLOWED_HOSTS"),
+                file.scan.allowed_hosts,
+                Vec::new,
+            ),
+        })
+    }
+
+    /// Every value as text, with its origin.
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String, Origin)> {
+        let ports: Vec<String> = self
+            .ports
+            .value
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let theme = serde_json::to_value(self.theme.value)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        vec![
+            (
+                "console.counter",
+                self.counter.value.clone(),
+                self.counter.origin,
+            ),
+            ("console.theme", theme, self.theme.origin),
+            (
+                "console.bell",
+                self.rings_bell.value.to_string(),
+                self.rings_bell.origin,
+            ),
+            (
+                "console.fade_after_s",
+                self.fade_after_s.value.to_string(),
+                self.fade_after_s.origin,
+            ),
+            ("scanner.ports", ports.join(", "), self.ports.origin),
+            (
+                "scanner.baud",
+                self.baud.value.to_string(),
+                self.baud.origin,
+            ),
+            (
+                "scan.allowed_hosts",
+                self.allowed_hosts.value.join(", "),
+                self.allowed_hosts.origin,
+            ),
+        ]
+    }
+}
+
+fn theme_of_environment() -> Result<Option<Theme>, Failure> {
+    let Ok(text) = std::env::var("COUNTERFOIL_THEME") else {
+        return Ok(None);
+    };
+    <Theme as clap::ValueEnum>::from_str(&text, true)
+        .ok()
+        .map(Some)
+        .ok_or_else(|| {
+            Failure::usage(
+                format!("COUNTERFOIL_THEME is {text:?}"),
+                "use auto, dark, light, mono or ascii",
+            )
+        })
+}
+
+fn read(path: &Path) -> Result<File, Failure> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => {
+            return Err(Failure::usage(
+                format!("reading {}: {error}", path.display()),
+                "check the file's permissions",
+            ));
+        }
+    };
+    toml::from_str(&text).map_err(|fault| {
+        Failure::usage(
+            format!(
+                "the configuration {} cannot be read: {fault}",
+                path.display()
+            ),
+            "mend the line it names, or remove the file to go back to the defaults",
+        )
+    })
+}
+
+/// The counter's default name: this host and terminal, as in `till1:pts/0`.
+fn host_and_terminal() -> String {
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    let name = |fd: rustix::fd::BorrowedFd<'_>| {
+        rustix::termios::ttyname(fd, Vec::new())
+            .ok()
+            .and_then(|path| path.into_string().ok())
+    };
+    let terminal = name(rustix::stdio::stdin())
+        .or_else(|| name(rustix::stdio::stderr()))
+        .or_else(|| name(rustix::stdio::stdout()));
+    match terminal {
+        Some(path) => format!("{host}:{}", path.trim_start_matches("/dev/")),
+        None => host,
+    }
+}

@@ -1,0 +1,194 @@
+//! What every command needs: the folder, the configuration, who acts, and the clock.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::cli::args::Global;
+use crate::cli::config::{Config, Flags};
+use crate::cli::failure::Failure;
+use crate::desk;
+use crate::domain::operator::Role;
+use crate::domain::verdict::Approval;
+use crate::ledger::{Act, Ledger, Rebirth};
+
+/// The surroundings of one command.
+pub(crate) struct Context {
+    pub(crate) data: PathBuf,
+    pub(crate) is_default_place: bool,
+    pub(crate) is_json: bool,
+    pub(crate) operator: Option<String>,
+    pub(crate) config: Config,
+    was_manager_proven: bool,
+}
+
+/// Reads the wall clock.
+pub(crate) fn now() -> Timestamp {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the command line is where the clock is read"
+    )]
+    Timestamp::now()
+}
+
+impl Context {
+    pub(crate) fn new(global: &Global) -> Result<Context, Failure> {
+        let default_place = || {
+            directories::ProjectDirs::from("", "", "counterfoil")
+                .map(|dirs| dirs.data_dir().to_owned())
+                .ok_or_else(|| {
+                    Failure::usage(
+                        "this account has no home folder",
+                        "name a folder with --data",
+                    )
+                })
+        };
+        let (data, is_default_place) = match &global.data {
+            Some(folder) => (folder.clone(), false),
+            None => (default_place()?, true),
+        };
+        let flags = Flags {
+            counter: global.counter.clone(),
+            ..Flags::default()
+        };
+        let context = Context {
+            config: Config::load(&data, flags)?,
+            data,
+            is_default_place,
+            is_json: global.json,
+            operator: global.operator.clone(),
+            was_manager_proven: false,
+        };
+        let counter = &context.config.counter.value;
+        if !(1..=64).contains(&counter.chars().count()) || counter.chars().any(char::is_control) {
+            return Err(Failure::usage(
+                format!("the counter's name {counter:?}"),
+                "use 1 to 64 characters",
+            ));
+        }
+        Ok(context)
+    }
+
+    /// The counter's name.
+    pub(crate) fn counter(&self) -> &str {
+        &self.config.counter.value
+    }
+
+    /// Who acts: the named operator, else this account.
+    pub(crate) fn operator_name(&self) -> String {
+        self.operator
+            .clone()
+            .unwrap_or_else(|| format!("os:{}", account()))
+    }
+
+    /// An act of this moment.
+    pub(crate) fn act(&self) -> Result<Act, Failure> {
+        Ok(desk::act(
+            self.counter(),
+            Some(&self.operator_name()),
+            now(),
+        )?)
+    }
+
+    /// Opens the ledger, and says on stderr if it had to begin a new life.
+    pub(crate) fn open(&self) -> Result<Ledger, Failure> {
+        let (mut ledger, rebirth) = Ledger::open(&self.data, &self.act()?)?;
+        if let Some(rebirth) = rebirth {
+            warn(&rebirth_words(&rebirth));
+        }
+        // What a died import left behind is removed a slice at a time, never while somebody waits.
+        //ledger.sweep_batches(&self.act()?)?;
+        if let Some(name) = &self.operator
+            && !ledger.operators()?.iter().any(|known| known.name == *name)
+        {
+            return Err(crate::domain::refusal::Refusal::NoSuchOperator(name.clone()).into());
+        }
+        Ok(ledger)
+    }
+
+    /// Makes sure that a manager acts. Whoever can write the data folder is trusted; an operator
+    /// named by `--operator` proves it by the PIN on standard input.
+    pub(crate) fn need_manager(&mut self, ledger: &mut Ledger) -> Result<(), Failure> {
+        let Some(name) = self.operator.clone() else {
+            return Ok(());
+        };
+        if self.was_manager_proven {
+            return Ok(());
+        }
+        let pin = secret(&format!("PIN of {name}: "))?;
+        let operator = ledger.sign_in(&name, &pin, &self.act()?)??;
+        if operator.role != Role::Manager {
+            return Err(crate::domain::refusal::Refusal::NotAManager(name).into());
+        }
+        self.was_manager_proven = true;
+        Ok(())
+    }
+
+    /// A manager's approval of what this command does.
+    pub(crate) fn approval(
+        &mut self,
+        ledger: &mut Ledger,
+        reason: &str,
+    ) -> Result<Approval, Failure> {
+        self.need_manager(ledger)?;
+        Ok(Approval {
+            by: Some(self.operator_name()),
+            reason: reason.to_owned(),
+        })
+    }
+
+    /// Whether long work may draw a bar.
+    pub(crate) fn draws_bars(&self) -> bool {
+        !self.is_json && std::io::stderr().is_terminal()
+    }
+}
+
+/// A line on stderr for whoever watches.
+pub(crate) fn warn(words: &str) {
+    use std::io::Write as _;
+    // Where stderr is gone, nobody watches.
+    drop(writeln!(std::io::stderr(), "{words}"));
+}
+
+/// What a new life of the ledger means, in words.
+pub(crate) fn rebirth_words(rebirth: &Rebirth) -> String {
+    let how = match rebirth.why {
+        "moved" => {
+            return "this ledger was moved here; nothing was used since it was closed".into();
+        }
+        "marker_ahead" => "this ledger lacks entries that were committed before",
+        "copied" => "this ledger was copied here",
+        "marker_missing" => "this ledger has lost the marker beside it, so it may be an old one",
+        _ => "this ledger was restored from a backup",
+    };
+    format!(
+        "{how}: up to {} entries are missing, {} codes not yet given out are now suspect, and codes \
+         not yet used need a manager's approval until `counterfoil restore --settle`",
+        rebirth.missing, rebirth.suspects
+    )
+}
+
+/// A secret: asked for on a terminal, else the next line of standard input.
+pub(crate) fn secret(prompt: &str) -> Result<String, Failure> {
+    if std::io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password(prompt)?);
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// The name of the account that runs this: as /etc/passwd (passwd(5)) has it, else its number.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw();
+    std::fs::read_to_string(Path::new("/etc/passwd"))
+        .ok()
+        .and_then(|text| {
+            text.lines()
+                .map(|line| line.split(':').collect::<Vec<_>>())
+                .find(|fields| fields.get(2).is_some_and(|id| id.parse() == Ok(uid)))
+                .and_then(|fields| fields.first().map(|name| (*name).to_owned()))
+        })
+        .unwrap_or_else(|| uid.to_string())
+}

@@ -1,0 +1,109 @@
+//! What ends a command early, in words and as an exit code.
+
+use std::io;
+
+use crate::domain::ids::MalformedName;
+use crate::domain::refusal::Refusal;
+use crate::ledger::{Cause, LedgerError};
+
+/// A failed command: what failed, what to do, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// A name for programs.
+    pub(crate) code: &'static str,
+    /// Operation, thing and cause in one sentence.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) hint: String,
+    /// The exit code.
+    pub(crate) exit: u8,
+}
+
+impl Failure {
+    /// Wrong usage or configuration.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure {
+            code: "usage",
+            message: message.into(),
+            hint: hint.into(),
+            exit: 2,
+        }
+    }
+
+    /// A device that does not do what it should.
+    pub(crate) fn device(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure {
+            code: "device",
+            message: message.into(),
+            hint: hint.into(),
+            exit: 4,
+        }
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let (code, exit) = match &error.cause {
+            Cause::Missing(_) => ("no_ledger", 2),
+            Cause::Exists(_) => ("ledger_exists", 2),
+            Cause::NotALedger => ("not_a_ledger", 2),
+            Cause::NetworkFileSystem(_) => ("network_file_system", 2),
+            Cause::InUse => ("in_use", 5),
+            Cause::Newer { .. } => ("newer_ledger", 5),
+            Cause::Moved => ("moved", 5),
+            Cause::DiskFull => ("disk_full", 5),
+            Cause::Busy => ("busy", 5),
+            Cause::Damaged(_) => ("damaged", 5),
+            Cause::Random(_) => ("random", 5),
+            Cause::Interrupted => ("interrupted", 5),
+            Cause::Changed(_) => ("changed", 5),
+            Cause::Engine(_) => ("engine", 5),
+            Cause::Io(_) => ("io", 5),
+        };
+        Failure {
+            code,
+            hint: error.hint(),
+            message: error.to_string(),
+            exit,
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure {
+            code: refusal.code(),
+            message: refusal.to_string(),
+            hint: refusal.hint().to_owned(),
+            exit: refusal.exit_code(),
+        }
+    }
+}
+
+impl From<MalformedName> for Failure {
+    fn from(fault: MalformedName) -> Self {
+        Failure::usage(fault.0, "see --help")
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure {
+            code: "io",
+            message: format!("reading or writing: {error}"),
+            hint: "check the file, the disk and the permissions".into(),
+            exit: 5,
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Failure {
+            code: "bug",
+            message: format!("writing JSON: {error}"),
+            hint: "please report this".into(),
+            exit: 70,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `backup`, `restore` and `verify`.
+
+use std::io::Write;
+
+use crate::cli::args::{BackupArgs, RestoreArgs};
+use crate::cli::context::{Context, rebirth_words, warn};
+use crate::cli::failure::Failure;
+use crate::ledger::Ledger;
+
+pub(super) fn backup(
+    context: &mut Context,
+    args: &BackupArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    if args.moves {
+        context.need_manager(&mut ledger)?;
+        ledger.move_to(&args.file, &context.act()?)?;
+    } else {
+        ledger.backup(&args.file)?;
+    }
+    let bytes = std::fs::metadata(&args.file)?.len();
+    if context.is_json {
+        let value = serde_json::json!({"file": args.file, "bytes": bytes, "moved": args.moves});
+        writeln!(out, "{value}")?;
+    } else if args.moves {
+        writeln!(
+            out,
+            "the ledger is closed here; on the other computer: counterfoil restore {}",
+            args.file.display()
+        )?;
+    } else {
+        writeln!(out, "{} written, {bytes} bytes", args.file.display())?;
+    }
+    Ok(0)
+}
+
+pub(super) fn restore(
+    context: &mut Context,
+    args: &RestoreArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let Some(file) = &args.file else {
+        let mut ledger = context.open()?;
+        context.need_manager(&mut ledger)?;
+        ledger.settle_restore(&context.act()?)??;
+        if context.is_json {
+            writeln!(out, "{}", serde_json::json!({"settled": true}))?;
+        } else {
+            writeln!(
+                out,
+                "settled: the codes of the backup are honoured as usual again"
+            )?;
+        }
+        return Ok(0);
+    };
+    let (_, rebirth) = Ledger::restore(
+        &context.data,
+        file,
+        i64::from(args.missing),
+        &context.act()?,
+    )?;
+    if context.is_json {
+        let value = serde_json::json!({
+            "restored": file, "why": rebirth.why, "missing": rebirth.missing,
+            "suspects": rebirth.suspects, "needs_approval": rebirth.needs_approval,
+        });
+        writeln!(out, "{value}")?;
+    } else {
+        writeln!(out, "{}", rebirth_words(&rebirth))?;
+    }
+    Ok(0)
+}
+
+pub(super) fn verify(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut ledger = Ledger::open_reading(&context.data)?;
+    let draws = context.draws_bars();
+    let health = ledger.verify(&mut |step| {
+        if draws {
+            warn(&format!("checking {} ...", step.words()));
+        }
+    })?;
+    let is_well = health.faults.is_empty();
+    if context.is_json {
+        let value = serde_json::json!({
+            "well": is_well, "entries": health.entries, "head": health.head,
+            "rebirths": health.rebirths, "faults": health.faults,
+        });
+        writeln!(out, "{value}")?;
+    } else {
+        for fault in &health.faults {
+            writeln!(out, "WRONG  {fault}")?;
+        }
+        let state = if is_well {
+            "all is well"
+        } else {
+            "something is wrong: restore a backup, or ask for help"
+        };
+        writeln!(
+            out,
+            "{} entries, {} restores; {state}",
+            health.entries, health.rebirths
+        )?;
+        writeln!(out, "head of the chain {}", health.head)?;
+    }
+    Ok(if is_well { 0 } else { 5 })
+}

@@ -1,0 +1,141 @@
+//! `pool` and `log`.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cli::args::{LogArgs, PoolArgs};
+use crate::cli::context::{Context, now};
+use crate::cli::failure::Failure;
+use crate::domain::code::{fold, grouped};
+use crate::domain::escape::for_display;
+use crate::domain::ids::MalformedName;
+use crate::domain::local_time::{Boundary, Length};
+use crate::domain::log::LogLine;
+use crate::ledger::{LogFilter, LogPosition};
+
+pub(super) fn pool(
+    context: &mut Context,
+    args: &PoolArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    let pools = ledger.pools(args.campaign.as_ref(), now())??;
+    if pools.is_empty() && !context.is_json {
+        writeln!(
+            out,
+            "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
+        )?;
+    }
+    for figures in &pools {
+        if context.is_json {
+            writeln!(out, "{}", serde_json::to_string(figures)?)?;
+        } else {
+            writeln!(
+                out,
+                "{}: {} of {} available; assigned {}, redeemed {}, void {}, suspect {}; \
+                 {} uses made",
+                figures.campaign,
+                figures.available,
+                figures.total,
+                figures.assigned,
+                figures.redeemed,
+                figures.void,
+                figures.suspect,
+                figures.uses_made
+            )?;
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn log(
+    context: &mut Context,
+    args: &LogArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    let zone = ledger.place()?.zone;
+    let filter = LogFilter {
+        since: args
+            .since
+            .as_deref()
+            .map(|text| since(text, &zone))
+            .transpose()?,
+        outcome: args.outcome.clone(),
+        code: args
+            .code
+            .as_deref()
+            .map(|text| fold(text).map(|folded| folded.as_str().to_owned()))
+            .transpose()
+            .map_err(|fault| {
+                Failure::usage(format!("--code: {fault}"), "give a code as printed")
+            })?,
+    };
+    let stopped = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stopped))?;
+    }
+    let mut position = LogPosition::default();
+    loop {
+        while let Some(lines) = ledger.log_page(&mut position, &filter)? {
+            for line in &lines {
+                write_line(context, line, &zone, out)?;
+            }
+            if stopped.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+        }
+        out.flush()?;
+        if !args.follow || stopped.load(Ordering::Relaxed) {
+            return Ok(0);
+        }
+        // Others write to the same file: there is nothing to wait on but a short while.
+        std::thread::park_timeout(std::time::Duration::from_millis(200));
+    }
+}
+
+/// `2h` ago, or a time by the store's clock.
+fn since(text: &str, zone: &TimeZone) -> Result<Timestamp, Failure> {
+    if let Ok(length) = text.parse::<Length>() {
+        return Ok(now() - SignedDuration::from_millis(length.as_ms()));
+    }
+    text.parse::<Boundary>()?
+        .starts_at(zone)
+        .ok_or_else(|| MalformedName(format!("{text:?} is out of range")).into())
+}
+
+fn write_line(
+    context: &Context,
+    line: &LogLine,
+    zone: &TimeZone,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    if context.is_json {
+        writeln!(out, "{}", serde_json::to_string(line)?)?;
+        return Ok(());
+    }
+    let local = line.at.to_zoned(zone.clone());
+    let mut words = format!(
+        "{}  {:<8} {:<18} {}",
+        local.strftime("%Y-%m-%d %H:%M:%S"),
+        line.kind,
+        line.answer,
+        line.code.as_deref().map(grouped).unwrap_or_default(),
+    );
+    let more = [
+        line.campaign.as_ref().map(|name| format!("  {name}")),
+        Some(format!("  {}", line.counter)),
+        line.operator.as_ref().map(|name| format!("  {name}")),
+        line.raw.as_ref().map(|raw| format!("  read {raw}")),
+        line.reason
+            .as_ref()
+            .map(|reason| format!("  because {reason}")),
+    ];
+    words.extend(more.into_iter().flatten());
+    writeln!(out, "{}", for_display(&words))?;
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Wiring only: arguments, configuration, and one file per family of commands.
+//!
+//! Here, and in `tui/runner.rs`, the clock is read; here errors become words and exit codes.
+
+mod args;
+mod campaign;
+mod codes;
+mod config;
+mod context;
+mod failure;
+mod json;
+mod ledger_file;
+mod log;
+mod operator;
+mod redeem;
+mod set_up;
+mod surroundings;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::args::{Cli, Command};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+
+/// Runs the command line and answers its exit code.
+pub fn run() -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => return usage_fault(&fault, wants_json),
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let done = Context::new(&cli.global).and_then(|mut context| {
+        let code = dispatch(&mut context, cli.command, &mut out)?;
+        out.flush()?;
+        Ok(code)
+    });
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            // What was answered before stands: an answer on stdout means committed.
+            drop(out.flush());
+            report(&failure, wants_json);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn dispatch(
+    context: &mut Context,
+    command: Option<Command>,
+    out: &mut dyn io::Write,
+) -> Result<u8, Failure> {
+    match command {
+        None => surroundings::no_console(),
+        Some(Command::Init(args)) => set_up::init(context, &args, out),
+        Some(Command::Campaign(command)) => campaign::run(context, command, out),
+        Some(Command::Codes(command)) => codes::run(context, command, out),
+        Some(Command::Redeem(args)) => redeem::redeem(context, &args, out),
+        Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
+        Some(Command::Pool(args)) => log::pool(context, &args, out),
+        Some(Command::Log(args)) => log::log(context, &args, out),
+        Some(Command::Operator(command)) => operator::run(context, command, out),
+        Some(Command::Devices) => surroundings::devices(context, out),
+        Some(Command::Config) => surroundings::config(context, out),
+        Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),
+        Some(Command::Restore(args)) => ledger_file::restore(context, &args, out),
+        Some(Command::Verify) => ledger_file::verify(context, out),
+    }
+}
+
+/// Says on stderr what failed; with `--json` as one object.
+fn report(failure: &Failure, wants_json: bool) {
+    let text = if wants_json {
+        serde_json::json!({"error": {
+            "code": failure.code, "message": failure.message, "hint": failure.hint,
+        }})
+        .to_string()
+    } else {
+        format!("error: {}\n hint: {}", failure.message, failure.hint)
+    };
+    // Where stderr is gone, the exit code is all that is left to say it.
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+fn usage_fault(fault: &clap::Error, wants_json: bool) -> ExitCode {
+    let is_fault = fault.use_stderr();
+    if is_fault && wants_json {
+        let text = fault.to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        report(&Failure::usage(message, "see --help"), true);
+    } else {
+        drop(fault.print());
+    }
+    ExitCode::from(if is_fault { 2 } else { 0 })
+}

@@ -1,0 +1,83 @@
+//! `devices` and `config`: what this computer has, and how it is set.
+
+use std::io::Write;
+
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+use crate::devices::scan::serial;
+use crate::domain::escape::for_display;
+
+pub(super) fn no_console() -> Result<u8, Failure> {
+    Err(Failure::usage(
+        "the console is not wired yet",
+        "use a command: --help",
+    ))
+}
+
+/// What is there, by names the system gives; no port is opened.
+pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
+    let found = serial::list();
+    if context.is_json {
+        for port in &found {
+            let value = serde_json::json!({
+                "kind": "serial_scanner", "path": port.stable_path, "node": port.node,
+                "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
+                "product": port.product, "serial": port.serial,
+                "configured": context.config.ports.value.contains(&port.stable_path),
+            });
+            writeln!(out, "{value}")?;
+        }
+        return Ok(0);
+    }
+    writeln!(
+        out,
+        "A scanner that types like a keyboard needs no setting: open the console and scan."
+    )?;
+    if found.is_empty() {
+        writeln!(out, "No USB serial devices are plugged in.")?;
+    }
+    for port in &found {
+        let product = port.product.as_deref().unwrap_or("unnamed device");
+        writeln!(
+            out,
+            "{}  {:04x}:{:04x}  use it: counterfoil --scanner {}",
+            for_display(product),
+            port.vid,
+            port.pid,
+            port.stable_path.display()
+        )?;
+    }
+    let known: Vec<_> = found.iter().map(|port| &port.stable_path).collect();
+    for path in &context.config.ports.value {
+        if !known.contains(&path) {
+            writeln!(out, "{} is configured and not plugged in", path.display())?;
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn config(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
+    let file = context.data.join(crate::cli::config::FILE_NAME);
+    if context.is_json {
+        for (name, value, origin) in context.config.rows() {
+            let line = serde_json::json!({"name": name, "value": value, "origin": origin});
+            writeln!(out, "{line}")?;
+        }
+        let line = serde_json::json!({"name": "data", "value": context.data,
+            "origin": if context.is_default_place { "default" } else { "flag" }});
+        writeln!(out, "{line}")?;
+        return Ok(0);
+    }
+    writeln!(out, "data folder {}", context.data.display())?;
+    let state = if file.exists() { "" } else { " (not there)" };
+    writeln!(out, "configuration file {}{state}", file.display())?;
+    for (name, value, origin) in context.config.rows() {
+        let origin = serde_json::to_value(origin)?;
+        writeln!(
+            out,
+            "{name:<22} {value:<30} ({})",
+            origin.as_str().unwrap_or_default()
+        )?;
+    }
+    Ok(0)
+}

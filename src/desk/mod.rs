@@ -1,0 +1,249 @@
+//! The verbs of the counter: redeem, undo, sign in, approve. Used by the console, the command line
+//! and the tests alike.
+//!
+//! Not here: the clock (a [`Moment`] comes in) and any terminal.
+
+mod recent;
+mod set_up;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, set_up};
+
+use crate::desk::recent::Recent;
+use crate::domain::ids::{EntryId, Key};
+use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
+use crate::domain::refusal::Refusal;
+use crate::domain::reversal::{Reversal, UndoChoice};
+use crate::domain::verdict::{Answer, Approval, Band};
+use crate::ledger::{Act, Cause, Ledger, LedgerError, Scan, Undo, UndoRequest};
+
+/// The two clocks, read once for an act: the wall's, and one that never jumps.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The wall clock.
+    pub now: Timestamp,
+    /// Time since some fixed start, for windows of seconds.
+    pub elapsed: Duration,
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scanned {
+    /// An operator's badge.
+    Badge(Operator),
+    /// Anything else, judged.
+    Judged(Box<Answer>),
+}
+
+/// What a person added to a scan.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
+    /// The receipt number.
+    pub receipt: Option<String>,
+    /// Who the customer is: an id or a contact.
+    pub customer: Option<String>,
+    /// A manager's approval.
+    pub approval: Option<Approval>,
+}
+
+/// A console's side of the ledger: one counter, whoever is signed in, and what was read lately.
+pub struct Desk {
+    ledger: Ledger,
+    counter: String,
+    allowed_hosts: Vec<String>,
+    operator: Option<Operator>,
+    recent: Recent,
+}
+
+/// Random bytes from the system's source.
+pub fn random<const COUNT: usize>() -> Result<[u8; COUNT], LedgerError> {
+    let mut bytes = [0_u8; COUNT];
+    getrandom::fill(&mut bytes).map_err(|error| LedgerError {
+        op: "draw",
+        thing: "random bytes".into(),
+        cause: Cause::from(error),
+    })?;
+    Ok(bytes)
+}
+
+/// An act of this moment.
+pub fn act(counter: &str, operator: Option<&str>, now: Timestamp) -> Result<Act, LedgerError> {
+    Ok(Act {
+        now,
+        counter: counter.to_owned(),
+        operator: operator.map(str::to_owned),
+        salt: random()?,
+    })
+}
+
+/// A key for an act whose caller brought none.
+pub fn mint_key(now: Timestamp) -> Result<Key, LedgerError> {
+    Ok(Key::mint(now.as_millisecond(), random()?))
+}
+
+impl Desk {
+    /// A desk on an open ledger.
+    pub fn new(ledger: Ledger, counter: &str, allowed_hosts: &[String]) -> Desk {
+        Desk {
+            ledger,
+            counter: counter.to_owned(),
+            allowed_hosts: allowed_hosts.to_vec(),
+            operator: None,
+            recent: Recent::default(),
+        }
+    }
+
+    /// The ledger, to read from.
+    pub fn ledger(&mut self) -> &mut Ledger {
+        &mut self.ledger
+    }
+
+    /// Who is signed in.
+    pub fn operator(&self) -> Option<&Operator> {
+        self.operator.as_ref()
+    }
+
+    /// An act of this counter and whoever is signed in.
+    pub fn act(&self, now: Timestamp) -> Result<Act, LedgerError> {
+        let operator = self
+            .operator
+            .as_ref()
+            .map(|operator| operator.name.as_str());
+        act(&self.counter, operator, now)
+    }
+
+    /// A badge signs its operator in; anything else is judged, and used up where it is accepted.
+    pub fn scan(
+        &mut self,
+        raw: &[u8],
+        extra: &Extra,
+        moment: Moment,
+    ) -> Result<Scanned, LedgerError> {
+        if let Some(operator) = self.badge(raw)? {
+            self.operator = Some(operator.clone());
+            return Ok(Scanned::Badge(operator));
+        }
+        let act = self.act(moment.now)?;
+        let minted = mint_key(moment.now)?;
+        let honoured = self.recent.ages(moment.elapsed);
+        let scan = Scan {
+            raw,
+            allowed_hosts: &self.allowed_hosts,
+            key: None,
+            minted: &minted,
+            campaign: None,
+            receipt: extra.receipt.as_deref(),
+            customer: extra.customer.as_deref(),
+            approval: extra.approval.as_ref(),
+            is_check: false,
+            honoured: Some(&honoured),
+        };
+        let answer = self.ledger.redeem(&scan, &act)?;
+        if let (Band::Go, Some(code)) = (answer.verdict.band(), &answer.code) {
+            self.recent.read(code, moment.elapsed);
+        }
+        Ok(Scanned::Judged(Box::new(answer)))
+    }
+
+    /// The operator whose badge this is, if it is one; signs nobody in.
+    pub fn badge(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
+        let Some(text) = std::str::from_utf8(raw).ok().map(str::trim) else {
+            return Ok(None);
+        };
+        // An AIM identifier is three characters before it.
+        let text = text
+            .strip_prefix(']')
+            .and_then(|rest| rest.get(2..))
+            .unwrap_or(text);
+        if !text.to_ascii_uppercase().starts_with(BADGE_PREFIX) {
+            return Ok(None);
+        }
+        self.ledger.operator_of_badge(text)
+    }
+
+    /// An acceptance was drawn: it need not be repeated after a crash.
+    pub fn mark_shown(&mut self, entry: i64) -> Result<(), LedgerError> {
+        self.ledger.mark_shown(entry)
+    }
+
+    /// Signs in by name and PIN.
+    pub fn sign_in(
+        &mut self,
+        name: &str,
+        pin: &str,
+        now: Timestamp,
+    ) -> Result<Result<Operator, Refusal>, LedgerError> {
+        let act = self.act(now)?;
+        let signed_in = self.ledger.sign_in(name, pin, &act)?;
+        if let Ok(operator) = &signed_in {
+            self.operator = Some(operator.clone());
+        }
+        Ok(signed_in)
+    }
+
+    /// Signs out.
+    pub fn sign_out(&mut self) {
+        self.operator = None;
+    }
+
+    /// A manager's approval by name and PIN. Where nobody signs in, nobody needs to prove it.
+    pub fn approve(
+        &mut self,
+        manager: Option<(&str, &str)>,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Result<Approval, Refusal>, LedgerError> {
+        let reason = reason.to_owned();
+        let Some((name, pin)) = manager else {
+            let operators = self.ledger.operators()?;
+            return Ok(match operators.first() {
+                None => Ok(Approval { by: None, reason }),
+                Some(_) => Err(Refusal::WrongPin),
+            });
+        };
+        let act = self.act(now)?;
+        Ok(match self.ledger.sign_in(name, pin, &act)? {
+            Ok(operator) if operator.role == Role::Manager => Ok(Approval {
+                by: Some(operator.name),
+                reason,
+            }),
+            Ok(operator) => Err(Refusal::NotAManager(operator.name)),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    /// This counter's newest redemptions, to choose one to undo.
+    pub fn undo_choices(&mut self, now: Timestamp) -> Result<Vec<UndoChoice>, LedgerError> {
+        const SHOWN_MAX: usize = 20;
+        let act = self.act(now)?;
+        self.ledger.undo_choices(SHOWN_MAX, &act)
+    }
+
+    /// Undoes a redemption.
+    pub fn undo(
+        &mut self,
+        redemption: &EntryId,
+        reason: &str,
+        approval: Option<&Approval>,
+        now: Timestamp,
+    ) -> Result<Reversal, LedgerError> {
+        let act = self.act(now)?;
+        let minted = mint_key(now)?;
+        let request = UndoRequest {
+            undo: Undo::Redemption(redemption),
+            reason,
+            key: None,
+            minted: &minted,
+            approval,
+        };
+        let reversal = self.ledger.reverse(&request, &act)?;
+        if let Some(code) = &reversal.code {
+            // The next scan of it is a use of its own, however soon.
+            self.recent.forget(code);
+        }
+        Ok(reversal)
+    }
+}

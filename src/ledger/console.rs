@@ -1,0 +1,82 @@
+//! What a console asks of the ledger beside verdicts: today's figures, and acceptances not yet shown.
+
+use jiff::Timestamp;
+
+use crate::domain::entry::{Body, instant};
+use crate::domain::local_time::day_start;
+use crate::domain::verdict::Unseen;
+use crate::ledger::chain::Head;
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+use crate::ledger::{Act, Ledger, LedgerError, zone_of};
+
+/// What this ledger answered since the store's midnight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Today {
+    /// Codes honoured, reversals taken off.
+    pub accepted: u64,
+    /// Scans that were refused or asked about.
+    pub refused: u64,
+}
+
+impl Ledger {
+    /// An acceptance was drawn: it is no longer repeated to a rescan, nor listed after a crash.
+    pub fn mark_shown(&mut self, entry: i64) -> Result<(), LedgerError> {
+        self.write("mark as shown", "an acceptance", |writing| {
+            writing
+                .tx
+                .execute("DELETE FROM unshown WHERE entry = $1", &[entry.into()])?;
+            Ok(())
+        })
+    }
+
+    /// Acceptances of this counter that may not have been drawn, newest first.
+    pub fn unseen(&mut self, act: &Act) -> Result<Vec<Unseen>, LedgerError> {
+        self.read("list", "acceptances not yet shown", |tx| {
+            tx.all(
+                "SELECT u.entry, e.body, coalesce(c.shown, c.folded), m.rules FROM unshown u \
+                 JOIN entry e ON e.id = u.entry JOIN code c ON c.id = u.code \
+                 JOIN campaign m ON m.id = c.campaign WHERE u.counter = $1 ORDER BY u.entry DESC",
+                &[(&act.counter).into()],
+                |row| {
+                    let body: Body = serde_json::from_str(&row.text(1)?)?;
+                    let rules: crate::domain::campaign::Rules =
+                        serde_json::from_str(&row.text(3)?)?;
+                    Ok(Unseen {
+                        entry: row.int(0)?,
+                        at: instant(body.at_ms),
+                        code: row.text(2)?,
+                        offer: rules.offer,
+                    })
+                },
+            )
+        })
+    }
+
+    /// Today's figures of all counters on this ledger.
+    pub fn today(&mut self, now: Timestamp) -> Result<Today, LedgerError> {
+        self.read("count", "today", |tx| today(tx, now))
+    }
+}
+
+fn today(tx: &Tx<'_>, now: Timestamp) -> Result<Today, Cause> {
+    let head = Head::load(tx)?;
+    let zone = zone_of(&head)?;
+    let date = now.to_zoned(zone.clone()).date();
+    let midnight_ms = day_start(date, &zone).map_or(0, Timestamp::as_millisecond);
+    // Whole hours since midnight; zones off by half an hour count their first half hour too.
+    let first_hour = midnight_ms.div_euclid(3_600_000);
+    let sum_of = |kind: &str| {
+        tx.one(
+            "SELECT coalesce(sum(amount), 0) FROM tally_hour WHERE kind = $1 AND hour >= $2",
+            &[kind.into(), first_hour.into()],
+            |row| row.int(0),
+        )
+        .map(|sum| sum.unwrap_or(0))
+    };
+    let standing = sum_of("redeemed")? - sum_of("reversed")?;
+    Ok(Today {
+        accepted: standing.max(0).unsigned_abs(),
+        refused: sum_of("refused")?.unsigned_abs(),
+    })
+}

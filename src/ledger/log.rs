@@ -1,0 +1,377 @@
+//! Reading back: the log of attempts and entries, and the life of a code; ending a code's life.
+
+use jiff::Timestamp;
+
+use crate::domain::entry::{Body, Fact, Side, instant};
+use crate::domain::log::{Life, LifeEntry, LogLine};
+use crate::domain::refusal::Refusal;
+use crate::domain::verdict::CodeState;
+use crate::ledger::chain::Head;
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+use crate::ledger::redeem::{
+    CodeRow, Redemption, find, look_up, move_tally, redemption, state_number,
+};
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of};
+
+/// Where a reader of the log is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogPosition {
+    entry: i64,
+    attempt: i64,
+}
+
+/// Which lines of the log are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    /// Not before this instant.
+    pub since: Option<Timestamp>,
+    /// Only with this answer.
+    pub outcome: Option<String>,
+    /// Only of this code, folded.
+    pub code: Option<String>,
+}
+
+/// How many lines are read in one view of the ledger.
+const PAGE: i64 = 500;
+
+impl Ledger {
+    /// The next lines of the log after a position, in the order of the ledger; empty at its end.
+    pub fn log_page(
+        &mut self,
+        position: &mut LogPosition,
+        filter: &LogFilter,
+    ) -> Result<Option<Vec<LogLine>>, LedgerError> {
+        let from = *position;
+        let (lines, reached) = self.read("read", "the log", |tx| page(tx, from, filter))?;
+        let is_end = reached == from;
+        *position = reached;
+        Ok((!is_end).then_some(lines))
+    }
+
+    /// The whole life of a code.
+    pub fn life(&mut self, raw: &[u8]) -> Result<Result<Life, Refusal>, LedgerError> {
+        self.read("read", "a code", |tx| match look_up(tx, raw, &[])? {
+            (Some(row), _) => life(tx, &row).map(Ok),
+            (None, _) => Ok(Err(no_such(raw))),
+        })
+    }
+
+    /// Ends a code's life; a code with all uses spent stays as it is.
+    pub fn void_code(
+        &mut self,
+        raw: &[u8],
+        reason: &str,
+        act: &Act,
+    ) -> Result<Result<Life, Refusal>, LedgerError> {
+        self.write("void", "a code", |writing| void(writing, raw, reason, act))
+    }
+}
+
+fn no_such(raw: &[u8]) -> Refusal {
+    Refusal::NoSuchCode(crate::domain::reading::kept_form(raw))
+}
+
+struct Placed {
+    entry: i64,
+    attempt: i64,
+    line: Option<LogLine>,
+}
+
+fn page(
+    tx: &Tx<'_>,
+    from: LogPosition,
+    filter: &LogFilter,
+) -> Result<(Vec<LogLine>, LogPosition), Cause> {
+    let head = Head::load(tx)?;
+    let entries = entries_after(tx, &head, from.entry, filter)?;
+    let attempts = attempts_after(tx, &head, from.attempt, filter)?;
+    // What lies beyond the shorter page may come before what the longer one holds: leave it.
+    let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
+    let entry_limit = entries
+        .last()
+        .filter(|_| is_full(&entries))
+        .map(|last| last.entry);
+    let attempt_limit = attempts
+        .last()
+        .filter(|_| is_full(&attempts))
+        .map(|last| last.entry);
+    let limit = entry_limit.into_iter().chain(attempt_limit).min();
+    let mut reached = from;
+    let mut lines = Vec::new();
+    let mut merged: Vec<Placed> = entries.into_iter().chain(attempts).collect();
+    merged.sort_by_key(|placed| (placed.entry, placed.attempt));
+    for placed in merged {
+        // Attempts that follow the limit's own entry may reach into the next page, in order.
+        if limit.is_some_and(|limit| placed.entry > limit) {
+            break;
+        }
+        if placed.attempt == 0 {
+            reached.entry = placed.entry;
+        } else {
+            reached.attempt = placed.attempt;
+        }
+        lines.extend(placed.line);
+    }
+    Ok((lines, reached))
+}
+
+fn entries_after(
+    tx: &Tx<'_>,
+    head: &Head,
+    after: i64,
+    filter: &LogFilter,
+) -> Result<Vec<Placed>, Cause> {
+    tx.all(
+        "SELECT e.id, e.body, coalesce(c.shown, c.folded), c.folded, s.text FROM entry e \
+         LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id \
+         WHERE e.id > $1 ORDER BY e.id LIMIT $2",
+        &[after.into(), PAGE.into()],
+        |row| {
+            let body: Body = serde_json::from_str(&row.text(1)?)?;
+            let side: Side = match row.maybe_text(4)? {
+                Some(text) => serde_json::from_str(&text)?,
+                None => Side::default(),
+            };
+            let (kind, answer) = told(&body.fact);
+            let line = LogLine {
+                at: instant(body.at_ms),
+                kind: kind.to_owned(),
+                answer: answer.to_owned(),
+                code: row.maybe_text(2)?,
+                campaign: body.campaign.as_ref().map(ToString::to_string),
+                customer_id: body.customer.clone(),
+                store: head.store.clone(),
+                counter: body.counter.clone(),
+                operator: body.operator.clone(),
+                trigger: side.trigger,
+                key: body.key.clone(),
+                raw: side.raw,
+                reason: side.reason,
+            };
+            let folded = row.maybe_text(3)?;
+            Ok(Placed {
+                entry: row.int(0)?,
+                attempt: 0,
+                line: is_wanted(&line, folded.as_deref(), filter).then_some(line),
+            })
+        },
+    )
+}
+
+fn attempts_after(
+    tx: &Tx<'_>,
+    head: &Head,
+    after: i64,
+    filter: &LogFilter,
+) -> Result<Vec<Placed>, Cause> {
+    tx.all(
+        "SELECT a.id, a.after_entry, a.at_ms, a.kind, a.answer, coalesce(c.shown, c.folded), \
+         m.name, u.public_id, a.counter, a.operator, a.trigger_text, a.key, a.raw, a.reason, \
+         c.folded FROM attempt a LEFT JOIN code c ON c.id = a.code \
+         LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
+         WHERE a.id > $1 ORDER BY a.id LIMIT $2",
+        &[after.into(), PAGE.into()],
+        |row| {
+            let line = LogLine {
+                at: instant(row.int(2)?),
+                kind: row.text(3)?,
+                answer: row.text(4)?,
+                code: row.maybe_text(5)?,
+                campaign: row.maybe_text(6)?,
+                customer_id: row.maybe_text(7)?,
+                store: head.store.clone(),
+                counter: row.text(8)?,
+                operator: row.maybe_text(9)?,
+                trigger: row.maybe_text(10)?,
+                key: row.maybe_text(11)?,
+                raw: row.maybe_text(12)?,
+                reason: row.maybe_text(13)?,
+            };
+            let folded = row.maybe_text(14)?;
+            Ok(Placed {
+                entry: row.int(1)?,
+                attempt: row.int(0)?,
+                line: is_wanted(&line, folded.as_deref(), filter).then_some(line),
+            })
+        },
+    )
+}
+
+fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
+    filter.since.is_none_or(|since| line.at >= since)
+        && filter
+            .outcome
+            .as_ref()
+            .is_none_or(|outcome| line.answer == *outcome)
+        && filter
+            .code
+            .as_ref()
+            .is_none_or(|code| folded == Some(code.as_str()))
+}
+
+/// What was tried and what was answered, of an entry.
+fn told(fact: &Fact) -> (&'static str, &'static str) {
+    if matches!(fact, Fact::Redeemed { .. }) {
+        ("redeem", "accepted")
+    } else if matches!(fact, Fact::Reversed { .. }) {
+        ("reverse", "reversed")
+    } else if matches!(fact, Fact::Voided { .. }) {
+        ("void", "voided")
+    } else {
+        (fact.kind(), "done")
+    }
+}
+
+fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
+    let head = Head::load(tx)?;
+    let campaign = campaigns::load(tx, row.campaign)?;
+    let mut entries = Vec::new();
+    let mut next = row.newest_entry;
+    while let Some(entry) = next {
+        let told = redemption(tx, &head, entry)?;
+        next = tx
+            .one(
+                "SELECT previous_of_code FROM entry WHERE id = $1",
+                &[entry.into()],
+                |row| row.maybe_int(0),
+            )?
+            .flatten();
+        entries.push(life_entry(tx, &head, told)?);
+    }
+    entries.reverse();
+    let holder = tx
+        .one(
+            "SELECT name FROM node WHERE id = $1",
+            &[row.holder.into()],
+            |row| row.text(0),
+        )?
+        .unwrap_or_default();
+    let own_end = row.expires_at_ms.map(instant);
+    Ok(Life {
+        code: row.as_stored().to_owned(),
+        ordinal: row.ordinal,
+        state: row.state.as_str(),
+        holder,
+        customer_id: row
+            .customer
+            .map(|id| customers::public_id(tx, id))
+            .transpose()?,
+        expires_at: match (own_end, campaign.rules.ends_at) {
+            (Some(own), Some(all)) => Some(own.min(all)),
+            (own, all) => own.or(all),
+        },
+        campaign: campaign.id.to_string(),
+        uses_made: row.uses_made,
+        entries,
+    })
+}
+
+fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, Cause> {
+    let side: Side = match tx.one(
+        "SELECT text FROM side WHERE entry = $1",
+        &[told.entry.into()],
+        |row| row.text(0),
+    )? {
+        Some(text) => serde_json::from_str(&text)?,
+        None => Side::default(),
+    };
+    let mut detail = match &told.body.fact {
+        Fact::Redeemed {
+            uses_made,
+            certainty,
+            overrode,
+            approved_by,
+        } => {
+            let mut words = vec![format!("use {uses_made}"), certainty.clone()];
+            if !overrode.is_empty() {
+                words.push(format!("set aside: {}", overrode.join(", ")));
+            }
+            words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
+            words
+        }
+        Fact::Reversed {
+            redemption,
+            approved_by,
+            ..
+        } => {
+            let mut words = vec![format!("of {redemption}")];
+            words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
+            words
+        }
+        Fact::Voided { from_state } => vec![format!("was {from_state}")],
+        Fact::LedgerCreated { .. }
+        | Fact::IncarnationBegan { .. }
+        | Fact::RestoreSettled
+        | Fact::LedgerMoved
+        | Fact::ClockStepped { .. }
+        | Fact::CampaignCreated { .. }
+        | Fact::CampaignChanged { .. }
+        | Fact::CampaignPaused
+        | Fact::CampaignResumed
+        | Fact::CodesAdded { .. }
+        | Fact::OperatorAdded { .. }
+        | Fact::OperatorPinSet { .. }
+        | Fact::OperatorBadgeSet { .. }
+        | Fact::OperatorRemoved { .. } => Vec::new(),
+    };
+    detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
+    detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
+    Ok(LifeEntry {
+        id: told.id.to_string(),
+        at: instant(told.body.at_ms),
+        kind: told.body.fact.kind(),
+        store: head.store.clone(),
+        counter: told.body.counter,
+        operator: told.body.operator,
+        detail: detail.join("; "),
+    })
+}
+
+fn void(
+    writing: &mut Writing<'_, '_>,
+    raw: &[u8],
+    reason: &str,
+    act: &Act,
+) -> Result<Result<Life, Refusal>, Cause> {
+    let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
+        return Ok(Err(no_such(raw)));
+    };
+    if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
+        return Ok(Err(Refusal::State(row.state)));
+    }
+    let campaign = campaigns::load(writing.tx, row.campaign)?;
+    let entry = writing.append(
+        Fact::Voided {
+            from_state: row.state.as_str().to_owned(),
+        },
+        Setting {
+            campaign: Some((row.campaign, &campaign.id, campaign.revision)),
+            code: Some((row.id, &row.folded, row.newest_entry)),
+            side: Side {
+                reason: Some(reason.to_owned()),
+                ..Side::default()
+            },
+            ..setting_of(act)
+        },
+    )?;
+    let changed = writing.tx.execute(
+        "UPDATE code SET state = $1, newest_entry = $2 WHERE id = $3 AND state = $4",
+        &[
+            state_number(CodeState::Void).into(),
+            entry.local.into(),
+            row.id.into(),
+            state_number(row.state).into(),
+        ],
+    )?;
+    if changed != 1 {
+        return Err(Cause::Changed(
+            "this code was just changed elsewhere".into(),
+        ));
+    }
+    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
+    match find(writing.tx, &row.folded)? {
+        Some(row) => life(writing.tx, &row).map(Ok),
+        None => Ok(Err(no_such(raw))),
+    }
+}

@@ -1,0 +1,380 @@
+//! Backups, and the rule by which a shop alone restores one and issues and honours nothing twice.
+//!
+//! A restored or copied file begins a new incarnation before anything is spent. The marker says how
+//! many entries are missing; at most so many codes were issued since, so that many ordinals from
+//! the cursor become suspect; and every code unredeemed in the backup needs a manager's approval
+//! until a manager ends that.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::domain::entry::Fact;
+use crate::domain::refusal::Refusal;
+use crate::domain::verdict::CodeState;
+use crate::ledger::chain::OWN_NODE;
+use crate::ledger::engine::Tx;
+use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::marker::{Finding, Reading};
+use crate::ledger::redeem::state_number;
+use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, marker, setting_of};
+
+/// Without a marker at least this many codes are taken for issued since the backup.
+const MISSING_MIN: i64 = 100;
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// What a ledger went through when it was opened or restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebirth {
+    /// How it was noticed: `restored`, `marker_ahead`, `copied`, `marker_missing`, `moved`.
+    pub why: &'static str,
+    /// Entries that are missing; without a marker, an upper estimate of the codes issued.
+    pub missing: u64,
+    /// Codes that became suspect.
+    pub suspects: u64,
+    /// Whether unredeemed codes wait for approval.
+    pub needs_approval: bool,
+}
+
+impl Ledger {
+    /// Writes a consistent copy of the ledger to a new file, while counters go on.
+    pub fn backup(&mut self, file: &Path) -> Result<(), LedgerError> {
+        self.copy_to(file)
+            .naming("back up to", file.display().to_string())
+    }
+
+    /// Closes this ledger and writes it to a new file, for another computer.
+    pub fn move_to(&mut self, file: &Path, act: &Act) -> Result<(), LedgerError> {
+        self.write("move", "the ledger", |writing| {
+            writing.append(Fact::LedgerMoved, setting_of(act))?;
+            writing.head.is_moved = true;
+            Ok(())
+        })?;
+        self.backup(file)
+    }
+
+    /// Puts a backup in the place of the ledger in `folder`; the former one is kept beside it.
+    ///
+    /// `missing_min` raises the number of codes taken for issued since the backup.
+    pub fn restore(
+        folder: &Path,
+        backup: &Path,
+        missing_min: i64,
+        act: &Act,
+    ) -> Result<(Ledger, Rebirth), LedgerError> {
+        restore(folder, backup, missing_min, act).naming("restore", backup.display().to_string())
+    }
+
+    /// Ends the approvals after a restore, and answers how it stood.
+    pub fn settle_restore(&mut self, act: &Act) -> Result<Result<(), Refusal>, LedgerError> {
+        self.write("settle", "the restore", |writing| {
+            if writing.head.restored_code_id == 0 {
+                return Ok(Err(Refusal::NothingToSettle));
+            }
+            writing.append(Fact::RestoreSettled, setting_of(act))?;
+            writing.head.restored_code_id = 0;
+            Ok(Ok(()))
+        })
+    }
+
+    /// Whether unredeemed codes wait for approval after a restore.
+    pub fn is_under_restore(&mut self) -> Result<bool, LedgerError> {
+        self.read("read", "the ledger", |tx| {
+            Ok(super::Head::load(tx)?.restored_code_id != 0)
+        })
+    }
+
+    fn copy_to(&mut self, file: &Path) -> Result<(), Cause> {
+        if file.exists() {
+            return Err(Cause::Io(std::io::Error::new(
+                std::io::ErrorKind::AlreadyExists,
+                "the file exists already: a backup is never overwritten",
+            )));
+        }
+        // Under another name until it is whole and on the disk.
+        let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
+        drop(std::fs::remove_file(&unfinished));
+        let text = unfinished.to_str().ok_or_else(|| {
+            Cause::Io(std::io::Error::new(
+                std::io::ErrorKind::InvalidInput,
+                "the file's name is not UTF-8",
+            ))
+        })?;
+        // Made beforehand, so that nobody else can read it at any moment.
+        drop(lock_file(&unfinished, 0o600)?);
+        self.engine.copy_into(text)?;
+        File::open(&unfinished)?.sync_all()?;
+        std::fs::rename(&unfinished, file)?;
+        Ok(())
+    }
+
+    /// Compares the ledger with its marker; begins a new incarnation where they say it must be.
+    pub(crate) fn look_at_marker(&mut self, act: &Act) -> Result<Option<Rebirth>, Cause> {
+        let head = self.engine.read(super::Head::load)?;
+        let own = super::mark_of(&head, &self.machine, self.inode);
+        if marker::compare(&marker::read(&self.files.marker())?, &own) == Finding::Fine {
+            if let Some(marker) = self.marker.as_ref().filter(|_| !head.is_moved) {
+                marker.write(&own)?;
+            }
+            return Ok(None);
+        }
+        self.begin_incarnation(Cue::Marker, act)
+    }
+
+    /// Begins a new incarnation: marks what may have been issued, and asks for approvals.
+    fn begin_incarnation(&mut self, cue: Cue, act: &Act) -> Result<Option<Rebirth>, Cause> {
+        let marker = self.marker.as_ref();
+        let path = self.files.marker();
+        let (machine, inode) = (&self.machine, self.inode);
+        self.engine.write(|tx| {
+            let head = super::Head::load(&tx)?;
+            let was_moved = head.is_moved;
+            // Looked at again: another counter may have done this while we waited our turn.
+            let found = marker::compare(
+                &marker::read(&path)?,
+                &super::mark_of(&head, machine, inode),
+            );
+            let Some((why, missing)) = cue.against(found, was_moved) else {
+                return Ok(None);
+            };
+            let missing = match missing {
+                Some(missing) => missing,
+                None => estimate_missing(&tx, head.newest_at_ms, act)?,
+            }
+            .max(cue.missing_min());
+            let mut writing = Writing { tx: &tx, head };
+            writing.head.incarnation += 1;
+            writing.head.is_moved = false;
+            let suspects = make_suspect(&tx, missing)?;
+            if !was_moved {
+                writing.head.restored_code_id = writing.head.next_code_id - 1;
+            }
+            let rebirth = Rebirth {
+                why,
+                missing: missing.unsigned_abs(),
+                suspects,
+                needs_approval: !was_moved,
+            };
+            writing.append(
+                Fact::IncarnationBegan {
+                    why: why.to_owned(),
+                    missing: rebirth.missing,
+                    suspects,
+                    needs_approval: rebirth.needs_approval,
+                },
+                setting_of(act),
+            )?;
+            let head = writing.head;
+            head.store(&tx)?;
+            tx.commit()?;
+            if let Some(marker) = marker {
+                // The former life's marker may be ahead: this one is written over it.
+                marker.write(&super::mark_of(&head, machine, inode))?;
+            }
+            Ok(Some(rebirth))
+        })
+    }
+}
+
+/// Why a new incarnation is looked for.
+#[derive(Debug, Clone, Copy)]
+enum Cue {
+    /// The marker said so when the ledger was opened.
+    Marker,
+    /// `restore` put a backup here.
+    Restored {
+        /// Entries the old disk shows to be missing, where it shows anything.
+        missing: Option<i64>,
+        /// What a person raised it to.
+        missing_min: i64,
+    },
+}
+
+impl Cue {
+    /// How it is called, and how many entries are missing where that is known; none: all is well.
+    fn against(self, found: Finding, was_moved: bool) -> Option<(&'static str, Option<i64>)> {
+        match (self, found) {
+            // Closed by `backup --move`: nothing was spent since.
+            (Cue::Restored { .. }, _) if was_moved => Some(("moved", Some(0))),
+            (Cue::Restored { missing, .. }, _) => Some(("restored", missing)),
+            (Cue::Marker, Finding::Fine) => None,
+            // A closed file that was copied about stays closed.
+            (Cue::Marker, _) if was_moved => None,
+            (Cue::Marker, Finding::Ahead { missing }) => Some(("marker_ahead", Some(missing))),
+            (Cue::Marker, Finding::Copied) => Some(("copied", None)),
+            (Cue::Marker, Finding::Missing) => Some(("marker_missing", None)),
+        }
+    }
+
+    fn missing_min(self) -> i64 {
+        match self {
+            Cue::Marker => 0,
+            Cue::Restored { missing_min, .. } => missing_min,
+        }
+    }
+}
+
+/// Three times the busiest day, for each day since the newest entry, and at least a hundred.
+fn estimate_missing(tx: &Tx<'_>, newest_at_ms: i64, act: &Act) -> Result<i64, Cause> {
+    let busiest = tx
+        .one(
+            "SELECT max(day_amount) FROM (SELECT sum(amount) AS day_amount FROM tally_hour \
+             WHERE kind = 'assigned' GROUP BY hour / 24) AS days",
+            &[],
+            |row| row.maybe_int(0),
+        )?
+        .flatten()
+        .unwrap_or(0);
+    let days = (act.now.as_millisecond() - newest_at_ms).max(0) / DAY_MS + 1;
+    Ok(busiest
+        .saturating_mul(3)
+        .saturating_mul(days)
+        .max(MISSING_MIN))
+}
+
+/// So many codes from the cursor of every lease become suspect: any of them may have been issued.
+fn make_suspect(tx: &Tx<'_>, count: i64) -> Result<u64, Cause> {
+    let campaigns = tx.all("SELECT id FROM campaign ORDER BY id", &[], |row| row.int(0))?;
+    let mut suspects = 0_u64;
+    for campaign in campaigns {
+        let leases = tx.all(
+            "SELECT id, next_ordinal, end_ordinal FROM lease \
+             WHERE campaign = $1 AND holder = $2 AND next_ordinal < end_ordinal ORDER BY id",
+            &[campaign.into(), OWN_NODE.into()],
+            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+        )?;
+        let mut left = count;
+        for (lease, next, end) in leases {
+            let upto = end.min(next.saturating_add(left));
+            if upto <= next {
+                continue;
+            }
+            left -= upto - next;
+            suspects += mark_suspect(tx, campaign, next, upto)?;
+            tx.execute(
+                "UPDATE lease SET next_ordinal = $1 WHERE id = $2",
+                &[upto.into(), lease.into()],
+            )?;
+        }
+    }
+    Ok(suspects)
+}
+
+fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64, Cause> {
+    let changed = tx.execute(
+        "UPDATE code SET state = $1 WHERE id IN (SELECT code FROM pool_slot \
+         WHERE campaign = $2 AND ordinal >= $3 AND ordinal < $4) AND state = $5",
+        &[
+            state_number(CodeState::Suspect).into(),
+            campaign.into(),
+            from.into(),
+            upto.into(),
+            state_number(CodeState::Available).into(),
+        ],
+    )?;
+    let changed = i64::try_from(changed).unwrap_or(i64::MAX);
+    tx.execute(
+        "UPDATE tally SET available = available - $1, suspect = suspect + $2 \
+         WHERE campaign = $3",
+        &[changed.into(), changed.into(), campaign.into()],
+    )?;
+    Ok(changed.unsigned_abs())
+}
+
+fn restore(
+    folder: &Path,
+    backup: &Path,
+    missing_min: i64,
+    act: &Act,
+) -> Result<(Ledger, Rebirth), Cause> {
+    let files = Files::of(folder);
+    // Opened for reading first: what is no ledger, or a newer one, changes nothing here.
+    let mut source = Sqlite::open(backup, Access::Read, 0o600)?;
+    super::schema::applied(&mut source)?;
+    let faults = source.integrity_faults()?;
+    if let Some(fault) = faults.first() {
+        return Err(Cause::Damaged(format!("the backup itself: {fault}")));
+    }
+    let head = source.read(super::Head::load)?;
+    drop(source);
+    std::fs::create_dir_all(folder)?;
+    let in_use = lock_file(&files.in_use(), 0o600)?;
+    flock(&in_use, FlockOperation::NonBlockingLockExclusive)
+        .ok()
+        .ok_or(Cause::InUse)?;
+    let known = former_seq(&files, &head)?;
+    let unfinished = folder.join("ledger.restored");
+    std::fs::copy(backup, &unfinished)?;
+    File::open(&unfinished)?.sync_all()?;
+    if files.ledger().exists() {
+        let kept = set_aside(&files, act)?;
+        std::fs::rename(files.ledger(), kept)?;
+    }
+    for leftover in ["ledger.db-wal", "ledger.db-shm"] {
+        drop(std::fs::remove_file(folder.join(leftover)));
+    }
+    std::fs::rename(&unfinished, files.ledger())?;
+    File::open(folder)?.sync_all()?;
+    drop(in_use);
+    let mut ledger = super::open_unchecked(folder, act)?;
+    let missing = known.map(|seq| (seq - head.seq).max(0));
+    let cue = Cue::Restored {
+        missing,
+        missing_min,
+    };
+    let rebirth = ledger
+        .begin_incarnation(cue, act)?
+        .ok_or_else(|| Cause::Damaged("the restored ledger has no head".into()))?;
+    Ok((ledger, rebirth))
+}
+
+/// The newest entry that the old disk knows of: by its marker, or by the ledger it still holds.
+fn former_seq(files: &Files, head: &super::Head) -> Result<Option<i64>, Cause> {
+    let marked = match marker::read(&files.marker())? {
+        Reading::Whole(mark) => Some((mark.node, mark.seq)),
+        Reading::Missing | Reading::Torn => None,
+    };
+    let held = if files.ledger().exists() {
+        Sqlite::open(&files.ledger(), Access::Read, 0o600)
+            .and_then(|mut former| former.read(super::Head::load))
+            .ok()
+            .map(|former| (former.node, former.seq))
+    } else {
+        None
+    };
+    for (node, _) in marked.iter().chain(&held) {
+        if *node != head.node {
+            return Err(Cause::Io(std::io::Error::new(
+                std::io::ErrorKind::AlreadyExists,
+                "this folder holds the ledger of another shop; name an empty folder with --data",
+            )));
+        }
+    }
+    Ok(marked.into_iter().chain(held).map(|(_, seq)| seq).max())
+}
+
+/// A free name for the former ledger, with its write-ahead log taken over.
+fn set_aside(files: &Files, act: &Act) -> Result<PathBuf, Cause> {
+    if let Ok(mut former) = Sqlite::open(&files.ledger(), Access::Write, 0o600) {
+        former.checkpoint()?;
+    }
+    let stamp = act.now.as_second();
+    let kept = files.folder().join(format!("ledger.replaced-{stamp}.db"));
+    if kept.exists() {
+        return Err(Cause::Exists(kept));
+    }
+    Ok(kept)
+}
+
+/// What the marker beside an open ledger tells of it.
+pub(crate) fn finding_of(ledger: &mut Ledger) -> Result<Finding, Cause> {
+    let head = ledger.engine.read(super::Head::load)?;
+    let own = super::mark_of(&head, &ledger.machine, ledger.inode);
+    Ok(marker::compare(
+        &marker::read(&ledger.files.marker())?,
+        &own,
+    ))
+}

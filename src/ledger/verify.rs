@@ -1,0 +1,274 @@
+//! Verifying a ledger: the file, the chain, the tallies, the batches, and the marker beside it.
+//!
+//! Nothing is changed or repaired. A check that fails says what is wrong, where first.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, side_hash};
+use crate::domain::verdict::CodeState;
+use crate::ledger::chain::Head;
+use crate::ledger::engine::Tx;
+use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::marker::Finding;
+use crate::ledger::redeem::state_number;
+use crate::ledger::{Ledger, LedgerError, restore};
+
+/// A part of the verification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerifyStep {
+    /// SQLite's own check of the file.
+    File,
+    /// The marker beside it.
+    Marker,
+    /// The chain of entries and their erasable texts.
+    Chain,
+    /// The kept numbers, recounted from codes and entries.
+    Tallies,
+    /// The codes of each import and generation.
+    Batches,
+}
+
+impl VerifyStep {
+    /// The step in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            VerifyStep::File => "the file",
+            VerifyStep::Marker => "the marker",
+            VerifyStep::Chain => "the chain of entries",
+            VerifyStep::Tallies => "the tallies",
+            VerifyStep::Batches => "the imported and generated codes",
+        }
+    }
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Entries whose link holds.
+    pub entries: u64,
+    /// What is wrong, each in a sentence; empty: nothing.
+    pub faults: Vec<String>,
+    /// The head of the chain: hash of the newest entry, hexadecimal.
+    pub head: String,
+    /// Lives of the file after the first.
+    pub rebirths: u64,
+}
+
+/// Faults of one kind are listed up to this number.
+const FAULTS_MAX: usize = 20;
+
+impl Ledger {
+    /// Checks everything that can be checked, and changes nothing.
+    pub fn verify(&mut self, step: &mut dyn FnMut(VerifyStep)) -> Result<Health, LedgerError> {
+        verify(self, step).naming("verify", "the ledger")
+    }
+}
+
+fn verify(ledger: &mut Ledger, step: &mut dyn FnMut(VerifyStep)) -> Result<Health, Cause> {
+    let mut health = Health::default();
+    step(VerifyStep::File);
+    match ledger.engine.integrity_faults() {
+        Ok(faults) => health
+            .faults
+            .extend(faults.into_iter().map(|fault| format!("the file: {fault}"))),
+        Err(cause) => health.faults.push(format!("the file: {cause}")),
+    }
+    step(VerifyStep::Marker);
+    match restore::finding_of(ledger)? {
+        Finding::Fine => {}
+        Finding::Ahead { missing } => health.faults.push(format!(
+            "the marker: {missing} entries that were committed are missing from this file"
+        )),
+        Finding::Copied => health
+            .faults
+            .push("the marker: this file was copied here from elsewhere".into()),
+        Finding::Missing => health
+            .faults
+            .push("the marker: it is missing, so this file may be an old one".into()),
+    }
+    let checks: [(VerifyStep, Check); 3] = [
+        (VerifyStep::Chain, check_chain),
+        (VerifyStep::Tallies, check_tallies),
+        (VerifyStep::Batches, check_batches),
+    ];
+    for (name, check) in checks {
+        step(name);
+        let before = health.faults.len();
+        if let Err(cause) = ledger.engine.read(|tx| check(tx, &mut health)) {
+            health.faults.push(format!("{}: {cause}", name.words()));
+        }
+        health.faults.truncate(before + FAULTS_MAX);
+    }
+    Ok(health)
+}
+
+type Check = fn(&Tx<'_>, &mut Health) -> Result<(), Cause>;
+
+/// Follows the chain from its first entry; the columns beside a body must say what it says.
+fn check_chain(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    let head = Head::load(tx)?;
+    let mut previous: Hash = CHAIN_START;
+    let mut expected_seq = 1_i64;
+    let mut faults = Vec::new();
+    tx.each(
+        "SELECT e.seq, e.body, e.hash, e.at_ms, e.kind, c.folded, e.code, s.salt, s.text \
+         FROM entry e LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id \
+         WHERE e.node = 1 ORDER BY e.seq",
+        &[],
+        |row| {
+            let seq = row.int(0)?;
+            let mut wrong = |why: &str| faults.push(format!("the chain: entry {seq} {why}"));
+            if seq != expected_seq {
+                wrong(&format!("stands where entry {expected_seq} should be"));
+            }
+            let stored = row.text(1)?;
+            let hash = row.hash(2)?;
+            if chained(&previous, stored.as_bytes()) != hash {
+                wrong("does not follow from the one before: it was changed, or one is missing");
+            }
+            match serde_json::from_str::<Body>(&stored) {
+                Ok(body) => {
+                    let is_code = body.code == row.maybe_text(5)?;
+                    if body.at_ms != row.int(3)? || body.fact.kind() != row.text(4)? || !is_code {
+                        wrong("says otherwise than the columns beside it");
+                    }
+                    if let (Some(sum), Some(text)) = (&body.side, row.maybe_text(8)?) {
+                        let salt: Option<[u8; 16]> = row.blob(7)?.try_into().ok();
+                        if salt.map(|salt| side_hash(&salt, &text)).as_ref() != Some(sum) {
+                            wrong("has another erasable text than when it was written");
+                        }
+                    }
+                    health.rebirths +=
+                        u64::from(matches!(body.fact, Fact::IncarnationBegan { .. }));
+                }
+                Err(fault) => wrong(&format!("cannot be read: {fault}")),
+            }
+            previous = hash;
+            expected_seq = seq + 1;
+            health.entries += 1;
+            Ok(())
+        },
+    )?;
+    if expected_seq - 1 != head.seq || previous != head.hash {
+        faults.push(format!(
+            "the chain: it ends at entry {} and should end at {}",
+            expected_seq - 1,
+            head.seq
+        ));
+    }
+    health.head = crate::domain::entry::hex(&previous);
+    health.faults.extend(faults);
+    Ok(())
+}
+
+/// Recounts every tally from the codes, and the uses from the entries.
+fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    let kept = tx.all(
+        "SELECT t.campaign, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, \
+         t.uses_made FROM tally t JOIN campaign m ON m.id = t.campaign ORDER BY t.campaign",
+        &[],
+        |row| {
+            let figures = [
+                row.int(2)?,
+                row.int(3)?,
+                row.int(4)?,
+                row.int(5)?,
+                row.int(6)?,
+                row.int(7)?,
+            ];
+            Ok((row.int(0)?, row.text(1)?, figures))
+        },
+    )?;
+    let mut counted = std::collections::BTreeMap::<i64, [i64; 6]>::new();
+    tx.each(
+        "SELECT c.campaign, c.state, count(*), sum(c.uses_made) FROM code c \
+         JOIN batch b ON b.id = c.batch WHERE b.is_published = 1 GROUP BY c.campaign, c.state",
+        &[],
+        |row| {
+            let figures = counted.entry(row.int(0)?).or_default();
+            let state = row.int(1)?;
+            for (place, figure) in CodeState::ALL.iter().zip(figures.iter_mut()) {
+                if state_number(*place) == state {
+                    *figure += row.int(2)?;
+                }
+            }
+            if let Some(uses) = figures.last_mut() {
+                *uses += row.int(3)?;
+            }
+            Ok(())
+        },
+    )?;
+    for (campaign, name, figures) in kept {
+        let recount = counted.remove(&campaign).unwrap_or_default();
+        if recount != figures {
+            health.faults.push(format!(
+                "the tallies: {name} keeps {figures:?} and recounts {recount:?} \
+                 (available, assigned, redeemed, void, suspect, uses made)"
+            ));
+        }
+    }
+    check_uses(tx, health)
+}
+
+/// Every code's uses are its redemptions that stand.
+fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT c.folded, c.uses_made, coalesce(u.made, 0) FROM code c LEFT JOIN \
+         (SELECT e.code AS code, count(*) AS made FROM entry e \
+          LEFT JOIN reversal r ON r.redemption = e.id \
+          WHERE e.kind = 'redeemed' AND r.entry IS NULL GROUP BY e.code) u ON u.code = c.id \
+         WHERE c.newest_entry IS NOT NULL AND c.uses_made <> coalesce(u.made, 0) LIMIT 20",
+        &[],
+        |row| {
+            health.faults.push(format!(
+                "the tallies: code {} keeps {} uses and its entries tell {}",
+                row.text(0)?,
+                row.int(1)?,
+                row.int(2)?
+            ));
+            Ok(())
+        },
+    )?;
+    tx.each(
+        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 LIMIT 20",
+        &[],
+        |row| {
+            health.faults.push(format!(
+                "the tallies: code {} keeps uses without an entry",
+                row.text(0)?
+            ));
+            Ok(())
+        },
+    )
+}
+
+/// Every published batch holds the codes it was published with.
+fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    let batches = tx.all(
+        "SELECT id, first_code, code_count, codes_hash FROM batch \
+         WHERE is_published = 1 ORDER BY id",
+        &[],
+        |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.hash(3)?)),
+    )?;
+    for (batch, first, count, kept) in batches {
+        let mut hasher = Sha256::new();
+        let mut found = 0_i64;
+        tx.each(
+            "SELECT folded FROM code WHERE id >= $1 AND id < $2 AND batch = $3 ORDER BY id",
+            &[first.into(), (first + count).into(), batch.into()],
+            |row| {
+                hasher.update(row.text(0)?.as_bytes());
+                hasher.update(b"\n");
+                found += 1;
+                Ok(())
+            },
+        )?;
+        let hash: Hash = hasher.finalize().into();
+        if found != count || hash != kept {
+            health.faults.push(format!(
+                "the codes of batch {batch}: {found} of {count} are there, and they are not the ones stored"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! Puts the model on the screen: header, banner, the open screen, scan line, keys, status.
+
+use jiff::tz::TimeZone;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::tui::canvas::{Canvas, columns, cut};
+use crate::tui::keys::{self, Place, name};
+use crate::tui::model::{Model, Screen};
+use crate::tui::screens::redeem::View;
+use crate::tui::theme::Tone;
+
+/// What the training mode says all the time.
+const BANNER: &str = "TRAINING – nothing here counts";
+
+/// What stands for the hub while a shop has none.
+const ALONE: &str = "this shop alone";
+
+/// Draws the whole console. The model should have been told the size by `Msg::Resized`.
+pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let mut canvas = Canvas::new(buffer, area, model.options.theme);
+    canvas.fill(Style::new());
+    let zone = model.zone();
+    if canvas.columns() < 60 || canvas.rows() < 18 {
+        draw_small(model, &mut canvas, &zone);
+        return;
+    }
+    draw_header(model, &mut canvas);
+    let mut top = 1;
+    if model.options.training.is_some() {
+        let style = canvas.theme().banner();
+        let mut banner = canvas.part(0, 1, area.width, 1);
+        banner.fill(style);
+        let left = area.width.saturating_sub(columns(BANNER)) / 2;
+        banner.text(left, 0, BANNER, style);
+        banner.text(2, 0, "▒▒▒▒▒▒▒▒", style);
+        banner.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+        top = 2;
+    }
+    let bottom = canvas.rows().saturating_sub(3);
+    let (width, height) = (canvas.columns(), bottom.saturating_sub(top));
+    draw_screen(model, &mut canvas.part(0, top, width, height), &zone);
+    draw_scan_line(
+        model,
+        &mut canvas.part(1, bottom, width.saturating_sub(2), 1),
+    );
+    let keys_row = bottom.saturating_add(1);
+    draw_keys(
+        model,
+        &mut canvas.part(1, keys_row, width.saturating_sub(2), 1),
+    );
+    let status_row = bottom.saturating_add(2);
+    draw_status(
+        model,
+        &mut canvas.part(1, status_row, width.saturating_sub(2), 1),
+        &zone,
+    );
+}
+
+fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
+    View {
+        now: model.now,
+        zone,
+        today: model.today,
+        training: model.options.training.as_deref(),
+        fade_after: model.options.fade_after,
+        pending: &model.pending,
+    }
+}
+
+fn draw_small(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
+    if let (Screen::Redeem, None) = (&model.screen, &model.help) {
+        let height = canvas.rows();
+        let mut top = 0;
+        if model.options.training.is_some() {
+            let style = canvas.theme().banner();
+            canvas.text(0, 0, BANNER, style);
+            top = 1;
+        }
+        let width = canvas.columns();
+        model.redeem.draw_small(
+            &mut canvas.part(0, top, width, height.saturating_sub(top)),
+            &view(model, zone),
+        );
+        return;
+    }
+    let (width, height) = (canvas.columns(), canvas.rows().saturating_sub(1));
+    draw_screen(model, &mut canvas.part(0, 0, width, height), zone);
+    let style = canvas.theme().warning();
+    canvas.text(0, height, "enlarge the window", style);
+}
+
+fn draw_screen(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
+    if let Some(help) = &model.help {
+        help.draw(canvas, model.options.training.as_deref());
+        return;
+    }
+    match &model.screen {
+        Screen::Starting => {
+            let theme = canvas.theme();
+            canvas.border(theme.border(Tone::Plain), Style::new());
+            let mut inside = canvas.inside(3);
+            inside.text(0, 1, "Opening the ledger …", theme.strong());
+        }
+        Screen::SetUp(set_up) => set_up.draw(canvas),
+        Screen::SignIn(sign_in) => {
+            let operators = model.shop.as_ref().map_or(&[][..], |shop| &shop.operators);
+            sign_in.draw(canvas, operators, model.now);
+            let (width, bottom) = (canvas.columns(), canvas.rows().saturating_sub(2));
+            let mut strip = canvas.part(3, bottom, width.saturating_sub(6), 1);
+            model.redeem.draw_strip(&mut strip, zone);
+        }
+        Screen::Redeem => model.redeem.draw(canvas, &view(model, zone)),
+    }
+}
+
+fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme();
+    let taken = canvas
+        .text(1, 0, "COUNTERFOIL", theme.strong())
+        .saturating_add(3);
+    let who = match (&model.operator, &model.screen) {
+        (Some(operator), _) => format!("{} ({})", operator.name, operator.role.as_str()),
+        (None, Screen::Redeem) => "open to all".to_owned(),
+        (None, Screen::SignIn(_)) => "signed out".to_owned(),
+        (None, Screen::Starting | Screen::SetUp(_)) => String::new(),
+    };
+    let who = cut(&who, canvas.columns() / 3);
+    let who_width = canvas.text_right(1, 0, &who, theme.strong());
+    if let Some(shop) = &model.shop {
+        let room = canvas
+            .columns()
+            .saturating_sub(taken)
+            .saturating_sub(who_width)
+            .saturating_sub(3);
+        let place = cut(&format!("{} · {}", shop.store, shop.counter), room);
+        canvas.text(taken, 0, &place, theme.dim());
+    }
+}
+
+fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme();
+    let pending = if model.place() == Place::Question || !matches!(model.screen, Screen::Redeem) {
+        ""
+    } else {
+        model.pending.as_str()
+    };
+    let room = canvas.columns();
+    if let Some(notice) = model.notice() {
+        canvas.text(0, 0, &cut(notice, room), theme.warning());
+        return;
+    }
+    let words = match model.screen {
+        Screen::Redeem => model.redeem.scan_line(pending),
+        Screen::Starting => "not open yet: a scan must be repeated".to_owned(),
+        Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
+        Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),
+    };
+    // The end of a long line is what is being typed.
+    let hidden = words
+        .chars()
+        .count()
+        .saturating_sub(usize::from(room).max(1));
+    let seen: String = words.chars().skip(hidden).collect();
+    let style = if seen.starts_with("Code:") {
+        theme.strong()
+    } else {
+        theme.dim()
+    };
+    canvas.text(0, 0, &seen, style);
+}
+
+fn draw_keys(model: &Model, canvas: &mut Canvas<'_>) {
+    let theme = canvas.theme();
+    let place = model.place();
+    if place == Place::Leaving {
+        canvas.text(
+            0,
+            0,
+            "Leave the console? Enter leaves, any other key stays",
+            theme.warning(),
+        );
+        return;
+    }
+    let mut column: u16 = 0;
+    for row in keys::footer(place, model.operator.is_some()) {
+        let key = name(row.key);
+        let needed = columns(&key)
+            .saturating_add(columns(row.label))
+            .saturating_add(1);
+        if column > 0 && column.saturating_add(needed) > canvas.columns() {
+            break;
+        }
+        column = column
+            .saturating_add(canvas.text(column, 0, &key, theme.strong()))
+            .saturating_add(1);
+        column = column
+            .saturating_add(canvas.text(column, 0, row.label, theme.dim()))
+            .saturating_add(2);
+    }
+}
+
+/// Warnings first, then the hub, the scanners and the clock.
+fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
+    let theme = canvas.theme();
+    let mut clock_columns = 0;
+    if model.shop.is_some() {
+        let clock = model
+            .now
+            .to_zoned(zone.clone())
+            .strftime("%H:%M")
+            .to_string();
+        clock_columns = canvas.text_right(0, 0, &clock, theme.strong());
+    }
+    let room = canvas.columns().saturating_sub(clock_columns);
+    let mut parts: Vec<(String, Style, Tone)> = Vec::new();
+    if model.is_clock_behind {
+        let words = "CLOCK is wrong: set it".to_owned();
+        parts.push((words, theme.warning(), Tone::Failed));
+    }
+    if let Some(disk) = &model.disk {
+        parts.push((format!("DISK {disk}"), theme.warning(), Tone::Failed));
+    }
+    let ill = model
+        .scanners
+        .iter()
+        .filter(|(_, scanner)| !scanner.is_well);
+    for (name, scanner) in ill.clone() {
+        let words = format!("scanner {name}: {}", scanner.words);
+        parts.push((words, theme.warning(), Tone::Failed));
+    }
+    if model.shop.is_some() {
+        parts.push((ALONE.to_owned(), theme.dim(), Tone::Go));
+    }
+    if ill.count() == 0 {
+        for (name, scanner) in &model.scanners {
+            let words = format!("scanner {name}: {}", scanner.words);
+            parts.push((words, theme.dim(), Tone::Go));
+        }
+    }
+    let mut line = canvas.part(0, 0, room.saturating_sub(1), 1);
+    let mut column: u16 = 0;
+    for (words, style, tone) in parts {
+        let glyph = if tone == Tone::Go { "●" } else { "!" };
+        column = column
+            .saturating_add(line.text(column, 0, glyph, theme.mark(tone)))
+            .saturating_add(1);
+        column = column
+            .saturating_add(line.text(column, 0, &words, style))
+            .saturating_add(2);
+    }
+}

@@ -1,0 +1,323 @@
+//! The one table of keys: what a key does, how the footer names it, what help says of it.
+//!
+//! Invariant: no letter is a command, since a scanner types letters. Each function key also comes as
+//! Ctrl-G and its digit, for terminals that keep theirs.
+
+use crate::devices::scan::input::Key;
+
+/// What a key orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Command {
+    /// Open or close help.
+    Help,
+    /// Back to the scans.
+    Home,
+    /// Undo a redemption of this counter.
+    Undo,
+    /// A manager sets the refusal aside.
+    Manager,
+    /// Sign out.
+    SignOut,
+    /// Leave the console, after a second key.
+    Leave,
+    /// Do it.
+    Enter,
+    /// Drop it.
+    Drop,
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// One to the left.
+    Left,
+    /// One to the right.
+    Right,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// The next field.
+    Next,
+    /// The field before.
+    Previous,
+    /// Take the last character away.
+    Erase,
+    /// Take the whole line away.
+    EraseLine,
+}
+
+/// Where the operator is; decides which keys the footer names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The ledger is being opened.
+    Starting,
+    /// Set-up.
+    SetUp,
+    /// Sign-in.
+    SignIn,
+    /// Ready for scans.
+    Home,
+    /// A refusal is shown that a manager may set aside.
+    Refused,
+    /// A question is open.
+    Question,
+    /// Undo is open.
+    Undo,
+    /// Help is open.
+    Help,
+    /// The second key for leaving is awaited.
+    Leaving,
+}
+
+/// Whether a row of the table needs somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Always.
+    Anybody,
+    /// Only while somebody is signed in.
+    SignedIn,
+    /// Only while nobody is.
+    Nobody,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRow {
+    /// The key.
+    pub key: Key,
+    /// What it orders.
+    pub command: Command,
+    /// What the footer calls it; empty: the footer leaves it out.
+    pub label: &'static str,
+    /// What help says.
+    pub help: &'static str,
+    /// Where the footer names it.
+    pub places: &'static [Place],
+    /// For whom it is there.
+    pub who: Who,
+}
+
+const fn row(
+    key: Key,
+    command: Command,
+    label: &'static str,
+    help: &'static str,
+    places: &'static [Place],
+) -> KeyRow {
+    KeyRow {
+        key,
+        command,
+        label,
+        help,
+        places,
+        who: Who::Anybody,
+    }
+}
+
+/// Every key of the console.
+pub const KEYS: [KeyRow; 21] = [
+    row(
+        Key::F(1),
+        Command::Help,
+        "Help",
+        "this page, and back",
+        &[
+            Place::Starting,
+            Place::SetUp,
+            Place::SignIn,
+            Place::Home,
+            Place::Refused,
+            Place::Question,
+            Place::Undo,
+        ],
+    ),
+    row(
+        Key::F(2),
+        Command::Home,
+        "Redeem",
+        "back to the scans, from anywhere",
+        &[Place::Question, Place::Undo, Place::Help],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Undo",
+        "undo a redemption of this counter: F8, a digit for the reason, Enter",
+        &[Place::Home, Place::Refused],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
+        "Manager",
+        "a manager sets a refusal aside: PIN, and a digit for the reason",
+        &[Place::Refused],
+    ),
+    KeyRow {
+        key: Key::F(10),
+        command: Command::SignOut,
+        label: "Sign out",
+        help: "sign out",
+        places: &[Place::Home, Place::Refused],
+        who: Who::SignedIn,
+    },
+    KeyRow {
+        key: Key::F(10),
+        command: Command::Leave,
+        label: "Leave",
+        help: "where nobody is signed in: leave the console, with Enter as second key",
+        places: &[Place::SetUp, Place::SignIn, Place::Home, Place::Refused],
+        who: Who::Nobody,
+    },
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "end a line typed by hand; do what is marked",
+        &[Place::Question, Place::Undo, Place::SignIn, Place::SetUp],
+    ),
+    row(
+        Key::Esc,
+        Command::Drop,
+        "Drop it",
+        "drop the question, the undo, the typed line or this page",
+        &[Place::Question, Place::Undo, Place::Help],
+    ),
+    row(
+        Key::Up,
+        Command::Up,
+        "",
+        "the one before: of people, redemptions, fields, lines",
+        &[],
+    ),
+    row(Key::Down, Command::Down, "", "the next one", &[]),
+    row(
+        Key::Left,
+        Command::Left,
+        "",
+        "the choice before, in set-up",
+        &[],
+    ),
+    row(
+        Key::Right,
+        Command::Right,
+        "",
+        "the next choice, in set-up",
+        &[],
+    ),
+    row(Key::Tab, Command::Next, "", "the next field", &[]),
+    row(Key::BackTab, Command::Previous, "", "the field before", &[]),
+    row(Key::PageUp, Command::PageUp, "", "a page up", &[]),
+    row(Key::PageDown, Command::PageDown, "", "a page down", &[]),
+    row(
+        Key::Backspace,
+        Command::Erase,
+        "",
+        "erase the last character",
+        &[],
+    ),
+    row(
+        Key::Delete,
+        Command::Erase,
+        "",
+        "erase the last character",
+        &[],
+    ),
+    row(
+        Key::Ctrl('u'),
+        Command::EraseLine,
+        "",
+        "erase the typed line",
+        &[],
+    ),
+    row(
+        Key::Ctrl('c'),
+        Command::Leave,
+        "",
+        "leave the console, with Enter as second key",
+        &[],
+    ),
+    row(
+        Key::Ctrl('d'),
+        Command::Leave,
+        "",
+        "leave the console, with Enter as second key",
+        &[],
+    ),
+];
+
+/// The key that stands before a digit for a function key.
+pub const PREFIX: Key = Key::Ctrl('g');
+
+/// The function key that a digit after [`PREFIX`] stands for; `0` is F10.
+pub fn after_prefix(typed: char) -> Option<Key> {
+    let digit = u8::try_from(typed.to_digit(10)?).ok()?;
+    Some(Key::F(if digit == 0 { 10 } else { digit }))
+}
+
+/// What a key orders.
+pub fn command(key: Key, is_signed_in: bool) -> Option<Command> {
+    KEYS.iter()
+        .find(|row| row.key == key && is_for(row, is_signed_in))
+        .map(|row| row.command)
+}
+
+/// The keys that the footer names in a place, in the table's order.
+pub fn footer(place: Place, is_signed_in: bool) -> impl Iterator<Item = &'static KeyRow> {
+    KEYS.iter().filter(move |row| {
+        !row.label.is_empty() && row.places.contains(&place) && is_for(row, is_signed_in)
+    })
+}
+
+/// The name of a key, as it is printed on keyboards.
+pub fn name(key: Key) -> String {
+    match key {
+        Key::Enter => "Enter".to_owned(),
+        Key::Tab => "Tab".to_owned(),
+        Key::BackTab => "Shift+Tab".to_owned(),
+        Key::Esc => "Esc".to_owned(),
+        Key::Backspace => "Backspace".to_owned(),
+        Key::Delete => "Delete".to_owned(),
+        Key::Insert => "Insert".to_owned(),
+        Key::Up => "Up".to_owned(),
+        Key::Down => "Down".to_owned(),
+        Key::Left => "Left".to_owned(),
+        Key::Right => "Right".to_owned(),
+        Key::Home => "Home".to_owned(),
+        Key::End => "End".to_owned(),
+        Key::PageUp => "Page Up".to_owned(),
+        Key::PageDown => "Page Down".to_owned(),
+        Key::F(number) => format!("F{number}"),
+        Key::Ctrl(letter) => format!("Ctrl-{}", letter.to_ascii_uppercase()),
+    }
+}
+
+fn is_for(row: &KeyRow, is_signed_in: bool) -> bool {
+    match row.who {
+        Who::Anybody => true,
+        Who::SignedIn => is_signed_in,
+        Who::Nobody => !is_signed_in,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, KEYS, Key, after_prefix, command};
+
+    #[test]
+    fn each_function_key_also_comes_by_its_digit() {
+        for row in KEYS {
+            if let Key::F(number) = row.key {
+                let digit = char::from_digit(u32::from(number) % 10, 10).unwrap();
+                assert_eq!(after_prefix(digit), Some(row.key));
+            }
+        }
+        assert_eq!(after_prefix('x'), None);
+    }
+
+    #[test]
+    fn f10_signs_out_or_leaves() {
+        assert_eq!(command(Key::F(10), true), Some(Command::SignOut));
+        assert_eq!(command(Key::F(10), false), Some(Command::Leave));
+        assert_eq!(command(Key::Insert, true), None);
+    }
+}

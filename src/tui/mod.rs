@@ -1,0 +1,20 @@
+//! The console: what happened comes in as a [`msg::Msg`], what shall be done goes out as
+//! [`msg::Effect`]s, and [`draw::draw`] puts the model on the screen.
+//!
+//! `model` decides, `screens` hold one screen each (state, update, draw), `keys` is the one table of
+//! keys, `words` the one table of verdict words, `canvas` the one gate to the terminal's cells.
+//! Invariant: nothing here reads a clock, a disk or a device; time arrives in messages.
+//! Invariant: a scan becomes exactly one [`msg::Effect::Scan`], whatever is on the screen.
+//! Not here: what a scan means (`domain`), and who runs the effects (the runner).
+
+pub mod big_word;
+pub mod canvas;
+pub mod draw;
+pub mod field;
+pub mod keys;
+pub mod model;
+pub mod msg;
+pub mod panel;
+pub mod screens;
+pub mod theme;
+pub mod words;

@@ -1,0 +1,466 @@
+//! The state of the console, and what each message makes of it.
+//!
+//! Invariant: pure. No clock, no device, no ledger: time and answers arrive as [`Msg`], orders leave
+//! as [`Effect`].
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::devices::scan::input::{Input, Key, ScanNotice};
+use crate::tui::keys::{self, Command, Place};
+use crate::tui::msg::{Effect, Msg, Opened, Operator, Role, Source, TodayCounts, WhyNotJudged};
+use crate::tui::screens::help::Help;
+use crate::tui::screens::question::{Managers, Outcome};
+use crate::tui::screens::redeem::{Redeem, Sample};
+use crate::tui::screens::set_up::SetUp;
+use crate::tui::screens::sign_in::SignIn;
+use crate::tui::theme::Theme;
+
+/// How long a notice stays.
+const NOTICE: SignedDuration = SignedDuration::from_secs(8);
+
+/// How long a verdict stays fresh, unless configured.
+pub const FADE_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// What the console is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How it looks.
+    pub theme: Theme,
+    /// When a verdict fades to grey.
+    pub fade_after: SignedDuration,
+    /// The training mode: sample codes, and what will happen with each.
+    pub training: Option<Vec<Sample>>,
+    /// Columns of the terminal.
+    pub columns: u16,
+    /// Rows of the terminal.
+    pub rows: u16,
+    /// The wall clock.
+    pub now: Timestamp,
+}
+
+/// Which screen is open; one that is not has no state.
+pub(super) enum Screen {
+    Starting,
+    SetUp(SetUp),
+    SignIn(SignIn),
+    Redeem,
+}
+
+/// What a key before has prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Armed {
+    Nothing,
+    /// Ctrl-G: a digit is a function key.
+    Prefix,
+    /// Leaving: Enter does it.
+    Leaving,
+}
+
+/// The health of one scanner.
+pub(super) struct Scanner {
+    pub(super) words: String,
+    pub(super) is_well: bool,
+}
+
+/// The whole state of the console.
+pub struct Model {
+    pub(super) options: Options,
+    pub(super) now: Timestamp,
+    pub(super) screen: Screen,
+    pub(super) help: Option<Help>,
+    pub(super) redeem: Redeem,
+    pub(super) armed: Armed,
+    pub(super) shop: Option<Shop>,
+    pub(super) operator: Option<Operator>,
+    pub(super) scanners: BTreeMap<String, Scanner>,
+    pub(super) today: TodayCounts,
+    pub(super) is_clock_behind: bool,
+    pub(super) disk: Option<String>,
+    pub(super) pending: String,
+    notice: Option<(String, Timestamp)>,
+}
+
+/// The shop, once the ledger is open.
+pub(super) struct Shop {
+    pub(super) store: String,
+    pub(super) counter: String,
+    pub(super) zone: TimeZone,
+    pub(super) operators: Vec<Operator>,
+}
+
+impl Model {
+    /// A console whose ledger is not open yet.
+    pub fn new(options: Options) -> Model {
+        Model {
+            now: options.now,
+            options,
+            screen: Screen::Starting,
+            help: None,
+            redeem: Redeem::new(),
+            armed: Armed::Nothing,
+            shop: None,
+            operator: None,
+            scanners: BTreeMap::new(),
+            today: TodayCounts::default(),
+            is_clock_behind: false,
+            disk: None,
+            pending: String::new(),
+            notice: None,
+        }
+    }
+
+    /// What happens upon a message, and what is ordered.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match msg {
+            Msg::Input {
+                source,
+                inputs,
+                pending,
+            } => self.input(&source, inputs, pending, &mut effects),
+            Msg::Ticked { now } => {
+                self.now = now;
+                self.redeem.ticked();
+            }
+            Msg::Resized { columns, rows } => {
+                self.options.columns = columns;
+                self.options.rows = rows;
+            }
+            Msg::Judged { number, answer } => {
+                self.help = None;
+                let managers = self.managers();
+                self.redeem
+                    .judged(number, answer, &managers, self.now, &mut effects);
+            }
+            Msg::NotJudged { number, why } => self.not_judged(number, why, &mut effects),
+            Msg::ApprovalRefused { number, words } => {
+                self.redeem.approval_refused(number, &words);
+                effects.push(Effect::Bell { times: 2 });
+            }
+            Msg::ActFailed {
+                number,
+                words,
+                hint,
+            } => self.failed(number, words, hint, &mut effects),
+            Msg::UndoListed { choices } => self.redeem.undo_listed(choices),
+            Msg::Undone { answer } => {
+                let managers = self.managers();
+                self.redeem.undone(answer, &managers, self.now);
+            }
+            Msg::LedgerSlow => self.redeem.slow(),
+            Msg::StatusRead {
+                today,
+                is_clock_behind,
+                disk,
+            } => {
+                self.today = today;
+                self.is_clock_behind = is_clock_behind;
+                self.disk = disk;
+            }
+            Msg::ScannerHealth {
+                name,
+                words,
+                is_well,
+            } => {
+                self.scanners.insert(name, Scanner { words, is_well });
+            }
+            Msg::Opened(_)
+            | Msg::SetUpNeeded { .. }
+            | Msg::SetUpDone
+            | Msg::SetUpRefused { .. }
+            | Msg::SignedIn { .. }
+            | Msg::SignInRefused { .. } => self.come_in(msg),
+        }
+        effects
+    }
+
+    /// What to do right after the model was drawn and the terminal has it.
+    pub fn drawn(&mut self) -> Vec<Effect> {
+        let (columns, rows) = (self.options.columns, self.options.rows);
+        if self.help.is_some() || columns < 12 || rows < 5 {
+            return Vec::new();
+        }
+        let has_banner = self.options.training.is_some();
+        match &self.screen {
+            Screen::Starting | Screen::SetUp(_) => Vec::new(),
+            Screen::SignIn(_) if self.is_small() => Vec::new(),
+            Screen::SignIn(_) => self.redeem.drawn_as_strip(),
+            Screen::Redeem if self.is_small() => self.redeem.drawn(0, 0, has_banner),
+            Screen::Redeem => self.redeem.drawn(columns, rows, has_banner),
+        }
+    }
+
+    /// Whether the terminal has too little room for a whole screen.
+    pub(super) fn is_small(&self) -> bool {
+        self.options.columns < 60 || self.options.rows < 18
+    }
+
+    /// The store's time zone, once known.
+    pub(super) fn zone(&self) -> TimeZone {
+        self.shop
+            .as_ref()
+            .map_or(TimeZone::UTC, |shop| shop.zone.clone())
+    }
+
+    /// Where the operator is.
+    pub(super) fn place(&self) -> Place {
+        if self.armed == Armed::Leaving {
+            return Place::Leaving;
+        }
+        if self.help.is_some() {
+            return Place::Help;
+        }
+        match &self.screen {
+            Screen::Starting => Place::Starting,
+            Screen::SetUp(_) => Place::SetUp,
+            Screen::SignIn(_) => Place::SignIn,
+            Screen::Redeem => self.redeem.place(),
+        }
+    }
+
+    /// What was noticed a moment ago, if it still matters.
+    pub(super) fn notice(&self) -> Option<&str> {
+        let (words, at) = self.notice.as_ref()?;
+        (self.now.duration_since(*at) < NOTICE).then_some(words.as_str())
+    }
+
+    fn managers(&self) -> Managers {
+        let operators = self.shop.as_ref().map_or(&[][..], |shop| &shop.operators);
+        let mut names: Vec<String> = operators
+            .iter()
+            .filter(|operator| operator.role == Role::Manager)
+            .map(|operator| operator.name.clone())
+            .collect();
+        // Whoever is signed in and may approve comes first.
+        names.sort_by_key(|name| {
+            self.operator
+                .as_ref()
+                .is_none_or(|operator| operator.name != *name)
+        });
+        Managers {
+            names,
+            is_signed: !operators.is_empty(),
+        }
+    }
+
+    fn input(
+        &mut self,
+        source: &Source,
+        inputs: Vec<Input>,
+        pending: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        let is_keyboard = *source == Source::Keyboard;
+        for input in inputs {
+            match input {
+                Input::Scan(scan) => self.scanned(scan.bytes, effects),
+                Input::Typed(character) if is_keyboard => self.typed(character, effects),
+                Input::Key(key) if is_keyboard => self.key(key, effects),
+                // A scanner of its own gives scans; its other bytes are nobody's typing.
+                Input::Typed(_) | Input::Key(_) => {}
+                Input::Notice(notice) => self.notice = Some((about(notice), self.now)),
+            }
+        }
+        if is_keyboard {
+            self.pending = pending;
+        }
+    }
+
+    fn scanned(&mut self, raw: Vec<u8>, effects: &mut Vec<Effect>) {
+        self.armed = Armed::Nothing;
+        self.help = None;
+        self.notice = None;
+        let may_judge = match &mut self.screen {
+            Screen::Starting => {
+                self.notice = Some((WhyNotJudged::Starting.words().to_owned(), self.now));
+                false
+            }
+            Screen::SetUp(set_up) => {
+                set_up.say(WhyNotJudged::NotSetUp.words());
+                false
+            }
+            Screen::SignIn(sign_in) => {
+                sign_in.say("reading …");
+                false
+            }
+            Screen::Redeem => true,
+        };
+        self.redeem.scanned(raw, may_judge, effects);
+    }
+
+    fn typed(&mut self, character: char, effects: &mut Vec<Effect>) {
+        let armed = std::mem::replace(&mut self.armed, Armed::Nothing);
+        if armed == Armed::Prefix
+            && let Some(key) = keys::after_prefix(character)
+        {
+            return self.key(key, effects);
+        }
+        self.help = None;
+        match &mut self.screen {
+            Screen::Starting | Screen::Redeem => self.redeem.typed(character),
+            Screen::SetUp(set_up) => set_up.typed(character),
+            Screen::SignIn(sign_in) => sign_in.typed(character),
+        }
+    }
+
+    fn key(&mut self, key: Key, effects: &mut Vec<Effect>) {
+        let armed = std::mem::replace(&mut self.armed, Armed::Nothing);
+        if armed == Armed::Leaving && key == Key::Enter {
+            effects.push(Effect::Quit);
+            return;
+        }
+        if key == keys::PREFIX {
+            self.armed = Armed::Prefix;
+            return;
+        }
+        let Some(command) = keys::command(key, self.operator.is_some()) else {
+            return;
+        };
+        match command {
+            Command::Leave => self.armed = Armed::Leaving,
+            Command::SignOut => self.sign_out(effects),
+            Command::Help => {
+                self.help = match self.help {
+                    Some(_) => None,
+                    None => Some(Help::default()),
+                }
+            }
+            Command::Home
+            | Command::Undo
+            | Command::Manager
+            | Command::Enter
+            | Command::Drop
+            | Command::Up
+            | Command::Down
+            | Command::Left
+            | Command::Right
+            | Command::PageUp
+            | Command::PageDown
+            | Command::Next
+            | Command::Previous
+            | Command::Erase
+            | Command::EraseLine => self.command(command, effects),
+        }
+    }
+
+    fn command(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        if let Some(help) = &mut self.help {
+            if matches!(command, Command::Drop | Command::Home | Command::Enter) {
+                self.help = None;
+            } else {
+                let training = self.options.training.as_deref();
+                help.command(command, training, self.options.columns);
+            }
+            return;
+        }
+        let managers = self.managers();
+        let operators = self.shop.as_ref().map_or(&[][..], |shop| &shop.operators);
+        let outcome = match &mut self.screen {
+            Screen::Starting => Outcome::Open,
+            Screen::SetUp(set_up) => set_up.command(command, effects),
+            Screen::SignIn(sign_in) => sign_in.command(command, operators, self.now, effects),
+            Screen::Redeem => {
+                self.redeem.command(command, &managers, effects);
+                Outcome::Open
+            }
+        };
+        if let Outcome::Scan(raw) = outcome {
+            self.scanned(raw, effects);
+        }
+    }
+
+    fn sign_out(&mut self, effects: &mut Vec<Effect>) {
+        self.operator = None;
+        self.help = None;
+        self.redeem.signed_out();
+        self.screen = Screen::SignIn(SignIn::new());
+        effects.push(Effect::SignOut);
+    }
+
+    fn not_judged(&mut self, number: u64, why: WhyNotJudged, effects: &mut Vec<Effect>) {
+        let words = why.words();
+        self.redeem.not_judged(number, words, self.now);
+        match &mut self.screen {
+            Screen::SignIn(sign_in) => sign_in.say(words),
+            Screen::SetUp(set_up) => set_up.say(words),
+            Screen::Starting | Screen::Redeem => {}
+        }
+        effects.push(Effect::Bell { times: 2 });
+    }
+
+    fn failed(
+        &mut self,
+        number: Option<u64>,
+        words: String,
+        hint: String,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.help = None;
+        let both = format!("NOT DONE – {words}. {hint}");
+        match &mut self.screen {
+            Screen::SignIn(sign_in) => sign_in.refused(&both, None),
+            Screen::SetUp(set_up) => set_up.refused(&both),
+            Screen::Starting | Screen::Redeem => {}
+        }
+        self.redeem.failed(number, words, hint);
+        effects.push(Effect::Bell { times: 3 });
+    }
+
+    /// Starting, set-up and signing in.
+    fn come_in(&mut self, msg: Msg) {
+        if let Msg::Opened(opened) = msg {
+            self.opened(*opened);
+        } else if let Msg::SetUpNeeded { zone } = msg {
+            self.screen = Screen::SetUp(SetUp::new(&zone));
+        } else if msg == Msg::SetUpDone {
+            self.screen = Screen::Starting;
+        } else if let Msg::SetUpRefused { words } = msg {
+            if let Screen::SetUp(set_up) = &mut self.screen {
+                set_up.refused(&words);
+            }
+        } else if let Msg::SignedIn { operator, number } = msg {
+            if let Some(number) = number {
+                self.redeem.was_badge(number);
+            }
+            self.notice = Some((format!("{} is signed in", operator.name), self.now));
+            self.operator = Some(operator);
+            self.screen = Screen::Redeem;
+        } else if let Msg::SignInRefused {
+            words,
+            locked_until,
+        } = msg
+            && let Screen::SignIn(sign_in) = &mut self.screen
+        {
+            sign_in.refused(&words, locked_until);
+        }
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        let is_open_to_all = opened.operators.is_empty();
+        self.today = opened.today;
+        self.redeem.opened(opened.unshown);
+        self.shop = Some(Shop {
+            store: opened.store,
+            counter: opened.counter,
+            zone: opened.zone,
+            operators: opened.operators,
+        });
+        self.screen = if is_open_to_all || self.operator.is_some() {
+            Screen::Redeem
+        } else {
+            Screen::SignIn(SignIn::new())
+        };
+    }
+}
+
+/// What the operator needs to know about bytes that were neither scan nor typing.
+fn about(notice: ScanNotice) -> String {
+    match notice {
+        ScanNotice::AltMode => "the scanner types Alt codes: switch its ALT mode off",
+        ScanNotice::Garbage => "something unreadable came in: scan again",
+    }
+    .to_owned()
+}

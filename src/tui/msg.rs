@@ -1,0 +1,365 @@
+//! What may happen ([`Msg`]) and what may be ordered ([`Effect`]): two closed lists of plain data.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::devices::scan::input::Input;
+use crate::domain::verdict::Answer;
+
+/// Where an input came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The terminal: keys, and scanners that type.
+    Keyboard,
+    /// A scanner with a line of its own; only its scans count, never its keys.
+    Scanner(String),
+}
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Redeems, and undoes what they did a moment ago.
+    Cashier,
+    /// Also approves.
+    Manager,
+}
+
+impl Role {
+    /// The role as it is named everywhere.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Cashier => "cashier",
+            Role::Manager => "manager",
+        }
+    }
+}
+
+/// A person who signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// As shown and as stored.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// A typed PIN; debug output hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pin(String);
+
+impl Pin {
+    /// A PIN as typed by hand.
+    pub fn new(typed: String) -> Pin {
+        Pin(typed)
+    }
+
+    /// The PIN itself, for the one place that verifies it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Pin(hidden)")
+    }
+}
+
+/// A manager's approval as asked for, before the desk has verified the PIN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalAsk {
+    /// The manager; none: nobody signs in here.
+    pub operator: Option<String>,
+    /// Their PIN; none: nobody signs in here.
+    pub pin: Option<Pin>,
+    /// One of the fixed reasons, in words.
+    pub reason: String,
+}
+
+/// Today's figures of this counter's store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TodayCounts {
+    /// Redemptions accepted.
+    pub accepted: u64,
+    /// Scans refused.
+    pub refused: u64,
+    /// Of those accepted, how many will be settled later.
+    pub provisional: u64,
+}
+
+/// An acceptance that was committed, but never drawn: the console ended in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unshown {
+    /// Its local entry.
+    pub entry: i64,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// The code as stored.
+    pub code: String,
+    /// What the customer gets.
+    pub offer: String,
+}
+
+/// What the console knows once the ledger is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The store's name.
+    pub store: String,
+    /// The counter's name.
+    pub counter: String,
+    /// The store's time zone.
+    pub zone: TimeZone,
+    /// Who may sign in; empty: the console is open without sign-in.
+    pub operators: Vec<Operator>,
+    /// Today's figures.
+    pub today: TodayCounts,
+    /// Acceptances never drawn, newest first.
+    pub unshown: Vec<Unshown>,
+}
+
+/// A redemption that could be undone at this counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndoChoice {
+    /// Names the redemption.
+    pub redemption_id: String,
+    /// When it was accepted.
+    pub at: Timestamp,
+    /// The code as stored.
+    pub code: String,
+    /// What the customer got.
+    pub offer: String,
+    /// Who was signed in.
+    pub operator: Option<String>,
+}
+
+/// The word of a reversal, as in the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReversalWord {
+    /// Undone: the code is assigned again.
+    Reversed,
+    /// The same request again: undone once.
+    Replayed,
+    /// There is nothing to undo.
+    NothingToReverse,
+    /// A manager must approve.
+    NeedsApproval,
+    /// Its holder is out of reach.
+    OfflineRefused,
+}
+
+/// The answer to an undo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reversal {
+    /// The word.
+    pub word: ReversalWord,
+    /// The code as stored.
+    pub code: Option<String>,
+    /// One sentence for people.
+    pub message: String,
+}
+
+/// Why a scan was not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhyNotJudged {
+    /// Nobody is signed in, and it is nobody's badge.
+    SignedOut,
+    /// The shop is not set up yet.
+    NotSetUp,
+    /// The ledger was not open yet.
+    Starting,
+}
+
+impl WhyNotJudged {
+    /// What to do about it.
+    pub fn words(self) -> &'static str {
+        match self {
+            WhyNotJudged::SignedOut => "sign in and scan again",
+            WhyNotJudged::NotSetUp => "finish set-up and scan again",
+            WhyNotJudged::Starting => "not open yet: scan again",
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Msg {
+    /// Something came in from a scanner or the keyboard.
+    Input {
+        /// From where.
+        source: Source,
+        /// What, in order.
+        inputs: Vec<Input>,
+        /// What has come in but is not yet known to be typing or a scan.
+        pending: String,
+    },
+    /// Time went by; about four a second.
+    Ticked {
+        /// The wall clock.
+        now: Timestamp,
+    },
+    /// The terminal has another size.
+    Resized {
+        /// Columns of cells.
+        columns: u16,
+        /// Rows of cells.
+        rows: u16,
+    },
+    /// The ledger is open.
+    Opened(Box<Opened>),
+    /// There is no ledger yet: set-up begins.
+    SetUpNeeded {
+        /// The time zone to suggest.
+        zone: String,
+    },
+    /// Set-up is stored; [`Msg::Opened`] follows.
+    SetUpDone,
+    /// Set-up is not stored.
+    SetUpRefused {
+        /// What is wrong, for people.
+        words: String,
+    },
+    /// Somebody is signed in, by PIN or by badge.
+    SignedIn {
+        /// Who.
+        operator: Operator,
+        /// The scan that was their badge.
+        number: Option<u64>,
+    },
+    /// The PIN was wrong, or the counter is locked.
+    SignInRefused {
+        /// What is wrong, for people.
+        words: String,
+        /// Until when no PIN is taken.
+        locked_until: Option<Timestamp>,
+    },
+    /// A scan was judged, and what it changed is committed.
+    Judged {
+        /// Of the [`Effect::Scan`] or [`Effect::Redeem`].
+        number: u64,
+        /// The verdict.
+        answer: Box<Answer>,
+    },
+    /// A scan was not judged; nothing happened.
+    NotJudged {
+        /// Of the [`Effect::Scan`].
+        number: u64,
+        /// Why.
+        why: WhyNotJudged,
+    },
+    /// A manager's PIN was wrong, or the counter is locked; nothing happened.
+    ApprovalRefused {
+        /// Of the [`Effect::Redeem`]; none: of an [`Effect::Undo`].
+        number: Option<u64>,
+        /// What is wrong, for people.
+        words: String,
+    },
+    /// The ledger could not do it; nothing is used up.
+    ActFailed {
+        /// Of the scan; none: of another act.
+        number: Option<u64>,
+        /// What failed.
+        words: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// This counter's newest redemptions.
+    UndoListed {
+        /// Newest first.
+        choices: Vec<UndoChoice>,
+    },
+    /// An undo was answered.
+    Undone {
+        /// The answer.
+        answer: Reversal,
+    },
+    /// A scanner came, went or is ill.
+    ScannerHealth {
+        /// The scanner.
+        name: String,
+        /// Its state in words.
+        words: String,
+        /// Whether it works.
+        is_well: bool,
+    },
+    /// The figures and the state of the machine were read.
+    StatusRead {
+        /// Today's figures.
+        today: TodayCounts,
+        /// The wall clock is behind the ledger.
+        is_clock_behind: bool,
+        /// What is wrong with the disk, in words.
+        disk: Option<String>,
+    },
+    /// The ledger waits for another counter.
+    LedgerSlow,
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// See whether it is a badge; if not, and if it may be judged, redeem it.
+    Scan {
+        /// The running number of the act.
+        number: u64,
+        /// The bytes as they came.
+        raw: Vec<u8>,
+        /// Only a badge counts while this is false.
+        may_judge: bool,
+    },
+    /// Redeem with the answers to questions.
+    Redeem {
+        /// The running number of the act.
+        number: u64,
+        /// The bytes of the scan that raised the question.
+        raw: Vec<u8>,
+        /// The receipt number.
+        receipt: Option<String>,
+        /// The customer's id or contact.
+        customer: Option<String>,
+        /// A manager's approval.
+        approval: Option<ApprovalAsk>,
+    },
+    /// Sign in by PIN.
+    SignIn {
+        /// Who.
+        operator: String,
+        /// Their PIN.
+        pin: Pin,
+    },
+    /// Sign out.
+    SignOut,
+    /// Set the shop up.
+    SetUp {
+        /// The store's name.
+        store: String,
+        /// The time zone, as typed.
+        zone: String,
+        /// The first people, with their PINs; empty: nobody signs in.
+        operators: Vec<(Operator, Pin)>,
+    },
+    /// List what could be undone.
+    ListUndo,
+    /// Undo one redemption.
+    Undo {
+        /// Which.
+        redemption_id: String,
+        /// One of the fixed reasons, in words.
+        reason: String,
+        /// A manager's approval.
+        approval: Option<ApprovalAsk>,
+    },
+    /// Mark an acceptance as shown.
+    MarkShown {
+        /// Its local entry.
+        entry: i64,
+    },
+    /// Ring the terminal's bell.
+    Bell {
+        /// How often.
+        times: u8,
+    },
+    /// End the console.
+    Quit,
+}

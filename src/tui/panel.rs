@@ -1,0 +1,256 @@
+//! The panel: a tone, a word that is read from two metres, and a few lines.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::style::Modifier;
+use ratatui::text::Line;
+
+use crate::domain::code::grouped;
+use crate::domain::verdict::{Answer, Band, Certainty, Verdict};
+use crate::tui::big_word::{self, Scale};
+use crate::tui::canvas::{Canvas, bold, columns, cut, wrapped};
+use crate::tui::theme::Tone;
+use crate::tui::words;
+
+/// What a panel shows.
+pub struct Page {
+    /// Its tone: ground, border and shape.
+    pub tone: Tone,
+    /// The shape beside the word.
+    pub glyph: char,
+    /// The running number; two verdicts alike still differ by it, and by where it stands.
+    pub number: Option<u64>,
+    /// The big word.
+    pub word: String,
+    /// The lines below it; empty ones are gaps, and go first where room is short.
+    pub lines: Vec<Line<'static>>,
+    /// On the bottom edge.
+    pub note: String,
+}
+
+impl Page {
+    /// A page with a word and nothing else.
+    pub fn new(tone: Tone, word: &str) -> Page {
+        Page {
+            tone,
+            glyph: tone.glyph(),
+            number: None,
+            word: word.to_owned(),
+            lines: Vec::new(),
+            note: String::new(),
+        }
+    }
+}
+
+/// The room that a panel of `columns` leaves for a line.
+pub fn room(columns: u16) -> u16 {
+    columns.saturating_sub(4)
+}
+
+/// The page of a verdict, with lines for a room of `room` columns.
+pub fn verdict_page(answer: &Answer, zone: &TimeZone, number: u64, room: u16) -> Page {
+    let verdict = &answer.verdict;
+    let tone = Tone::of(verdict.band());
+    let text = words::of(verdict.word());
+    let mut page = Page::new(tone, text.big);
+    page.number = Some(number);
+    let headline = answer.offer.as_deref().unwrap_or(text.means);
+    page.lines = headline_lines(tone.glyph(), headline, room);
+    for line in wrapped(&detail(answer), room.saturating_sub(3), 3) {
+        page.lines.push(Line::from(format!("   {line}")));
+    }
+    page.lines.push(Line::default());
+    if let Some(code) = &answer.code {
+        page.lines.push(code_line(code, answer, room));
+    }
+    page.lines
+        .push(Line::from(format!("   {}", certainty(answer, zone))));
+    page
+}
+
+/// Draws a page.
+pub fn draw(canvas: &mut Canvas<'_>, page: &Page) {
+    let theme = canvas.theme();
+    let is_odd = page.number.is_some_and(|number| number % 2 == 1);
+    let style = theme.panel(page.tone, is_odd);
+    canvas.fill(style);
+    canvas.border(theme.border(page.tone), style);
+    if let Some(number) = page.number {
+        let title = format!(" #{number} ");
+        if is_odd {
+            canvas.text_right(2, 0, &title, style.add_modifier(Modifier::BOLD));
+        } else {
+            canvas.text(2, 0, &title, style.add_modifier(Modifier::BOLD));
+        }
+    }
+    if !page.note.is_empty() {
+        let bottom = canvas.rows().saturating_sub(1);
+        let note = cut(
+            &format!(" {} ", page.note),
+            canvas.columns().saturating_sub(4),
+        );
+        canvas.text_right(2, bottom, &note, style);
+    }
+    let mut inside = canvas.inside(2);
+    let (columns, rows) = (inside.columns(), inside.rows());
+    let lines = fitting(&page.lines, rows);
+    let left = rows.saturating_sub(count(lines.len()));
+    let word = big_rows(page, columns, left, theme.is_ascii);
+    let word_rows = word.as_ref().map_or(1, |word| count(word.len()));
+    let spare = left.saturating_sub(word_rows);
+    let gap = u16::from(spare >= 1 && !page.lines.is_empty());
+    let mut row = spare.saturating_sub(gap).div_ceil(3);
+    if let Some(word) = word {
+        for line in word {
+            inside.text(0, row, &line, style);
+            row = row.saturating_add(1);
+        }
+    } else {
+        let plain = format!("{} {}", page.glyph, page.word);
+        let strong = style.add_modifier(Modifier::BOLD);
+        inside.text(0, row, cut(plain.trim_start(), columns).as_str(), strong);
+        row = row.saturating_add(1);
+    }
+    row = row.saturating_add(gap);
+    for line in lines {
+        inside.line(0, row, line, style);
+        row = row.saturating_add(1);
+    }
+}
+
+/// The largest form of the word that fits, with its shape beside it where that fits too.
+fn big_rows(page: &Page, columns: u16, rows: u16, is_ascii: bool) -> Option<Vec<String>> {
+    let with_glyph = format!("{} {}", page.glyph, page.word);
+    Scale::ALL
+        .into_iter()
+        .filter(|scale| scale.rows() <= rows)
+        .flat_map(|scale| {
+            [
+                (scale, with_glyph.trim_start()),
+                (scale, page.word.as_str()),
+            ]
+        })
+        .filter(|(scale, word)| {
+            big_word::columns(word, *scale).is_some_and(|width| width <= usize::from(columns))
+        })
+        .find_map(|(scale, word)| big_word::rows(word, scale, is_ascii))
+}
+
+/// The lines that fit into `rows` beside a word of one row; gaps go first, then the end.
+fn fitting<'a>(lines: &'a [Line<'static>], rows: u16) -> Vec<&'a Line<'static>> {
+    let room = usize::from(rows.saturating_sub(1));
+    // A small big word is worth more than a gap.
+    let is_tight = lines.len().saturating_add(4) > usize::from(rows);
+    lines
+        .iter()
+        .filter(|line| !is_tight || line.width() > 0)
+        .take(room)
+        .collect()
+}
+
+/// The offer or the meaning, bold, its shape before it.
+pub fn headline_lines(glyph: char, headline: &str, room: u16) -> Vec<Line<'static>> {
+    wrapped(headline, room.saturating_sub(3), 2)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| {
+            let glyph = if at == 0 { glyph } else { ' ' };
+            Line::from(bold(format!("{glyph}  {line}")))
+        })
+        .collect()
+}
+
+/// The message without what the headline says already.
+fn detail(answer: &Answer) -> String {
+    let text = words::of(answer.verdict.word());
+    let offer = answer.offer.as_deref().unwrap_or_default();
+    let message = answer
+        .message
+        .strip_prefix(offer)
+        .map_or(answer.message.as_str(), |rest| {
+            rest.trim_start_matches([':', ' '])
+        });
+    match &answer.verdict {
+        Verdict::Accepted { .. } if answer.overrode.is_empty() => text.advice.to_owned(),
+        Verdict::Accepted { .. } => {
+            let set_aside: Vec<&str> = answer
+                .overrode
+                .iter()
+                .map(|word| words::of(word).short)
+                .collect();
+            format!(
+                "a manager approved it in spite of: {}",
+                set_aside.join(", ")
+            )
+        }
+        Verdict::Replayed
+        | Verdict::Reread
+        | Verdict::NeedsCustomer
+        | Verdict::NeedsAnswer
+        | Verdict::NeedsApproval(_)
+        | Verdict::Misread(_)
+        | Verdict::AlreadyRedeemed
+        | Verdict::Reversed
+        | Verdict::NotFound
+        | Verdict::NotAssigned
+        | Verdict::NotYetValid(_)
+        | Verdict::Expired(_)
+        | Verdict::OutsideHours
+        | Verdict::Paused
+        | Verdict::Void
+        | Verdict::Suspect
+        | Verdict::WrongStore
+        | Verdict::WrongCampaign
+        | Verdict::WrongCustomer
+        | Verdict::LimitReached(_)
+        | Verdict::NotOurs(_)
+        | Verdict::KeyConflict
+        | Verdict::OfflineRefused
+        | Verdict::UnknownOutcome => message.to_owned(),
+    }
+}
+
+fn code_line(code: &str, answer: &Answer, room: u16) -> Line<'static> {
+    let campaign = answer
+        .campaign
+        .as_ref()
+        .map_or_else(String::new, |campaign| format!("   {campaign}"));
+    let rest = cut(
+        &campaign,
+        room.saturating_sub(columns(&grouped(code)).saturating_add(3)),
+    );
+    Line::from(vec!["   ".into(), bold(grouped(code)), rest.into()])
+}
+
+/// `confirmed · use 1 of 2 · 14:31:07`
+fn certainty(answer: &Answer, zone: &TimeZone) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let certainty = answer.verdict.certainty();
+    match answer.verdict.band() {
+        Band::Go => parts.push(
+            match certainty {
+                Certainty::Confirmed => "confirmed",
+                Certainty::Provisional => "offline, settled later",
+                Certainty::Unknown => "not known yet",
+            }
+            .to_owned(),
+        ),
+        Band::Look => parts.push("nothing used up".to_owned()),
+        Band::Wait => parts.push("not known yet".to_owned()),
+        Band::Stop => {}
+    }
+    if let (Some(made), Some(uses)) = (answer.uses_made, answer.uses) {
+        parts.push(format!("used {made} of {uses}"));
+    }
+    parts.push(clock(answer.at, zone));
+    parts.join(" · ")
+}
+
+/// The time of day with seconds.
+pub fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
+}
+
+fn count(length: usize) -> u16 {
+    u16::try_from(length).unwrap_or(u16::MAX)
+}

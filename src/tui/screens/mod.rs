@@ -1,0 +1,8 @@
+//! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
+
+pub mod help;
+pub mod question;
+pub mod redeem;
+pub mod set_up;
+pub mod sign_in;
+pub mod undo;

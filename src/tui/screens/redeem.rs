@@ -1,0 +1,919 @@
+//! The home screen: scans, their verdicts, and what was scanned last.
+//!
+//! Invariant: a verdict is shown only after [`Msg::Judged`](crate::tui::msg::Msg::Judged); while a scan
+//! is at the desk the panel shows neither a refusal nor an acceptance.
+//! Invariant: nothing here holds up the next scan.
+
+use std::collections::VecDeque;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::text::Line;
+
+use crate::domain::code::{grouped, last_letters};
+use crate::domain::verdict::{Answer, Band, Verdict};
+use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
+use crate::tui::field::Field;
+use crate::tui::keys::{Command, Place};
+use crate::tui::msg::{
+    ApprovalAsk, Effect, Reversal, ReversalWord, TodayCounts, UndoChoice, Unshown,
+};
+use crate::tui::panel::{self, Page, clock, headline_lines};
+use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome, Question, edit};
+use crate::tui::screens::undo::Undo;
+use crate::tui::theme::Tone;
+use crate::tui::words;
+
+/// How many of the last scans are kept for the list.
+const RECENT_MAX: usize = 60;
+
+/// A sample code of the training mode, and what will happen.
+pub type Sample = (String, String);
+
+/// A scan that the desk has not answered yet.
+struct AtDesk {
+    number: u64,
+    raw: Vec<u8>,
+    given: Given,
+    /// The answered question, to be asked again if the desk refuses the answer.
+    question: Option<Box<Question>>,
+    /// The open question that this scan answers if it is no code.
+    fills: Option<u64>,
+    ticks: u8,
+}
+
+/// What the panel says while nothing is at the desk and nothing is asked.
+enum Shown {
+    Nothing,
+    Verdict(Judged),
+    NotJudged {
+        number: u64,
+        words: String,
+        at: Timestamp,
+    },
+    Failed {
+        number: Option<u64>,
+        words: String,
+        hint: String,
+    },
+    Undone {
+        answer: Reversal,
+        at: Timestamp,
+    },
+}
+
+struct Judged {
+    number: u64,
+    raw: Vec<u8>,
+    given: Given,
+    answer: Box<Answer>,
+    at: Timestamp,
+}
+
+enum Mode {
+    Scanning,
+    Asking(Question),
+    Undoing(Undo),
+}
+
+/// One line of the list of last scans.
+struct Recent {
+    number: u64,
+    at: Timestamp,
+    tone: Tone,
+    text: String,
+    code: Option<String>,
+}
+
+/// What the screen needs from around it to draw.
+pub struct View<'a> {
+    /// The wall clock at the last tick.
+    pub now: Timestamp,
+    /// The store's time zone.
+    pub zone: &'a TimeZone,
+    /// Today's figures.
+    pub today: TodayCounts,
+    /// The sample codes of the training mode.
+    pub training: Option<&'a [Sample]>,
+    /// When a verdict fades.
+    pub fade_after: SignedDuration,
+    /// What has come in but is not yet known to be typing or a scan.
+    pub pending: &'a str,
+}
+
+/// The home screen.
+pub struct Redeem {
+    next_number: u64,
+    at_desk: Vec<AtDesk>,
+    shown: Shown,
+    mode: Mode,
+    recent: VecDeque<Recent>,
+    unshown: Vec<Unshown>,
+    to_mark: Vec<(u64, i64)>,
+    line: Field,
+    is_slow: bool,
+}
+
+impl Redeem {
+    /// Nothing scanned yet.
+    pub fn new() -> Redeem {
+        Redeem {
+            next_number: 1,
+            at_desk: Vec::new(),
+            shown: Shown::Nothing,
+            mode: Mode::Scanning,
+            recent: VecDeque::new(),
+            unshown: Vec::new(),
+            to_mark: Vec::new(),
+            line: Field::default(),
+            is_slow: false,
+        }
+    }
+
+    /// Where the operator is.
+    pub fn place(&self) -> Place {
+        match &self.mode {
+            Mode::Asking(_) => Place::Question,
+            Mode::Undoing(_) => Place::Undo,
+            Mode::Scanning if self.may_be_set_aside() => Place::Refused,
+            Mode::Scanning => Place::Home,
+        }
+    }
+
+    /// Takes the acceptances that were never drawn.
+    pub fn opened(&mut self, unshown: Vec<Unshown>) {
+        self.unshown = unshown;
+    }
+
+    /// A scan goes to the desk, whatever is open; only a scannable question stays, in case it is its
+    /// answer.
+    pub fn scanned(&mut self, raw: Vec<u8>, may_judge: bool, effects: &mut Vec<Effect>) {
+        let fills = match &self.mode {
+            Mode::Asking(question) if question.is_scannable() => Some(question.number),
+            Mode::Asking(_) | Mode::Undoing(_) => {
+                self.mode = Mode::Scanning;
+                None
+            }
+            Mode::Scanning => None,
+        };
+        let number = self.leave_for_desk(raw.clone(), Given::default(), None, fills);
+        effects.push(Effect::Scan {
+            number,
+            raw,
+            may_judge,
+        });
+    }
+
+    /// Takes a typed character.
+    pub fn typed(&mut self, character: char) {
+        match &mut self.mode {
+            Mode::Scanning => self.line.push(character),
+            Mode::Asking(question) => question.typed(character),
+            Mode::Undoing(undo) => undo.typed(character),
+        }
+    }
+
+    /// Does what a key orders.
+    pub fn command(&mut self, command: Command, managers: &Managers, effects: &mut Vec<Effect>) {
+        match command {
+            Command::Home => self.mode = Mode::Scanning,
+            Command::Drop => self.drop_one(),
+            Command::Undo => {
+                self.mode = Mode::Undoing(Undo::new());
+                effects.push(Effect::ListUndo);
+            }
+            Command::Manager => self.ask_manager(managers),
+            Command::Help
+            | Command::SignOut
+            | Command::Leave
+            | Command::Enter
+            | Command::Up
+            | Command::Down
+            | Command::Left
+            | Command::Right
+            | Command::PageUp
+            | Command::PageDown
+            | Command::Next
+            | Command::Previous
+            | Command::Erase
+            | Command::EraseLine => self.command_in_mode(command, effects),
+        }
+    }
+
+    fn command_in_mode(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        let outcome = match &mut self.mode {
+            Mode::Scanning => {
+                if !edit(&mut self.line, command)
+                    && command == Command::Enter
+                    && !self.line.as_str().trim().is_empty()
+                {
+                    Outcome::Scan(self.line.take().into_bytes())
+                } else {
+                    Outcome::Open
+                }
+            }
+            Mode::Asking(question) => question.command(command),
+            Mode::Undoing(undo) => undo.command(command, effects),
+        };
+        match outcome {
+            Outcome::Open => {}
+            Outcome::Scan(raw) => {
+                self.mode = Mode::Scanning;
+                self.scanned(raw, true, effects);
+            }
+            Outcome::Done(approval) => self.answered(approval, effects),
+        }
+    }
+
+    /// The question is answered: the scan goes to the desk anew, with the answers.
+    fn answered(&mut self, approval: Option<ApprovalAsk>, effects: &mut Vec<Effect>) {
+        let Mode::Asking(question) = std::mem::replace(&mut self.mode, Mode::Scanning) else {
+            return;
+        };
+        let given = question.given.clone();
+        let raw = question.raw.clone();
+        let number =
+            self.leave_for_desk(raw.clone(), given.clone(), Some(Box::new(question)), None);
+        effects.push(Effect::Redeem {
+            number,
+            raw,
+            receipt: given.receipt,
+            customer: given.customer,
+            approval,
+        });
+    }
+
+    fn leave_for_desk(
+        &mut self,
+        raw: Vec<u8>,
+        given: Given,
+        question: Option<Box<Question>>,
+        fills: Option<u64>,
+    ) -> u64 {
+        let number = self.next_number;
+        self.next_number = number.saturating_add(1);
+        self.at_desk.push(AtDesk {
+            number,
+            raw,
+            given,
+            question,
+            fills,
+            ticks: 0,
+        });
+        number
+    }
+
+    fn back_from_desk(&mut self, number: u64) -> Option<AtDesk> {
+        let at = self.at_desk.iter().position(|act| act.number == number)?;
+        let act = self.at_desk.remove(at);
+        if self.at_desk.is_empty() {
+            self.is_slow = false;
+        }
+        Some(act)
+    }
+
+    fn drop_one(&mut self) {
+        match self.mode {
+            Mode::Scanning => self.line.clear(),
+            Mode::Asking(_) | Mode::Undoing(_) => self.mode = Mode::Scanning,
+        }
+    }
+
+    fn may_be_set_aside(&self) -> bool {
+        match &self.shown {
+            Shown::Verdict(judged) => {
+                self.at_desk.is_empty()
+                    && (judged.answer.verdict.may_be_overridden()
+                        || matches!(judged.answer.verdict, Verdict::NeedsApproval(_)))
+            }
+            Shown::Nothing
+            | Shown::NotJudged { .. }
+            | Shown::Failed { .. }
+            | Shown::Undone { .. } => false,
+        }
+    }
+
+    fn ask_manager(&mut self, managers: &Managers) {
+        if !matches!(self.mode, Mode::Scanning) || !self.may_be_set_aside() {
+            return;
+        }
+        if let Shown::Verdict(judged) = &self.shown {
+            self.mode = Mode::Asking(Question {
+                number: judged.number,
+                raw: judged.raw.clone(),
+                answer: judged.answer.clone(),
+                given: judged.given.clone(),
+                asked: Asked::Manager(ManagerForm::new(managers, None)),
+                problem: String::new(),
+            });
+        }
+    }
+
+    /// A verdict has come, after its commit.
+    pub fn judged(
+        &mut self,
+        number: u64,
+        answer: Box<Answer>,
+        managers: &Managers,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) {
+        let act = self.back_from_desk(number);
+        if self.is_filling(act.as_ref(), &answer) {
+            return;
+        }
+        if let Some(entry) = answer.unshown {
+            self.to_mark.push((number, entry));
+        }
+        if let Some(code) = &answer.code {
+            self.unshown.retain(|unshown| unshown.code != *code);
+        }
+        self.remember(number, &answer);
+        effects.extend(bell(&answer.verdict));
+        let (raw, given) = act.map_or_else(
+            || {
+                let code = answer.code.clone().unwrap_or_default();
+                (code.into_bytes(), Given::default())
+            },
+            |act| (act.raw, act.given),
+        );
+        if self.is_newer_shown(number) {
+            return;
+        }
+        if matches!(self.mode, Mode::Asking(_)) {
+            self.mode = Mode::Scanning;
+        }
+        // A scan that is waiting would drop the question at once.
+        if self.at_desk.is_empty()
+            && matches!(self.mode, Mode::Scanning)
+            && let Some(question) = Question::raised_by(number, &raw, &answer, &given, managers)
+        {
+            self.mode = Mode::Asking(question);
+        }
+        self.shown = Shown::Verdict(Judged {
+            number,
+            raw,
+            given,
+            answer,
+            at: now,
+        });
+    }
+
+    /// Whether this scan was no code, and so the answer to the open question.
+    fn is_filling(&mut self, act: Option<&AtDesk>, answer: &Answer) -> bool {
+        let is_no_code = matches!(answer.verdict, Verdict::NotFound | Verdict::NotOurs(_));
+        if let (Some(act), Mode::Asking(question)) = (act, &mut self.mode)
+            && is_no_code
+            && act.fills == Some(question.number)
+            && question.is_scannable()
+        {
+            question.fill(&act.raw);
+            return true;
+        }
+        false
+    }
+
+    fn is_newer_shown(&self, number: u64) -> bool {
+        match &self.shown {
+            Shown::Verdict(judged) => judged.number > number,
+            Shown::NotJudged { number: newer, .. } => *newer > number,
+            Shown::Failed { number: newer, .. } => newer.is_some_and(|newer| newer > number),
+            Shown::Nothing | Shown::Undone { .. } => false,
+        }
+    }
+
+    fn remember(&mut self, number: u64, answer: &Answer) {
+        let text = words::of(answer.verdict.word());
+        let band = answer.verdict.band();
+        let words = match (band, &answer.offer) {
+            (Band::Go, Some(offer)) => offer.clone(),
+            (Band::Go, None) | (Band::Look | Band::Stop | Band::Wait, _) => text.short.to_owned(),
+        };
+        self.recent.push_front(Recent {
+            number,
+            at: answer.at,
+            tone: Tone::of(band),
+            text: words,
+            code: answer.code.clone(),
+        });
+        self.recent.truncate(RECENT_MAX);
+    }
+
+    /// A scan was not judged; a question that it might have answered stays.
+    pub fn not_judged(&mut self, number: u64, words: &str, now: Timestamp) {
+        self.back_from_desk(number);
+        self.shown = Shown::NotJudged {
+            number,
+            words: words.to_owned(),
+            at: now,
+        };
+    }
+
+    /// A scan was somebody's badge.
+    pub fn was_badge(&mut self, number: u64) {
+        self.back_from_desk(number);
+        self.shown = Shown::Nothing;
+    }
+
+    /// The desk has refused the manager: the question is asked again.
+    pub fn approval_refused(&mut self, number: Option<u64>, words: &str) {
+        let Some(number) = number else {
+            if let Mode::Undoing(undo) = &mut self.mode {
+                undo.refuse(words);
+            }
+            return;
+        };
+        let act = self.back_from_desk(number);
+        if let Some(mut question) = act.and_then(|act| act.question)
+            && self.at_desk.is_empty()
+        {
+            words.clone_into(&mut question.problem);
+            if let Asked::Manager(form) = &mut question.asked {
+                form.refuse();
+            }
+            self.mode = Mode::Asking(*question);
+        }
+    }
+
+    /// The ledger could not do it.
+    pub fn failed(&mut self, number: Option<u64>, words: String, hint: String) {
+        if let Some(number) = number {
+            self.back_from_desk(number);
+        }
+        self.mode = Mode::Scanning;
+        self.shown = Shown::Failed {
+            number,
+            words,
+            hint,
+        };
+    }
+
+    /// The desk has listed what could be undone.
+    pub fn undo_listed(&mut self, choices: Vec<UndoChoice>) {
+        if let Mode::Undoing(undo) = &mut self.mode {
+            undo.listed(choices);
+        }
+    }
+
+    /// The desk has answered an undo.
+    pub fn undone(&mut self, answer: Reversal, managers: &Managers, now: Timestamp) {
+        if let Mode::Undoing(undo) = &mut self.mode {
+            match answer.word {
+                ReversalWord::NeedsApproval => return undo.ask_manager(managers),
+                ReversalWord::NothingToReverse | ReversalWord::OfflineRefused => {
+                    return undo.refuse(&answer.message);
+                }
+                ReversalWord::Reversed | ReversalWord::Replayed => {}
+            }
+            self.mode = Mode::Scanning;
+        }
+        self.shown = Shown::Undone { answer, at: now };
+    }
+
+    /// The ledger waits for another counter.
+    pub fn slow(&mut self) {
+        self.is_slow = !self.at_desk.is_empty();
+    }
+
+    /// Time went by.
+    pub fn ticked(&mut self) {
+        for act in &mut self.at_desk {
+            act.ticks = act.ticks.saturating_add(1);
+        }
+    }
+
+    /// The operator has gone: what they typed and what was asked goes with them.
+    pub fn signed_out(&mut self) {
+        self.mode = Mode::Scanning;
+        self.shown = Shown::Nothing;
+        self.line.clear();
+    }
+
+    /// The acceptances that are in view for the first time, to be marked as shown.
+    pub fn drawn(&mut self, columns: u16, rows: u16, has_banner: bool) -> Vec<Effect> {
+        let seen = self.seen(columns, rows, has_banner);
+        self.mark(&seen)
+    }
+
+    /// The same where only the newest verdict is in view, above another screen.
+    pub fn drawn_as_strip(&mut self) -> Vec<Effect> {
+        let newest: Vec<u64> = self
+            .recent
+            .iter()
+            .map(|recent| recent.number)
+            .take(1)
+            .collect();
+        self.mark(&newest)
+    }
+
+    fn mark(&mut self, seen: &[u64]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.to_mark.retain(|(number, entry)| {
+            let is_seen = seen.contains(number);
+            if is_seen {
+                effects.push(Effect::MarkShown { entry: *entry });
+            }
+            !is_seen
+        });
+        effects
+    }
+
+    /// The numbers of the verdicts in view.
+    fn seen(&self, columns: u16, rows: u16, has_banner: bool) -> Vec<u64> {
+        let layout = Layout::of(columns, rows, has_banner);
+        let mut seen: Vec<u64> = self
+            .in_list(layout.list_rows)
+            .map(|recent| recent.number)
+            .collect();
+        if let (Shown::Verdict(judged), Mode::Scanning, true) =
+            (&self.shown, &self.mode, self.at_desk.is_empty())
+        {
+            seen.push(judged.number);
+        }
+        seen
+    }
+
+    /// The scans in a list of `rows` rows; those never shown before take theirs first.
+    fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
+        let taken = self.unshown.len();
+        self.recent
+            .iter()
+            .take(usize::from(rows).saturating_sub(taken))
+    }
+}
+
+impl Default for Redeem {
+    fn default() -> Redeem {
+        Redeem::new()
+    }
+}
+
+/// How often the bell rings for a verdict.
+fn bell(verdict: &Verdict) -> Option<Effect> {
+    let times = match verdict.band() {
+        Band::Go if *verdict == Verdict::Reread => return None,
+        Band::Go => 1,
+        Band::Look | Band::Wait => 2,
+        Band::Stop => 3,
+    };
+    Some(Effect::Bell { times })
+}
+
+/// Where things are, by the size of the terminal.
+struct Layout {
+    panel_columns: u16,
+    panel_rows: u16,
+    side_columns: u16,
+    /// Rows of the list of last scans, beside the panel or below it.
+    list_rows: u16,
+}
+
+/// From this width on the list stands beside the panel.
+const WIDE_COLUMNS: u16 = 76;
+
+/// Rows of the figures below the list.
+const TODAY_ROWS: u16 = 4;
+
+/// Rows kept below the figures for the sample codes of the training mode, where there are many.
+const SAMPLES_ROWS: u16 = 10;
+
+impl Layout {
+    /// The layout of a whole terminal.
+    fn of(columns: u16, rows: u16, has_banner: bool) -> Layout {
+        let around = 4_u16.saturating_add(u16::from(has_banner));
+        Layout::inside(columns, rows.saturating_sub(around))
+    }
+
+    /// The layout of the part between header and scan line.
+    fn inside(columns: u16, rows: u16) -> Layout {
+        if columns < WIDE_COLUMNS {
+            let strip_rows = 2.min(rows.saturating_sub(6));
+            return Layout {
+                panel_columns: columns,
+                panel_rows: rows.saturating_sub(strip_rows),
+                side_columns: 0,
+                list_rows: strip_rows.saturating_sub(1),
+            };
+        }
+        let side_columns = (columns / 3).clamp(30, 46);
+        let samples_rows = if rows > 28 { SAMPLES_ROWS } else { 0 };
+        Layout {
+            panel_columns: columns.saturating_sub(side_columns),
+            panel_rows: rows,
+            side_columns,
+            list_rows: rows
+                .saturating_sub(2)
+                .saturating_sub(TODAY_ROWS)
+                .saturating_sub(samples_rows),
+        }
+    }
+}
+
+impl Redeem {
+    /// Draws panel and list.
+    pub fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        let layout = Layout::inside(canvas.columns(), canvas.rows());
+        let mut panel_canvas = canvas.part(0, 0, layout.panel_columns, layout.panel_rows);
+        let page = self.page(layout.panel_columns, layout.panel_rows, view);
+        panel::draw(&mut panel_canvas, &page);
+        if layout.side_columns > 0 {
+            let columns = layout.side_columns.saturating_sub(1);
+            let mut side = canvas.part(
+                layout.panel_columns.saturating_add(1),
+                0,
+                columns,
+                layout.panel_rows,
+            );
+            self.draw_side(&mut side, view, layout.list_rows);
+        } else {
+            let mut strip = canvas.part(
+                1,
+                layout.panel_rows,
+                canvas.columns().saturating_sub(2),
+                layout.list_rows.saturating_add(1),
+            );
+            self.draw_list(&mut strip, view.zone, 0, layout.list_rows);
+            let today = today_in_one_line(view.today);
+            let dim = strip.theme().dim();
+            strip.text(0, layout.list_rows, &today, dim);
+        }
+    }
+
+    /// Draws only the word of the panel, for a terminal that is too small.
+    pub fn draw_small(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        let mut page = self.page(canvas.columns(), canvas.rows(), view);
+        page.lines = vec![Line::from("enlarge the window")];
+        page.note.clear();
+        panel::draw(canvas, &page);
+    }
+
+    /// Draws the newest verdict in one row, above another screen.
+    pub fn draw_strip(&self, canvas: &mut Canvas<'_>, zone: &TimeZone) {
+        if matches!(self.shown, Shown::Verdict(_)) {
+            self.draw_list(canvas, zone, 0, 1);
+        }
+    }
+
+    /// The line for the next scan: what is typed, or that it is ready.
+    pub fn scan_line(&self, pending: &str) -> String {
+        let typed = format!("{}{pending}", self.line.as_str());
+        if typed.is_empty() {
+            "Ready for the next scan ▏".to_owned()
+        } else if self.at_desk.is_empty() && matches!(self.mode, Mode::Scanning) {
+            format!("Code: {typed}▏")
+        } else {
+            format!("Code (set aside): {typed}")
+        }
+    }
+
+    /// What was said about the last scan that was not judged.
+    pub fn not_judged_words(&self) -> Option<&str> {
+        match &self.shown {
+            Shown::NotJudged { words, .. } => Some(words),
+            Shown::Nothing | Shown::Verdict(_) | Shown::Failed { .. } | Shown::Undone { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Whether a scan is at the desk.
+    pub fn is_waiting(&self) -> bool {
+        !self.at_desk.is_empty()
+    }
+
+    fn page(&self, columns: u16, rows: u16, view: &View<'_>) -> Page {
+        let room = panel::room(columns);
+        if let Some(newest) = self.at_desk.last() {
+            return self.waiting_page(newest);
+        }
+        match &self.mode {
+            Mode::Asking(question) => return question.page(room, view.pending),
+            Mode::Undoing(undo) => {
+                return undo.page(room, rows.saturating_sub(2), view.now, view.zone);
+            }
+            Mode::Scanning => {}
+        }
+        match &self.shown {
+            Shown::Nothing => idle_page(room, rows, view.training),
+            Shown::Verdict(judged) => verdict_page(judged, room, view),
+            Shown::NotJudged { number, words, at } => {
+                let mut page = Page::new(Tone::Look, "NOT READ");
+                page.number = Some(*number);
+                page.lines = headline_lines(Tone::Look.glyph(), words, room);
+                page.lines.push(Line::from("   nothing was used up"));
+                fade(&mut page, *at, view);
+                page
+            }
+            Shown::Failed {
+                number,
+                words,
+                hint,
+            } => failed_page(*number, words, hint, room),
+            Shown::Undone { answer, at } => {
+                let mut page = Page::new(Tone::Plain, "UNDONE");
+                page.lines = headline_lines(' ', &answer.message, room);
+                if let Some(code) = &answer.code {
+                    page.lines.push(Line::from(format!("   {}", grouped(code))));
+                }
+                page.note = clock(*at, view.zone);
+                page
+            }
+        }
+    }
+
+    fn waiting_page(&self, newest: &AtDesk) -> Page {
+        let tone = if newest.ticks == 0 && !self.is_slow {
+            Tone::Reading
+        } else {
+            Tone::Wait
+        };
+        let mut page = Page::new(tone, "WAIT");
+        page.number = Some(newest.number);
+        let words = if self.is_slow {
+            "waiting for another counter"
+        } else {
+            "not known yet"
+        };
+        page.lines.push(Line::from(bold(format!("…  {words}"))));
+        let count = self.at_desk.len();
+        if count > 1 {
+            page.lines
+                .push(Line::from(format!("   {count} scans at the desk")));
+        }
+        page.lines
+            .push(Line::from("   do not hand over before the verdict"));
+        page
+    }
+
+    fn draw_side(&self, canvas: &mut Canvas<'_>, view: &View<'_>, list_rows: u16) {
+        let theme = canvas.theme();
+        canvas.text(0, 0, "LAST SCANS", theme.strong());
+        self.draw_list(canvas, view.zone, 1, list_rows);
+        let today_at = list_rows.saturating_add(2);
+        draw_today(canvas, view.today, today_at);
+        let codes_at = today_at.saturating_add(TODAY_ROWS).saturating_add(1);
+        if let Some(samples) = view.training
+            && canvas.rows() > codes_at.saturating_add(3)
+        {
+            canvas.text(0, codes_at, "CODES TO TRY", theme.strong());
+            let mut row = codes_at.saturating_add(1);
+            for (code, happens) in samples {
+                canvas.text(
+                    0,
+                    row,
+                    &sample(code, happens, canvas.columns()),
+                    theme.dim(),
+                );
+                row = row.saturating_add(1);
+            }
+        }
+    }
+
+    fn draw_list(&self, canvas: &mut Canvas<'_>, zone: &TimeZone, first_row: u16, rows: u16) {
+        let theme = canvas.theme();
+        let mut row = first_row;
+        let end = first_row.saturating_add(rows);
+        for unshown in &self.unshown {
+            if row >= end {
+                return;
+            }
+            let text = format!("{} (not shown)", unshown.offer);
+            draw_row(
+                canvas,
+                row,
+                &clock(unshown.at, zone),
+                Tone::Go,
+                &text,
+                Some(&unshown.code),
+            );
+            row = row.saturating_add(1);
+        }
+        if self.recent.is_empty() && self.unshown.is_empty() {
+            canvas.text(0, row, "none yet", theme.dim());
+        }
+        for recent in self.in_list(rows) {
+            let at = clock(recent.at, zone);
+            draw_row(
+                canvas,
+                row,
+                &at,
+                recent.tone,
+                &recent.text,
+                recent.code.as_deref(),
+            );
+            row = row.saturating_add(1);
+        }
+    }
+}
+
+/// `14:31:07 ✔ Free coffee   …GHJK`
+fn draw_row(
+    canvas: &mut Canvas<'_>,
+    row: u16,
+    at: &str,
+    tone: Tone,
+    text: &str,
+    code: Option<&str>,
+) {
+    let theme = canvas.theme();
+    let mut column = canvas.text(0, row, at, theme.dim()).saturating_add(1);
+    let glyph = tone.glyph().to_string();
+    let bold_mark = theme.mark(tone).patch(theme.strong());
+    column = column
+        .saturating_add(canvas.text(column, row, &glyph, bold_mark))
+        .saturating_add(1);
+    let tail = code.map(last_letters).unwrap_or_default();
+    let room = canvas
+        .columns()
+        .saturating_sub(column)
+        .saturating_sub(columns(&tail))
+        .saturating_sub(1);
+    let style = theme.mark(tone);
+    canvas.text(column, row, &padded(text, room), style);
+    canvas.text_right(0, row, &tail, theme.dim());
+}
+
+fn draw_today(canvas: &mut Canvas<'_>, today: TodayCounts, first_row: u16) {
+    let theme = canvas.theme();
+    canvas.text(0, first_row, "TODAY", theme.strong());
+    for (offset, label, count) in [
+        (1, "accepted", today.accepted),
+        (2, "refused", today.refused),
+        (3, "settled later", today.provisional),
+    ] {
+        let row = first_row.saturating_add(offset);
+        canvas.text(0, row, label, theme.dim());
+        canvas.text(15, row, &format!("{count:>6}"), theme.strong());
+    }
+}
+
+fn today_in_one_line(today: TodayCounts) -> String {
+    format!(
+        "today: accepted {} · refused {} · settled later {}",
+        today.accepted, today.refused, today.provisional
+    )
+}
+
+fn sample(code: &str, happens: &str, room: u16) -> String {
+    cut(&format!("{}  {happens}", grouped(code)), room)
+}
+
+fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
+    let mut page = Page::new(Tone::Plain, "READY");
+    page.lines
+        .push(Line::from("Scan a code, or type it and press Enter."));
+    if let Some(samples) = training {
+        page.lines.push(Line::default());
+        page.lines.push(Line::from(bold("Codes to try:")));
+        let seen = usize::from(rows.saturating_sub(9));
+        for (code, happens) in samples.iter().take(seen) {
+            page.lines.push(Line::from(sample(code, happens, room)));
+        }
+    }
+    page
+}
+
+fn verdict_page(judged: &Judged, room: u16, view: &View<'_>) -> Page {
+    let mut page = panel::verdict_page(&judged.answer, view.zone, judged.number, room);
+    fade(&mut page, judged.at, view);
+    page
+}
+
+fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u16) -> Page {
+    let mut page = Page::new(Tone::Failed, "NOT DONE");
+    page.number = number;
+    let nothing = if number.is_some() {
+        "nothing was used up"
+    } else {
+        "nothing was changed"
+    };
+    page.lines = headline_lines(Tone::Failed.glyph(), nothing, room);
+    for text in [words, hint] {
+        for line in wrapped(text, room.saturating_sub(3), 2) {
+            page.lines.push(Line::from(format!("   {line}")));
+        }
+    }
+    page
+}
+
+/// A page that is old is grey and says its age, so that it never passes for a new one.
+fn fade(page: &mut Page, at: Timestamp, view: &View<'_>) {
+    let age = view.now.duration_since(at);
+    if age < view.fade_after {
+        return;
+    }
+    page.tone = Tone::Faded;
+    page.note = age_in_words(age);
+}
+
+/// `12 s ago`, `3 min ago`, `2 h ago`.
+fn age_in_words(age: SignedDuration) -> String {
+    let seconds = age.as_secs();
+    if seconds < 100 {
+        format!("{seconds} s ago")
+    } else if seconds < 6000 {
+        format!("{} min ago", seconds / 60)
+    } else {
+        format!("{} h ago", seconds / 3600)
+    }
+}
