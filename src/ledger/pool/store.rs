@@ -64,7 +64,8 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
     let stored = fill(job, &batch, &mut goods, &order)
         .and_then(|codes_hash| publish(job, &batch, &goods, &codes_hash, act));
     if let Err(cause) = stored {
-        remove(job, &batch)?;
+        // What cannot be removed now (the disk is full) is unseen, and swept later.
+        drop(remove(job, &batch));
         drop(lock);
         return Err(changed(cause));
     }
