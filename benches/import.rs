@@ -1,9 +1,10 @@
 //! Importing random codes, against `sqlite3 .import` and a plain loop of inserts into the same
 //! tables and indexes, in one run on one disk.
 //!
-//! `cargo bench --bench import -- [COUNT] [--probe]`: COUNT codes (10 million unless told), each
-//! one a line of a file in random order. `--probe` has another counter scan all the while, and
-//! tells how long it waited.
+//! `cargo bench --bench import -- [COUNT] [--probe] [--contacts]`: COUNT codes (10 million unless
+//! told), each one a line of a file in random order. `--probe` has another counter scan all the
+//! while, and tells how long it waited. `--contacts` gives every code an e-mail address, which only
+//! the product can import.
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 #![expect(
     clippy::disallowed_methods,
@@ -40,7 +41,8 @@ fn main() -> Fallible<()> {
     let is_probed = arguments.iter().any(|argument| argument == "--probe");
     let folder = tempfile::tempdir()?;
     let list = folder.path().join("codes.csv");
-    write_list(&list, count)?;
+    let has_contacts = arguments.iter().any(|argument| argument == "--contacts");
+    write_list(&list, count, has_contacts)?;
     println!("{count} codes");
     println!(
         "fdatasync/s before: {:.0}",
@@ -48,6 +50,9 @@ fn main() -> Fallible<()> {
     );
 
     let ours = product(&folder.path().join("product"), &list, count, is_probed)?;
+    if has_contacts {
+        return Ok(());
+    }
     let loop_of_inserts = inserts(&folder.path().join("inserts"), &list, count)?;
     tell_ratio("a loop of inserts", ours, loop_of_inserts);
     match sqlite3_import(&folder.path().join("sqlite3"), &list, count)? {
@@ -64,17 +69,24 @@ fn tell_ratio(what: &str, ours: Duration, theirs: Duration) {
 }
 
 /// Twelve letters drawn and two to check, a line each.
-fn write_list(path: &Path, count: u64) -> Fallible<()> {
+fn write_list(path: &Path, count: u64, has_contacts: bool) -> Fallible<()> {
     let shape = Shape::standard();
     let mut out = BufWriter::new(File::create(path)?);
     let mut random = vec![0; shape.random_len() * 4096];
     let mut written = 0;
+    if has_contacts {
+        writeln!(out, "code,email")?;
+    }
     while written < count {
         getrandom::fill(&mut random)?;
         for bytes in random.chunks_exact(shape.random_len()) {
             if written < count {
                 let code = shape.generate(bytes).ok_or("no code")?;
-                writeln!(out, "{code}")?;
+                if has_contacts {
+                    writeln!(out, "{code},{code}@example.org")?;
+                } else {
+                    writeln!(out, "{code}")?;
+                }
                 written += 1;
             }
         }
