@@ -895,7 +895,7 @@ fn the_last_24_hours_are_counted_to_the_moment() {
             .write("assign", "a code", |writing| {
                 let entry = writing.append(
                     crate::domain::entry::Fact::RestoreSettled,
-                    crate::ledger::Setting {
+                    &crate::ledger::Setting {
                         at_ms: now_ms - ago_ms,
                         ..crate::ledger::setting_of(&act())
                     },
