@@ -6,6 +6,7 @@ mod args;
 mod campaign;
 mod codes;
 mod config;
+mod console;
 mod context;
 mod failure;
 mod json;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::args::{Cli, Command};
+use crate::cli::args::{Cli, Command, ConsoleArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 
@@ -34,7 +35,7 @@ pub fn run() -> ExitCode {
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     let done = Context::new(&cli.global).and_then(|mut context| {
-        let code = dispatch(&mut context, cli.command, &mut out)?;
+        let code = dispatch(&mut context, cli.command, &cli.console, &mut out)?;
         out.flush()?;
         Ok(code)
     });
@@ -52,10 +53,12 @@ pub fn run() -> ExitCode {
 fn dispatch(
     context: &mut Context,
     command: Option<Command>,
+    console_args: &ConsoleArgs,
     out: &mut dyn io::Write,
 ) -> Result<u8, Failure> {
     match command {
-        None => surroundings::no_console(),
+        None => console::console(context, console_args),
+        Some(Command::Demo(args)) => console::demo(context, &args),
         Some(Command::Init(args)) => set_up::init(context, &args, out),
         Some(Command::Campaign(command)) => campaign::run(context, command, out),
         Some(Command::Codes(command)) => codes::run(context, command, out),

@@ -7,13 +7,6 @@ use crate::cli::failure::Failure;
 use crate::devices::scan::serial;
 use crate::domain::escape::for_display;
 
-pub(super) fn no_console() -> Result<u8, Failure> {
-    Err(Failure::usage(
-        "the console is not wired yet",
-        "use a command: --help",
-    ))
-}
-
 /// What is there, by names the system gives; no port is opened.
 pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
     let found = serial::list();

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, set_up};
 
 use crate::desk::recent::Recent;
+use crate::domain::entry::instant;
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
 use crate::domain::refusal::Refusal;
@@ -69,10 +70,16 @@ pub fn random<const COUNT: usize>() -> Result<[u8; COUNT], LedgerError> {
     Ok(bytes)
 }
 
+/// Fills a buffer from the system's random source.
+pub fn fill_random(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
+    getrandom::fill(bytes)
+}
+
 /// An act of this moment.
 pub fn act(counter: &str, operator: Option<&str>, now: Timestamp) -> Result<Act, LedgerError> {
     Ok(Act {
-        now,
+        // As the ledger keeps it: what is answered now and what is read back later are the same.
+        now: instant(now.as_millisecond()),
         counter: counter.to_owned(),
         operator: operator.map(str::to_owned),
         salt: random()?,
@@ -164,9 +171,18 @@ impl Desk {
         self.ledger.operator_of_badge(text)
     }
 
-    /// An acceptance was drawn: it need not be repeated after a crash.
-    pub fn mark_shown(&mut self, entry: i64) -> Result<(), LedgerError> {
-        self.ledger.mark_shown(entry)
+    /// Signs in by badge, and judges nothing.
+    pub fn badge_in(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
+        let operator = self.badge(raw)?;
+        if operator.is_some() {
+            self.operator.clone_from(&operator);
+        }
+        Ok(operator)
+    }
+
+    /// Acceptances were drawn: they need not be repeated after a crash.
+    pub fn mark_shown(&mut self, entries: &[i64]) -> Result<(), LedgerError> {
+        self.ledger.mark_shown(entries)
     }
 
     /// Signs in by name and PIN.

@@ -101,7 +101,7 @@ pub(crate) fn append(
     tx: &Tx<'_>,
     head: &mut Head,
     fact: Fact,
-    setting: Setting<'_>,
+    setting: &Setting<'_>,
 ) -> Result<Appended, Cause> {
     let kind = fact.kind();
     let side = if setting.side.is_empty() {

@@ -20,12 +20,14 @@ pub struct Today {
 }
 
 impl Ledger {
-    /// An acceptance was drawn: it is no longer repeated to a rescan, nor listed after a crash.
-    pub fn mark_shown(&mut self, entry: i64) -> Result<(), LedgerError> {
-        self.write("mark as shown", "an acceptance", |writing| {
-            writing
-                .tx
-                .execute("DELETE FROM unshown WHERE entry = $1", &[entry.into()])?;
+    /// Acceptances were drawn: they are no longer repeated to a rescan, nor listed after a crash.
+    pub fn mark_shown(&mut self, entries: &[i64]) -> Result<(), LedgerError> {
+        self.write("mark as shown", "acceptances", |writing| {
+            for entry in entries {
+                writing
+                    .tx
+                    .execute("DELETE FROM unshown WHERE entry = $1", &[(*entry).into()])?;
+            }
             Ok(())
         })
     }

@@ -6,6 +6,7 @@
 //! clock, randomness and words for people; they come in, or are made above.
 
 mod attempts;
+mod ballast;
 mod campaigns;
 mod chain;
 mod console;
@@ -117,7 +118,7 @@ pub(crate) struct Writing<'t, 'c> {
 }
 
 impl Writing<'_, '_> {
-    pub(crate) fn append(&mut self, fact: Fact, setting: Setting<'_>) -> Result<Appended, Cause> {
+    pub(crate) fn append(&mut self, fact: Fact, setting: &Setting<'_>) -> Result<Appended, Cause> {
         chain::append(self.tx, &mut self.head, fact, setting)
     }
 }
@@ -285,7 +286,7 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
             store: setup.store.clone(),
             timezone: setup.timezone.clone(),
         };
-        chain::append(&tx, &mut head, fact, setting_of(act))?;
+        chain::append(&tx, &mut head, fact, &setting_of(act))?;
         head.store(&tx)?;
         tx.commit()
     })?;
@@ -345,8 +346,12 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
     flock(&in_use, FlockOperation::NonBlockingLockShared)
         .ok()
         .ok_or(Cause::InUse)?;
+    let engine = ballast::opening(&files.ballast(), || Sqlite::open(&path, access, mode))?;
+    if access == Access::Write {
+        ballast::keep(&files.ballast(), mode);
+    }
     Ok(Ledger {
-        engine: Sqlite::open(&path, access, mode)?,
+        engine,
         marker: None,
         mode,
         machine: marker::machine(),

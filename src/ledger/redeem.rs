@@ -241,7 +241,7 @@ impl<'s> Case<'s> {
         };
         let entry = writing.append(
             fact,
-            Setting {
+            &Setting {
                 campaign: Some((row.campaign, &found.campaign.id, found.campaign.revision)),
                 code: Some((row.id, &row.folded, row.newest_entry)),
                 customer: found.customer.as_deref().or_else(|| self.said()),
@@ -297,7 +297,7 @@ impl<'s> Case<'s> {
         {
             return Ok(());
         }
-        writing.append(Fact::ClockStepped { from_ms }, setting_of(self.act))?;
+        writing.append(Fact::ClockStepped { from_ms }, &setting_of(self.act))?;
         writing.head.newest_at_ms = self.act.now.as_millisecond();
         Ok(())
     }

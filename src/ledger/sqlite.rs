@@ -127,7 +127,8 @@ impl Sqlite {
         drop(turn);
         self.writes_since_checkpoint += 1;
         if self.writes_since_checkpoint >= WRITES_PER_CHECKPOINT {
-            self.checkpoint()?;
+            // The work is committed, whatever becomes of the log: that is tried again later.
+            drop(self.checkpoint());
         }
         result
     }
@@ -156,11 +157,6 @@ impl Sqlite {
         Ok(self
             .connection
             .pragma_query_value(None, "data_version", |row| row.get(0))?)
-    }
-
-    /// Runs statements that take no values: migrations and maintenance.
-    pub(crate) fn batch(&self, sql: &str) -> Result<(), Cause> {
-        Ok(self.connection.execute_batch(sql)?)
     }
 
     /// Writes a consistent copy to a new file.

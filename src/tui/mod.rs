@@ -15,6 +15,7 @@ pub mod keys;
 pub mod model;
 pub mod msg;
 pub mod panel;
+pub mod runner;
 pub mod screens;
 pub mod theme;
 pub mod words;

@@ -37,6 +37,8 @@ pub struct PoolFigures {
     pub uses_made: u64,
     /// Codes assigned in the 24 hours before now.
     pub assigned_last_24h: u64,
+    /// When the pool will be empty; none: not known.
+    pub empties_between: Option<(Timestamp, Timestamp)>,
 }
 
 impl Ledger {
@@ -104,6 +106,7 @@ fn figures(row: &Row<'_>) -> Result<PoolFigures, Cause> {
         test: 0,
         uses_made,
         assigned_last_24h: 0,
+        empties_between: None,
     })
 }
 

@@ -27,6 +27,9 @@ use crate::tui::words;
 /// How many of the last scans are kept for the list.
 const RECENT_MAX: usize = 60;
 
+/// How long an acceptance that was never drawn heads the list: as long as a rescan answers for it.
+const UNSHOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
+
 /// A sample code of the training mode, and what will happen.
 pub type Sample = (String, String);
 
@@ -324,6 +327,8 @@ impl Redeem {
         }
         if let Some(entry) = answer.unshown {
             self.to_mark.push((number, entry));
+            let excess = self.to_mark.len().saturating_sub(RECENT_MAX);
+            self.to_mark.drain(..excess);
         }
         if let Some(code) = &answer.code {
             self.unshown.retain(|unshown| unshown.code != *code);
@@ -340,12 +345,10 @@ impl Redeem {
         if self.is_newer_shown(number) {
             return;
         }
-        if matches!(self.mode, Mode::Asking(_)) {
-            self.mode = Mode::Scanning;
-        }
+        // The verdict comes first: whatever was opened while it was at the desk gives way.
+        self.mode = Mode::Scanning;
         // A scan that is waiting would drop the question at once.
         if self.at_desk.is_empty()
-            && matches!(self.mode, Mode::Scanning)
             && let Some(question) = Question::raised_by(number, &raw, &answer, &given, managers)
         {
             self.mode = Mode::Asking(question);
@@ -476,7 +479,9 @@ impl Redeem {
     }
 
     /// Time went by.
-    pub fn ticked(&mut self) {
+    pub fn ticked(&mut self, now: Timestamp) {
+        self.unshown
+            .retain(|unshown| now.duration_since(unshown.at) < UNSHOWN_FOR);
         for act in &mut self.at_desk {
             act.ticks = act.ticks.saturating_add(1);
         }
@@ -497,13 +502,20 @@ impl Redeem {
 
     /// The same where only the newest verdict is in view, above another screen.
     pub fn drawn_as_strip(&mut self) -> Vec<Effect> {
-        let newest: Vec<u64> = self
-            .recent
-            .iter()
-            .map(|recent| recent.number)
-            .take(1)
-            .collect();
-        self.mark(&newest)
+        match (&self.shown, self.recent.front()) {
+            (Shown::Verdict(_), Some(newest)) => {
+                let number = newest.number;
+                self.mark(&[number])
+            }
+            (Shown::Verdict(_), None)
+            | (
+                Shown::Nothing
+                | Shown::NotJudged { .. }
+                | Shown::Failed { .. }
+                | Shown::Undone { .. },
+                _,
+            ) => Vec::new(),
+        }
     }
 
     fn mark(&mut self, seen: &[u64]) -> Vec<Effect> {
@@ -525,20 +537,38 @@ impl Redeem {
             .in_list(layout.list_rows)
             .map(|recent| recent.number)
             .collect();
-        if let (Shown::Verdict(judged), Mode::Scanning, true) =
-            (&self.shown, &self.mode, self.at_desk.is_empty())
-        {
-            seen.push(judged.number);
-        }
+        seen.extend(self.in_panel());
         seen
     }
 
-    /// The scans in a list of `rows` rows; those never shown before take theirs first.
+    /// The number of the verdict in the panel.
+    fn in_panel(&self) -> Option<u64> {
+        match (&self.shown, &self.mode) {
+            (Shown::Verdict(judged), Mode::Scanning | Mode::Asking(_))
+                if self.at_desk.is_empty() =>
+            {
+                Some(judged.number)
+            }
+            (Shown::Verdict(_), Mode::Scanning | Mode::Asking(_) | Mode::Undoing(_))
+            | (
+                Shown::Nothing
+                | Shown::NotJudged { .. }
+                | Shown::Failed { .. }
+                | Shown::Undone { .. },
+                _,
+            ) => None,
+        }
+    }
+
+    /// The scans in a list of `rows` rows; those never shown before take theirs first. A list of
+    /// one row leaves out what the panel says anyway.
     fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
-        let taken = self.unshown.len();
+        let room = usize::from(rows).saturating_sub(self.unshown.len());
+        let in_panel = if rows == 1 { self.in_panel() } else { None };
         self.recent
             .iter()
-            .take(usize::from(rows).saturating_sub(taken))
+            .filter(move |recent| in_panel != Some(recent.number))
+            .take(room)
     }
 }
 
@@ -617,7 +647,7 @@ impl Redeem {
         let page = self.page(layout.panel_columns, layout.panel_rows, view);
         panel::draw(&mut panel_canvas, &page);
         if layout.side_columns > 0 {
-            let columns = layout.side_columns.saturating_sub(1);
+            let columns = layout.side_columns.saturating_sub(2);
             let mut side = canvas.part(
                 layout.panel_columns.saturating_add(1),
                 0,
@@ -649,8 +679,8 @@ impl Redeem {
 
     /// Draws the newest verdict in one row, above another screen.
     pub fn draw_strip(&self, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-        if matches!(self.shown, Shown::Verdict(_)) {
-            self.draw_list(canvas, zone, 0, 1);
+        if let (Shown::Verdict(_), Some(newest)) = (&self.shown, self.recent.front()) {
+            draw_recent(canvas, 0, newest, zone);
         }
     }
 
@@ -777,33 +807,25 @@ impl Redeem {
             if row >= end {
                 return;
             }
-            let text = format!("{} (not shown)", unshown.offer);
-            draw_row(
-                canvas,
-                row,
-                &clock(unshown.at, zone),
-                Tone::Go,
-                &text,
-                Some(&unshown.code),
-            );
+            let text = format!("unseen: {}", unshown.offer);
+            let at = list_clock(unshown.at, zone, canvas.columns());
+            draw_row(canvas, row, &at, Tone::Go, &text, Some(&unshown.code));
             row = row.saturating_add(1);
         }
         if self.recent.is_empty() && self.unshown.is_empty() {
             canvas.text(0, row, "none yet", theme.dim());
         }
         for recent in self.in_list(rows) {
-            let at = clock(recent.at, zone);
-            draw_row(
-                canvas,
-                row,
-                &at,
-                recent.tone,
-                &recent.text,
-                recent.code.as_deref(),
-            );
+            draw_recent(canvas, row, recent, zone);
             row = row.saturating_add(1);
         }
     }
+}
+
+fn draw_recent(canvas: &mut Canvas<'_>, row: u16, recent: &Recent, zone: &TimeZone) {
+    let at = list_clock(recent.at, zone, canvas.columns());
+    let code = recent.code.as_deref();
+    draw_row(canvas, row, &at, recent.tone, &recent.text, code);
 }
 
 /// `14:31:07 ✔ Free coffee   …GHJK`
@@ -831,6 +853,12 @@ fn draw_row(
     let style = theme.mark(tone);
     canvas.text(column, row, &padded(text, room), style);
     canvas.text_right(0, row, &tail, theme.dim());
+}
+
+/// The time of day; without seconds where the list is narrow.
+fn list_clock(at: Timestamp, zone: &TimeZone, room: u16) -> String {
+    let pattern = if room < 34 { "%H:%M" } else { "%H:%M:%S" };
+    at.to_zoned(zone.clone()).strftime(pattern).to_string()
 }
 
 fn draw_today(canvas: &mut Canvas<'_>, today: TodayCounts, first_row: u16) {

@@ -17,9 +17,9 @@ use crate::tui::theme::Tone;
 /// Why a redemption is undone; picked by digit.
 pub const UNDO_REASONS: [&str; 6] = [
     "wrong code scanned",
-    "customer changed mind",
+    "changed their mind",
     "sale was cancelled",
-    "offer not available",
+    "offer ran out",
     "training or test",
     "another reason",
 ];
