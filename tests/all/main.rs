@@ -2,3 +2,4 @@
 
 mod screens;
 mod tidy;
+mod verdicts;
