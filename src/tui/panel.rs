@@ -144,11 +144,7 @@ fn big_rows(page: &Page, columns: u16, rows: u16, is_ascii: bool) -> Option<Vec<
     };
     Scale::ALL
         .into_iter()
-<<<<<<< HEAD
         .filter(|scale| *scale <= largest && scale.rows() <= rows)
-=======
-        .filter(|scale| scale.rows() <= rows)
->>>>>>> pool
         .flat_map(|scale| {
             [
                 (scale, with_glyph.trim_start()),

@@ -502,7 +502,6 @@ impl Redeem {
 
     /// The same where only the newest verdict is in view, above another screen.
     pub fn drawn_as_strip(&mut self) -> Vec<Effect> {
-<<<<<<< HEAD
         match (&self.shown, self.recent.front()) {
             (Shown::Verdict(_), Some(newest)) => {
                 let number = newest.number;
@@ -517,15 +516,6 @@ impl Redeem {
                 _,
             ) => Vec::new(),
         }
-=======
-        let newest: Vec<u64> = self
-            .recent
-            .iter()
-            .map(|recent| recent.number)
-            .take(1)
-            .collect();
-        self.mark(&newest)
->>>>>>> pool
     }
 
     fn mark(&mut self, seen: &[u64]) -> Vec<Effect> {
@@ -547,15 +537,7 @@ impl Redeem {
             .in_list(layout.list_rows)
             .map(|recent| recent.number)
             .collect();
-<<<<<<< HEAD
         seen.extend(self.in_panel());
-=======
-        if let (Shown::Verdict(judged), Mode::Scanning, true) =
-            (&self.shown, &self.mode, self.at_desk.is_empty())
-        {
-            seen.push(judged.number);
-        }
->>>>>>> pool
         seen
     }
 
@@ -581,19 +563,12 @@ impl Redeem {
     /// The scans in a list of `rows` rows; those never shown before take theirs first. A list of
     /// one row leaves out what the panel says anyway.
     fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
-<<<<<<< HEAD
         let room = usize::from(rows).saturating_sub(self.unshown.len());
         let in_panel = if rows == 1 { self.in_panel() } else { None };
         self.recent
             .iter()
             .filter(move |recent| in_panel != Some(recent.number))
             .take(room)
-=======
-        let taken = self.unshown.len();
-        self.recent
-            .iter()
-            .take(usize::from(rows).saturating_sub(taken))
->>>>>>> pool
     }
 }
 
@@ -672,11 +647,7 @@ impl Redeem {
         let page = self.page(layout.panel_columns, layout.panel_rows, view);
         panel::draw(&mut panel_canvas, &page);
         if layout.side_columns > 0 {
-<<<<<<< HEAD
             let columns = layout.side_columns.saturating_sub(2);
-=======
-            let columns = layout.side_columns.saturating_sub(1);
->>>>>>> pool
             let mut side = canvas.part(
                 layout.panel_columns.saturating_add(1),
                 0,
@@ -836,40 +807,16 @@ impl Redeem {
             if row >= end {
                 return;
             }
-<<<<<<< HEAD
             let text = format!("unseen: {}", unshown.offer);
             let at = list_clock(unshown.at, zone, canvas.columns());
             draw_row(canvas, row, &at, Tone::Go, &text, Some(&unshown.code));
-=======
-            let text = format!("{} (not shown)", unshown.offer);
-            draw_row(
-                canvas,
-                row,
-                &clock(unshown.at, zone),
-                Tone::Go,
-                &text,
-                Some(&unshown.code),
-            );
->>>>>>> pool
             row = row.saturating_add(1);
         }
         if self.recent.is_empty() && self.unshown.is_empty() {
             canvas.text(0, row, "none yet", theme.dim());
         }
         for recent in self.in_list(rows) {
-<<<<<<< HEAD
             draw_recent(canvas, row, recent, zone);
-=======
-            let at = clock(recent.at, zone);
-            draw_row(
-                canvas,
-                row,
-                &at,
-                recent.tone,
-                &recent.text,
-                recent.code.as_deref(),
-            );
->>>>>>> pool
             row = row.saturating_add(1);
         }
     }
