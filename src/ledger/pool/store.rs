@@ -73,11 +73,17 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
     drop(std::fs::remove_file(job.ledger.files.batch_lock(batch.id)));
     drop(lock);
     if goods.owned.is_some() {
-        while !job.pace.slice(job.ledger, |writing, slice| {
-            unmark_some(writing.tx, batch.id, slice)
-        })? {}
+        drop(unmark(job, &batch));
     }
-    job.ledger.engine.checkpoint()
+    drop(job.ledger.engine.checkpoint());
+    Ok(())
+}
+
+fn unmark(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
+    while !job.pace.slice(job.ledger, |writing, slice| {
+        unmark_some(writing.tx, batch.id, slice)
+    })? {}
+    Ok(())
 }
 
 /// A code that came in between, by another counter, is a clash that the check could not see.
@@ -384,5 +390,5 @@ fn remove(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
     while !job.pace.slice(job.ledger, |writing, slice| {
         remove_some(writing, batch, &lock, slice)
     })? {}
-    job.ledger.engine.checkpoint()
+    Ok(())
 }

@@ -707,6 +707,26 @@ fn customers_of_a_published_batch_are_seen_before_it_is_tidied() {
 }
 
 #[test]
+fn what_is_published_is_never_removed() {
+    let (folder, mut ledger) = fresh();
+    import(&mut ledger, "A1\nA2\n", &order());
+    let batch = store::Batch {
+        id: 1,
+        campaign: 1,
+        first_code: 1,
+        code_count: 2,
+        first_ordinal: 0,
+        ordinal_count: 2,
+    };
+    let is_done = pace::Pace::new(u64::MAX).slice(&mut ledger, |writing, slice| {
+        sweep::remove_some(writing, &batch, &folder.path().join("none"), slice)
+    });
+    assert!(is_done.unwrap());
+    assert_eq!(number(&mut ledger, "SELECT count(*) FROM pool_slot"), 2);
+    check_whole(&mut ledger);
+}
+
+#[test]
 fn a_lock_without_its_batch_is_removed() {
     let (folder, mut ledger) = fresh();
     std::fs::write(folder.path().join("ledger.batch-77"), b"").unwrap();
