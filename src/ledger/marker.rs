@@ -153,7 +153,13 @@ pub(crate) fn machine() -> String {
 }
 
 /// The inode of a file: another one means that the file was put there anew.
+///
+/// 0 where the file system makes numbers up at every mount: FAT and exFAT (`statfs(2)`).
 pub(crate) fn inode(path: &Path) -> io::Result<u64> {
+    let kind = rustix::fs::statfs(path)?.f_type;
+    if matches!(kind, 0x4d44 | 0x2011_bab0) {
+        return Ok(0);
+    }
     Ok(std::fs::metadata(path)?.ino())
 }
 

@@ -252,11 +252,18 @@ fn mark_of(head: &Head, machine: &str, inode: u64) -> Mark {
 fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     let files = Files::of(folder);
     std::fs::create_dir_all(folder)?;
+    if let Some(name) = sqlite::network_file_system(folder)? {
+        return Err(Cause::NetworkFileSystem(name));
+    }
     if files.ledger().exists() {
         return Err(Cause::Exists(folder.to_owned()));
     }
-    if let Some(name) = sqlite::network_file_system(folder)? {
-        return Err(Cause::NetworkFileSystem(name));
+    let in_use = sqlite::lock_file(&files.in_use(), setup.mode)?;
+    flock(&in_use, FlockOperation::NonBlockingLockExclusive)
+        .ok()
+        .ok_or(Cause::InUse)?;
+    if files.ledger().exists() {
+        return Err(Cause::Exists(folder.to_owned()));
     }
     // Made under another name: a set-up that dies half-way leaves no half ledger behind.
     let unfinished = folder.join("ledger.new");
@@ -297,6 +304,7 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.turn-a", "ledger.turn-b"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
+    drop(in_use);
     open(folder, act).map(|(ledger, _)| ledger)
 }
 

@@ -115,13 +115,28 @@ impl Ledger {
     pub(crate) fn look_at_marker(&mut self, act: &Act) -> Result<Option<Rebirth>, Cause> {
         let head = self.engine.read(super::Head::load)?;
         let own = super::mark_of(&head, &self.machine, self.inode);
-        if marker::compare(&marker::read(&self.files.marker())?, &own) == Finding::Fine {
-            if let Some(marker) = self.marker.as_ref().filter(|_| !head.is_moved) {
-                marker.write(&own)?;
-            }
+        let reading = marker::read(&self.files.marker())?;
+        if reading == Reading::Whole(own.clone()) {
+            return Ok(None);
+        }
+        if marker::compare(&reading, &own) == Finding::Fine {
+            self.renew_marker()?;
             return Ok(None);
         }
         self.begin_incarnation(Cue::Marker, act)
+    }
+
+    /// Writes a marker that was torn or behind, in our turn: never over a newer one.
+    fn renew_marker(&mut self) -> Result<(), Cause> {
+        let marker = self.marker.as_ref();
+        let (machine, inode) = (&self.machine, self.inode);
+        self.engine.write(|tx| {
+            let head = super::Head::load(&tx)?;
+            if let Some(marker) = marker.filter(|_| !head.is_moved) {
+                marker.write(&super::mark_of(&head, machine, inode))?;
+            }
+            Ok(())
+        })
     }
 
     /// Begins a new incarnation: marks what may have been issued, and asks for approvals.
