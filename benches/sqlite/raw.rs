@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, Statement, params};
 
@@ -64,6 +65,8 @@ pub(crate) fn open(file: &Path) -> Connection {
     ] {
         raw.pragma_update(None, name, value).expect("a pragma");
     }
+    raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .expect("a setting");
     raw
 }
 
