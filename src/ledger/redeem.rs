@@ -85,8 +85,12 @@ pub(crate) struct Redemption {
 impl Ledger {
     /// Judges a scan and, where it is accepted, uses the code up. What it answers is committed.
     pub fn redeem(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Answer, LedgerError> {
-        let thing = kept_form(scan.raw);
-        self.write("redeem", &thing, |writing| redeem(writing, scan, act))
+        self.write("redeem", "", |writing| redeem(writing, scan, act))
+            // Working out what may be kept of a scan takes longer than looking it up.
+            .map_err(|error| LedgerError {
+                thing: kept_form(scan.raw),
+                ..error
+            })
     }
 }
 
