@@ -68,14 +68,21 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
         drop(lock);
         return Err(changed(cause));
     }
-    // Published: the rest only tidies, and the next start would do it as well.
+    // Published: the rest only tidies, and the next start would do it as well. Where it fails, on
+    // a disk that has just become full, the codes are there all the same.
     drop(std::fs::remove_file(job.ledger.files.batch_lock(batch.id)));
     drop(lock);
-    if goods.owned.is_some() {
-        while !job.pace.slice(job.ledger, |writing, slice| {
+    drop(tidy(job, &batch, goods.owned.is_some()));
+    Ok(())
+}
+
+/// Takes the batch's number off its customers, and takes over the write-ahead log.
+fn tidy(job: &mut Job<'_, '_>, batch: &Batch, has_customers: bool) -> Result<(), Cause> {
+    while has_customers
+        && !job.pace.slice(job.ledger, |writing, slice| {
             unmark_some(writing.tx, batch.id, slice)
-        })? {}
-    }
+        })?
+    {}
     job.ledger.engine.checkpoint()
 }
 
