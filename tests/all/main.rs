@@ -5,5 +5,9 @@
 )]
 
 mod screens;
+mod dice;
+mod races;
+mod restore;
+mod shop;
 mod tidy;
 mod verdicts;
