@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::devices::scan::input::{Input, Key, ScanNotice};
+use crate::domain::operator::{Operator, Role};
 use crate::tui::keys::{self, Command, Place};
-use crate::tui::msg::{Effect, Msg, Opened, Operator, Role, Source, TodayCounts, WhyNotJudged};
+use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
 use crate::tui::screens::redeem::{Redeem, Sample};
@@ -457,7 +458,7 @@ impl Model {
     fn opened(&mut self, opened: Opened) {
         let is_open_to_all = opened.operators.is_empty();
         self.today = opened.today;
-        self.redeem.opened(opened.unshown);
+        self.redeem.opened(opened.unseen);
         self.shop = Some(Shop {
             store: opened.store,
             counter: opened.counter,

@@ -9,15 +9,18 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use counterfoil::devices::scan::input::{Input, Key, Scan, ScanFlags, ScanNotice};
+use counterfoil::domain::operator::{Operator, Role};
 use counterfoil::domain::reading::{MisreadHint, NotOurs};
-use counterfoil::domain::verdict::{Answer, ApprovalCause, Band, Certainty, Limit, Story, Verdict};
+use counterfoil::domain::reversal::{Reversal, ReversalWord, UndoChoice};
+use counterfoil::domain::verdict::{
+    Answer, ApprovalCause, Band, Certainty, Limit, Story, Unseen, Verdict,
+};
 use counterfoil::tui::big_word::{self, Scale};
 use counterfoil::tui::draw::draw;
 use counterfoil::tui::keys;
 use counterfoil::tui::model::{FADE_AFTER, Model, Options};
 use counterfoil::tui::msg::{
-    ApprovalAsk, Effect, Msg, Opened, Operator, Pin, Reversal, ReversalWord, Role, Source,
-    TodayCounts, UndoChoice, Unshown, WhyNotJudged,
+    ApprovalAsk, Effect, Msg, Opened, Pin, Source, TodayCounts, WhyNotJudged,
 };
 use counterfoil::tui::theme::{Palette, Theme};
 use counterfoil::tui::words;
@@ -167,7 +170,7 @@ pub(crate) fn operator(name: &str, role: Role) -> Operator {
     }
 }
 
-pub(crate) fn opened(operators: Vec<Operator>, unshown: Vec<Unshown>) -> Msg {
+pub(crate) fn opened(operators: Vec<Operator>, unseen: Vec<Unseen>) -> Msg {
     Msg::Opened(Box::new(Opened {
         store: "Riverside".to_owned(),
         counter: "Counter 2".to_owned(),
@@ -178,7 +181,7 @@ pub(crate) fn opened(operators: Vec<Operator>, unshown: Vec<Unshown>) -> Msg {
             refused: 9,
             provisional: 0,
         },
-        unshown,
+        unseen,
     }))
 }
 
@@ -294,13 +297,24 @@ pub(crate) fn judged(number: u64, answer: Answer) -> Msg {
     }
 }
 
+fn reversal(word: ReversalWord, code: &str) -> Reversal {
+    Reversal {
+        word,
+        code: Some(code.to_owned()),
+        redemption_id: Some("n-1-9".to_owned()),
+        key: "k".to_owned(),
+        at: after(60),
+    }
+}
+
 fn choices() -> Msg {
-    let choice = |id: &str, seconds, code: &str| UndoChoice {
+    let choice = |id: &str, seconds: i64, code: &str| UndoChoice {
         redemption_id: id.to_owned(),
         at: after(seconds),
         code: code.to_owned(),
         offer: "Free coffee, any size".to_owned(),
         operator: Some("Ana".to_owned()),
+        needs_approval: seconds < -900,
     };
     Msg::UndoListed {
         choices: vec![
@@ -465,11 +479,7 @@ fn question_scenes() -> Vec<Scene> {
 fn undo_scenes() -> Vec<Scene> {
     let open = || then(seen(accepted()), [key(Key::F(8)), choices()]);
     let undone = Msg::Undone {
-        answer: Reversal {
-            word: ReversalWord::Reversed,
-            code: Some("BCDFGHJKLNPRST".to_owned()),
-            message: "Free coffee, any size: undone, the code is good again".to_owned(),
-        },
+        answer: reversal(ReversalWord::Reversed, "BCDFGHJKLNPRST"),
     };
     vec![
         ("undo", false, then(open(), [key(Key::Down), typed("1")])),
@@ -483,7 +493,7 @@ fn undo_scenes() -> Vec<Scene> {
 
 /// Set-up, sign-in, what a crash has left behind, and help.
 fn door_scenes() -> Vec<Scene> {
-    let unshown = Unshown {
+    let unseen = Unseen {
         entry: 7,
         at: after(30),
         code: "CDFGHJKLNPRSTV".to_owned(),
@@ -534,7 +544,7 @@ fn door_scenes() -> Vec<Scene> {
         (
             "unshown",
             false,
-            then(vec![opened(staff(), vec![unshown])], ill),
+            then(vec![opened(staff(), vec![unseen])], ill),
         ),
         (
             "sign-in",
@@ -808,11 +818,7 @@ fn undo_takes_three_keys_and_a_scan_cancels_it() {
     assert_eq!(done, [Effect::ListUndo, undo("n-1-9", None)]);
     // A manager is asked, where the desk wants one.
     let needs = Msg::Undone {
-        answer: Reversal {
-            word: ReversalWord::NeedsApproval,
-            code: None,
-            message: "a manager must approve".to_owned(),
-        },
+        answer: reversal(ReversalWord::NeedsApproval, "BCDFGHJKLNPRST"),
     };
     let done = effects(&mut model, [needs, typed("2468"), key(Key::Enter)]);
     let approval = ApprovalAsk {
@@ -1076,7 +1082,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![
             Just(ReversalWord::Reversed),
             Just(ReversalWord::NeedsApproval),
-            Just(ReversalWord::OfflineRefused),
+            Just(ReversalWord::KeyConflict),
         ]
         .prop_map(Step::Undo),
         1 => (0..6_usize).prop_map(Step::Other),
@@ -1151,11 +1157,7 @@ impl World {
                 number: None,
             },
             Step::Undo(word) => Msg::Undone {
-                answer: Reversal {
-                    word: *word,
-                    code: Some("\u{1b}c".to_owned()),
-                    message: "\u{1b}c".to_owned(),
-                },
+                answer: reversal(*word, "\u{1b}c"),
             },
             Step::Other(0) => opened(staff(), vec![]),
             Step::Other(1) => opened(vec![], vec![]),

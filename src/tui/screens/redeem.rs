@@ -11,13 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
 use crate::domain::code::{grouped, last_letters};
-use crate::domain::verdict::{Answer, Band, Verdict};
+use crate::domain::reversal::{Reversal, ReversalWord, UndoChoice};
+use crate::domain::verdict::{Answer, Band, Unseen, Verdict};
 use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
-use crate::tui::msg::{
-    ApprovalAsk, Effect, Reversal, ReversalWord, TodayCounts, UndoChoice, Unshown,
-};
+use crate::tui::msg::{ApprovalAsk, Effect, TodayCounts};
 use crate::tui::panel::{self, Page, clock, headline_lines};
 use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome, Question, edit};
 use crate::tui::screens::undo::Undo;
@@ -28,7 +27,7 @@ use crate::tui::words;
 const RECENT_MAX: usize = 60;
 
 /// How long an acceptance that was never drawn heads the list: as long as a rescan answers for it.
-const UNSHOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
+const UNSEEN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// A sample code of the training mode, and what will happen.
 pub type Sample = (String, String);
@@ -111,7 +110,7 @@ pub struct Redeem {
     shown: Shown,
     mode: Mode,
     recent: VecDeque<Recent>,
-    unshown: Vec<Unshown>,
+    unseen: Vec<Unseen>,
     to_mark: Vec<(u64, i64)>,
     line: Field,
     is_slow: bool,
@@ -126,7 +125,7 @@ impl Redeem {
             shown: Shown::Nothing,
             mode: Mode::Scanning,
             recent: VecDeque::new(),
-            unshown: Vec::new(),
+            unseen: Vec::new(),
             to_mark: Vec::new(),
             line: Field::default(),
             is_slow: false,
@@ -144,8 +143,8 @@ impl Redeem {
     }
 
     /// Takes the acceptances that were never drawn.
-    pub fn opened(&mut self, unshown: Vec<Unshown>) {
-        self.unshown = unshown;
+    pub fn opened(&mut self, unseen: Vec<Unseen>) {
+        self.unseen = unseen;
     }
 
     /// A scan goes to the desk, whatever is open; only a scannable question stays, in case it is its
@@ -331,7 +330,7 @@ impl Redeem {
             self.to_mark.drain(..excess);
         }
         if let Some(code) = &answer.code {
-            self.unshown.retain(|unshown| unshown.code != *code);
+            self.unseen.retain(|unseen| unseen.code != *code);
         }
         self.remember(number, &answer);
         effects.extend(bell(&answer.verdict));
@@ -463,8 +462,8 @@ impl Redeem {
         if let Mode::Undoing(undo) = &mut self.mode {
             match answer.word {
                 ReversalWord::NeedsApproval => return undo.ask_manager(managers),
-                ReversalWord::NothingToReverse | ReversalWord::OfflineRefused => {
-                    return undo.refuse(&answer.message);
+                ReversalWord::NothingToReverse | ReversalWord::KeyConflict => {
+                    return undo.refuse(answer.word.message());
                 }
                 ReversalWord::Reversed | ReversalWord::Replayed => {}
             }
@@ -480,8 +479,8 @@ impl Redeem {
 
     /// Time went by.
     pub fn ticked(&mut self, now: Timestamp) {
-        self.unshown
-            .retain(|unshown| now.duration_since(unshown.at) < UNSHOWN_FOR);
+        self.unseen
+            .retain(|unseen| now.duration_since(unseen.at) < UNSEEN_FOR);
         for act in &mut self.at_desk {
             act.ticks = act.ticks.saturating_add(1);
         }
@@ -563,7 +562,7 @@ impl Redeem {
     /// The scans in a list of `rows` rows; those never shown before take theirs first. A list of
     /// one row leaves out what the panel says anyway.
     fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
-        let room = usize::from(rows).saturating_sub(self.unshown.len());
+        let room = usize::from(rows).saturating_sub(self.unseen.len());
         let in_panel = if rows == 1 { self.in_panel() } else { None };
         self.recent
             .iter()
@@ -740,8 +739,15 @@ impl Redeem {
                 hint,
             } => failed_page(*number, words, hint, room),
             Shown::Undone { answer, at } => {
-                let mut page = Page::new(Tone::Plain, "UNDONE");
-                page.lines = headline_lines(' ', &answer.message, room);
+                let (tone, word) = match answer.word {
+                    ReversalWord::Reversed | ReversalWord::Replayed => (Tone::Plain, "UNDONE"),
+                    // Whoever asked has cancelled it since.
+                    ReversalWord::NothingToReverse
+                    | ReversalWord::NeedsApproval
+                    | ReversalWord::KeyConflict => (Tone::Look, "NOT UNDONE"),
+                };
+                let mut page = Page::new(tone, word);
+                page.lines = headline_lines(' ', answer.word.message(), room);
                 if let Some(code) = &answer.code {
                     page.lines.push(Line::from(format!("   {}", grouped(code))));
                 }
@@ -803,16 +809,16 @@ impl Redeem {
         let theme = canvas.theme();
         let mut row = first_row;
         let end = first_row.saturating_add(rows);
-        for unshown in &self.unshown {
+        for unseen in &self.unseen {
             if row >= end {
                 return;
             }
-            let text = format!("unseen: {}", unshown.offer);
-            let at = list_clock(unshown.at, zone, canvas.columns());
-            draw_row(canvas, row, &at, Tone::Go, &text, Some(&unshown.code));
+            let text = format!("unseen: {}", unseen.offer);
+            let at = list_clock(unseen.at, zone, canvas.columns());
+            draw_row(canvas, row, &at, Tone::Go, &text, Some(&unseen.code));
             row = row.saturating_add(1);
         }
-        if self.recent.is_empty() && self.unshown.is_empty() {
+        if self.recent.is_empty() && self.unseen.is_empty() {
             canvas.text(0, row, "none yet", theme.dim());
         }
         for recent in self.in_list(rows) {
