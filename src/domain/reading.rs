@@ -9,6 +9,8 @@
 use crate::domain::code::{CODE_BYTES_MAX, FoldedCode, Shape, fold, fold_letters};
 use crate::domain::escape::{for_display, pieces};
 use crate::domain::layout::{Layout, repair};
+use crate::domain::link::{Link, app_link, card, link, strip_ignoring_case};
+use crate::domain::private::{Private, private_kind};
 
 /// What an attempt log keeps of a scan at most, in characters.
 pub const KEPT_CHARS_MAX: usize = 200;
@@ -280,13 +282,6 @@ struct Form<'a> {
     link: Link,
 }
 
-enum Link {
-    None,
-    Allowed { code: String },
-    Foreign { host: String },
-    Several,
-}
-
 impl<'a> Form<'a> {
     fn of(text: &'a str, allowed_hosts: &[String]) -> Form<'a> {
         let after_first = after_aim(text).unwrap_or(text);
@@ -475,7 +470,7 @@ fn trim_text(text: &str) -> &str {
 }
 
 /// What follows an AIM identifier (ISO/IEC 15424): `]`, a letter for the symbology, a modifier.
-fn after_aim(text: &str) -> Option<&str> {
+pub(super) fn after_aim(text: &str) -> Option<&str> {
     let mut letters = text.strip_prefix(']')?.chars();
     let symbology = letters.next()?;
     let modifier = letters.next()?;
@@ -491,151 +486,6 @@ fn has_alt_digits(raw: &[u8]) -> bool {
             .iter()
             .all(|[escape, digit]| *escape == 0x1b && digit.is_ascii_digit())
     })
-}
-
-fn starts_with_any(text: &str, prefixes: &[&str]) -> bool {
-    prefixes
-        .iter()
-        .any(|prefix| strip_ignoring_case(text, prefix).is_some())
-}
-
-fn strip_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start.eq_ignore_ascii_case(prefix).then_some(rest)
-}
-
-/// What phones make of a QR code by its first word.
-fn card(bare: &str) -> Option<NotOurs> {
-    let table: [(&[&str], NotOurs); 8] = [
-        (
-            &["BEGIN:VCARD", "MECARD:", "BIZCARD:"],
-            NotOurs::ContactCard,
-        ),
-        (&["WIFI:", "DPP:"], NotOurs::WifiCard),
-        (
-            &["otpauth:", "otpauth-migration:"],
-            NotOurs::OneTimePassword,
-        ),
-        (&["BEGIN:VEVENT", "BEGIN:VCALENDAR"], NotOurs::CalendarEntry),
-        (&["mailto:", "MATMSG:", "SMTP:"], NotOurs::MailLink),
-        (&["tel:", "facetime:"], NotOurs::PhoneLink),
-        (&["sms:", "smsto:", "mms:", "mmsto:"], NotOurs::MessageLink),
-        (&["geo:"], NotOurs::MapLink),
-    ];
-    table
-        .into_iter()
-        .find(|(prefixes, _)| starts_with_any(bare, prefixes))
-        .map(|(_, card)| card)
-}
-
-/// Any other `scheme://`; a code glued to a link looks like one.
-fn app_link(bare: &str) -> Option<NotOurs> {
-    let (scheme, _) = bare.split_once("://")?;
-    let is_scheme = scheme.len() <= CODE_BYTES_MAX
-        && scheme.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter));
-    let scheme = scheme.to_ascii_lowercase();
-    let is_glued = scheme.ends_with("http") || scheme.ends_with("https");
-    is_scheme.then_some(if is_glued {
-        NotOurs::SeveralCodes
-    } else {
-        NotOurs::AppLink { scheme }
-    })
-}
-
-/// Takes a web address apart. Nothing is ever opened, so what is unusual need not be understood, only
-/// never taken for a link of ours: the host is what a browser would go to.
-fn link(bare: &str, allowed_hosts: &[String]) -> Link {
-    let decoded = if starts_with_any(bare, &["http%3a", "https%3a"]) {
-        percent_decoded(bare)
-    } else {
-        None
-    };
-    let address = decoded.as_deref().unwrap_or(bare);
-    let stripped = ["https://", "http://"]
-        .iter()
-        .find_map(|s| strip_ignoring_case(address, s));
-    let rest = stripped.unwrap_or(address);
-    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let Some((authority, after)) = rest.split_at_checked(end) else {
-        return Link::None;
-    };
-    let (_, after_user) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let host = match after_user.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        Some(_) | None => after_user,
-    };
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let is_allowed = allowed_hosts
-        .iter()
-        .any(|allowed| allowed.eq_ignore_ascii_case(&host));
-    // A driver may drop the scheme; then only a host that is known makes it a link.
-    let is_link = stripped.is_some() || starts_with_any(bare, &["www."]);
-    let is_ours = is_allowed && !after.is_empty() && authority == after_user;
-    if host.is_empty() || !(is_link || is_ours) {
-        return Link::None;
-    }
-    if is_allowed && after.contains("://") {
-        return Link::Several;
-    }
-    match code_in(after).filter(|_| is_allowed) {
-        Some(code) => Link::Allowed { code },
-        None => Link::Foreign {
-            host: for_display(&host),
-        },
-    }
-}
-
-/// The code in the path and query of a link: the parameter `code`, `c` or `v`, else the last part of
-/// the path.
-fn code_in(after_host: &str) -> Option<String> {
-    let (address, _) = after_host.split_once('#').unwrap_or((after_host, ""));
-    let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let parameter = |name: &str| {
-        query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .find(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_empty())
-            .map(|(_, value)| value.replace('+', " "))
-    };
-    let last_part = || {
-        path.split(['/', '\\'])
-            .rfind(|part| !part.is_empty())
-            .map(str::to_owned)
-    };
-    let code = ["code", "c", "v"]
-        .into_iter()
-        .find_map(parameter)
-        .or_else(last_part)?;
-    percent_decoded(&code)
-}
-
-/// Percent-decoding (RFC 3986 §2.1); a `%` without two digits stays. `None` if it is not UTF-8.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let hex = match after {
-            [high, low, ..] if *first == b'%' => hex_digit(*high).zip(hex_digit(*low)),
-            _ => None,
-        };
-        if let Some((high, low)) = hex {
-            decoded.push(high << 4 | low);
-            rest = after.get(2..).unwrap_or_default();
-        } else {
-            decoded.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn preview(core: &str) -> Option<String> {
@@ -684,81 +534,6 @@ fn counts_as_several(folded: &str, shapes: &[Shape]) -> bool {
         rests.dedup();
     }
     false
-}
-
-enum Private {
-    Number { digits: usize },
-    Card(&'static str),
-}
-
-/// What a text is that must not be kept, as it came or as a layout garbled it.
-fn private_kind(text: &str) -> Option<Private> {
-    let text = text.trim_start_matches('\u{feff}');
-    let after_first = after_aim(text).unwrap_or(text);
-    let bare = after_aim(after_first).unwrap_or(after_first);
-    if let Some(kind) = private_meaning(bare) {
-        return Some(kind);
-    }
-    // A card may be glued to a code, or sit in the query of a link.
-    let upper = text.to_ascii_uppercase();
-    let inside = [
-        "BEGIN:VCARD",
-        "MECARD:",
-        "WIFI:",
-        "OTPAUTH:",
-        "OTPAUTH-MIGRATION:",
-    ]
-    .iter()
-    .find_map(|word| upper.find(word).and_then(|at| upper.get(at..)));
-    if let Some(kind) = inside.and_then(private_meaning) {
-        return Some(kind);
-    }
-    // A first word or a number is short, and the rest of a card need not be typable.
-    let start: String = text.chars().take(16).collect();
-    let is_whole = start.len() == text.len();
-    Layout::ALL.into_iter().find_map(|layout| {
-        let meant: String = start
-            .chars()
-            .map_while(|letter| {
-                let arrived = letter.to_string();
-                repair(&arrived, layout).or_else(|| letter.is_ascii().then_some(arrived))
-            })
-            .collect();
-        let bare = after_aim(&meant).unwrap_or(&meant);
-        private_meaning(bare).filter(|kind| match kind {
-            Private::Number { .. } => is_whole && meant.chars().count() == start.chars().count(),
-            Private::Card(_) => true,
-        })
-    })
-}
-
-fn private_meaning(bare: &str) -> Option<Private> {
-    let digits = fold_letters(bare);
-    if (4..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Private::Number {
-            digits: digits.len(),
-        });
-    }
-    match card(bare)? {
-        NotOurs::ContactCard => Some(Private::Card("contact card")),
-        NotOurs::WifiCard => Some(Private::Card("wifi card")),
-        NotOurs::OneTimePassword => Some(Private::Card("one-time password")),
-        NotOurs::Blank
-        | NotOurs::ProductBarcode
-        | NotOurs::Gs1
-        | NotOurs::WebLink { .. }
-        | NotOurs::AppLink { .. }
-        | NotOurs::CalendarEntry
-        | NotOurs::MailLink
-        | NotOurs::PhoneLink
-        | NotOurs::MessageLink
-        | NotOurs::MapLink
-        | NotOurs::SeveralCodes
-        | NotOurs::Preview { .. }
-        | NotOurs::TestCode
-        | NotOurs::TooLong { .. }
-        | NotOurs::Unreadable => None,
-    }
 }
 
 #[cfg(test)]

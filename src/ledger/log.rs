@@ -7,11 +7,11 @@ use crate::domain::log::{Life, LifeEntry, LogLine};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::Head;
-use crate::ledger::engine::Tx;
-use crate::ledger::error::Cause;
-use crate::ledger::redeem::{
+use crate::ledger::codes::{
     CodeRow, Redemption, find, look_up, move_tally, redemption, state_number,
 };
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of};
 
 /// Where a reader of the log is.

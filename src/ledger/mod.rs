@@ -9,6 +9,7 @@ mod attempts;
 mod ballast;
 mod campaigns;
 mod chain;
+mod codes;
 mod console;
 mod customers;
 mod engine;

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::domain::campaign::Campaign;
-use crate::domain::code::{FoldedCode, Shape};
-use crate::domain::entry::{Body, Fact, Side, instant};
+use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, EntryId, Key};
-use crate::domain::layout::Layout;
 use crate::domain::local_time::day_number;
-use crate::domain::reading::{
-    MisreadHint, NotOurs, Otherwise, Reading, kept_form, read as read_scan,
-};
+use crate::domain::reading::kept_form;
 use crate::domain::verdict::{
-    Answer, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Judgement, KeyBinding, Story,
+    Answer, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Judgement, KeyBinding,
     Verdict, ends_at, judge, message,
 };
-use crate::ledger::chain::{Head, OWN_NODE, count_hour};
-use crate::ledger::engine::{Row, Tx, Value};
+use crate::ledger::chain::{OWN_NODE, count_hour};
+use crate::ledger::codes::{
+    CodeRow, Redemption, first_redemption, look_up, move_tally, redemption, state_number,
+    void_reason,
+};
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, is_clock_behind,
@@ -50,36 +50,6 @@ pub struct Scan<'a> {
     pub is_check: bool,
     /// What this counter honoured lately, and how long ago; none: not a console.
     pub honoured: Option<&'a BTreeMap<String, Duration>>,
-}
-
-/// A code as it stands in the ledger, with what its campaign needs.
-pub(crate) struct CodeRow {
-    pub(crate) id: i64,
-    pub(crate) folded: String,
-    pub(crate) shown: Option<String>,
-    pub(crate) campaign: i64,
-    pub(crate) ordinal: Option<i64>,
-    pub(crate) state: CodeState,
-    pub(crate) uses_made: u32,
-    pub(crate) holder: i64,
-    pub(crate) customer: Option<i64>,
-    pub(crate) expires_at_ms: Option<i64>,
-    pub(crate) assigned_incarnation: Option<i64>,
-    pub(crate) newest_entry: Option<i64>,
-}
-
-impl CodeRow {
-    /// The code as stored.
-    pub(crate) fn as_stored(&self) -> &str {
-        self.shown.as_deref().unwrap_or(&self.folded)
-    }
-}
-
-/// One redemption of a code that stands.
-pub(crate) struct Redemption {
-    pub(crate) entry: i64,
-    pub(crate) id: EntryId,
-    pub(crate) body: Body,
 }
 
 impl Ledger {
@@ -419,122 +389,6 @@ impl<'s> Case<'s> {
     }
 }
 
-impl Redemption {
-    fn story(&self, store: &str) -> Story {
-        Story {
-            at: instant(self.body.at_ms),
-            store: store.to_owned(),
-            counter: self.body.counter.clone(),
-            operator: self.body.operator.clone(),
-        }
-    }
-}
-
-/// The stored number of a state.
-pub(crate) fn state_number(state: CodeState) -> i64 {
-    match state {
-        CodeState::Available => 0,
-        CodeState::Assigned => 1,
-        CodeState::Redeemed => 2,
-        CodeState::Void => 3,
-        CodeState::Suspect => 4,
-    }
-}
-
-/// The state of a stored number.
-pub(crate) fn state_of(number: i64) -> Result<CodeState, Cause> {
-    CodeState::ALL
-        .into_iter()
-        .find(|state| state_number(*state) == number)
-        .ok_or_else(|| Cause::Damaged(format!("a code in state {number}")))
-}
-
-const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
-    c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry";
-
-fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
-    Ok(CodeRow {
-        id: row.int(0)?,
-        folded: row.text(1)?,
-        shown: row.maybe_text(2)?,
-        campaign: row.int(3)?,
-        ordinal: row.maybe_int(4)?,
-        state: state_of(row.int(5)?)?,
-        uses_made: row.count(6)?,
-        holder: row.int(7)?,
-        customer: row.maybe_int(8)?,
-        expires_at_ms: row.maybe_int(9)?,
-        assigned_incarnation: row.maybe_int(10)?,
-        newest_entry: row.maybe_int(11)?,
-    })
-}
-
-/// The code of this local number.
-pub(crate) fn by_id(tx: &Tx<'_>, code: i64) -> Result<Option<CodeRow>, Cause> {
-    tx.one(
-        &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id = $1"),
-        &[code.into()],
-        code_row,
-    )
-}
-
-/// The code of this folding, if its batch is published.
-pub(crate) fn find(tx: &Tx<'_>, folded: &str) -> Result<Option<CodeRow>, Cause> {
-    tx.one(
-        &format!(
-            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
-             WHERE c.folded = $1 AND b.is_published = 1"
-        ),
-        &[folded.into()],
-        code_row,
-    )
-}
-
-/// Look-up comes first; what the text is otherwise matters only where it names no code.
-pub(crate) fn look_up(
-    tx: &Tx<'_>,
-    raw: &[u8],
-    allowed_hosts: &[String],
-) -> Result<(Option<CodeRow>, Otherwise), Cause> {
-    let reading = read_scan(raw, allowed_hosts, &[]);
-    for candidate in &reading.candidates {
-        if let Some(row) = find(tx, candidate.as_str())? {
-            return Ok((Some(row), Otherwise::NotFound));
-        }
-    }
-    let shapes = tx.all("SELECT prefix, length FROM shape", &[], |row| {
-        let (prefix, length) = (row.text(0)?, row.count(1)? as usize);
-        Ok(Shape { prefix, length })
-    })?;
-    let reading = read_scan(raw, allowed_hosts, &shapes);
-    Ok((None, otherwise(tx, reading)?))
-}
-
-/// What a text is that names no code, where only the ledger can tell.
-fn otherwise(tx: &Tx<'_>, reading: Reading) -> Result<Otherwise, Cause> {
-    if let Some((first, second)) = &reading.halves
-        && find(tx, first.as_str())?.is_some()
-        && find(tx, second.as_str())?.is_some()
-    {
-        return Ok(Otherwise::NotOurs(NotOurs::SeveralCodes));
-    }
-    // A repair is never honoured: it only names the fault, and only where it names one code.
-    let mut meant: Vec<(Layout, &FoldedCode)> = Vec::new();
-    for (layout, repaired) in &reading.repairs {
-        if find(tx, repaired.as_str())?.is_some() {
-            meant.push((*layout, repaired));
-        }
-    }
-    let is_one_code = meant.windows(2).all(|pair| match pair {
-        [(_, one), (_, other)] => one == other,
-        _ => true,
-    });
-    let layouts: Vec<Layout> = meant.iter().map(|(layout, _)| *layout).collect();
-    Ok(MisreadHint::of_layouts(&layouts)
-        .filter(|_| is_one_code)
-        .map_or(reading.otherwise, Otherwise::Misread))
-}
-
 /// The caller's key; else that of an acceptance of this code here which nobody saw; else a new one.
 fn key_of(tx: &Tx<'_>, scan: &Scan<'_>, row: Option<&CodeRow>, act: &Act) -> Result<Key, Cause> {
     if let Some(key) = scan.key {
@@ -587,70 +441,6 @@ fn binding(
     })
 }
 
-/// An entry that was told before, with its name.
-pub(crate) fn redemption(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<Redemption, Cause> {
-    tx.one(
-        "SELECT incarnation, seq, body FROM entry WHERE id = $1",
-        &[entry.into()],
-        |row| {
-            Ok(Redemption {
-                entry,
-                id: EntryId {
-                    node: head.node.clone(),
-                    incarnation: row.count(0)?,
-                    seq: row.int(1)?.unsigned_abs(),
-                },
-                body: serde_json::from_str(&row.text(2)?)?,
-            })
-        },
-    )?
-    .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))
-}
-
-/// The redemptions of a code that stand, newest first.
-pub(crate) fn standing_redemptions(
-    tx: &Tx<'_>,
-    head: &Head,
-    row: &CodeRow,
-) -> Result<Vec<Redemption>, Cause> {
-    let mut standing = Vec::new();
-    let mut next = row.newest_entry;
-    while let Some(entry) = next {
-        let (kind, reversal, previous) = tx
-            .one(
-                "SELECT e.kind, r.entry, e.previous_of_code FROM entry e \
-                 LEFT JOIN reversal r ON r.redemption = e.id WHERE e.id = $1",
-                &[entry.into()],
-                |row| Ok((row.text(0)?, row.maybe_int(1)?, row.maybe_int(2)?)),
-            )?
-            .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
-        if kind == "redeemed" && reversal.is_none() {
-            standing.push(redemption(tx, head, entry)?);
-        }
-        next = previous;
-    }
-    Ok(standing)
-}
-
-fn first_redemption(tx: &Tx<'_>, head: &Head, row: &CodeRow) -> Result<Option<Redemption>, Cause> {
-    Ok(standing_redemptions(tx, head, row)?.pop())
-}
-
-fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, Cause> {
-    if row.state != CodeState::Void {
-        return Ok(None);
-    }
-    let text = tx.one(
-        "SELECT text FROM side WHERE entry = $1",
-        &[row.newest_entry.into()],
-        |row| row.text(0),
-    )?;
-    Ok(match text {
-        Some(text) => serde_json::from_str::<Side>(&text)?.reason,
-        None => None,
-    })
-}
-
 fn made_today(
     tx: &Tx<'_>,
     campaign: i64,
@@ -672,30 +462,4 @@ fn made_today(
 
 fn count_use(tx: &Tx<'_>, row: &CodeRow, state_after: CodeState) -> Result<(), Cause> {
     move_tally(tx, row.campaign, row.state, state_after, 1)
-}
-
-/// Moves one code between the states of its campaign's tally, and counts its uses.
-pub(crate) fn move_tally(
-    tx: &Tx<'_>,
-    campaign: i64,
-    from: CodeState,
-    to: CodeState,
-    uses_change: i64,
-) -> Result<(), Cause> {
-    let change = |state: CodeState| Value::Int(i64::from(to == state) - i64::from(from == state));
-    tx.execute(
-        "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
-         redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
-         uses_made = uses_made + $6 WHERE campaign = $7",
-        &[
-            change(CodeState::Available),
-            change(CodeState::Assigned),
-            change(CodeState::Redeemed),
-            change(CodeState::Void),
-            change(CodeState::Suspect),
-            Value::Int(uses_change),
-            campaign.into(),
-        ],
-    )?;
-    Ok(())
 }

@@ -14,10 +14,10 @@ use crate::domain::entry::Fact;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
+use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::{Finding, Reading};
-use crate::ledger::redeem::state_number;
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
 use crate::ledger::{Act, Ledger, LedgerError, Writing, marker, setting_of};
 

@@ -6,11 +6,11 @@ use crate::domain::local_time::day_number;
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
 use crate::domain::verdict::{Approval, CodeState};
 use crate::ledger::chain::count_hour;
-use crate::ledger::engine::Tx;
-use crate::ledger::error::Cause;
-use crate::ledger::redeem::{
+use crate::ledger::codes::{
     CodeRow, Redemption, by_id, look_up, move_tally, redemption, standing_redemptions, state_number,
 };
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of, zone_of,
 };

@@ -7,10 +7,10 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, side_hash};
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::Head;
+use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::Finding;
-use crate::ledger::redeem::state_number;
 use crate::ledger::{Ledger, LedgerError, restore};
 
 /// A part of the verification.

@@ -9,10 +9,10 @@ use crate::domain::entry::instant;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
+use crate::ledger::codes::state_of;
 use crate::ledger::customers::{kind_number, public_id};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
-use crate::ledger::redeem::state_of;
 use crate::ledger::{Ledger, LedgerError, campaigns};
 
 /// Codes read in one go.

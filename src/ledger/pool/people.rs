@@ -10,6 +10,7 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::code::ALPHABET;
 use crate::domain::code_list::RowFault;
 use crate::domain::verdict::CodeState;
+use crate::ledger::codes::state_number;
 use crate::ledger::customers::{IS_SEEN, contact_hash, kind_number};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -18,7 +19,6 @@ use crate::ledger::pool::rows::kind_of;
 use crate::ledger::pool::sort::sort_file_path;
 use crate::ledger::pool::store::Batch;
 use crate::ledger::pool::{Fail, Job};
-use crate::ledger::redeem::state_number;
 
 /// The number of a person in the scratch database.
 pub(super) type Person = i64;

@@ -11,6 +11,7 @@ use crate::domain::entry::{Fact, Hash, hex};
 use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
+use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Many, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::pool::people::People;
@@ -19,7 +20,6 @@ use crate::ledger::pool::rows::{Listed, text, untagged};
 use crate::ledger::pool::sort::{Sorted, SpoolReader};
 use crate::ledger::pool::sweep::{remove_some, unmark_some};
 use crate::ledger::pool::{Job, Step};
-use crate::ledger::redeem::state_number;
 use crate::ledger::sqlite::lock_file;
 use crate::ledger::{Act, Setting, Writing, campaigns, setting_of};
 
