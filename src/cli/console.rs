@@ -211,19 +211,7 @@ fn use_one(ledger: &mut Ledger, shown: &[(String, String)], act: &Act) -> Result
         return Ok(());
     };
     let minted = mint_key(act.now)?;
-    let scan = Scan {
-        raw: code.as_bytes(),
-        allowed_hosts: &[],
-        key: None,
-        minted: &minted,
-        campaign: None,
-        receipt: None,
-        customer: None,
-        approval: None,
-        is_check: false,
-        honoured: None,
-    };
-    ledger.redeem(&scan, act)?;
+    ledger.redeem(&Scan::new(code.as_bytes(), &minted), act)?;
     Ok(())
 }
 

@@ -58,16 +58,14 @@ fn one(
     let act = context.act()?;
     let minted = mint_key(act.now)?;
     let scan = Scan {
-        raw,
         allowed_hosts: &context.config.allowed_hosts.value,
         key,
-        minted: &minted,
         campaign: args.campaign.as_ref(),
         receipt: args.receipt.as_deref(),
         customer: args.customer.as_deref(),
         approval,
         is_check: args.mode.check,
-        honoured: None,
+        ..Scan::new(raw, &minted)
     };
     Ok(ledger.redeem(&scan, &act)?)
 }

@@ -137,16 +137,12 @@ impl Desk {
         let minted = mint_key(moment.now)?;
         let honoured = self.recent.ages(moment.elapsed);
         let scan = Scan {
-            raw,
             allowed_hosts: &self.allowed_hosts,
-            key: None,
-            minted: &minted,
-            campaign: None,
             receipt: extra.receipt.as_deref(),
             customer: extra.customer.as_deref(),
             approval: extra.approval.as_ref(),
-            is_check: false,
             honoured: Some(&honoured),
+            ..Scan::new(raw, &minted)
         };
         let answer = self.ledger.redeem(&scan, &act)?;
         if let (Band::Go, Some(code)) = (answer.verdict.band(), &answer.code) {
