@@ -412,9 +412,13 @@ fn key_of(tx: &Tx<'_>, scan: &Scan<'_>, row: Option<&CodeRow>, act: &Act) -> Res
     if let Some(key) = scan.key {
         return Ok(key.clone());
     }
-    let (Some(row), Some(_)) = (row, scan.honoured) else {
+    let (Some(row), Some(honoured)) = (row, scan.honoured) else {
         return Ok(scan.minted.clone());
     };
+    if honoured.contains_key(row.as_stored()) {
+        // Honoured by this very console a moment ago and about to be drawn: a rereading.
+        return Ok(scan.minted.clone());
+    }
     let unseen = tx.one(
         "SELECT key FROM unshown WHERE counter = $1 AND code = $2 AND at_ms > $3 \
          ORDER BY entry DESC",

@@ -4,6 +4,8 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod command_line;
+mod console;
 mod dice;
 mod races;
 mod restore;

@@ -1,0 +1,12 @@
+//! The console as a person and a scanner meet it: the real program, in a terminal of our own.
+
+mod pty;
+pub(crate) mod shop;
+
+mod bad_input;
+mod counter;
+mod questions;
+mod scans;
+mod serial;
+mod sign_in;
+mod terminal;
