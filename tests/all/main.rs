@@ -11,5 +11,6 @@ mod races;
 mod restore;
 mod screens;
 mod shop;
+mod statements;
 mod tidy;
 mod verdicts;
