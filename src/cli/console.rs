@@ -20,7 +20,7 @@ use crate::domain::code_list::SpreadsheetCheck;
 use crate::domain::ids::CampaignId;
 use crate::ledger::{Act, ImportOrder, Ledger, LongWork, Scan};
 use crate::tui::model::Options;
-use crate::tui::runner::{ConsoleEnd, ConsoleOrder, restore_on_panic, run as run_console};
+use crate::tui::runner::{ConsoleEnd, ConsoleOrder, run as run_console};
 use crate::tui::theme::{Palette, Theme};
 
 /// Opens the console on the ledger of the data folder.
@@ -87,7 +87,6 @@ fn open(
             baud: args.baud,
         },
     )?;
-    restore_on_panic();
     let scanners = config
         .ports
         .value
@@ -124,6 +123,13 @@ fn open(
             message: words,
             hint,
             exit: 5,
+        }),
+        ConsoleEnd::Broken { words } => Err(Failure {
+            code: "bug",
+            message: format!("the console has a bug and stopped: {words}"),
+            hint: "what was shown as accepted is in the ledger; start again, and report this"
+                .into(),
+            exit: 70,
         }),
     }
 }

@@ -212,7 +212,7 @@ pub enum Msg {
         /// What is wrong with the disk, in words.
         disk: Option<String>,
     },
-    /// The ledger waits for another counter.
+    /// The desk has not answered for long: another counter is at the ledger, or the disk is slow.
     LedgerSlow,
 }
 

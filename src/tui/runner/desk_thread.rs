@@ -1,7 +1,7 @@
 //! The desk thread: owns the ledger, carries out orders one by one, answers each.
 //!
-//! It never waits for paper or for the network. When it has nothing to do it looks whether other
-//! counters have written, and tidies up.
+//! It never waits for paper or for the network. Now and then it looks whether other counters have
+//! written, and in idle moments it tidies up; what fails there is nobody's failed act.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::{self, Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, set_up};
 use crate::domain::entry::instant;
@@ -19,7 +19,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, Opened, Pin, TodayCounts, WhyNotJudged};
-use crate::tui::runner::Happening;
+use crate::tui::runner::alarm::Alarm;
+use crate::tui::runner::{Clock, Happening};
 
 /// What the desk is opened with.
 pub(super) struct DeskOrder {
@@ -28,7 +29,7 @@ pub(super) struct DeskOrder {
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
     pub(super) zone: String,
-    pub(super) opened_at: Moment,
+    pub(super) clock: Clock,
 }
 
 /// One order, with the moment it was given: a scan counts from when it was read.
@@ -40,6 +41,21 @@ pub(super) struct Order {
 /// How long the desk waits for an order before it looks around.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// After an act of its own it looks around so soon, unless the next order comes before.
+const SOON: Duration = Duration::from_millis(20);
+
+/// Under load it looks around so often, between two orders.
+const LOOKED_APART: Duration = Duration::from_secs(1);
+
+/// Figures change with the hour and the day, also where nobody writes.
+const FIGURES_KEPT: Duration = Duration::from_mins(1);
+
+/// Idle moments are used to tidy up so often; at each, where there is more to do.
+const TIDIED_APART: Duration = Duration::from_secs(5);
+
+/// A wall clock that has moved so much more or less than time went by was set.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+
 /// A disk with less room than this is named on the status line.
 const DISK_LOW_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -50,13 +66,29 @@ pub(super) fn spawn(
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name("desk".to_owned())
-        .spawn(move || DeskThread::new(order, tell).run(&orders))
+        .spawn(move || {
+            let alarm = Alarm::new(tell);
+            DeskThread::new(order, alarm.tell().clone()).run(&orders);
+        })
 }
 
 struct DeskThread {
     order: DeskOrder,
     tell: SyncSender<Happening>,
     desk: Option<Desk>,
+    seen: Option<Seen>,
+    tidied_at: Duration,
+    /// Whether tidying has left something to do.
+    has_untidy: bool,
+}
+
+/// What was told of the figures and the machine, and when.
+#[derive(Debug, Clone)]
+struct Seen {
+    moment: Moment,
+    /// Changes with what others write; none: we have written since.
+    version: Option<i64>,
+    disk: Option<String>,
 }
 
 /// The UI is gone: nothing more is to be done.
@@ -68,6 +100,9 @@ impl DeskThread {
             order,
             tell,
             desk: None,
+            seen: None,
+            tidied_at: Duration::ZERO,
+            has_untidy: false,
         }
     }
 
@@ -76,27 +111,53 @@ impl DeskThread {
             return;
         }
         let mut held: Option<Order> = None;
+        let mut looked_at = Duration::ZERO;
         loop {
             let order = match held.take() {
                 Some(order) => Ok(order),
+                None if self.is_stale() => orders.recv_timeout(SOON),
                 None => orders.recv_timeout(IDLE),
             };
+            let is_idle = order.is_err();
+            let has_rest = is_idle && !self.is_stale();
             let done = match order {
                 Ok(Order {
                     effect: Effect::MarkShown { entry },
                     ..
                 }) => {
-                    held = self.mark_shown(entry, orders);
-                    Ok(())
+                    let (count, next) = self.mark_shown(entry, orders);
+                    held = next;
+                    self.done(count)
                 }
-                Ok(order) => self.carry_out(order),
-                Err(RecvTimeoutError::Timeout) => self.look_around(),
+                Ok(order) => self.carry_out(order).and_then(|()| self.done(1)),
+                Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if done.is_err() {
+            let moment = self.order.clock.moment();
+            let looked = if is_idle || moment.elapsed.saturating_sub(looked_at) >= LOOKED_APART {
+                looked_at = moment.elapsed;
+                self.look_around(moment)
+            } else {
+                Ok(())
+            };
+            if has_rest {
+                self.tidy(moment);
+            }
+            if done.and(looked).is_err() {
                 return;
             }
         }
+    }
+
+    /// Whether we have done something since the figures were read.
+    fn is_stale(&self) -> bool {
+        self.seen
+            .as_ref()
+            .is_some_and(|seen| seen.version.is_none())
+    }
+
+    fn done(&self, count: usize) -> Result<(), Unheard> {
+        self.tell.send(Happening::Done(count)).ok().ok_or(Unheard)
     }
 
     fn say(&self, msg: Msg) -> Result<(), Unheard> {
@@ -117,36 +178,39 @@ impl DeskThread {
                 zone: self.order.zone.clone(),
             });
         }
-        let now = self.order.opened_at.now;
-        let opened = act(&self.order.counter, None, now)
-            .and_then(|act| Ledger::open(&self.order.folder, &act));
-        match opened {
+        let now = self.order.clock.moment().now;
+        match act(&self.order.counter, None, now)
+            .and_then(|act| Ledger::open(&self.order.folder, &act))
+        {
             Ok((ledger, _)) => self.opened(ledger, now),
-            Err(error) => {
-                self.tell
-                    .send(Happening::NoLedger {
-                        words: error.to_string(),
-                        hint: error.hint(),
-                    })
-                    .unwrap_or_default();
-                Err(Unheard)
-            }
+            Err(error) => self.no_ledger(&error),
         }
+    }
+
+    /// Nothing can be done without a ledger: the console ends, and says why.
+    fn no_ledger(&self, error: &LedgerError) -> Result<(), Unheard> {
+        let happening = Happening::NoLedger {
+            words: error.to_string(),
+            hint: error.hint(),
+        };
+        self.tell.send(happening).ok().ok_or(Unheard)
     }
 
     fn opened(&mut self, ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
         let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts);
-        let told = describe(&mut desk, &self.order.counter, now);
-        self.desk = Some(desk);
-        match told {
-            Ok(opened) => self.say(Msg::Opened(Box::new(opened)))?,
-            Err(error) => self.fail(None, &error)?,
+        match describe(&mut desk, &self.order.counter, now) {
+            Ok(opened) => {
+                self.desk = Some(desk);
+                self.say(Msg::Opened(Box::new(opened)))?;
+                self.look_around(self.order.clock.moment())
+            }
+            Err(error) => self.no_ledger(&error),
         }
-        self.tell_status(now)
     }
 
-    /// Marks what was drawn, together with what was drawn since; gives back the next other order.
-    fn mark_shown(&mut self, first: i64, orders: &Receiver<Order>) -> Option<Order> {
+    /// Marks what was drawn, together with what was drawn since; gives back how many orders that
+    /// were, and the next other one.
+    fn mark_shown(&mut self, first: i64, orders: &Receiver<Order>) -> (usize, Option<Order>) {
         let mut entries = vec![first];
         let mut next = None;
         while let Ok(order) = orders.try_recv() {
@@ -161,7 +225,7 @@ impl DeskThread {
             // Not marked means listed again after a crash: a nuisance, and nothing is lost.
             desk.mark_shown(&entries).unwrap_or_default();
         }
-        next
+        (entries.len(), next)
     }
 
     fn carry_out(&mut self, order: Order) -> Result<(), Unheard> {
@@ -181,6 +245,10 @@ impl DeskThread {
             let why = WhyNotJudged::NotSetUp;
             return self.say(Msg::NotJudged { number, why });
         };
+        // Whatever is done now may change the figures, and is no other counter's writing.
+        if let Some(seen) = &mut self.seen {
+            seen.version = None;
+        }
         let done = match order.effect {
             Effect::Scan {
                 number,
@@ -263,32 +331,38 @@ impl DeskThread {
         }
     }
 
-    /// Looks whether others have written; tidies up a little.
-    fn look_around(&mut self) -> Result<(), Unheard> {
-        #[expect(clippy::disallowed_methods, reason = "the runner reads the clock")]
-        let now = Timestamp::now();
+    /// Reads the figures again where they may have changed, and tells them.
+    fn look_around(&mut self, moment: Moment) -> Result<(), Unheard> {
         let Some(desk) = &mut self.desk else {
             return Ok(());
         };
-        if let Ok(act) = desk.act(now) {
-            let ledger = desk.ledger();
-            // Tidying may fail on a full disk; scans will say so, and it is tried again.
-            ledger.rest().unwrap_or_default();
-            ledger.sweep_batches().unwrap_or_default();
-            ledger.forget_old_attempts(&act).unwrap_or_default();
+        let trouble = disk_words(&self.order.folder);
+        let Ok(version) = desk.ledger().version_seen() else {
+            self.seen = None;
+            return Ok(());
+        };
+        let is_same = self.seen.as_ref().is_some_and(|seen| {
+            seen.version == Some(version)
+                && seen.disk == trouble
+                && is_soon_after(moment, seen.moment)
+        });
+        if is_same {
+            return Ok(());
         }
-        self.tell_status(now)
-    }
-
-    fn tell_status(&mut self, now: Timestamp) -> Result<(), Unheard> {
-        let Some(desk) = &mut self.desk else {
-            return Ok(());
-        };
+        let now = moment.now;
         let (Ok(today), Ok(is_clock_behind)) =
             (desk.ledger().today(now), desk.ledger().is_clock_behind(now))
         else {
+            // To be tried at the next look, and no sooner.
+            self.seen = None;
             return Ok(());
         };
+        // Read before the figures: what is written in between is seen the next time.
+        self.seen = Some(Seen {
+            moment,
+            version: Some(version),
+            disk: trouble.clone(),
+        });
         self.say(Msg::StatusRead {
             today: TodayCounts {
                 accepted: today.accepted,
@@ -296,9 +370,39 @@ impl DeskThread {
                 provisional: 0,
             },
             is_clock_behind,
-            disk: disk_words(&self.order.folder),
+            disk: trouble,
         })
     }
+
+    /// Tidies up a little. It may fail, as on a full disk: scans will say so, and it is tried again.
+    fn tidy(&mut self, moment: Moment) {
+        let is_due = moment.elapsed.saturating_sub(self.tidied_at) >= TIDIED_APART;
+        let Some(desk) = &mut self.desk else {
+            return;
+        };
+        if !is_due && !self.has_untidy {
+            return;
+        }
+        self.tidied_at = moment.elapsed;
+        let act = desk.act(moment.now);
+        let ledger = desk.ledger();
+        ledger.rest().unwrap_or_default();
+        let has_batches = ledger.sweep_batches().unwrap_or_default();
+        let has_attempts = act
+            .and_then(|act| ledger.forget_old_attempts(&act))
+            .unwrap_or_default();
+        self.has_untidy = has_batches || has_attempts;
+    }
+}
+
+/// Whether so little time has gone by, by both clocks alike, that figures still hold.
+fn is_soon_after(moment: Moment, before: Moment) -> bool {
+    let elapsed = moment.elapsed.saturating_sub(before.elapsed);
+    let walked = moment.now.duration_since(before.now);
+    let stepped = walked
+        .checked_sub(SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX))
+        .map_or(Duration::MAX, SignedDuration::unsigned_abs);
+    elapsed < FIGURES_KEPT && stepped < CLOCK_STEP
 }
 
 /// What is wrong with the disk, if anything.

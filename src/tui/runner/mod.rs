@@ -4,27 +4,29 @@
 //! ledger. One thread reads the terminal, one each serial scanner, one waits for signals. Here, and
 //! in `cli/`, the clock is read.
 
+mod alarm;
 mod desk_thread;
+mod listen;
 mod screen;
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::desk::Moment;
-use crate::devices::scan::serial::{ScannerHealth, SerialConfig, SerialReport, SerialScanner};
-use crate::devices::scan::tty::{self, RawMode, TtyReader, TtyReport};
+use crate::devices::scan::serial::SerialConfig;
+use crate::devices::scan::tty::{self, RawMode};
 use crate::tui::model::{Model, Options};
-use crate::tui::msg::{Effect, Msg, Source};
+use crate::tui::msg::{Effect, Msg};
+use crate::tui::runner::alarm::listen_for_panics;
 use crate::tui::runner::desk_thread::{DeskOrder, Order};
+use crate::tui::runner::listen::{read_scanner, read_terminal, wait_for_signals};
 use crate::tui::runner::screen::Screen;
-
-pub use crate::tui::runner::screen::restore_on_panic;
 
 /// What a console is started with.
 pub struct ConsoleOrder {
@@ -58,6 +60,11 @@ pub enum ConsoleEnd {
         /// What to do.
         hint: String,
     },
+    /// A bug ended it.
+    Broken {
+        /// What is known of the bug.
+        words: String,
+    },
 }
 
 /// What reaches the UI thread.
@@ -68,8 +75,12 @@ pub(super) enum Happening {
         words: String,
         hint: String,
     },
+    /// The desk has done so many orders, and has told what there was to tell.
+    Done(usize),
     /// The terminal is gone, or a signal asked us to end.
     Ended,
+    /// A thread has died of a bug.
+    Broken,
 }
 
 /// Batches of input, and answers, that may wait for the UI thread.
@@ -84,11 +95,22 @@ const BELL_APART: Duration = Duration::from_millis(150);
 /// The screen is drawn at most so often while much happens.
 const DRAWN_APART: Duration = Duration::from_millis(15);
 
+/// What comes within so short a time is drawn together.
+const GATHERED: Duration = Duration::from_millis(1);
+
 /// Time is told to the model so often.
 const TICK: Duration = Duration::from_millis(250);
 
+/// An order that takes the desk longer is said to wait for the ledger.
+const SLOW: Duration = Duration::from_millis(700);
+
+/// On leaving, the act at hand is awaited for so long. One that is cut off later is whole in the
+/// ledger or not there at all.
+const LAST_ACT: Duration = Duration::from_secs(5);
+
 /// Reads both clocks.
-struct Clock {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
     start: Instant,
 }
 
@@ -100,7 +122,7 @@ impl Clock {
         }
     }
 
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(self) -> Moment {
         #[expect(clippy::disallowed_methods, reason = "the runner reads the clock")]
         Moment {
             now: Timestamp::now(),
@@ -111,6 +133,11 @@ impl Clock {
 
 /// Runs the console on this terminal until it is left.
 pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
+    listen_for_panics(|| run_on_terminal(order))
+        .unwrap_or_else(|words| Ok(ConsoleEnd::Broken { words }))
+}
+
+fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     let clock = Clock::new();
     let terminal = tty::open()?;
     let raw_mode = RawMode::enter(&terminal)?;
@@ -123,7 +150,7 @@ pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         ..order.options
     });
     // Drawn before the ledger is open.
-    screen.draw(&model)?;
+    screen.draw(&model, (columns, rows))?;
 
     let (tell, told) = sync_channel::<Happening>(HAPPENINGS_MAX);
     let (place_order, orders) = sync_channel::<Order>(ORDERS_MAX);
@@ -134,7 +161,7 @@ pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             counter: order.counter,
             allowed_hosts: order.allowed_hosts,
             zone: order.zone,
-            opened_at: clock.moment(),
+            clock,
         },
         orders,
         tell.clone(),
@@ -150,12 +177,15 @@ pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     let end = Ui {
         clock,
         model: &mut model,
+        size: (columns, rows),
         screen: &mut screen,
         told: &told,
         place_order: &place_order,
+        desk: DeskWatch::default(),
         waiting: VecDeque::new(),
         bells_left: 0,
         bell_at: Duration::ZERO,
+        rung_at: Duration::ZERO,
         rings_bell: order.rings_bell,
     }
     .run();
@@ -167,22 +197,70 @@ pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     for scanner in scanners {
         scanner.stop();
     }
-    // The desk finishes the act it is at: what was ordered before is done or never begun.
-    drop(desk.join());
+    wait_for_desk(desk);
     drop(screen);
     drop(raw_mode);
     end
 }
 
+/// The desk finishes the act it is at: what was ordered before is done or never begun.
+fn wait_for_desk(desk: JoinHandle<()>) {
+    let (ending, ended) = sync_channel::<()>(0);
+    let waits = std::thread::Builder::new()
+        .name("last act".to_owned())
+        .spawn(move || {
+            // A panic of the desk has been told of.
+            desk.join().unwrap_or_default();
+            drop(ending);
+        });
+    if waits.is_ok() {
+        // Its end is the channel's; the ledger's lock may be held by a process that stands still.
+        ended.recv_timeout(LAST_ACT).unwrap_or_default();
+    }
+}
+
+/// Whether the desk gets on with its orders.
+#[derive(Debug, Default)]
+struct DeskWatch {
+    orders: usize,
+    /// When it was given something to do, or did something.
+    moved_at: Duration,
+    is_slow: bool,
+}
+
+impl DeskWatch {
+    fn ordered(&mut self, elapsed: Duration) {
+        if self.orders == 0 {
+            self.moved_at = elapsed;
+        }
+        self.orders = self.orders.saturating_add(1);
+    }
+
+    fn done(&mut self, count: usize, elapsed: Duration) {
+        self.orders = self.orders.saturating_sub(count);
+        self.moved_at = elapsed;
+        self.is_slow = false;
+    }
+
+    /// Whether it has just become slow.
+    fn becomes_slow(&mut self, elapsed: Duration) -> bool {
+        let is_slow = self.orders > 0 && elapsed.saturating_sub(self.moved_at) >= SLOW;
+        is_slow && !std::mem::replace(&mut self.is_slow, is_slow)
+    }
+}
+
 struct Ui<'u> {
     clock: Clock,
     model: &'u mut Model,
+    size: (u16, u16),
     screen: &'u mut Screen,
     told: &'u Receiver<Happening>,
     place_order: &'u SyncSender<Order>,
+    desk: DeskWatch,
     waiting: VecDeque<Order>,
     bells_left: u8,
     bell_at: Duration,
+    rung_at: Duration,
     rings_bell: bool,
 }
 
@@ -191,7 +269,7 @@ impl Ui<'_> {
         let mut ticked_at = Duration::ZERO;
         loop {
             let drawn_at = self.clock.moment().elapsed;
-            self.screen.draw(self.model)?;
+            self.draw()?;
             let effects = self.model.drawn();
             if self.carry_out(effects) {
                 return Ok(ConsoleEnd::Left);
@@ -200,30 +278,20 @@ impl Ui<'_> {
             let mut wait = self.next_wait(ticked_at);
             loop {
                 match self.told.recv_timeout(wait) {
-                    Ok(Happening::Told(msg)) => {
-                        let effects = self.model.update(msg);
-                        if self.carry_out(effects) {
-                            return Ok(ConsoleEnd::Left);
+                    Ok(happening) => {
+                        if let Some(end) = self.take_in(happening) {
+                            return Ok(end);
                         }
                     }
-                    Ok(Happening::NoLedger { words, hint }) => {
-                        return Ok(ConsoleEnd::NoLedger { words, hint });
-                    }
-                    Ok(Happening::Ended) | Err(RecvTimeoutError::Disconnected) => {
-                        return Ok(ConsoleEnd::Left);
-                    }
+                    Err(RecvTimeoutError::Disconnected) => return Ok(ConsoleEnd::Left),
                     Err(RecvTimeoutError::Timeout) => break,
                 }
-                self.send_waiting();
                 let spent = self.clock.moment().elapsed.saturating_sub(drawn_at);
-                wait = DRAWN_APART
-                    .saturating_sub(spent)
-                    .min(Duration::from_millis(1));
                 if spent >= DRAWN_APART {
                     break;
                 }
+                wait = DRAWN_APART.saturating_sub(spent).min(GATHERED);
             }
-            self.send_waiting();
             self.ring()?;
             let moment = self.clock.moment();
             if moment.elapsed.saturating_sub(ticked_at) >= TICK {
@@ -233,27 +301,54 @@ impl Ui<'_> {
         }
     }
 
+    /// Makes of a happening what there is to make of it; some where the console is to end.
+    fn take_in(&mut self, happening: Happening) -> Option<ConsoleEnd> {
+        match happening {
+            Happening::Told(msg) => {
+                let effects = self.model.update(msg);
+                self.carry_out(effects).then_some(ConsoleEnd::Left)
+            }
+            Happening::Done(count) => {
+                self.desk.done(count, self.clock.moment().elapsed);
+                self.send_waiting();
+                None
+            }
+            Happening::NoLedger { words, hint } => Some(ConsoleEnd::NoLedger { words, hint }),
+            Happening::Ended => Some(ConsoleEnd::Left),
+            Happening::Broken => Some(ConsoleEnd::Broken {
+                words: "a part of the console has ended".to_owned(),
+            }),
+        }
+    }
+
+    /// Draws at the size that the terminal has now, of which the model is told first.
+    fn draw(&mut self) -> io::Result<()> {
+        let size = Screen::size();
+        if size != self.size {
+            self.size = size;
+            let (columns, rows) = size;
+            // Orders nothing.
+            drop(self.model.update(Msg::Resized { columns, rows }));
+        }
+        self.screen.draw(self.model, size)
+    }
+
     fn tick(&mut self, moment: Moment) {
-        let (columns, rows) = Screen::size();
         // Neither message orders anything.
-        drop(self.model.update(Msg::Resized { columns, rows }));
         drop(self.model.update(Msg::Ticked { now: moment.now }));
+        if self.desk.becomes_slow(moment.elapsed) {
+            drop(self.model.update(Msg::LedgerSlow));
+        }
     }
 
     fn next_wait(&self, ticked_at: Duration) -> Duration {
         let elapsed = self.clock.moment().elapsed;
         let until_tick = (ticked_at + TICK).saturating_sub(elapsed);
-        let until_bell = if self.bells_left > 0 {
-            self.bell_at.saturating_sub(elapsed)
+        if self.bells_left > 0 {
+            until_tick.min(self.bell_at.saturating_sub(elapsed))
         } else {
-            TICK
-        };
-        let until_order = if self.waiting.is_empty() {
-            TICK
-        } else {
-            Duration::from_millis(5)
-        };
-        until_tick.min(until_bell).min(until_order)
+            until_tick
+        }
     }
 
     /// Carries out what the model ordered; true where the console is to end.
@@ -264,7 +359,9 @@ impl Ui<'_> {
                 Effect::Bell { times } => {
                     if self.rings_bell {
                         self.bells_left = times;
-                        self.bell_at = self.clock.moment().elapsed;
+                        // After what may have rung for another verdict, a pause.
+                        let elapsed = self.clock.moment().elapsed;
+                        self.bell_at = elapsed.max(self.rung_at + BELL_APART * 2);
                     }
                 }
                 effect @ (Effect::Scan { .. }
@@ -274,17 +371,19 @@ impl Ui<'_> {
                 | Effect::SetUp { .. }
                 | Effect::ListUndo
                 | Effect::Undo { .. }
-                | Effect::MarkShown { .. }) => self.waiting.push_back(Order {
-                    effect,
-                    moment: self.clock.moment(),
-                }),
+                | Effect::MarkShown { .. }) => {
+                    let moment = self.clock.moment();
+                    self.desk.ordered(moment.elapsed);
+                    self.waiting.push_back(Order { effect, moment });
+                }
             }
         }
         self.send_waiting();
         false
     }
 
-    /// Hands orders to the desk without ever waiting for it: it may be waiting to be heard.
+    /// Hands orders to the desk without ever waiting for it: it may be waiting to be heard. What it
+    /// has no room for follows when it has done one.
     fn send_waiting(&mut self) {
         while let Some(order) = self.waiting.pop_front() {
             match self.place_order.try_send(order) {
@@ -293,7 +392,7 @@ impl Ui<'_> {
                     self.waiting.push_front(order);
                     return;
                 }
-                // The desk is gone: it has said why.
+                // The desk is gone: it has said why, or its alarm has.
                 Err(TrySendError::Disconnected(_)) => return,
             }
         }
@@ -304,72 +403,9 @@ impl Ui<'_> {
         if self.bells_left > 0 && elapsed >= self.bell_at {
             self.screen.ring()?;
             self.bells_left -= 1;
+            self.rung_at = elapsed;
             self.bell_at = elapsed + BELL_APART;
         }
         Ok(())
     }
-}
-
-fn read_terminal(
-    terminal: rustix::fd::OwnedFd,
-    tell: SyncSender<Happening>,
-) -> io::Result<TtyReader> {
-    TtyReader::spawn(terminal, move |report| {
-        let happening = match report {
-            TtyReport::Read { inputs, pending } => Happening::Told(Msg::Input {
-                source: Source::Keyboard,
-                inputs,
-                pending,
-            }),
-            TtyReport::Ended(_) => Happening::Ended,
-        };
-        tell.send(happening).is_ok()
-    })
-}
-
-fn read_scanner(config: SerialConfig, tell: SyncSender<Happening>) -> io::Result<SerialScanner> {
-    let path = config.path.display().to_string();
-    let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-    SerialScanner::spawn(config, move |report| {
-        let msg = match report {
-            SerialReport::Inputs(inputs) => Msg::Input {
-                source: Source::Scanner(name.clone()),
-                inputs,
-                pending: String::new(),
-            },
-            SerialReport::Health(health) => Msg::ScannerHealth {
-                name: name.clone(),
-                words: health_words(&health),
-                is_well: matches!(health, ScannerHealth::Ready { .. }),
-            },
-        };
-        tell.send(Happening::Told(msg)).is_ok()
-    })
-}
-
-fn health_words(health: &ScannerHealth) -> String {
-    match health {
-        ScannerHealth::Opening => "opening".to_owned(),
-        ScannerHealth::Ready { product } => product.clone().unwrap_or_else(|| "ready".to_owned()),
-        ScannerHealth::Missing => "not plugged in".to_owned(),
-        ScannerHealth::NoPermission { group } => {
-            format!("no permission: add this account to the group {group}")
-        }
-        ScannerHealth::HeldByAnother => "held by another program".to_owned(),
-        ScannerHealth::Failed(words) => words.clone(),
-    }
-}
-
-/// SIGTERM, SIGHUP and SIGINT leave the console as a person would: the act at hand is finished.
-fn wait_for_signals(tell: SyncSender<Happening>) -> io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            if signals.forever().next().is_some() {
-                // Nobody listening means that the console has ended already.
-                tell.send(Happening::Ended).unwrap_or_default();
-            }
-        })?;
-    Ok(())
 }

@@ -45,8 +45,7 @@ impl Screen {
     }
 
     /// Draws what differs from what is shown; after it returns, the terminal has it.
-    pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
-        let (columns, rows) = Screen::size();
+    pub(super) fn draw(&mut self, model: &Model, (columns, rows): (u16, u16)) -> io::Result<()> {
         let area = Rect::new(0, 0, columns, rows);
         if self.shown.area != area {
             self.backend.clear()?;
@@ -80,13 +79,4 @@ impl Drop for Screen {
 fn give_back(out: &mut Stdout) -> io::Result<()> {
     queue!(out, DisableBracketedPaste, Show, LeaveAlternateScreen)?;
     out.flush()
-}
-
-/// A panic leaves a readable terminal behind, and its words on it.
-pub fn restore_on_panic() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        drop(give_back(&mut io::stdout()));
-        usual(panic);
-    }));
 }

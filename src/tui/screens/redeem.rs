@@ -267,11 +267,9 @@ impl Redeem {
 
     fn back_from_desk(&mut self, number: u64) -> Option<AtDesk> {
         let at = self.at_desk.iter().position(|act| act.number == number)?;
-        let act = self.at_desk.remove(at);
-        if self.at_desk.is_empty() {
-            self.is_slow = false;
-        }
-        Some(act)
+        // The desk gets on.
+        self.is_slow = false;
+        Some(self.at_desk.remove(at))
     }
 
     fn drop_one(&mut self) {
@@ -472,7 +470,7 @@ impl Redeem {
         self.shown = Shown::Undone { answer, at: now };
     }
 
-    /// The ledger waits for another counter.
+    /// The desk waits for the ledger: another counter is at it, or the disk is slow.
     pub fn slow(&mut self) {
         self.is_slow = !self.at_desk.is_empty();
     }
@@ -766,7 +764,7 @@ impl Redeem {
         let mut page = Page::new(tone, "WAIT");
         page.number = Some(newest.number);
         let words = if self.is_slow {
-            "waiting for another counter"
+            "waiting for the ledger"
         } else {
             "not known yet"
         };

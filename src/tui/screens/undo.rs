@@ -143,20 +143,14 @@ impl Undo {
                 .push(Line::from("this counter has nothing to undo"));
             return page;
         }
-        let is_any_marked = choices.iter().any(|choice| choice.needs_approval);
         // The word, the reasons and the hint stay in view; the list scrolls in what is left.
-        let kept = 7_u16.saturating_add(u16::from(is_any_marked));
-        let seen = usize::from(rows.saturating_sub(kept)).clamp(1, 8);
+        let seen = usize::from(rows.saturating_sub(7)).clamp(1, 8);
         let first = self.at.saturating_add(1).saturating_sub(seen);
         for (at, choice) in choices.iter().enumerate().skip(first).take(seen) {
             page.lines
                 .push(choice_line(choice, at == self.at, room, now, zone));
         }
-        page.lines.push(if is_any_marked {
-            Line::from(format!("  {NEEDS_MANAGER} a manager must approve"))
-        } else {
-            Line::default()
-        });
+        page.lines.push(Line::default());
         if let Some(form) = &self.manager {
             page.lines
                 .push(Line::from(bold("A manager must approve this")));
@@ -171,7 +165,11 @@ impl Undo {
         if self.is_at_desk {
             page.lines.push(Line::from("undoing …"));
         }
-        "digit, Enter · a scan cancels this".clone_into(&mut page.note);
+        page.note = if choices.iter().any(|choice| choice.needs_approval) {
+            format!("digit, Enter · {NEEDS_MANAGER} asks a manager")
+        } else {
+            "digit, Enter · a scan cancels this".to_owned()
+        };
         page
     }
 }
