@@ -1,7 +1,13 @@
 //! All integration tests in one binary: it links once.
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on fails, and says what it expected"
+)]
 
+mod screens;
 mod dice;
 mod races;
 mod restore;
 mod shop;
 mod tidy;
+mod verdicts;
