@@ -49,13 +49,19 @@ impl Ledger {
             .naming("back up to", file.display().to_string())
     }
 
-    /// Closes this ledger and writes it to a new file, for another computer.
+    /// Closes this ledger and writes it to a new file, for another computer. One that was closed
+    /// and could not be written then, on a full disk, is written again.
     pub fn move_to(&mut self, file: &Path, act: &Act) -> Result<(), LedgerError> {
-        self.write("move", "the ledger", |writing| {
-            writing.append(Fact::LedgerMoved, &setting_of(act))?;
-            writing.head.is_moved = true;
-            Ok(())
-        })?;
+        // Looked at before anything is closed.
+        begin_copy(file).naming("move to", file.display().to_string())?;
+        let head = self.read("read", "the ledger", |tx| super::Head::load(tx))?;
+        if !head.is_moved {
+            self.write("move", "the ledger", |writing| {
+                writing.append(Fact::LedgerMoved, &setting_of(act))?;
+                writing.head.is_moved = true;
+                Ok(())
+            })?;
+        }
         self.backup(file)
     }
 
@@ -91,23 +97,13 @@ impl Ledger {
     }
 
     fn copy_to(&mut self, file: &Path) -> Result<(), Cause> {
-        if file.exists() {
-            return Err(Cause::Io(std::io::Error::new(
-                std::io::ErrorKind::AlreadyExists,
-                "the file exists already: a backup is never overwritten",
-            )));
-        }
-        // Under another name until it is whole and on the disk.
-        let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
-        drop(std::fs::remove_file(&unfinished));
+        let unfinished = begin_copy(file)?;
         let text = unfinished.to_str().ok_or_else(|| {
             Cause::Io(std::io::Error::new(
                 std::io::ErrorKind::InvalidInput,
                 "the file's name is not UTF-8",
             ))
         })?;
-        // Made beforehand, so that nobody else can read it at any moment.
-        drop(lock_file(&unfinished, 0o600)?);
         self.engine.copy_into(text)?;
         File::open(&unfinished)?.sync_all()?;
         std::fs::rename(&unfinished, file)?;
@@ -199,6 +195,21 @@ impl Ledger {
             Ok(Some(rebirth))
         })
     }
+}
+
+/// An empty file beside the one to be written: its name until it is whole and on the disk.
+fn begin_copy(file: &Path) -> Result<PathBuf, Cause> {
+    if file.exists() {
+        return Err(Cause::Io(std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            "the file exists already: a backup is never overwritten",
+        )));
+    }
+    let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
+    drop(std::fs::remove_file(&unfinished));
+    // Made beforehand, so that nobody else can read it at any moment.
+    drop(lock_file(&unfinished, 0o600)?);
+    Ok(unfinished)
 }
 
 /// Why a new incarnation is looked for.
