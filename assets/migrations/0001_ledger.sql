@@ -14,6 +14,7 @@ CREATE TABLE ledger (
     timezone         TEXT    NOT NULL,
     next_code_id     INTEGER NOT NULL,           -- code ids are handed out in blocks
     restored_code_id INTEGER NOT NULL DEFAULT 0, -- codes up to this id wait for approval after a restore
+    lost             INTEGER NOT NULL DEFAULT 0, -- entries of earlier lives that this file does not hold
     is_moved         INTEGER NOT NULL DEFAULT 0  -- closed by `backup --move`
 ) STRICT;
 

@@ -21,13 +21,15 @@ pub(crate) struct Head {
     pub(crate) next_code_id: i64,
     pub(crate) restored_code_id: i64,
     pub(crate) is_moved: bool,
+    /// Entries of earlier lives that this file does not hold, at most.
+    pub(crate) lost: i64,
 }
 
 impl Head {
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Head, Cause> {
         tx.one(
             "SELECT node, incarnation, seq, hash, newest_at_ms, store, timezone, next_code_id, \
-             restored_code_id, is_moved FROM ledger WHERE id = 1",
+             restored_code_id, is_moved, lost FROM ledger WHERE id = 1",
             &[],
             |row| {
                 Ok(Head {
@@ -41,6 +43,7 @@ impl Head {
                     next_code_id: row.int(7)?,
                     restored_code_id: row.int(8)?,
                     is_moved: row.int(9)? != 0,
+                    lost: row.int(10)?,
                 })
             },
         )?
@@ -50,7 +53,7 @@ impl Head {
     pub(crate) fn store(&self, tx: &Tx<'_>) -> Result<(), Cause> {
         tx.execute(
             "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
-             next_code_id = $5, restored_code_id = $6, is_moved = $7 WHERE id = 1",
+             next_code_id = $5, restored_code_id = $6, is_moved = $7, lost = $8 WHERE id = 1",
             &[
                 self.incarnation.into(),
                 self.seq.into(),
@@ -59,9 +62,17 @@ impl Head {
                 self.next_code_id.into(),
                 self.restored_code_id.into(),
                 self.is_moved.into(),
+                self.lost.into(),
             ],
         )?;
         Ok(())
+    }
+
+    /// Entries that all lives of this ledger have written, as far as is known.
+    ///
+    /// It never falls, whereas `seq` falls back to the backup's at a restore.
+    pub(crate) fn written(&self) -> i64 {
+        self.seq + self.lost
     }
 
     pub(crate) fn entry_id(&self, seq: i64) -> EntryId {

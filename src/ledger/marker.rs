@@ -22,7 +22,8 @@ const MARKER_BYTES: usize = 256;
 pub(crate) struct Mark {
     pub(crate) node: String,
     pub(crate) incarnation: i64,
-    pub(crate) seq: i64,
+    /// Entries written by all lives of the ledger.
+    pub(crate) written: i64,
     pub(crate) machine: String,
     pub(crate) inode: u64,
 }
@@ -52,11 +53,13 @@ pub(crate) enum Finding {
 pub(crate) fn compare(reading: &Reading, ledger: &Mark) -> Finding {
     match reading {
         // Set-up writes its first entry before the marker: a crash between them loses nothing.
-        Reading::Missing if ledger.seq > 1 => Finding::Missing,
+        Reading::Missing if ledger.written > 1 => Finding::Missing,
         Reading::Whole(mark) if mark.node != ledger.node => Finding::Copied,
-        Reading::Whole(mark) if mark.seq > ledger.seq || mark.incarnation > ledger.incarnation => {
+        Reading::Whole(mark)
+            if mark.written > ledger.written || mark.incarnation > ledger.incarnation =>
+        {
             Finding::Ahead {
-                missing: (mark.seq - ledger.seq).max(0),
+                missing: (mark.written - ledger.written).max(0),
             }
         }
         Reading::Whole(mark) if mark.machine != ledger.machine || mark.inode != ledger.inode => {
@@ -102,7 +105,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Reading> {
 fn encode(mark: &Mark) -> Vec<u8> {
     let line = format!(
         "counterfoil-marker 1 {} {} {} {} {}",
-        mark.node, mark.incarnation, mark.seq, mark.machine, mark.inode
+        mark.node, mark.incarnation, mark.written, mark.machine, mark.inode
     );
     let mut bytes = format!("{line} {}", checksum(&line)).into_bytes();
     bytes.resize(MARKER_BYTES - 1, b' ');
@@ -123,7 +126,7 @@ fn decode(bytes: &[u8]) -> Option<Mark> {
     Some(Mark {
         node: words.next()?,
         incarnation: words.next()?.parse().ok()?,
-        seq: words.next()?.parse().ok()?,
+        written: words.next()?.parse().ok()?,
         machine: words.next()?,
         inode: words.next()?.parse().ok()?,
     })
@@ -171,7 +174,7 @@ mod tests {
         Mark {
             node: "BCDFGHJKLN".into(),
             incarnation: 1,
-            seq: 42,
+            written: 42,
             machine: "00ff".into(),
             inode: 7,
         }
@@ -182,7 +185,10 @@ mod tests {
         let bytes = encode(&mark());
         assert_eq!(bytes.len(), MARKER_BYTES);
         assert_eq!(decode(&bytes), Some(mark()));
-        let older = encode(&Mark { seq: 9, ..mark() });
+        let older = encode(&Mark {
+            written: 9,
+            ..mark()
+        });
         for cut in 1..bytes
             .iter()
             .rposition(|byte| *byte != b' ' && *byte != b'\n')
@@ -208,12 +214,18 @@ mod tests {
         };
         assert_eq!(compare(&Reading::Whole(mark()), &ledger), Finding::Fine);
         assert_eq!(compare(&Reading::Torn, &ledger), Finding::Fine);
-        assert_eq!(with(|mark| mark.seq = 40), Finding::Fine);
-        assert_eq!(with(|mark| mark.seq = 45), Finding::Ahead { missing: 3 });
+        assert_eq!(with(|mark| mark.written = 40), Finding::Fine);
+        assert_eq!(
+            with(|mark| mark.written = 45),
+            Finding::Ahead { missing: 3 }
+        );
         assert_eq!(with(|mark| mark.machine = "aa".into()), Finding::Copied);
         assert_eq!(with(|mark| mark.inode = 8), Finding::Copied);
         assert_eq!(compare(&Reading::Missing, &ledger), Finding::Missing);
-        let young = Mark { seq: 1, ..mark() };
+        let young = Mark {
+            written: 1,
+            ..mark()
+        };
         assert_eq!(compare(&Reading::Missing, &young), Finding::Fine);
     }
 }

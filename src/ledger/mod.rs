@@ -244,7 +244,7 @@ fn mark_of(head: &Head, machine: &str, inode: u64) -> Mark {
     Mark {
         node: head.node.clone(),
         incarnation: head.incarnation,
-        seq: head.seq,
+        written: head.written(),
         machine: machine.to_owned(),
         inode,
     }

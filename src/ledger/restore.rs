@@ -26,6 +26,9 @@ const MISSING_MIN: i64 = 100;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
+/// Why a life began that asks for no approval.
+const MOVED: &str = "moved";
+
 /// What a ledger went through when it was opened or restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebirth {
@@ -46,13 +49,19 @@ impl Ledger {
             .naming("back up to", file.display().to_string())
     }
 
-    /// Closes this ledger and writes it to a new file, for another computer.
+    /// Closes this ledger and writes it to a new file, for another computer. One that was closed
+    /// and could not be written then, on a full disk, is written again.
     pub fn move_to(&mut self, file: &Path, act: &Act) -> Result<(), LedgerError> {
-        self.write("move", "the ledger", |writing| {
-            writing.append(Fact::LedgerMoved, &setting_of(act))?;
-            writing.head.is_moved = true;
-            Ok(())
-        })?;
+        // Looked at before anything is closed.
+        begin_copy(file).naming("move to", file.display().to_string())?;
+        let head = self.read("read", "the ledger", |tx| super::Head::load(tx))?;
+        if !head.is_moved {
+            self.write("move", "the ledger", |writing| {
+                writing.append(Fact::LedgerMoved, &setting_of(act))?;
+                writing.head.is_moved = true;
+                Ok(())
+            })?;
+        }
         self.backup(file)
     }
 
@@ -88,23 +97,13 @@ impl Ledger {
     }
 
     fn copy_to(&mut self, file: &Path) -> Result<(), Cause> {
-        if file.exists() {
-            return Err(Cause::Io(std::io::Error::new(
-                std::io::ErrorKind::AlreadyExists,
-                "the file exists already: a backup is never overwritten",
-            )));
-        }
-        // Under another name until it is whole and on the disk.
-        let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
-        drop(std::fs::remove_file(&unfinished));
+        let unfinished = begin_copy(file)?;
         let text = unfinished.to_str().ok_or_else(|| {
             Cause::Io(std::io::Error::new(
                 std::io::ErrorKind::InvalidInput,
                 "the file's name is not UTF-8",
             ))
         })?;
-        // Made beforehand, so that nobody else can read it at any moment.
-        drop(lock_file(&unfinished, 0o600)?);
         self.engine.copy_into(text)?;
         File::open(&unfinished)?.sync_all()?;
         std::fs::rename(&unfinished, file)?;
@@ -148,30 +147,34 @@ impl Ledger {
             let head = super::Head::load(&tx)?;
             let was_moved = head.is_moved;
             // Looked at again: another counter may have done this while we waited our turn.
-            let found = marker::compare(
-                &marker::read(&path)?,
-                &super::mark_of(&head, machine, inode),
-            );
+            let reading = marker::read(&path)?;
+            let found = marker::compare(&reading, &super::mark_of(&head, machine, inode));
             let Some((why, missing)) = cue.against(found, was_moved) else {
                 return Ok(None);
             };
+            let needs_approval = why != MOVED;
             let missing = match missing {
                 Some(missing) => missing,
                 None => estimate_missing(&tx, head.newest_at_ms, act)?,
             }
             .max(cue.missing_min());
             let mut writing = Writing { tx: &tx, head };
-            writing.head.incarnation += 1;
+            // No life has the number of another that this disk knows of.
+            writing.head.incarnation = marked_incarnation(&reading, &writing.head)
+                .max(cue.incarnation())
+                .max(writing.head.incarnation)
+                + 1;
+            writing.head.lost += missing;
             writing.head.is_moved = false;
             let suspects = make_suspect(&tx, missing)?;
-            if !was_moved {
+            if needs_approval {
                 writing.head.restored_code_id = writing.head.next_code_id - 1;
             }
             let rebirth = Rebirth {
                 why,
                 missing: missing.unsigned_abs(),
                 suspects,
-                needs_approval: !was_moved,
+                needs_approval,
             };
             writing.append(
                 Fact::IncarnationBegan {
@@ -194,6 +197,21 @@ impl Ledger {
     }
 }
 
+/// An empty file beside the one to be written: its name until it is whole and on the disk.
+fn begin_copy(file: &Path) -> Result<PathBuf, Cause> {
+    if file.exists() {
+        return Err(Cause::Io(std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            "the file exists already: a backup is never overwritten",
+        )));
+    }
+    let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
+    drop(std::fs::remove_file(&unfinished));
+    // Made beforehand, so that nobody else can read it at any moment.
+    drop(lock_file(&unfinished, 0o600)?);
+    Ok(unfinished)
+}
+
 /// Why a new incarnation is looked for.
 #[derive(Debug, Clone, Copy)]
 enum Cue {
@@ -203,6 +221,8 @@ enum Cue {
     Restored {
         /// Entries the old disk shows to be missing, where it shows anything.
         missing: Option<i64>,
+        /// The newest life that the old disk shows.
+        incarnation: i64,
         /// What a person raised it to.
         missing_min: i64,
     },
@@ -212,8 +232,11 @@ impl Cue {
     /// How it is called, and how many entries are missing where that is known; none: all is well.
     fn against(self, found: Finding, was_moved: bool) -> Option<(&'static str, Option<i64>)> {
         match (self, found) {
-            // Closed by `backup --move`: nothing was spent since.
-            (Cue::Restored { .. }, _) if was_moved => Some(("moved", Some(0))),
+            // Closed by `backup --move`, and nothing was spent here since: else it is a backup like
+            // any other.
+            (Cue::Restored { missing, .. }, _) if was_moved && missing.unwrap_or(0) == 0 => {
+                Some((MOVED, Some(0)))
+            }
             (Cue::Restored { missing, .. }, _) => Some(("restored", missing)),
             (Cue::Marker, Finding::Fine) => None,
             // A closed file that was copied about stays closed.
@@ -229,6 +252,21 @@ impl Cue {
             Cue::Marker => 0,
             Cue::Restored { missing_min, .. } => missing_min,
         }
+    }
+
+    fn incarnation(self) -> i64 {
+        match self {
+            Cue::Marker => 0,
+            Cue::Restored { incarnation, .. } => incarnation,
+        }
+    }
+}
+
+/// The life that the marker tells of, where it is one of this ledger's.
+fn marked_incarnation(reading: &Reading, head: &super::Head) -> i64 {
+    match reading {
+        Reading::Whole(mark) if mark.node == head.node => mark.incarnation,
+        Reading::Whole(_) | Reading::Missing | Reading::Torn => 0,
     }
 }
 
@@ -320,7 +358,7 @@ fn restore(
     flock(&in_use, FlockOperation::NonBlockingLockExclusive)
         .ok()
         .ok_or(Cause::InUse)?;
-    let known = former_seq(&files, &head)?;
+    let former = former(&files, &head)?;
     let unfinished = folder.join("ledger.restored");
     std::fs::copy(backup, &unfinished)?;
     File::open(&unfinished)?.sync_all()?;
@@ -335,9 +373,9 @@ fn restore(
     File::open(folder)?.sync_all()?;
     drop(in_use);
     let mut ledger = super::open_unchecked(folder, act)?;
-    let missing = known.map(|seq| (seq - head.seq).max(0));
     let cue = Cue::Restored {
-        missing,
+        missing: former.map(|former| (former.written - head.written()).max(0)),
+        incarnation: former.map_or(0, |former| former.incarnation),
         missing_min,
     };
     let rebirth = ledger
@@ -346,29 +384,41 @@ fn restore(
     Ok((ledger, rebirth))
 }
 
-/// The newest entry that the old disk knows of: by its marker, or by the ledger it still holds.
-fn former_seq(files: &Files, head: &super::Head) -> Result<Option<i64>, Cause> {
+/// The life that a folder held before a restore.
+#[derive(Debug, Clone, Copy)]
+struct Former {
+    written: i64,
+    incarnation: i64,
+}
+
+/// What the old disk knows of: by its marker, and by the ledger it still holds.
+fn former(files: &Files, head: &super::Head) -> Result<Option<Former>, Cause> {
     let marked = match marker::read(&files.marker())? {
-        Reading::Whole(mark) => Some((mark.node, mark.seq)),
+        Reading::Whole(mark) => Some((mark.node, mark.written, mark.incarnation)),
         Reading::Missing | Reading::Torn => None,
     };
     let standing = if files.ledger().exists() {
         Sqlite::open(&files.ledger(), Access::Read, 0o600)
             .and_then(|mut former| former.read(super::Head::load))
             .ok()
-            .map(|former| (former.node, former.seq))
+            .map(|former| (former.node.clone(), former.written(), former.incarnation))
     } else {
         None
     };
-    for (node, _) in marked.iter().chain(&standing) {
-        if *node != head.node {
+    let mut known: Option<Former> = None;
+    for (node, written, incarnation) in marked.into_iter().chain(standing) {
+        if node != head.node {
             return Err(Cause::Io(std::io::Error::new(
                 std::io::ErrorKind::AlreadyExists,
                 "this folder holds the ledger of another shop; name an empty folder with --data",
             )));
         }
+        known = Some(Former {
+            written: known.map_or(written, |known| known.written.max(written)),
+            incarnation: known.map_or(incarnation, |known| known.incarnation.max(incarnation)),
+        });
     }
-    Ok(marked.into_iter().chain(standing).map(|(_, seq)| seq).max())
+    Ok(known)
 }
 
 /// A free name for the former ledger, with its write-ahead log taken over.
@@ -376,12 +426,14 @@ fn set_aside(files: &Files, act: &Act) -> Result<PathBuf, Cause> {
     if let Ok(mut former) = Sqlite::open(&files.ledger(), Access::Write, 0o600) {
         former.checkpoint()?;
     }
-    let stamp = act.now.as_second();
-    let kept = files.folder().join(format!("ledger.replaced-{stamp}.db"));
-    if kept.exists() {
-        return Err(Cause::Exists(kept));
+    let mut stamp = act.now.as_second();
+    loop {
+        let kept = files.folder().join(format!("ledger.replaced-{stamp}.db"));
+        if !kept.exists() {
+            return Ok(kept);
+        }
+        stamp += 1;
     }
-    Ok(kept)
 }
 
 /// What the marker beside an open ledger tells of it.

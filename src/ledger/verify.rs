@@ -208,6 +208,7 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         }
     }
     check_hours(tx, health)?;
+    check_reversals(tx, health)?;
     check_uses(tx, health)
 }
 
@@ -229,6 +230,24 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                 row.text(2)?,
                 row.int(1)?,
                 row.int(4)?
+            ));
+            Ok(())
+        },
+    )
+}
+
+/// What makes a redemption not stand is an entry that reverses it.
+fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT r.redemption FROM reversal r \
+         LEFT JOIN entry e ON e.id = r.entry AND e.kind = 'reversed' \
+         LEFT JOIN entry m ON m.id = r.redemption AND m.kind = 'redeemed' \
+         WHERE e.code IS NULL OR m.code IS NULL OR e.code <> m.code LIMIT 20",
+        &[],
+        |row| {
+            health.faults.push(format!(
+                "the tallies: redemption {} is kept as reversed, and no entry tells of it",
+                row.int(0)?
             ));
             Ok(())
         },
@@ -267,8 +286,36 @@ fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
-/// Every published batch holds the codes it was published with.
+/// Every published batch holds the codes that its entry tells of, and no code is in none.
 fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    let mut announced = std::collections::BTreeSet::new();
+    tx.each(
+        "SELECT body FROM entry WHERE kind = 'codes_added'",
+        &[],
+        |row| {
+            if let Fact::CodesAdded {
+                count,
+                codes_sha256,
+                ..
+            } = serde_json::from_str::<Body>(&row.text(0)?)?.fact
+            {
+                announced.insert((codes_sha256, count));
+            }
+            Ok(())
+        },
+    )?;
+    tx.each(
+        "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
+         WHERE b.id IS NULL OR c.id < b.first_code OR c.id >= b.first_code + b.code_count LIMIT 20",
+        &[],
+        |row| {
+            health.faults.push(format!(
+                "the codes of batches: {} was never imported or generated",
+                row.text(0)?
+            ));
+            Ok(())
+        },
+    )?;
     let batches = tx.all(
         "SELECT id, first_code, code_count, codes_hash FROM batch \
          WHERE is_published = 1 ORDER BY id",
@@ -289,7 +336,9 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             },
         )?;
         let hash: Hash = hasher.finalize().into();
-        if found != count || hash != kept {
+        let is_announced =
+            announced.contains(&(crate::domain::entry::hex(&hash), found.unsigned_abs()));
+        if found != count || hash != kept || !is_announced {
             health.faults.push(format!(
                 "the codes of batch {batch}: {found} of {count} are there, and they are not the ones stored"
             ));
