@@ -13,7 +13,8 @@ use counterfoil::ledger::{Drawing, GenerateOrder, LongWork, built_at};
 use rusqlite::Connection;
 
 /// Whence the statements of a redemption come, and where in each file they end.
-const PLACES: [(&str, &str); 6] = [
+const PLACES: [(&str, &str); 7] = [
+    ("codes.rs", "#[cfg(test)]"),
     ("redeem.rs", "#[cfg(test)]"),
     ("chain.rs", "#[cfg(test)]"),
     ("attempts.rs", "impl Ledger {"),

@@ -113,7 +113,7 @@ fn what_was_accepted_and_never_drawn_heads_the_list_after_a_crash() {
     let tail = &newest[newest.len() - 4..];
     assert!(console.row(2).contains(tail), "{}", console.screen());
     console.resize(140, 40);
-    console.wait_for("Free coffee (not shown)");
+    console.wait_for("unseen: Free coffee");
     console.scan(newest);
     console.wait_for("the same request again, counted once");
     let answer = (newest.clone(), "replayed".to_owned());
@@ -154,7 +154,7 @@ fn an_unseen_acceptance_is_this_counters_own_and_repeated_for_fifteen_minutes() 
     other.wait_for("already used");
     let mut console = shop.console("till 1");
     console.resize(140, 40);
-    console.wait_for("Free coffee (not shown)");
+    console.wait_for("unseen: Free coffee");
     console.scan(&codes[1]);
     console.wait_for("the same request again, counted once");
     console.scan(&codes[0]);
