@@ -205,6 +205,70 @@ impl Config {
     }
 }
 
+/// Sets values in the file in `folder`, which begins as the default one; its other lines stay.
+///
+/// A value takes the place of its line in its section, be it set or only suggested in a comment.
+pub(crate) fn change(folder: &Path, values: &[(&str, &str, toml::Value)]) -> Result<(), Failure> {
+    let path = folder.join(FILE_NAME);
+    let mut text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => DEFAULT_FILE.to_owned(),
+        Err(error) => return Err(unwritten(&path, &error.to_string())),
+    };
+    for (section, key, value) in values {
+        text = with_value(&text, section, key, &value.to_string());
+    }
+    // What we cannot read ourselves must not take the place of a file that we could.
+    toml::from_str::<File>(&text).map_err(|fault| unwritten(&path, fault.message()))?;
+    let new = path.with_extension("toml.new");
+    std::fs::write(&new, text)
+        .and_then(|()| std::fs::rename(&new, &path))
+        .map_err(|error| unwritten(&path, &error.to_string()))
+}
+
+fn unwritten(path: &Path, why: &str) -> Failure {
+    Failure::usage(
+        format!(
+            "the configuration {} was not written: {why}",
+            path.display()
+        ),
+        "write the line by hand",
+    )
+}
+
+fn with_value(text: &str, section: &str, key: &str, value: &str) -> String {
+    let heading = format!("[{section}]");
+    let line = format!("{key} = {value}");
+    let mut lines: Vec<&str> = text.lines().collect();
+    let Some(start) = lines.iter().position(|found| found.trim() == heading) else {
+        return format!("{}\n\n{heading}\n{line}\n", text.trim_end())
+            .trim_start()
+            .to_owned();
+    };
+    let after = start.saturating_add(1);
+    let end = lines
+        .iter()
+        .skip(after)
+        .position(|found| found.trim_start().starts_with('['))
+        .map_or(lines.len(), |length| after.saturating_add(length));
+    let is_named = |found: &str| {
+        found
+            .split_once('=')
+            .is_some_and(|(name, _)| name.trim() == key)
+    };
+    let section = || (after..end).filter_map(|at| Some((at, lines.get(at)?.trim_start())));
+    let is_set = |(_, found): &(usize, &str)| is_named(found);
+    let is_suggested = |(_, found): &(usize, &str)| found.strip_prefix('#').is_some_and(is_named);
+    let place = section()
+        .find(is_set)
+        .or_else(|| section().find(is_suggested));
+    match place.map(|(at, _)| at) {
+        Some(at) => lines.splice(at..=at, [line.as_str()]).for_each(drop),
+        None => lines.insert(after, &line),
+    }
+    lines.join("\n") + "\n"
+}
+
 fn theme_of_environment() -> Result<Option<Theme>, Failure> {
     let Ok(text) = std::env::var("COUNTERFOIL_THEME") else {
         return Ok(None);
@@ -259,5 +323,70 @@ fn host_and_terminal() -> String {
     match terminal {
         Some(path) => format!("{host}:{}", path.trim_start_matches("/dev/")),
         None => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, DEFAULT_FILE, FILE_NAME, Flags, change, with_value};
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_value_takes_the_place_of_its_suggestion_and_all_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let counter = "Till \"3\"";
+        let values = [
+            ("console", "counter", toml::Value::from(counter)),
+            (
+                "scanner",
+                "ports",
+                toml::Value::from(vec!["/dev/serial/by-id/a"]),
+            ),
+        ];
+        change(folder.path(), &values).unwrap();
+        let config = Config::load(folder.path(), Flags::default()).unwrap();
+        assert_eq!(config.counter.value, counter);
+        assert_eq!(config.ports.value, [PathBuf::from("/dev/serial/by-id/a")]);
+        let text = std::fs::read_to_string(folder.path().join(FILE_NAME)).unwrap();
+        let changed = text
+            .lines()
+            .zip(DEFAULT_FILE.lines())
+            .filter(|(new, old)| new != old)
+            .count();
+        assert_eq!(
+            (changed, text.lines().count()),
+            (2, DEFAULT_FILE.lines().count())
+        );
+        // Once more: the line that is set gives way, not a comment.
+        let again = [("scanner", "ports", toml::Value::from(vec!["/dev/b"]))];
+        change(folder.path(), &again).unwrap();
+        let config = Config::load(folder.path(), Flags::default()).unwrap();
+        assert_eq!(config.ports.value, [PathBuf::from("/dev/b")]);
+    }
+
+    #[test]
+    fn a_missing_line_or_section_is_added() {
+        assert_eq!(with_value("", "a", "x", "1"), "[a]\nx = 1\n");
+        assert_eq!(
+            with_value("[b]\nx = 2\n", "a", "x", "1"),
+            "[b]\nx = 2\n\n[a]\nx = 1\n"
+        );
+        assert_eq!(
+            with_value("[a]\ny = 2\n[b]\nx = 3\n", "a", "x", "1"),
+            "[a]\nx = 1\ny = 2\n[b]\nx = 3\n"
+        );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, "[console]\nnot toml").unwrap();
+        let values = [("console", "counter", toml::Value::from("A"))];
+        assert!(change(folder.path(), &values).is_err());
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "[console]\nnot toml"
+        );
     }
 }

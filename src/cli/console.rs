@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::ConsoleArgs;
-use crate::cli::config::{Config, Flags, Theme as ThemeName};
+use crate::cli::config::{self, Config, Flags, Theme as ThemeName};
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
 use crate::cli::set_up::write_default_config;
@@ -20,7 +20,7 @@ use crate::domain::code_list::SpreadsheetCheck;
 use crate::domain::ids::CampaignId;
 use crate::ledger::{Act, ImportOrder, Ledger, LongWork, Scan};
 use crate::tui::model::Options;
-use crate::tui::runner::{ConsoleEnd, ConsoleOrder, run as run_console};
+use crate::tui::runner::{ConsoleEnd, ConsoleOrder, Remember, run as run_console};
 use crate::tui::theme::{Palette, Theme};
 
 /// Opens the console on the ledger of the data folder.
@@ -103,6 +103,8 @@ fn open(
         allowed_hosts: config.allowed_hosts.value.clone(),
         scanners,
         rings_bell: config.rings_bell.value,
+        baud: config.baud.value,
+        remember: remembering(folder),
         zone: TimeZone::system()
             .iana_name()
             .unwrap_or("Europe/London")
@@ -132,6 +134,22 @@ fn open(
             exit: 70,
         }),
     }
+}
+
+/// Writes what set-up chose to the configuration in `folder`.
+fn remembering(folder: &Path) -> Remember {
+    let folder = folder.to_owned();
+    Box::new(move |chosen| {
+        let mut lines = Vec::new();
+        if let Some(counter) = &chosen.counter {
+            lines.push(("console", "counter", toml::Value::from(counter.as_str())));
+        }
+        if let Some(path) = &chosen.scanner {
+            let path = path.display().to_string();
+            lines.push(("scanner", "ports", toml::Value::from(vec![path])));
+        }
+        config::change(&folder, &lines).map_err(|failure| failure.message)
+    })
 }
 
 fn theme(name: ThemeName) -> Theme {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, set_up};
+pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
 
 use crate::desk::recent::Recent;
 use crate::domain::entry::instant;

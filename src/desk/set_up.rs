@@ -15,6 +15,13 @@ pub const MODE_PRIVATE: u32 = 0o600;
 /// The permission bits of a ledger that the accounts of a group share.
 pub const MODE_SHARED: u32 = 0o660;
 
+/// What is wrong with a counter's name: it has 1 to 64 characters, none of them a control character.
+pub fn counter_fault(name: &str) -> Option<&'static str> {
+    let is_well_formed =
+        (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    (!is_well_formed).then_some("the counter's name has 1 to 64 characters")
+}
+
 /// Makes a ledger for a store in `folder`.
 ///
 /// The name has 1 to 64 characters, none of them a control character; the zone is an IANA name.

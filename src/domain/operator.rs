@@ -51,6 +51,13 @@ pub struct Operator {
 /// Badges begin with this, so that a badge is never taken for a customer's code.
 pub const BADGE_PREFIX: &str = "BADGE-";
 
+/// What is wrong with an operator's name: it has 1 to 40 characters, none of them a control character.
+pub fn name_fault(name: &str) -> Option<&'static str> {
+    let is_well_formed =
+        (1..=40).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    (!is_well_formed).then_some("an operator's name has 1 to 40 characters")
+}
+
 /// What is wrong with a PIN: it is 4 to 8 digits.
 pub fn pin_fault(pin: &str) -> Option<&'static str> {
     let is_well_formed = (4..=8).contains(&pin.len()) && pin.bytes().all(|b| b.is_ascii_digit());

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use crate::tui::canvas::{Canvas, columns, cut};
 use crate::tui::keys::{self, Place, name};
 use crate::tui::model::{Model, Screen};
-use crate::tui::screens::redeem::View;
+use crate::tui::pages::View;
 use crate::tui::theme::Tone;
 
 /// What the training mode says all the time.

@@ -12,9 +12,10 @@ use crate::devices::scan::input::{Input, Key, ScanNotice};
 use crate::domain::operator::{Operator, Role};
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
+use crate::tui::pages::Sample;
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
-use crate::tui::screens::redeem::{Redeem, Sample};
+use crate::tui::screens::redeem::Redeem;
 use crate::tui::screens::set_up::SetUp;
 use crate::tui::screens::sign_in::SignIn;
 use crate::tui::theme::{Theme, Tone};
@@ -177,7 +178,8 @@ impl Model {
             }
             Msg::Opened(_)
             | Msg::SetUpNeeded { .. }
-            | Msg::SetUpDone
+            | Msg::ScannersFound { .. }
+            | Msg::SetUpDone { .. }
             | Msg::SetUpRefused { .. }
             | Msg::SignedIn { .. }
             | Msg::SignInRefused { .. } => self.come_in(msg),
@@ -430,10 +432,22 @@ impl Model {
     fn come_in(&mut self, msg: Msg) {
         if let Msg::Opened(opened) = msg {
             self.opened(*opened);
-        } else if let Msg::SetUpNeeded { zone } = msg {
-            self.screen = Screen::SetUp(SetUp::new(&zone));
-        } else if msg == Msg::SetUpDone {
+        } else if let Msg::SetUpNeeded {
+            zone,
+            counter,
+            scanners,
+        } = msg
+        {
+            self.screen = Screen::SetUp(SetUp::new(&zone, &counter, scanners));
+        } else if let Msg::ScannersFound { scanners } = msg {
+            if let Screen::SetUp(set_up) = &mut self.screen {
+                set_up.scanners_found(scanners);
+            }
+        } else if let Msg::SetUpDone { problem } = msg {
             self.screen = Screen::Starting;
+            if let Some(problem) = problem {
+                self.say(&problem, Tone::Failed);
+            }
         } else if let Msg::SetUpRefused { words } = msg {
             if let Screen::SetUp(set_up) = &mut self.screen {
                 set_up.refused(&words);

@@ -1,11 +1,13 @@
 //! What may happen ([`Msg`]) and what may be ordered ([`Effect`]): two closed lists of plain data.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::devices::scan::input::Input;
+use crate::devices::scan::serial::SerialPortFound;
 use crate::domain::operator::Operator;
 use crate::domain::reversal::{Reversal, UndoChoice};
 use crate::domain::verdict::{Answer, Unseen};
@@ -132,9 +134,21 @@ pub enum Msg {
     SetUpNeeded {
         /// The time zone to suggest.
         zone: String,
+        /// The counter's name to suggest.
+        counter: String,
+        /// The serial scanners that are plugged in and not in use yet.
+        scanners: Vec<SerialPortFound>,
+    },
+    /// Other scanners are plugged in than before, during set-up.
+    ScannersFound {
+        /// Those not in use yet.
+        scanners: Vec<SerialPortFound>,
     },
     /// Set-up is stored; [`Msg::Opened`] follows.
-    SetUpDone,
+    SetUpDone {
+        /// What could not be written to the configuration, for people.
+        problem: Option<String>,
+    },
     /// Set-up is not stored.
     SetUpRefused {
         /// What is wrong, for people.
@@ -216,6 +230,21 @@ pub enum Msg {
     LedgerSlow,
 }
 
+/// What a shop begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewShop {
+    /// The store's name.
+    pub store: String,
+    /// The time zone, as typed.
+    pub zone: String,
+    /// This counter's name.
+    pub counter: String,
+    /// The serial scanner to read, by its stable path; none: there is none, or it types.
+    pub scanner: Option<PathBuf>,
+    /// The first people, with their PINs; empty: nobody signs in.
+    pub operators: Vec<(Operator, Pin)>,
+}
+
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -251,14 +280,7 @@ pub enum Effect {
     /// Sign out.
     SignOut,
     /// Set the shop up.
-    SetUp {
-        /// The store's name.
-        store: String,
-        /// The time zone, as typed.
-        zone: String,
-        /// The first people, with their PINs; empty: nobody signs in.
-        operators: Vec<(Operator, Pin)>,
-    },
+    SetUp(Box<NewShop>),
     /// List what could be undone.
     ListUndo,
     /// Undo one redemption.

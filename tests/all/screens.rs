@@ -7,8 +7,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use counterfoil::devices::scan::input::{Input, Key, Scan, ScanFlags, ScanNotice};
+use counterfoil::devices::scan::serial::SerialPortFound;
 use counterfoil::domain::operator::{Operator, Role};
 use counterfoil::domain::reading::{MisreadHint, NotOurs};
 use counterfoil::domain::reversal::{Reversal, ReversalWord, UndoChoice};
@@ -20,7 +22,7 @@ use counterfoil::tui::draw::draw;
 use counterfoil::tui::keys;
 use counterfoil::tui::model::{FADE_AFTER, Model, Options};
 use counterfoil::tui::msg::{
-    ApprovalAsk, Effect, Msg, Opened, Pin, Source, TodayCounts, WhyNotJudged,
+    ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, Source, TodayCounts, WhyNotJudged,
 };
 use counterfoil::tui::theme::{Palette, Theme};
 use counterfoil::tui::words;
@@ -183,6 +185,37 @@ pub(crate) fn opened(operators: Vec<Operator>, unseen: Vec<Unseen>) -> Msg {
         },
         unseen,
     }))
+}
+
+/// Products and stable paths.
+const SCANNERS: [(&str, &str); 2] = [
+    ("Xenon 1900", "/dev/serial/by-id/usb-Honeywell_Xenon-if00"),
+    (
+        "Voyager 1472g",
+        "/dev/serial/by-id/usb-Honeywell_Voyager-if00",
+    ),
+];
+
+fn ports(found: &[(&str, &str)]) -> Vec<SerialPortFound> {
+    found
+        .iter()
+        .map(|(product, path)| SerialPortFound {
+            node: PathBuf::from("/dev/ttyACM0"),
+            stable_path: PathBuf::from(path),
+            vid: 0x0c2e,
+            pid: 0x0901,
+            product: Some((*product).to_owned()),
+            serial: None,
+        })
+        .collect()
+}
+
+fn set_up_needed(zone: &str) -> Msg {
+    Msg::SetUpNeeded {
+        zone: zone.to_owned(),
+        counter: "till1:pts/0".to_owned(),
+        scanners: ports(&SCANNERS),
+    }
 }
 
 fn staff() -> Vec<Operator> {
@@ -524,22 +557,29 @@ fn door_scenes() -> Vec<Scene> {
         locked_until: Some(after(75)),
     };
     let door = || vec![opened(staff(), vec![])];
-    let set_up = || {
-        vec![Msg::SetUpNeeded {
-            zone: "Europe/Rome".to_owned(),
-        }]
-    };
+    let set_up = || vec![set_up_needed("Europe/Rome")];
     let down = || key(Key::Down);
     let half_way = [
         typed("Riverside"),
         down(),
         down(),
         down(),
+        key(Key::Right),
+        down(),
+        down(),
         typed("Ben"),
         down(),
     ];
     let scanned = [typed("2468"), scan("BCDFGHJKLNPRST")];
-    let nobody = [down(), down(), key(Key::Right), down(), key(Key::Enter)];
+    let nobody = [
+        down(),
+        down(),
+        down(),
+        down(),
+        key(Key::Right),
+        down(),
+        key(Key::Enter),
+    ];
     vec![
         (
             "unshown",
@@ -873,6 +913,8 @@ fn a_typed_code_is_a_scan_in_any_field() {
     let set_up = |steps| {
         let start = vec![Msg::SetUpNeeded {
             zone: String::new(),
+            counter: "till1:pts/0".to_owned(),
+            scanners: Vec::new(),
         }];
         then(start, vec![key(Key::Down); steps])
     };
@@ -883,7 +925,7 @@ fn a_typed_code_is_a_scan_in_any_field() {
         ("undo", undo(), 1, true),
         ("sign-in", vec![opened(staff(), vec![])], 1, false),
         ("set-up, name", set_up(0), 1, false),
-        ("set-up, PIN", set_up(4), 1, false),
+        ("set-up, PIN", set_up(5), 1, false),
     ] {
         let mut model = model(DARK, (80, 24), false, &msgs);
         let done = effects(&mut model, line());
@@ -951,12 +993,12 @@ fn set_up_asks_everything_once() {
             .flat_map(|text| [typed(text), key(Key::Enter)])
             .collect()
     };
-    let start = Msg::SetUpNeeded {
-        zone: "Europe/Rome".to_owned(),
-    };
+    let start = set_up_needed("Europe/Rome");
     let mut model = model(DARK, (80, 24), false, std::slice::from_ref(&start));
     let form = [
         "Riverside",
+        "",
+        "",
         "",
         "",
         "Ben",
@@ -979,25 +1021,59 @@ fn set_up_asks_everything_once() {
         key(Key::Enter),
         key(Key::Enter),
     ];
-    let set_up = |operators| Effect::SetUp {
-        store: "Riverside".to_owned(),
-        zone: "Europe/Rome".to_owned(),
-        operators,
+    let set_up = |counter: &str, scanner: Option<&str>, operators| {
+        Effect::SetUp(Box::new(NewShop {
+            store: "Riverside".to_owned(),
+            zone: "Europe/Rome".to_owned(),
+            counter: counter.to_owned(),
+            scanner: scanner.map(PathBuf::from),
+            operators,
+        }))
     };
     let pin = |text: &str| Pin::new(text.to_owned());
     let staff = vec![
         (operator("Ben", Role::Manager), pin("2468")),
         (operator("Ana", Role::Cashier), pin("1357")),
     ];
-    assert_eq!(effects(&mut model, again), [set_up(staff)]);
+    assert_eq!(
+        effects(&mut model, again),
+        [set_up("till1:pts/0", None, staff)]
+    );
     // Where nobody signs in there is less to say.
     model.update(start);
     effects(&mut model, steps(&["Riverside", ""]));
+    effects(&mut model, [key(Key::Ctrl('u'))]);
+    effects(&mut model, steps(&["Counter 1"]));
     let done = effects(
         &mut model,
-        [key(Key::Right), key(Key::Enter), key(Key::Enter)],
+        [
+            key(Key::Right),
+            key(Key::Right),
+            key(Key::Enter),
+            key(Key::Right),
+            key(Key::Enter),
+            key(Key::Enter),
+        ],
     );
-    assert_eq!(done, [set_up(vec![])]);
+    assert_eq!(done, [set_up("Counter 1", Some(SCANNERS[1].1), vec![])]);
+}
+
+#[test]
+fn a_chosen_scanner_stays_chosen_while_it_is_plugged_in() {
+    let chosen = |found: &[(&str, &str)]| {
+        let mut model = model(DARK, (80, 24), false, &[set_up_needed("Europe/Rome")]);
+        let to_scanner = [key(Key::Down), key(Key::Down), key(Key::Down)];
+        effects(&mut model, to_scanner);
+        effects(&mut model, [key(Key::Right), key(Key::Right)]);
+        model.update(Msg::ScannersFound {
+            scanners: ports(found),
+        });
+        text(&drawn(&model, (80, 24)))
+    };
+    assert!(chosen(&SCANNERS[1..]).contains("‹ Voyager 1472g"));
+    assert!(chosen(&SCANNERS[..1]).contains("‹ none, or one that types"));
+    let none = chosen(&[]);
+    assert!(!none.contains("Scanner") && none.contains("› Signing in"));
 }
 
 #[test]
@@ -1163,9 +1239,7 @@ impl World {
             Step::Other(1) => opened(vec![], vec![]),
             Step::Other(2) => choices(),
             Step::Other(3) => Msg::LedgerSlow,
-            Step::Other(4) => Msg::SetUpNeeded {
-                zone: "Europe/\u{1b}[5mRome".to_owned(),
-            },
+            Step::Other(4) => set_up_needed("Europe/\u{1b}[5mRome"),
             Step::Other(_) => Msg::SetUpRefused {
                 words: "no".to_owned(),
             },
@@ -1192,8 +1266,8 @@ impl World {
                 Effect::Undo { approval, .. } => {
                     hand_typed(approval.and_then(|approval| approval.pin).as_ref());
                 }
-                Effect::SetUp { operators, .. } => {
-                    for (_, pin) in &operators {
+                Effect::SetUp(shop) => {
+                    for (_, pin) in &shop.operators {
                         hand_typed(Some(pin));
                     }
                 }

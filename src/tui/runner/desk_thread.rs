@@ -11,16 +11,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desk::{self, Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, set_up};
+use crate::desk::{Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, counter_fault, set_up};
+use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::entry::instant;
 use crate::domain::ids::EntryId;
-use crate::domain::operator::{Operator, pin_fault};
+use crate::domain::operator::{name_fault, pin_fault};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange};
-use crate::tui::msg::{ApprovalAsk, Effect, Msg, Opened, Pin, TodayCounts, WhyNotJudged};
+use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
-use crate::tui::runner::{Clock, Happening};
+use crate::tui::runner::{Chosen, Clock, Happening, Remember};
 
 /// What the desk is opened with.
 pub(super) struct DeskOrder {
@@ -29,6 +30,8 @@ pub(super) struct DeskOrder {
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
     pub(super) zone: String,
+    pub(super) scanners_in_use: Vec<PathBuf>,
+    pub(super) remember: Remember,
     pub(super) clock: Clock,
 }
 
@@ -78,6 +81,8 @@ struct DeskThread {
     desk: Option<Desk>,
     seen: Option<Seen>,
     tidied_at: Duration,
+    /// What may be chosen at set-up.
+    scanners: Vec<SerialPortFound>,
     /// Whether tidying has left something to do.
     has_untidy: bool,
 }
@@ -102,6 +107,7 @@ impl DeskThread {
             desk: None,
             seen: None,
             tidied_at: Duration::ZERO,
+            scanners: Vec::new(),
             has_untidy: false,
         }
     }
@@ -174,8 +180,11 @@ impl DeskThread {
 
     fn begin(&mut self) -> Result<(), Unheard> {
         if !Ledger::exists_in(&self.order.folder) && self.order.may_set_up {
+            self.scanners = self.scanners_free();
             return self.say(Msg::SetUpNeeded {
                 zone: self.order.zone.clone(),
+                counter: self.order.counter.clone(),
+                scanners: self.scanners.clone(),
             });
         }
         let now = self.order.clock.moment().now;
@@ -230,13 +239,8 @@ impl DeskThread {
 
     fn carry_out(&mut self, order: Order) -> Result<(), Unheard> {
         let moment = order.moment;
-        if let Effect::SetUp {
-            store,
-            zone,
-            operators,
-        } = order.effect
-        {
-            return self.set_up(&store, &zone, &operators, moment.now);
+        if let Effect::SetUp(shop) = order.effect {
+            return self.set_up(*shop, moment.now);
         }
         let Some(desk) = &mut self.desk else {
             let Effect::Scan { number, .. } = order.effect else {
@@ -288,10 +292,9 @@ impl DeskThread {
             } => undo(desk, &redemption_id, &reason, approval.as_ref(), moment.now)
                 .map_err(|error| (None, error)),
             // Taken care of above, or by the UI thread.
-            Effect::SetUp { .. }
-            | Effect::MarkShown { .. }
-            | Effect::Bell { .. }
-            | Effect::Quit => Ok(None),
+            Effect::SetUp(_) | Effect::MarkShown { .. } | Effect::Bell { .. } | Effect::Quit => {
+                Ok(None)
+            }
         };
         match done {
             Ok(Some(msg)) => self.say(msg),
@@ -300,41 +303,62 @@ impl DeskThread {
         }
     }
 
-    fn set_up(
-        &mut self,
-        store: &str,
-        zone: &str,
-        operators: &[(Operator, Pin)],
-        now: Timestamp,
-    ) -> Result<(), Unheard> {
+    fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
         if self.desk.is_some() {
             return Ok(());
         }
-        match found_shop(
-            &self.order.folder,
-            &self.order.counter,
-            store,
-            zone,
-            operators,
-            now,
-        ) {
-            Ok(Ok(ledger)) => {
-                self.say(Msg::SetUpDone)?;
-                self.opened(ledger, now)
+        let ledger = match found_shop(&self.order.folder, &shop, now) {
+            Ok(Ok(ledger)) => ledger,
+            Ok(Err(refusal)) => {
+                return self.say(Msg::SetUpRefused {
+                    words: refusal.to_string(),
+                });
             }
-            Ok(Err(refusal)) => self.say(Msg::SetUpRefused {
-                words: refusal.to_string(),
-            }),
-            Err(error) => self.say(Msg::SetUpRefused {
-                words: format!("{error}: {}", error.hint()),
-            }),
+            Err(error) => {
+                return self.say(Msg::SetUpRefused {
+                    words: format!("{error}: {}", error.hint()),
+                });
+            }
+        };
+        let chosen = Chosen {
+            counter: (shop.counter != self.order.counter).then(|| shop.counter.clone()),
+            scanner: shop.scanner.clone(),
+        };
+        let problem = (self.order.remember)(&chosen).err();
+        self.order.counter = shop.counter;
+        if let Some(path) = shop.scanner {
+            let chosen = Happening::ScannerChosen(path);
+            self.tell.send(chosen).ok().ok_or(Unheard)?;
         }
+        self.say(Msg::SetUpDone { problem })?;
+        self.opened(ledger, now)
+    }
+
+    /// The serial scanners that are plugged in, without those that are read already.
+    fn scanners_free(&self) -> Vec<SerialPortFound> {
+        let mut found = serial::list();
+        found.retain(|port| {
+            !self.order.scanners_in_use.iter().any(|path| {
+                *path == port.stable_path || path.canonicalize().is_ok_and(|node| node == port.node)
+            })
+        });
+        found
+    }
+
+    /// While nothing is set up, scanners may come and go.
+    fn look_for_scanners(&mut self) -> Result<(), Unheard> {
+        let scanners = self.scanners_free();
+        if scanners == self.scanners {
+            return Ok(());
+        }
+        self.scanners.clone_from(&scanners);
+        self.say(Msg::ScannersFound { scanners })
     }
 
     /// Reads the figures again where they may have changed, and tells them.
     fn look_around(&mut self, moment: Moment) -> Result<(), Unheard> {
         let Some(desk) = &mut self.desk else {
-            return Ok(());
+            return self.look_for_scanners();
         };
         let trouble = disk_words(&self.order.folder);
         let Ok(version) = desk.ledger().version_seen() else {
@@ -555,28 +579,30 @@ fn undo(
 /// A new shop with its first people.
 fn found_shop(
     folder: &Path,
-    counter: &str,
-    store: &str,
-    zone: &str,
-    operators: &[(Operator, Pin)],
+    shop: &NewShop,
     now: Timestamp,
 ) -> Result<Result<Ledger, Refusal>, LedgerError> {
-    for (_, pin) in operators {
-        if let Some(fault) = pin_fault(pin.as_str()) {
+    let counter = shop.counter.as_str();
+    if let Some(fault) = counter_fault(counter) {
+        return Ok(Err(Refusal::Faulty(fault.to_owned())));
+    }
+    // All that may be refused is refused before there is a ledger.
+    for (operator, pin) in &shop.operators {
+        if let Some(fault) = name_fault(&operator.name).or_else(|| pin_fault(pin.as_str())) {
             return Ok(Err(Refusal::Faulty(fault.to_owned())));
         }
     }
-    let founding = act(counter, None, now)?;
-    let mut ledger = match set_up(folder, store, zone, MODE_PRIVATE, &founding)? {
+    let first = act(counter, None, now)?;
+    let mut ledger = match set_up(folder, &shop.store, &shop.zone, MODE_PRIVATE, &first)? {
         Ok(ledger) => ledger,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    for (operator, pin) in operators {
+    for (operator, pin) in &shop.operators {
         let change = OperatorChange::Add {
             role: operator.role,
             pin: Some(pin.as_str()),
         };
-        let adding = desk::act(counter, None, instant(now.as_millisecond()))?;
+        let adding = act(counter, None, instant(now.as_millisecond()))?;
         if let Err(refusal) = ledger.change_operator(&operator.name, change, &adding)? {
             return Ok(Err(refusal));
         }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::desk::Moment;
-use crate::devices::scan::serial::SerialConfig;
+use crate::devices::scan::serial::{SerialConfig, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::tui::model::{Model, Options};
 use crate::tui::msg::{Effect, Msg};
@@ -42,11 +42,27 @@ pub struct ConsoleOrder {
     pub scanners: Vec<SerialConfig>,
     /// Whether the terminal's bell is rung.
     pub rings_bell: bool,
+    /// Bits per second of a scanner that is chosen at set-up.
+    pub baud: u32,
     /// The time zone to suggest at set-up.
     pub zone: String,
+    /// Keeps what was chosen at set-up for the next start; an error is said in its words.
+    pub remember: Remember,
     /// How it looks, and the training mode.
     pub options: Options,
 }
+
+/// What set-up settles for this machine, beside what the ledger holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The counter's name, where it is not the one suggested.
+    pub counter: Option<String>,
+    /// The serial scanner.
+    pub scanner: Option<PathBuf>,
+}
+
+/// Keeps what was chosen at set-up for the next start.
+pub type Remember = Box<dyn FnMut(&Chosen) -> Result<(), String> + Send>;
 
 /// How a console ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +91,8 @@ pub(super) enum Happening {
         words: String,
         hint: String,
     },
+    /// Set-up has chosen this scanner.
+    ScannerChosen(PathBuf),
     /// The desk has done so many orders, and has told what there was to tell.
     Done(usize),
     /// The terminal is gone, or a signal asked us to end.
@@ -161,18 +179,24 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             counter: order.counter,
             allowed_hosts: order.allowed_hosts,
             zone: order.zone,
+            scanners_in_use: order
+                .scanners
+                .iter()
+                .map(|config| config.path.clone())
+                .collect(),
+            remember: order.remember,
             clock,
         },
         orders,
         tell.clone(),
     )?;
     let reader = read_terminal(terminal, tell.clone())?;
-    let scanners = order
+    let mut scanners = order
         .scanners
         .into_iter()
         .map(|config| read_scanner(config, tell.clone()))
         .collect::<io::Result<Vec<_>>>()?;
-    wait_for_signals(tell)?;
+    wait_for_signals(tell.clone())?;
 
     let end = Ui {
         clock,
@@ -180,6 +204,9 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         size: (columns, rows),
         screen: &mut screen,
         told: &told,
+        tell,
+        scanners: &mut scanners,
+        baud: order.baud,
         place_order: &place_order,
         desk: DeskWatch::default(),
         waiting: VecDeque::new(),
@@ -255,6 +282,9 @@ struct Ui<'u> {
     size: (u16, u16),
     screen: &'u mut Screen,
     told: &'u Receiver<Happening>,
+    tell: SyncSender<Happening>,
+    scanners: &'u mut Vec<SerialScanner>,
+    baud: u32,
     place_order: &'u SyncSender<Order>,
     desk: DeskWatch,
     waiting: VecDeque<Order>,
@@ -313,6 +343,16 @@ impl Ui<'_> {
                 self.send_waiting();
                 None
             }
+            Happening::ScannerChosen(path) => {
+                let config = SerialConfig {
+                    path,
+                    baud: self.baud,
+                };
+                // A system that has no room for a thread is told of by the next start at the latest.
+                self.scanners
+                    .extend(read_scanner(config, self.tell.clone()));
+                None
+            }
             Happening::NoLedger { words, hint } => Some(ConsoleEnd::NoLedger { words, hint }),
             Happening::Ended => Some(ConsoleEnd::Left),
             Happening::Broken => Some(ConsoleEnd::Broken {
@@ -368,7 +408,7 @@ impl Ui<'_> {
                 | Effect::Redeem { .. }
                 | Effect::SignIn { .. }
                 | Effect::SignOut
-                | Effect::SetUp { .. }
+                | Effect::SetUp(_)
                 | Effect::ListUndo
                 | Effect::Undo { .. }
                 | Effect::MarkShown { .. }) => {

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use crate::domain::code::grouped;
 use crate::tui::canvas::{Canvas, bold, padded, wrapped};
 use crate::tui::keys::{Command, KEYS, name};
-use crate::tui::screens::redeem::Sample;
+use crate::tui::pages::Sample;
 use crate::tui::theme::Tone;
 use crate::tui::words::WORDS;
 

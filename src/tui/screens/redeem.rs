@@ -10,17 +10,21 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
-use crate::domain::code::{grouped, last_letters};
+use crate::domain::code::grouped;
 use crate::domain::reversal::{Reversal, ReversalWord, UndoChoice};
 use crate::domain::verdict::{Answer, Band, Unseen, Verdict};
-use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
+use crate::tui::canvas::{Canvas, bold};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
-use crate::tui::msg::{ApprovalAsk, Effect, TodayCounts};
+use crate::tui::last_scans::{Recent, draw_recent, draw_row, list_clock};
+use crate::tui::layout::{Layout, TODAY_ROWS};
+use crate::tui::msg::{ApprovalAsk, Effect};
+use crate::tui::pages::{Judged, Shown, View, fade, failed_page, idle_page, sample, verdict_page};
 use crate::tui::panel::{self, Page, clock, headline_lines};
 use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome, Question, edit};
 use crate::tui::screens::undo::Undo;
 use crate::tui::theme::Tone;
+use crate::tui::today::{draw_today, today_in_one_line};
 use crate::tui::words;
 
 /// How many of the last scans are kept for the list.
@@ -28,9 +32,6 @@ const RECENT_MAX: usize = 60;
 
 /// How long an acceptance that was never drawn heads the list: as long as a rescan answers for it.
 const UNSEEN_FOR: SignedDuration = SignedDuration::from_mins(15);
-
-/// A sample code of the training mode, and what will happen.
-pub type Sample = (String, String);
 
 /// A scan that the desk has not answered yet.
 struct AtDesk {
@@ -44,63 +45,10 @@ struct AtDesk {
     ticks: u8,
 }
 
-/// What the panel says while nothing is at the desk and nothing is asked.
-enum Shown {
-    Nothing,
-    Verdict(Judged),
-    NotJudged {
-        number: u64,
-        words: String,
-        at: Timestamp,
-    },
-    Failed {
-        number: Option<u64>,
-        words: String,
-        hint: String,
-    },
-    Undone {
-        answer: Reversal,
-        at: Timestamp,
-    },
-}
-
-struct Judged {
-    number: u64,
-    raw: Vec<u8>,
-    given: Given,
-    answer: Box<Answer>,
-    at: Timestamp,
-}
-
 enum Mode {
     Scanning,
     Asking(Question),
     Undoing(Undo),
-}
-
-/// One line of the list of last scans.
-struct Recent {
-    number: u64,
-    at: Timestamp,
-    tone: Tone,
-    text: String,
-    code: Option<String>,
-}
-
-/// What the screen needs from around it to draw.
-pub struct View<'a> {
-    /// The wall clock at the last tick.
-    pub now: Timestamp,
-    /// The store's time zone.
-    pub zone: &'a TimeZone,
-    /// Today's figures.
-    pub today: TodayCounts,
-    /// The sample codes of the training mode.
-    pub training: Option<&'a [Sample]>,
-    /// When a verdict fades.
-    pub fade_after: SignedDuration,
-    /// What has come in but is not yet known to be typing or a scan.
-    pub pending: &'a str,
 }
 
 /// The home screen.
@@ -586,56 +534,6 @@ fn bell(verdict: &Verdict) -> Option<Effect> {
     Some(Effect::Bell { times })
 }
 
-/// Where things are, by the size of the terminal.
-struct Layout {
-    panel_columns: u16,
-    panel_rows: u16,
-    side_columns: u16,
-    /// Rows of the list of last scans, beside the panel or below it.
-    list_rows: u16,
-}
-
-/// From this width on the list stands beside the panel.
-const WIDE_COLUMNS: u16 = 76;
-
-/// Rows of the figures below the list.
-const TODAY_ROWS: u16 = 4;
-
-/// Rows kept below the figures for the sample codes of the training mode, where there are many.
-const SAMPLES_ROWS: u16 = 10;
-
-impl Layout {
-    /// The layout of a whole terminal.
-    fn of(columns: u16, rows: u16, has_banner: bool) -> Layout {
-        let around = 4_u16.saturating_add(u16::from(has_banner));
-        Layout::inside(columns, rows.saturating_sub(around))
-    }
-
-    /// The layout of the part between header and scan line.
-    fn inside(columns: u16, rows: u16) -> Layout {
-        if columns < WIDE_COLUMNS {
-            let strip_rows = 2.min(rows.saturating_sub(6));
-            return Layout {
-                panel_columns: columns,
-                panel_rows: rows.saturating_sub(strip_rows),
-                side_columns: 0,
-                list_rows: strip_rows.saturating_sub(1),
-            };
-        }
-        let side_columns = (columns / 3).clamp(30, 46);
-        let samples_rows = if rows > 28 { SAMPLES_ROWS } else { 0 };
-        Layout {
-            panel_columns: columns.saturating_sub(side_columns),
-            panel_rows: rows,
-            side_columns,
-            list_rows: rows
-                .saturating_sub(2)
-                .saturating_sub(TODAY_ROWS)
-                .saturating_sub(samples_rows),
-        }
-    }
-}
-
 impl Redeem {
     /// Draws panel and list.
     pub fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
@@ -823,129 +721,5 @@ impl Redeem {
             draw_recent(canvas, row, recent, zone);
             row = row.saturating_add(1);
         }
-    }
-}
-
-fn draw_recent(canvas: &mut Canvas<'_>, row: u16, recent: &Recent, zone: &TimeZone) {
-    let at = list_clock(recent.at, zone, canvas.columns());
-    let code = recent.code.as_deref();
-    draw_row(canvas, row, &at, recent.tone, &recent.text, code);
-}
-
-/// `14:31:07 ✔ Free coffee   …GHJK`
-fn draw_row(
-    canvas: &mut Canvas<'_>,
-    row: u16,
-    at: &str,
-    tone: Tone,
-    text: &str,
-    code: Option<&str>,
-) {
-    let theme = canvas.theme();
-    let mut column = canvas.text(0, row, at, theme.dim()).saturating_add(1);
-    let glyph = tone.glyph().to_string();
-    let bold_mark = theme.mark(tone).patch(theme.strong());
-    column = column
-        .saturating_add(canvas.text(column, row, &glyph, bold_mark))
-        .saturating_add(1);
-    let tail = code.map(last_letters).unwrap_or_default();
-    let room = canvas
-        .columns()
-        .saturating_sub(column)
-        .saturating_sub(columns(&tail))
-        .saturating_sub(1);
-    let style = theme.mark(tone);
-    canvas.text(column, row, &padded(text, room), style);
-    canvas.text_right(0, row, &tail, theme.dim());
-}
-
-/// The time of day; without seconds where the list is narrow.
-fn list_clock(at: Timestamp, zone: &TimeZone, room: u16) -> String {
-    let pattern = if room < 34 { "%H:%M" } else { "%H:%M:%S" };
-    at.to_zoned(zone.clone()).strftime(pattern).to_string()
-}
-
-fn draw_today(canvas: &mut Canvas<'_>, today: TodayCounts, first_row: u16) {
-    let theme = canvas.theme();
-    canvas.text(0, first_row, "TODAY", theme.strong());
-    for (offset, label, count) in [
-        (1, "accepted", today.accepted),
-        (2, "refused", today.refused),
-        (3, "settled later", today.provisional),
-    ] {
-        let row = first_row.saturating_add(offset);
-        canvas.text(0, row, label, theme.dim());
-        canvas.text(15, row, &format!("{count:>6}"), theme.strong());
-    }
-}
-
-fn today_in_one_line(today: TodayCounts) -> String {
-    format!(
-        "today: accepted {} · refused {} · settled later {}",
-        today.accepted, today.refused, today.provisional
-    )
-}
-
-fn sample(code: &str, happens: &str, room: u16) -> String {
-    cut(&format!("{}  {happens}", grouped(code)), room)
-}
-
-fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
-    let mut page = Page::new(Tone::Plain, "READY");
-    page.lines
-        .push(Line::from("Scan a code, or type it and press Enter."));
-    if let Some(samples) = training {
-        page.lines.push(Line::default());
-        page.lines.push(Line::from(bold("Codes to try:")));
-        let seen = usize::from(rows.saturating_sub(9));
-        for (code, happens) in samples.iter().take(seen) {
-            page.lines.push(Line::from(sample(code, happens, room)));
-        }
-    }
-    page
-}
-
-fn verdict_page(judged: &Judged, room: u16, view: &View<'_>) -> Page {
-    let mut page = panel::verdict_page(&judged.answer, view.zone, judged.number, room);
-    fade(&mut page, judged.at, view);
-    page
-}
-
-fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u16) -> Page {
-    let mut page = Page::new(Tone::Failed, "NOT DONE");
-    page.number = number;
-    let nothing = if number.is_some() {
-        "nothing was used up"
-    } else {
-        "nothing was changed"
-    };
-    page.lines = headline_lines(Tone::Failed.glyph(), nothing, room);
-    for text in [words, hint] {
-        for line in wrapped(text, room.saturating_sub(3), 2) {
-            page.lines.push(Line::from(format!("   {line}")));
-        }
-    }
-    page
-}
-
-/// A page that is old is grey and says its age, so that it never passes for a new one.
-fn fade(page: &mut Page, at: Timestamp, view: &View<'_>) {
-    let age = view.now.duration_since(at);
-    if age < view.fade_after {
-        return;
-    }
-    page.tone = Tone::Faded;
-    page.note = age_in_words(age);
-}
-
-/// `12 s ago`, `3 min ago`, `2 h ago`.
-fn age_in_words(age: SignedDuration) -> String {
-    let seconds = age.as_secs();
-    if seconds < 100 {
-        format!("{seconds} s ago")
-    } else if seconds < 6000 {
-        format!("{} min ago", seconds / 60)
-    } else {
-        format!("{} h ago", seconds / 3600)
     }
 }

@@ -1,12 +1,14 @@
-//! Set-up, once: the store, its time zone, and the first people, or that nobody signs in.
+//! Set-up, once: the store, its time zone, this counter, its scanner, and the first people, or that
+//! nobody signs in.
 
 use ratatui::style::Style;
 
+use crate::devices::scan::serial::SerialPortFound;
 use crate::domain::operator::{Operator, Role, pin_fault};
-use crate::tui::canvas::{Canvas, padded, wrapped};
+use crate::tui::canvas::{Canvas, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
-use crate::tui::msg::{Effect, Pin};
+use crate::tui::msg::{Effect, NewShop, Pin};
 use crate::tui::screens::question::{Outcome, edit};
 use crate::tui::theme::Tone;
 
@@ -15,6 +17,8 @@ use crate::tui::theme::Tone;
 enum Entry {
     Store,
     Zone,
+    Counter,
+    Scanner,
     WhoSignsIn,
     ManagerName,
     ManagerPin,
@@ -25,9 +29,11 @@ enum Entry {
     Done,
 }
 
-const ENTRIES: [Entry; 10] = [
+const ENTRIES: [Entry; 12] = [
     Entry::Store,
     Entry::Zone,
+    Entry::Counter,
+    Entry::Scanner,
     Entry::WhoSignsIn,
     Entry::ManagerName,
     Entry::ManagerPin,
@@ -43,6 +49,8 @@ impl Entry {
         match self {
             Entry::Store => "Store name",
             Entry::Zone => "Time zone",
+            Entry::Counter => "This counter",
+            Entry::Scanner => "Scanner",
             Entry::WhoSignsIn => "Signing in",
             Entry::ManagerName => "First manager",
             Entry::ManagerPin | Entry::CashierPin => "  PIN",
@@ -77,6 +85,10 @@ pub struct SetUp {
     signing_in: SigningIn,
     store: Field,
     zone: Field,
+    counter: Field,
+    scanners: Vec<SerialPortFound>,
+    /// Which of them; none: no scanner, or one that types.
+    scanner: Option<usize>,
     manager: Person,
     cashier: Person,
     words: String,
@@ -91,18 +103,48 @@ struct Person {
 }
 
 impl SetUp {
-    /// An empty form, with a time zone suggested.
-    pub fn new(zone: &str) -> SetUp {
+    /// An empty form, with a time zone and the counter's name suggested.
+    pub fn new(zone: &str, counter: &str, scanners: Vec<SerialPortFound>) -> SetUp {
         SetUp {
             at: Entry::Store,
             signing_in: SigningIn::Each,
             store: Field::default(),
             zone: Field::with(zone),
+            counter: Field::with(counter),
+            scanners,
+            scanner: None,
             manager: Person::default(),
             cashier: Person::default(),
             words: String::new(),
             is_at_desk: false,
         }
+    }
+
+    /// Other scanners are plugged in than before; what was chosen stays chosen while it is there.
+    pub fn scanners_found(&mut self, scanners: Vec<SerialPortFound>) {
+        let chosen = self.chosen().map(|port| port.stable_path.clone());
+        self.scanner = scanners
+            .iter()
+            .position(|port| chosen.as_ref() == Some(&port.stable_path));
+        self.scanners = scanners;
+        if self.scanners.is_empty() && self.at == Entry::Scanner {
+            self.at = Entry::WhoSignsIn;
+        }
+    }
+
+    fn chosen(&self) -> Option<&SerialPortFound> {
+        self.scanners.get(self.scanner?)
+    }
+
+    /// The choice after this one, or before: no scanner first, then each that is there.
+    fn choose_scanner(&mut self, command: Command) {
+        let last = self.scanners.len().checked_sub(1);
+        self.scanner = match (self.scanner, command) {
+            (None, Command::Left) => last,
+            (None, _) => last.map(|_| 0),
+            (Some(at), Command::Left) => at.checked_sub(1),
+            (Some(at), _) => at.checked_add(1).filter(|next| Some(*next) <= last),
+        };
     }
 
     /// Says something below the form.
@@ -138,6 +180,7 @@ impl SetUp {
             Command::Enter if at == Entry::Done => self.finish(effects),
             Command::Enter | Command::Next | Command::Down => self.step(1),
             Command::Previous | Command::Up => self.step(-1),
+            Command::Left | Command::Right if at == Entry::Scanner => self.choose_scanner(command),
             Command::Left | Command::Right if at == Entry::WhoSignsIn => {
                 self.signing_in = match self.signing_in {
                     SigningIn::Each => SigningIn::Nobody,
@@ -163,9 +206,11 @@ impl SetUp {
 
     fn entries(&self) -> impl DoubleEndedIterator<Item = Entry> + use<> {
         let signing_in = self.signing_in;
+        let has_scanners = !self.scanners.is_empty();
         ENTRIES
             .into_iter()
             .filter(move |entry| signing_in == SigningIn::Each || !entry.is_of_people())
+            .filter(move |entry| has_scanners || *entry != Entry::Scanner)
     }
 
     fn step(&mut self, by: isize) {
@@ -202,11 +247,13 @@ impl SetUp {
         }
         self.is_at_desk = true;
         self.say("setting up …");
-        effects.push(Effect::SetUp {
+        effects.push(Effect::SetUp(Box::new(NewShop {
             store: self.store.as_str().trim().to_owned(),
             zone: self.zone.as_str().trim().to_owned(),
+            counter: self.counter.as_str().trim().to_owned(),
+            scanner: self.chosen().map(|port| port.stable_path.clone()),
             operators,
-        });
+        })));
     }
 
     /// The first thing that is missing, and where.
@@ -217,6 +264,9 @@ impl SetUp {
         }
         if is_blank(&self.zone) {
             return Some((Entry::Zone, "the time zone is missing, as in Europe/Rome"));
+        }
+        if is_blank(&self.counter) {
+            return Some((Entry::Counter, "this counter needs a name of its own"));
         }
         if self.signing_in == SigningIn::Nobody {
             return None;
@@ -243,13 +293,14 @@ impl SetUp {
         Some(match entry {
             Entry::Store => &self.store,
             Entry::Zone => &self.zone,
+            Entry::Counter => &self.counter,
             Entry::ManagerName => &self.manager.name,
             Entry::ManagerPin => &self.manager.pin,
             Entry::ManagerPinAgain => &self.manager.again,
             Entry::CashierName => &self.cashier.name,
             Entry::CashierPin => &self.cashier.pin,
             Entry::CashierPinAgain => &self.cashier.again,
-            Entry::WhoSignsIn | Entry::Done => return None,
+            Entry::Scanner | Entry::WhoSignsIn | Entry::Done => return None,
         })
     }
 
@@ -257,13 +308,14 @@ impl SetUp {
         Some(match entry {
             Entry::Store => &mut self.store,
             Entry::Zone => &mut self.zone,
+            Entry::Counter => &mut self.counter,
             Entry::ManagerName => &mut self.manager.name,
             Entry::ManagerPin => &mut self.manager.pin,
             Entry::ManagerPinAgain => &mut self.manager.again,
             Entry::CashierName => &mut self.cashier.name,
             Entry::CashierPin => &mut self.cashier.pin,
             Entry::CashierPinAgain => &mut self.cashier.again,
-            Entry::WhoSignsIn | Entry::Done => return None,
+            Entry::Scanner | Entry::WhoSignsIn | Entry::Done => return None,
         })
     }
 
@@ -274,8 +326,13 @@ impl SetUp {
         canvas.text(2, 0, " SET UP THIS SHOP ", theme.strong());
         let mut inside = canvas.inside(3);
         let room = inside.columns();
-        let mut row = u16::from(inside.rows() > 14);
-        for entry in self.entries() {
+        let last = inside.rows().saturating_sub(1);
+        // Where there is no room for all lines, those about the one that is filled in are seen.
+        let seen = usize::from(last).max(1);
+        let at = self.entries().position(|entry| entry == self.at);
+        let hidden = at.unwrap_or(0).saturating_add(1).saturating_sub(seen);
+        let mut row = u16::from(inside.rows() > 15);
+        for entry in self.entries().skip(hidden).take(seen) {
             let is_here = entry == self.at;
             let mark = if is_here { '›' } else { ' ' };
             let style = if is_here { theme.strong() } else { theme.dim() };
@@ -291,6 +348,7 @@ impl SetUp {
             } else {
                 let taken = inside.text(0, row, &label, style);
                 let (text, style) = self.value(entry, is_here, theme.strong());
+                let text = cut(&text, room.saturating_sub(taken));
                 inside.text(taken, row, &text, style);
             }
             row = row.saturating_add(1);
@@ -299,6 +357,8 @@ impl SetUp {
             Entry::WhoSignsIn => "Left, Right: the other choice",
             Entry::CashierName => "may stay empty",
             Entry::Done => "Enter creates it",
+            Entry::Counter => "as the log names it; each counter has a name of its own",
+            Entry::Scanner => "Left, Right: another; a scanner that types needs nothing here",
             Entry::Store
             | Entry::Zone
             | Entry::ManagerName
@@ -307,7 +367,6 @@ impl SetUp {
             | Entry::CashierPin
             | Entry::CashierPinAgain => "Enter, Tab, arrows: from line to line",
         };
-        let last = inside.rows().saturating_sub(1);
         if self.words.is_empty() {
             inside.text(0, last, hint, theme.dim());
         } else {
@@ -326,6 +385,12 @@ impl SetUp {
             };
             return (format!("‹ {words} ›"), strong);
         }
+        if entry == Entry::Scanner {
+            let words = self
+                .chosen()
+                .map_or_else(|| "none, or one that types".to_owned(), scanner_words);
+            return (format!("‹ {words} ›"), strong);
+        }
         let text = self.field(entry).map_or_else(String::new, |field| {
             if entry.is_pin() {
                 field.masked()
@@ -334,6 +399,16 @@ impl SetUp {
             }
         });
         (format!("{text}{cursor}"), strong)
+    }
+}
+
+/// What a person knows it by, and where it is plugged in.
+fn scanner_words(port: &SerialPortFound) -> String {
+    let path = port.stable_path.display().to_string();
+    let name = path.rsplit('/').next().unwrap_or(&path);
+    match &port.product {
+        Some(product) => format!("{product} · {name}"),
+        None => name.to_owned(),
     }
 }
 

@@ -1,0 +1,125 @@
+//! The pages that the home screen's panel may show, and how they age.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use ratatui::text::Line;
+
+use crate::domain::code::grouped;
+use crate::domain::reversal::Reversal;
+use crate::domain::verdict::Answer;
+use crate::tui::canvas::{bold, cut, wrapped};
+use crate::tui::msg::TodayCounts;
+use crate::tui::panel::{self, Page, headline_lines};
+use crate::tui::screens::question::Given;
+use crate::tui::theme::Tone;
+
+/// A sample code of the training mode, and what will happen.
+pub type Sample = (String, String);
+
+/// What the panel says while nothing is at the desk and nothing is asked.
+pub(super) enum Shown {
+    Nothing,
+    Verdict(Judged),
+    NotJudged {
+        number: u64,
+        words: String,
+        at: Timestamp,
+    },
+    Failed {
+        number: Option<u64>,
+        words: String,
+        hint: String,
+    },
+    Undone {
+        answer: Reversal,
+        at: Timestamp,
+    },
+}
+
+pub(super) struct Judged {
+    pub(super) number: u64,
+    pub(super) raw: Vec<u8>,
+    pub(super) given: Given,
+    pub(super) answer: Box<Answer>,
+    pub(super) at: Timestamp,
+}
+
+/// What the screen needs from around it to draw.
+pub struct View<'a> {
+    /// The wall clock at the last tick.
+    pub now: Timestamp,
+    /// The store's time zone.
+    pub zone: &'a TimeZone,
+    /// Today's figures.
+    pub today: TodayCounts,
+    /// The sample codes of the training mode.
+    pub training: Option<&'a [Sample]>,
+    /// When a verdict fades.
+    pub fade_after: SignedDuration,
+    /// What has come in but is not yet known to be typing or a scan.
+    pub pending: &'a str,
+}
+
+pub(super) fn sample(code: &str, happens: &str, room: u16) -> String {
+    cut(&format!("{}  {happens}", grouped(code)), room)
+}
+
+pub(super) fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
+    let mut page = Page::new(Tone::Plain, "READY");
+    page.lines
+        .push(Line::from("Scan a code, or type it and press Enter."));
+    if let Some(samples) = training {
+        page.lines.push(Line::default());
+        page.lines.push(Line::from(bold("Codes to try:")));
+        let seen = usize::from(rows.saturating_sub(9));
+        for (code, happens) in samples.iter().take(seen) {
+            page.lines.push(Line::from(sample(code, happens, room)));
+        }
+    }
+    page
+}
+
+pub(super) fn verdict_page(judged: &Judged, room: u16, view: &View<'_>) -> Page {
+    let mut page = panel::verdict_page(&judged.answer, view.zone, judged.number, room);
+    fade(&mut page, judged.at, view);
+    page
+}
+
+pub(super) fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u16) -> Page {
+    let mut page = Page::new(Tone::Failed, "NOT DONE");
+    page.number = number;
+    let nothing = if number.is_some() {
+        "nothing was used up"
+    } else {
+        "nothing was changed"
+    };
+    page.lines = headline_lines(Tone::Failed.glyph(), nothing, room);
+    for text in [words, hint] {
+        for line in wrapped(text, room.saturating_sub(3), 2) {
+            page.lines.push(Line::from(format!("   {line}")));
+        }
+    }
+    page
+}
+
+/// A page that is old is grey and says its age, so that it never passes for a new one.
+pub(super) fn fade(page: &mut Page, at: Timestamp, view: &View<'_>) {
+    let age = view.now.duration_since(at);
+    if age < view.fade_after {
+        return;
+    }
+    page.tone = Tone::Faded;
+    page.note = age_in_words(age);
+}
+
+/// `12 s ago`, `3 min ago`, `2 h ago`.
+pub(super) fn age_in_words(age: SignedDuration) -> String {
+    let seconds = age.as_secs();
+    if seconds < 100 {
+        format!("{seconds} s ago")
+    } else if seconds < 6000 {
+        format!("{} min ago", seconds / 60)
+    } else {
+        format!("{} h ago", seconds / 3600)
+    }
+}
