@@ -1,6 +1,54 @@
 //! Counterfoil, the point-of-redemption console: the architecture on one page.
 //!
-//! (The layers, the laws and the life of a scan are described here as they land.)
+//! A customer presents a single-use code; the console says, readable from two metres, whether to
+//! honour it, and a code honoured once is used up everywhere. Everything below serves that.
+//!
+//! # Layers
+//!
+//! Imports point down only; `tests/all/tidy.rs` holds the table.
+//!
+//! | layer | what it is | what is deliberately absent |
+//! |---|---|---|
+//! | [`cli`] | arguments, configuration, words and exit codes; one file a family of commands | rules |
+//! | [`tui`] | the console: [`tui::msg`] in, [`tui::model`] decides, [`tui::screens`] show, [`tui::runner`] runs threads and terminal | clocks and ledgers outside the runner |
+//! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up | terminals |
+//! | [`devices`] | scanners: bytes into one scan | what a scan means |
+//! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | words for people, the clock |
+//! | [`domain`] | what is true: codes, campaigns, entries, the verdict | clock, disk, network, thread, randomness |
+//!
+//! # The life of a scan
+//!
+//! [`devices::scan::framing`] makes one scan of bytes → [`tui::msg::Msg::Input`] →
+//! [`tui::model::Model::update`] → [`tui::msg::Effect::Scan`] → [`tui::runner`] (reads the clock
+//! once) → [`desk::Desk::scan`] (badge or code; mints the key) → [`ledger::Ledger::redeem`]: waits
+//! its turn at the turnstile, begins, looks the code up ([`domain::reading::read`] says what a text
+//! may be), gathers the facts, asks the one [`domain::verdict::judge`], writes the entry and the
+//! conditional update, commits, moves the marker → [`tui::msg::Msg::Judged`] → the screen. Nothing
+//! is drawn green before the commit has returned.
+//!
+//! The command line comes in at [`ledger::Ledger::redeem`] with the same judge.
+//!
+//! # Invariants
+//!
+//! - The check and the write of a right are one conditional statement in one transaction; zero rows
+//!   changed means refused. `BEGIN IMMEDIATE` always, `synchronous=FULL` always.
+//! - Entries are never changed. Each carries the hash of the one before; `counterfoil verify` follows
+//!   the chain. What can identify a person lives in tables that can be erased, never in the chain.
+//! - A right is decided by state and order, never by comparing clocks.
+//! - No read transaction is held across frames, and no write lock longer than about 100 ms: imports go
+//!   in slices under an unpublished batch.
+//! - Nothing scanned or typed reaches a terminal, a log or a file unfiltered
+//!   ([`domain::escape`], [`tui::canvas`]).
+//!
+//! # Where to add things
+//!
+//! - A verdict: [`domain::verdict::Verdict`], then follow the compiler; its words for the screen are in
+//!   [`tui::words`].
+//! - A screen: one file in [`tui::screens`]; its keys in [`tui::keys`].
+//! - A kind of entry: [`domain::entry::Fact`].
+//! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
+//! - A command: [`cli`], one variant of its arguments and one file of its family.
+//! - A scanner: [`devices::scan`], beside `tty` and `serial`.
 #![forbid(unsafe_code)]
 
 pub mod cli;

@@ -220,7 +220,7 @@ CREATE TABLE tally_hour (
     kind        TEXT    NOT NULL,
     amount      INTEGER NOT NULL,
     first_entry INTEGER NOT NULL,
-    PRIMARY KEY (campaign, hour, kind)
+    PRIMARY KEY (hour, campaign, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- Redemptions per customer and local day, where a campaign limits them.

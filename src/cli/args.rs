@@ -235,7 +235,7 @@ fn per_day(text: &str) -> Result<u32, String> {
 pub(crate) enum CodesCommand {
     /// Store a list of codes: all of it, or nothing and every bad row by name
     Import {
-        /// A CSV file: one code a row, or columns code,email,phone,external_id,expires_at; - reads
+        /// A CSV file: one code a row, or columns `code,email,phone,external_id,expires_at`; - reads
         /// standard input
         file: PathBuf,
         /// The campaign they belong to
@@ -308,9 +308,8 @@ pub(crate) struct RedeemArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K", conflicts_with = "stdin")]
     pub(crate) key: Option<Key>,
-    /// Judge, and use nothing up
-    #[arg(long)]
-    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) mode: RedeemMode,
     /// The receipt number, where the campaign asks for one
     #[arg(long, value_name = "R")]
     pub(crate) receipt: Option<String>,
@@ -323,7 +322,14 @@ pub(crate) struct RedeemArgs {
     /// Why it is set aside
     #[arg(long, value_name = "R")]
     pub(crate) reason: Option<String>,
-    /// Read CODE or CODE<TAB>KEY a line and answer each line, in order
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RedeemMode {
+    /// Judge, and use nothing up
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Read `CODE` or `CODE<TAB>KEY` a line and answer each line, in order
     #[arg(long)]
     pub(crate) stdin: bool,
 }
@@ -356,7 +362,7 @@ pub(crate) struct LogArgs {
     /// Not before this time: 2026-11-21, 2026-11-21T09:00, or how long ago, as in 2h
     #[arg(long, value_name = "T")]
     pub(crate) since: Option<String>,
-    /// Only with this answer, as in already_redeemed
+    /// Only with this answer, as in `already_redeemed`
     #[arg(long, value_name = "W")]
     pub(crate) outcome: Option<String>,
     /// Only of this code

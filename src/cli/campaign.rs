@@ -109,7 +109,7 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
     }
     match given.ends {
         Some(Given::This(at)) => {
-            rules.ends_at = Some(Boundary::ends_at(at, zone).ok_or_else(out_of_range)?)
+            rules.ends_at = Some(Boundary::ends_at(at, zone).ok_or_else(out_of_range)?);
         }
         Some(Given::Nothing) => rules.ends_at = None,
         None => {}

@@ -162,17 +162,16 @@ impl BadFile {
     }
 
     fn add(&mut self, row: &BadRow) -> io::Result<()> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            None => {
-                let mut writer = csv::Writer::from_path(&self.path)?;
-                writer.write_record(["line", "column", "value", "reason"])?;
-                self.writer.insert(writer)
-            }
-        };
+        if self.writer.is_none() {
+            let mut writer = csv::Writer::from_path(&self.path)?;
+            writer.write_record(["line", "column", "value", "reason"])?;
+            self.writer = Some(writer);
+        }
         let line = row.line.to_string();
         let fields = [&line, &row.column, &row.value, &row.reason];
-        writer.write_record(fields.map(|field| neutral(field)))?;
+        if let Some(writer) = &mut self.writer {
+            writer.write_record(fields.map(|field| neutral(field)))?;
+        }
         Ok(())
     }
 }

@@ -171,11 +171,8 @@ fn fill(folder: &Path, counter: &str) -> Result<Vec<(String, String)>, Failure> 
     for sample in samples(at)? {
         let id: CampaignId = sample.id.parse()?;
         ledger.create_campaign(&id, &sample.rules, &desk::random()?, &act()?)??;
-        let list: String = sample
-            .codes
-            .iter()
-            .map(|(code, _)| format!("{code}\n"))
-            .collect();
+        let codes: Vec<&str> = sample.codes.iter().map(|(code, _)| code.as_str()).collect();
+        let list = codes.join("\n");
         let order = ImportOrder {
             campaign: id.clone(),
             is_given_out: sample.is_given_out,

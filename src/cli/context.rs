@@ -20,7 +20,14 @@ pub(crate) struct Context {
     pub(crate) is_json: bool,
     pub(crate) operator: Option<String>,
     pub(crate) config: Config,
-    was_manager_proven: bool,
+    proven: Proven,
+}
+
+/// Whether the named operator has shown a manager's PIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proven {
+    NotYet,
+    Manager,
 }
 
 /// Reads the wall clock.
@@ -58,7 +65,7 @@ impl Context {
             is_default_place,
             is_json: global.json,
             operator: global.operator.clone(),
-            was_manager_proven: false,
+            proven: Proven::NotYet,
         };
         let counter = &context.config.counter.value;
         if !(1..=64).contains(&counter.chars().count()) || counter.chars().any(char::is_control) {
@@ -113,7 +120,7 @@ impl Context {
         let Some(name) = self.operator.clone() else {
             return Ok(());
         };
-        if self.was_manager_proven {
+        if self.proven == Proven::Manager {
             return Ok(());
         }
         let pin = secret(&format!("PIN of {name}: "))?;
@@ -121,7 +128,7 @@ impl Context {
         if operator.role != Role::Manager {
             return Err(crate::domain::refusal::Refusal::NotAManager(name).into());
         }
-        self.was_manager_proven = true;
+        self.proven = Proven::Manager;
         Ok(())
     }
 

@@ -29,16 +29,6 @@ impl Failure {
             exit: 2,
         }
     }
-
-    /// A device that does not do what it should.
-    pub(crate) fn device(message: impl Into<String>, hint: impl Into<String>) -> Failure {
-        Failure {
-            code: "device",
-            message: message.into(),
-            hint: hint.into(),
-            exit: 4,
-        }
-    }
 }
 
 impl From<LedgerError> for Failure {

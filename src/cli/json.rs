@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
 use crate::domain::verdict::{Answer, Story};
 
@@ -55,7 +56,7 @@ impl<'a> VerdictJson<'a> {
             certainty: answer.verdict.certainty().as_str(),
             check: answer.is_check,
             code: answer.code.as_deref(),
-            campaign: answer.campaign.as_ref().map(|id| id.as_str()),
+            campaign: answer.campaign.as_ref().map(CampaignId::as_str),
             offer: answer.offer.as_deref(),
             uses_made: answer.uses_made,
             uses: answer.uses,

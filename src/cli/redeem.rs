@@ -66,7 +66,7 @@ fn one(
         receipt: args.receipt.as_deref(),
         customer: args.customer.as_deref(),
         approval,
-        is_check: args.check,
+        is_check: args.mode.check,
         honoured: None,
     };
     Ok(ledger.redeem(&scan, &act)?)

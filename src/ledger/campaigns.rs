@@ -207,7 +207,7 @@ fn revise(
 ) -> Result<(), Cause> {
     let entry = writing.append(
         fact,
-        Setting {
+        &Setting {
             campaign: Some((local, id, revision)),
             ..setting_of(act)
         },

@@ -101,7 +101,7 @@ pub(crate) fn append(
     tx: &Tx<'_>,
     head: &mut Head,
     fact: Fact,
-    setting: Setting<'_>,
+    setting: &Setting<'_>,
 ) -> Result<Appended, Cause> {
     let kind = fact.kind();
     let side = if setting.side.is_empty() {
@@ -167,7 +167,7 @@ pub(crate) fn count_hour(
     let hour = at_ms.div_euclid(3_600_000);
     tx.execute(
         "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-         VALUES ($1, $2, $3, 1, $4) ON CONFLICT (campaign, hour, kind) \
+         VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
          DO UPDATE SET amount = tally_hour.amount + 1",
         &[campaign.into(), hour.into(), kind.into(), Value::Int(entry)],
     )?;

@@ -105,7 +105,11 @@ impl From<rusqlite::Error> for Cause {
         let Some(code) = error.sqlite_error_code() else {
             return Cause::Engine(error);
         };
-        if code == ErrorCode::DiskFull {
+        // SQLite cannot make its shared memory bigger only where the disk has no room for it.
+        let is_shared_memory_full = error
+            .sqlite_error()
+            .is_some_and(|inner| inner.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+        if code == ErrorCode::DiskFull || is_shared_memory_full {
             Cause::DiskFull
         } else if code == ErrorCode::DatabaseBusy || code == ErrorCode::DatabaseLocked {
             Cause::Busy

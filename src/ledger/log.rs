@@ -345,7 +345,7 @@ fn void(
         Fact::Voided {
             from_state: row.state.as_str().to_owned(),
         },
-        Setting {
+        &Setting {
             campaign: Some((row.campaign, &campaign.id, campaign.revision)),
             code: Some((row.id, &row.folded, row.newest_entry)),
             side: Side {

@@ -51,10 +51,8 @@ pub(crate) enum Finding {
 /// Compares a marker with the ledger as it is.
 pub(crate) fn compare(reading: &Reading, ledger: &Mark) -> Finding {
     match reading {
-        // Set-up writes its first entry before the marker: a crash between loses nothing.
-        Reading::Missing if ledger.seq <= 1 => Finding::Fine,
-        Reading::Missing => Finding::Missing,
-        Reading::Torn => Finding::Fine,
+        // Set-up writes its first entry before the marker: a crash between them loses nothing.
+        Reading::Missing if ledger.seq > 1 => Finding::Missing,
         Reading::Whole(mark) if mark.node != ledger.node => Finding::Copied,
         Reading::Whole(mark) if mark.seq > ledger.seq || mark.incarnation > ledger.incarnation => {
             Finding::Ahead {
@@ -64,7 +62,7 @@ pub(crate) fn compare(reading: &Reading, ledger: &Mark) -> Finding {
         Reading::Whole(mark) if mark.machine != ledger.machine || mark.inode != ledger.inode => {
             Finding::Copied
         }
-        Reading::Whole(_) => Finding::Fine,
+        Reading::Missing | Reading::Torn | Reading::Whole(_) => Finding::Fine,
     }
 }
 
@@ -155,7 +153,13 @@ pub(crate) fn machine() -> String {
 }
 
 /// The inode of a file: another one means that the file was put there anew.
+///
+/// 0 where the file system makes numbers up at every mount: FAT and exFAT (`statfs(2)`).
 pub(crate) fn inode(path: &Path) -> io::Result<u64> {
+    let kind = rustix::fs::statfs(path)?.f_type;
+    if matches!(kind, 0x4d44 | 0x2011_bab0) {
+        return Ok(0);
+    }
     Ok(std::fs::metadata(path)?.ino())
 }
 

@@ -6,6 +6,7 @@
 //! clock, randomness and words for people; they come in, or are made above.
 
 mod attempts;
+mod ballast;
 mod campaigns;
 mod chain;
 mod console;
@@ -117,7 +118,7 @@ pub(crate) struct Writing<'t, 'c> {
 }
 
 impl Writing<'_, '_> {
-    pub(crate) fn append(&mut self, fact: Fact, setting: Setting<'_>) -> Result<Appended, Cause> {
+    pub(crate) fn append(&mut self, fact: Fact, setting: &Setting<'_>) -> Result<Appended, Cause> {
         chain::append(self.tx, &mut self.head, fact, setting)
     }
 }
@@ -251,11 +252,18 @@ fn mark_of(head: &Head, machine: &str, inode: u64) -> Mark {
 fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     let files = Files::of(folder);
     std::fs::create_dir_all(folder)?;
+    if let Some(name) = sqlite::network_file_system(folder)? {
+        return Err(Cause::NetworkFileSystem(name));
+    }
     if files.ledger().exists() {
         return Err(Cause::Exists(folder.to_owned()));
     }
-    if let Some(name) = sqlite::network_file_system(folder)? {
-        return Err(Cause::NetworkFileSystem(name));
+    let in_use = sqlite::lock_file(&files.in_use(), setup.mode)?;
+    flock(&in_use, FlockOperation::NonBlockingLockExclusive)
+        .ok()
+        .ok_or(Cause::InUse)?;
+    if files.ledger().exists() {
+        return Err(Cause::Exists(folder.to_owned()));
     }
     // Made under another name: a set-up that dies half-way leaves no half ledger behind.
     let unfinished = folder.join("ledger.new");
@@ -285,7 +293,7 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
             store: setup.store.clone(),
             timezone: setup.timezone.clone(),
         };
-        chain::append(&tx, &mut head, fact, setting_of(act))?;
+        chain::append(&tx, &mut head, fact, &setting_of(act))?;
         head.store(&tx)?;
         tx.commit()
     })?;
@@ -296,6 +304,7 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.turn-a", "ledger.turn-b"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
+    drop(in_use);
     open(folder, act).map(|(ledger, _)| ledger)
 }
 
@@ -345,8 +354,12 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
     flock(&in_use, FlockOperation::NonBlockingLockShared)
         .ok()
         .ok_or(Cause::InUse)?;
+    let engine = ballast::opening(&files.ballast(), || Sqlite::open(&path, access, mode))?;
+    if access == Access::Write {
+        ballast::keep(&files.ballast(), mode);
+    }
     Ok(Ledger {
-        engine: Sqlite::open(&path, access, mode)?,
+        engine,
         marker: None,
         mode,
         machine: marker::machine(),

@@ -86,7 +86,7 @@ impl Ledger {
                     known.role,
                 ),
             };
-            writing.append(fact, setting_of(act))?;
+            writing.append(fact, &setting_of(act))?;
             Ok(Ok(Operator {
                 name: name.to_owned(),
                 role,

@@ -85,8 +85,12 @@ pub(crate) struct Redemption {
 impl Ledger {
     /// Judges a scan and, where it is accepted, uses the code up. What it answers is committed.
     pub fn redeem(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Answer, LedgerError> {
-        let thing = kept_form(scan.raw);
-        self.write("redeem", &thing, |writing| redeem(writing, scan, act))
+        self.write("redeem", "", |writing| redeem(writing, scan, act))
+            // Working out what may be kept of a scan takes longer than looking it up.
+            .map_err(|error| LedgerError {
+                thing: kept_form(scan.raw),
+                ..error
+            })
     }
 }
 
@@ -241,7 +245,7 @@ impl<'s> Case<'s> {
         };
         let entry = writing.append(
             fact,
-            Setting {
+            &Setting {
                 campaign: Some((row.campaign, &found.campaign.id, found.campaign.revision)),
                 code: Some((row.id, &row.folded, row.newest_entry)),
                 customer: found.customer.as_deref().or_else(|| self.said()),
@@ -297,7 +301,7 @@ impl<'s> Case<'s> {
         {
             return Ok(());
         }
-        writing.append(Fact::ClockStepped { from_ms }, setting_of(self.act))?;
+        writing.append(Fact::ClockStepped { from_ms }, &setting_of(self.act))?;
         writing.head.newest_at_ms = self.act.now.as_millisecond();
         Ok(())
     }

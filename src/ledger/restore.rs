@@ -49,7 +49,7 @@ impl Ledger {
     /// Closes this ledger and writes it to a new file, for another computer.
     pub fn move_to(&mut self, file: &Path, act: &Act) -> Result<(), LedgerError> {
         self.write("move", "the ledger", |writing| {
-            writing.append(Fact::LedgerMoved, setting_of(act))?;
+            writing.append(Fact::LedgerMoved, &setting_of(act))?;
             writing.head.is_moved = true;
             Ok(())
         })?;
@@ -74,7 +74,7 @@ impl Ledger {
             if writing.head.restored_code_id == 0 {
                 return Ok(Err(Refusal::NothingToSettle));
             }
-            writing.append(Fact::RestoreSettled, setting_of(act))?;
+            writing.append(Fact::RestoreSettled, &setting_of(act))?;
             writing.head.restored_code_id = 0;
             Ok(Ok(()))
         })
@@ -115,13 +115,28 @@ impl Ledger {
     pub(crate) fn look_at_marker(&mut self, act: &Act) -> Result<Option<Rebirth>, Cause> {
         let head = self.engine.read(super::Head::load)?;
         let own = super::mark_of(&head, &self.machine, self.inode);
-        if marker::compare(&marker::read(&self.files.marker())?, &own) == Finding::Fine {
-            if let Some(marker) = self.marker.as_ref().filter(|_| !head.is_moved) {
-                marker.write(&own)?;
-            }
+        let reading = marker::read(&self.files.marker())?;
+        if reading == Reading::Whole(own.clone()) {
+            return Ok(None);
+        }
+        if marker::compare(&reading, &own) == Finding::Fine {
+            self.renew_marker()?;
             return Ok(None);
         }
         self.begin_incarnation(Cue::Marker, act)
+    }
+
+    /// Writes a marker that was torn or behind, in our turn: never over a newer one.
+    fn renew_marker(&mut self) -> Result<(), Cause> {
+        let marker = self.marker.as_ref();
+        let (machine, inode) = (&self.machine, self.inode);
+        self.engine.write(|tx| {
+            let head = super::Head::load(&tx)?;
+            if let Some(marker) = marker.filter(|_| !head.is_moved) {
+                marker.write(&super::mark_of(&head, machine, inode))?;
+            }
+            Ok(())
+        })
     }
 
     /// Begins a new incarnation: marks what may have been issued, and asks for approvals.
@@ -165,7 +180,7 @@ impl Ledger {
                     suspects,
                     needs_approval: rebirth.needs_approval,
                 },
-                setting_of(act),
+                &setting_of(act),
             )?;
             let head = writing.head;
             head.store(&tx)?;
@@ -337,7 +352,7 @@ fn former_seq(files: &Files, head: &super::Head) -> Result<Option<i64>, Cause> {
         Reading::Whole(mark) => Some((mark.node, mark.seq)),
         Reading::Missing | Reading::Torn => None,
     };
-    let held = if files.ledger().exists() {
+    let standing = if files.ledger().exists() {
         Sqlite::open(&files.ledger(), Access::Read, 0o600)
             .and_then(|mut former| former.read(super::Head::load))
             .ok()
@@ -345,7 +360,7 @@ fn former_seq(files: &Files, head: &super::Head) -> Result<Option<i64>, Cause> {
     } else {
         None
     };
-    for (node, _) in marked.iter().chain(&held) {
+    for (node, _) in marked.iter().chain(&standing) {
         if *node != head.node {
             return Err(Cause::Io(std::io::Error::new(
                 std::io::ErrorKind::AlreadyExists,
@@ -353,7 +368,7 @@ fn former_seq(files: &Files, head: &super::Head) -> Result<Option<i64>, Cause> {
             )));
         }
     }
-    Ok(marked.into_iter().chain(held).map(|(_, seq)| seq).max())
+    Ok(marked.into_iter().chain(standing).map(|(_, seq)| seq).max())
 }
 
 /// A free name for the former ledger, with its write-ahead log taken over.
@@ -371,10 +386,9 @@ fn set_aside(files: &Files, act: &Act) -> Result<PathBuf, Cause> {
 
 /// What the marker beside an open ledger tells of it.
 pub(crate) fn finding_of(ledger: &mut Ledger) -> Result<Finding, Cause> {
+    // The marker first: a till may commit in between, and only the ledger may look newer for it.
+    let marked = marker::read(&ledger.files.marker())?;
     let head = ledger.engine.read(super::Head::load)?;
     let own = super::mark_of(&head, &ledger.machine, ledger.inode);
-    Ok(marker::compare(
-        &marker::read(&ledger.files.marker())?,
-        &own,
-    ))
+    Ok(marker::compare(&marked, &own))
 }

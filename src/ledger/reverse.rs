@@ -218,7 +218,7 @@ fn undo(
             uses_made,
             approved_by: request.approval.and_then(|approval| approval.by.clone()),
         },
-        Setting {
+        &Setting {
             campaign: Some((row.campaign, &campaign.id, campaign.revision)),
             code: Some((row.id, &row.folded, row.newest_entry)),
             customer: made.body.customer.as_deref(),

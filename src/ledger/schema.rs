@@ -106,7 +106,10 @@ mod tests {
         migrate(&mut engine, 1).expect("migrates");
         migrate(&mut engine, 2).expect("does nothing");
         engine
-            .batch("INSERT INTO migration VALUES (99, '0099_future', 1)")
+            .write(|tx| {
+                tx.execute("INSERT INTO migration VALUES (99, '0099_future', 1)", &[])?;
+                tx.commit()
+            })
             .expect("inserts");
         let refused = migrate(&mut engine, 3).expect_err("is refused");
         assert!(refused.to_string().contains("0099_future"), "{refused}");

@@ -207,7 +207,32 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             ));
         }
     }
+    check_hours(tx, health)?;
     check_uses(tx, health)
+}
+
+/// Every hour's acts are as many as its entries.
+fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT k.campaign, k.hour, k.kind, sum(k.kept), sum(k.counted) FROM \
+         (SELECT campaign, hour, kind, amount AS kept, 0 AS counted FROM tally_hour \
+          WHERE kind <> 'refused' UNION ALL \
+          SELECT campaign, at_ms / 3600000, kind, 0, count(*) FROM entry \
+          WHERE kind IN ('redeemed', 'reversed', 'assigned') GROUP BY 1, 2, 3) k \
+         GROUP BY 1, 2, 3 HAVING sum(k.kept) <> sum(k.counted) LIMIT 20",
+        &[],
+        |row| {
+            health.faults.push(format!(
+                "the tallies: campaign {} keeps {} acts of kind {} in hour {}, and its entries are {}",
+                row.int(0)?,
+                row.int(3)?,
+                row.text(2)?,
+                row.int(1)?,
+                row.int(4)?
+            ));
+            Ok(())
+        },
+    )
 }
 
 /// Every code's uses are its redemptions that stand.

@@ -11,27 +11,35 @@ pub enum Scale {
     Full,
     /// A pixel is two cells wide, and so a square: 5 rows.
     Double,
+    /// A pixel is two cells wide and two high: 10 rows, as narrow as [`Scale::Double`].
+    Tall,
     /// A pixel is four cells wide and two high: 10 rows.
     Quadruple,
 }
 
 impl Scale {
     /// All of them, the largest first.
-    pub const ALL: [Scale; 4] = [Scale::Quadruple, Scale::Double, Scale::Full, Scale::Half];
+    pub const ALL: [Scale; 5] = [
+        Scale::Quadruple,
+        Scale::Tall,
+        Scale::Double,
+        Scale::Full,
+        Scale::Half,
+    ];
 
     /// How many rows a word takes.
     pub fn rows(self) -> u16 {
         match self {
             Scale::Half => 3,
             Scale::Full | Scale::Double => 5,
-            Scale::Quadruple => 10,
+            Scale::Tall | Scale::Quadruple => 10,
         }
     }
 
     fn columns_per_pixel(self) -> usize {
         match self {
             Scale::Half | Scale::Full => 1,
-            Scale::Double => 2,
+            Scale::Double | Scale::Tall => 2,
             Scale::Quadruple => 4,
         }
     }
@@ -50,7 +58,7 @@ pub fn rows(text: &str, scale: Scale, is_ascii: bool) -> Option<Vec<String>> {
             .map(|is_set| if *is_set { ink } else { " " }.repeat(scale.columns_per_pixel()))
             .collect::<String>()
     });
-    Some(if scale == Scale::Quadruple {
+    Some(if scale.rows() > 5 {
         drawn.flat_map(|row| [row.clone(), row]).collect()
     } else {
         drawn.collect()

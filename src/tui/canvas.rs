@@ -180,7 +180,12 @@ pub fn wrapped(text: &str, room: u16, lines_max: usize) -> Vec<String> {
     if lines.len() > lines_max {
         lines.truncate(lines_max);
         if let Some(last) = lines.last_mut() {
-            *last = cut(&format!("{last}……"), room);
+            let marked = format!("{last}…");
+            *last = if columns(&marked) <= room {
+                marked
+            } else {
+                cut(&format!("{last} "), room)
+            };
         }
     }
     lines

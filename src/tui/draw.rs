@@ -148,7 +148,12 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
     };
     let room = canvas.columns();
     if let Some(notice) = model.notice() {
-        canvas.text(0, 0, &cut(notice, room), theme.warning());
+        let style = if notice.tone == Tone::Plain {
+            theme.strong()
+        } else {
+            theme.warning()
+        };
+        canvas.text(0, 0, &cut(&notice.words, room), style);
         return;
     }
     let words = match model.screen {
@@ -246,6 +251,7 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         column = column
             .saturating_add(line.text(column, 0, glyph, theme.mark(tone)))
             .saturating_add(1);
+        let words = cut(&words, line.columns().saturating_sub(column));
         column = column
             .saturating_add(line.text(column, 0, &words, style))
             .saturating_add(2);

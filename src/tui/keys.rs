@@ -115,7 +115,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 21] = [
+pub const KEYS: [KeyRow; 24] = [
     row(
         Key::F(1),
         Command::Help,
@@ -136,7 +136,7 @@ pub const KEYS: [KeyRow; 21] = [
         Command::Home,
         "Redeem",
         "back to the scans, from anywhere",
-        &[Place::Question, Place::Undo, Place::Help],
+        &[Place::Question, Place::Undo],
     ),
     row(
         Key::F(8),
@@ -173,14 +173,35 @@ pub const KEYS: [KeyRow; 21] = [
         Command::Enter,
         "Do it",
         "end a line typed by hand; do what is marked",
-        &[Place::Question, Place::Undo, Place::SignIn, Place::SetUp],
+        &[Place::Question, Place::Undo],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Sign in",
+        "at sign-in: sign in with the typed PIN",
+        &[Place::SignIn],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Next",
+        "in set-up: to the next line; on the last, create the shop",
+        &[Place::SetUp],
     ),
     row(
         Key::Esc,
         Command::Drop,
         "Drop it",
-        "drop the question, the undo, the typed line or this page",
-        &[Place::Question, Place::Undo, Place::Help],
+        "drop the question, the undo or the typed line",
+        &[Place::Question, Place::Undo],
+    ),
+    row(
+        Key::Esc,
+        Command::Drop,
+        "Back",
+        "close this page",
+        &[Place::Help],
     ),
     row(
         Key::Up,

@@ -9,14 +9,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::devices::scan::input::{Input, Key, ScanNotice};
+use crate::domain::operator::{Operator, Role};
 use crate::tui::keys::{self, Command, Place};
-use crate::tui::msg::{Effect, Msg, Opened, Operator, Role, Source, TodayCounts, WhyNotJudged};
+use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
 use crate::tui::screens::redeem::{Redeem, Sample};
 use crate::tui::screens::set_up::SetUp;
 use crate::tui::screens::sign_in::SignIn;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Theme, Tone};
 
 /// How long a notice stays.
 const NOTICE: SignedDuration = SignedDuration::from_secs(8);
@@ -80,7 +81,14 @@ pub struct Model {
     pub(super) is_clock_behind: bool,
     pub(super) disk: Option<String>,
     pub(super) pending: String,
-    notice: Option<(String, Timestamp)>,
+    notice: Option<Notice>,
+}
+
+/// Something to be noticed for a moment.
+pub(super) struct Notice {
+    pub(super) words: String,
+    pub(super) tone: Tone,
+    at: Timestamp,
 }
 
 /// The shop, once the ledger is open.
@@ -123,7 +131,7 @@ impl Model {
             } => self.input(&source, inputs, pending, &mut effects),
             Msg::Ticked { now } => {
                 self.now = now;
-                self.redeem.ticked();
+                self.redeem.ticked(now);
             }
             Msg::Resized { columns, rows } => {
                 self.options.columns = columns;
@@ -222,9 +230,18 @@ impl Model {
     }
 
     /// What was noticed a moment ago, if it still matters.
-    pub(super) fn notice(&self) -> Option<&str> {
-        let (words, at) = self.notice.as_ref()?;
-        (self.now.duration_since(*at) < NOTICE).then_some(words.as_str())
+    pub(super) fn notice(&self) -> Option<&Notice> {
+        self.notice
+            .as_ref()
+            .filter(|notice| self.now.duration_since(notice.at) < NOTICE)
+    }
+
+    fn say(&mut self, words: &str, tone: Tone) {
+        self.notice = Some(Notice {
+            words: words.to_owned(),
+            tone,
+            at: self.now,
+        });
     }
 
     fn managers(&self) -> Managers {
@@ -261,7 +278,7 @@ impl Model {
                 Input::Key(key) if is_keyboard => self.key(key, effects),
                 // A scanner of its own gives scans; its other bytes are nobody's typing.
                 Input::Typed(_) | Input::Key(_) => {}
-                Input::Notice(notice) => self.notice = Some((about(notice), self.now)),
+                Input::Notice(notice) => self.say(about(notice), Tone::Failed),
             }
         }
         if is_keyboard {
@@ -275,7 +292,7 @@ impl Model {
         self.notice = None;
         let may_judge = match &mut self.screen {
             Screen::Starting => {
-                self.notice = Some((WhyNotJudged::Starting.words().to_owned(), self.now));
+                self.say(WhyNotJudged::Starting.words(), Tone::Failed);
                 false
             }
             Screen::SetUp(set_up) => {
@@ -425,7 +442,7 @@ impl Model {
             if let Some(number) = number {
                 self.redeem.was_badge(number);
             }
-            self.notice = Some((format!("{} is signed in", operator.name), self.now));
+            self.say(&format!("{} is signed in", operator.name), Tone::Plain);
             self.operator = Some(operator);
             self.screen = Screen::Redeem;
         } else if let Msg::SignInRefused {
@@ -441,7 +458,7 @@ impl Model {
     fn opened(&mut self, opened: Opened) {
         let is_open_to_all = opened.operators.is_empty();
         self.today = opened.today;
-        self.redeem.opened(opened.unshown);
+        self.redeem.opened(opened.unseen);
         self.shop = Some(Shop {
             store: opened.store,
             counter: opened.counter,
@@ -457,10 +474,9 @@ impl Model {
 }
 
 /// What the operator needs to know about bytes that were neither scan nor typing.
-fn about(notice: ScanNotice) -> String {
+fn about(notice: ScanNotice) -> &'static str {
     match notice {
         ScanNotice::AltMode => "the scanner types Alt codes: switch its ALT mode off",
         ScanNotice::Garbage => "something unreadable came in: scan again",
     }
-    .to_owned()
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::devices::scan::input::Input;
-use crate::domain::verdict::Answer;
+use crate::domain::operator::Operator;
+use crate::domain::reversal::{Reversal, UndoChoice};
+use crate::domain::verdict::{Answer, Unseen};
 
 /// Where an input came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,34 +17,6 @@ pub enum Source {
     Keyboard,
     /// A scanner with a line of its own; only its scans count, never its keys.
     Scanner(String),
-}
-
-/// What a person may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Redeems, and undoes what they did a moment ago.
-    Cashier,
-    /// Also approves.
-    Manager,
-}
-
-impl Role {
-    /// The role as it is named everywhere.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Cashier => "cashier",
-            Role::Manager => "manager",
-        }
-    }
-}
-
-/// A person who signs in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator {
-    /// As shown and as stored.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
 }
 
 /// A typed PIN; debug output hides it.
@@ -89,19 +63,6 @@ pub struct TodayCounts {
     pub provisional: u64,
 }
 
-/// An acceptance that was committed, but never drawn: the console ended in between.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unshown {
-    /// Its local entry.
-    pub entry: i64,
-    /// When it was accepted.
-    pub at: Timestamp,
-    /// The code as stored.
-    pub code: String,
-    /// What the customer gets.
-    pub offer: String,
-}
-
 /// What the console knows once the ledger is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
@@ -116,48 +77,7 @@ pub struct Opened {
     /// Today's figures.
     pub today: TodayCounts,
     /// Acceptances never drawn, newest first.
-    pub unshown: Vec<Unshown>,
-}
-
-/// A redemption that could be undone at this counter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UndoChoice {
-    /// Names the redemption.
-    pub redemption_id: String,
-    /// When it was accepted.
-    pub at: Timestamp,
-    /// The code as stored.
-    pub code: String,
-    /// What the customer got.
-    pub offer: String,
-    /// Who was signed in.
-    pub operator: Option<String>,
-}
-
-/// The word of a reversal, as in the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReversalWord {
-    /// Undone: the code is assigned again.
-    Reversed,
-    /// The same request again: undone once.
-    Replayed,
-    /// There is nothing to undo.
-    NothingToReverse,
-    /// A manager must approve.
-    NeedsApproval,
-    /// Its holder is out of reach.
-    OfflineRefused,
-}
-
-/// The answer to an undo.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reversal {
-    /// The word.
-    pub word: ReversalWord,
-    /// The code as stored.
-    pub code: Option<String>,
-    /// One sentence for people.
-    pub message: String,
+    pub unseen: Vec<Unseen>,
 }
 
 /// Why a scan was not judged.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 
 use crate::domain::code::grouped;
@@ -54,9 +54,12 @@ pub fn verdict_page(answer: &Answer, zone: &TimeZone, number: u64, room: u16) ->
     let text = words::of(verdict.word());
     let mut page = Page::new(tone, text.big);
     page.number = Some(number);
-    let headline = answer.offer.as_deref().unwrap_or(text.means);
+    let (headline, detail) = match &answer.offer {
+        Some(offer) => (offer.as_str(), detail(answer, offer)),
+        None => (answer.message.as_str(), text.advice.to_owned()),
+    };
     page.lines = headline_lines(tone.glyph(), headline, room);
-    for line in wrapped(&detail(answer), room.saturating_sub(3), 3) {
+    for line in wrapped(&detail, room.saturating_sub(3), 3) {
         page.lines.push(Line::from(format!("   {line}")));
     }
     page.lines.push(Line::default());
@@ -102,7 +105,7 @@ pub fn draw(canvas: &mut Canvas<'_>, page: &Page) {
     let mut row = spare.saturating_sub(gap).div_ceil(3);
     if let Some(word) = word {
         for line in word {
-            inside.text(0, row, &line, style);
+            draw_pixels(&mut inside, row, &line, style);
             row = row.saturating_add(1);
         }
     } else {
@@ -118,12 +121,30 @@ pub fn draw(canvas: &mut Canvas<'_>, page: &Page) {
     }
 }
 
+/// One row of a big word; where ink is `#`, its ground takes the ink's colour, so that it is solid.
+fn draw_pixels(canvas: &mut Canvas<'_>, row: u16, line: &str, style: Style) {
+    canvas.text(0, row, line, style);
+    if let (true, Some(ink)) = (canvas.theme().is_ascii, style.fg) {
+        for (column, pixel) in (0_u16..).zip(line.chars()) {
+            if pixel == '#' {
+                canvas.text(column, row, "#", style.bg(ink));
+            }
+        }
+    }
+}
+
 /// The largest form of the word that fits, with its shape beside it where that fits too.
 fn big_rows(page: &Page, columns: u16, rows: u16, is_ascii: bool) -> Option<Vec<String>> {
     let with_glyph = format!("{} {}", page.glyph, page.word);
+    // Where nothing is decided, the word stays quieter than any verdict.
+    let largest = if page.tone == Tone::Plain {
+        Scale::Full
+    } else {
+        Scale::Quadruple
+    };
     Scale::ALL
         .into_iter()
-        .filter(|scale| scale.rows() <= rows)
+        .filter(|scale| *scale <= largest && scale.rows() <= rows)
         .flat_map(|scale| {
             [
                 (scale, with_glyph.trim_start()),
@@ -160,10 +181,9 @@ pub fn headline_lines(glyph: char, headline: &str, room: u16) -> Vec<Line<'stati
         .collect()
 }
 
-/// The message without what the headline says already.
-fn detail(answer: &Answer) -> String {
+/// The message without the offer, which the headline says already.
+fn detail(answer: &Answer, offer: &str) -> String {
     let text = words::of(answer.verdict.word());
-    let offer = answer.offer.as_deref().unwrap_or_default();
     let message = answer
         .message
         .strip_prefix(offer)

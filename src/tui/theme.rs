@@ -155,10 +155,10 @@ impl Theme {
             (Palette::Light, Tone::Look) => Color::Indexed(94),
             (Palette::Light, Tone::Stop | Tone::Failed) => Color::Indexed(124),
             (Palette::Light, Tone::Wait) => Color::Indexed(25),
-            (Palette::Sixteen, Tone::Go) => Color::Green,
-            (Palette::Sixteen, Tone::Look) => Color::Yellow,
-            (Palette::Sixteen, Tone::Stop | Tone::Failed) => Color::Red,
-            (Palette::Sixteen, Tone::Wait) => Color::Cyan,
+            (Palette::Sixteen, Tone::Go) => Color::LightGreen,
+            (Palette::Sixteen, Tone::Look) => Color::LightYellow,
+            (Palette::Sixteen, Tone::Stop | Tone::Failed) => Color::LightRed,
+            (Palette::Sixteen, Tone::Wait) => Color::LightCyan,
         };
         Style::new().fg(colour)
     }

@@ -1,4 +1,9 @@
 //! The contract of the command line: answers, keys, exit codes, order of precedence.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "tables of what is asked and answered, each in one piece"
+)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -151,10 +156,10 @@ fn a_code_reads_the_same_however_it_is_written() {
     let grouped = counterfoil::domain::code::grouped(&codes[0]);
     assert_word(&shop, &[&grouped.to_lowercase()], "accepted");
     assert_word(&shop, &[&format!("]Q1{}", codes[1])], "accepted");
-    let link = format!("https://shop.example/r?c={}", codes[2]);
-    assert_word(&shop, &[&link], "not_ours");
+    let address = format!("https://shop.example/r?c={}", codes[2]);
+    assert_word(&shop, &[&address], "not_ours");
     shop_file(&shop, "[scan]\nallowed_hosts = [\"shop.example\"]\n");
-    assert_word(&shop, &[&link], "accepted");
+    assert_word(&shop, &[&address], "accepted");
     assert_word(&shop, &[&format!("  {}  ", codes[3])], "accepted");
     let mut misread: Vec<u8> = codes[4].clone().into_bytes();
     misread.swap(2, 3);
@@ -322,9 +327,9 @@ fn a_manager_sets_aside_what_may_be_and_nothing_else() {
             "accepted",
         );
         assert_eq!(line["overrode"], serde_json::json!([word]));
-        let life = &shop.json(&["codes", "show", &codes[0]])[0];
+        let story = &shop.json(&["codes", "show", &codes[0]])[0];
         assert_keys(
-            life,
+            story,
             &[
                 "code",
                 "campaign",
@@ -338,8 +343,8 @@ fn a_manager_sets_aside_what_may_be_and_nothing_else() {
             ],
             &[],
         );
-        assert_eq!(life["state"], "redeemed");
-        let entry = life["entries"]
+        assert_eq!(story["state"], "redeemed");
+        let entry = story["entries"]
             .as_array()
             .and_then(|all| all.last())
             .expect("an entry");

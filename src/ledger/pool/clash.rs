@@ -7,14 +7,14 @@ use crate::ledger::error::Cause;
 use crate::ledger::pool::Job;
 
 /// Codes read at once: few where the new codes lie far apart, many where they lie close.
-const PAGE_MIN: usize = 4;
-const PAGE_MAX: usize = 4096;
+const PAGE_MIN: u32 = 4;
+const PAGE_MAX: u32 = 4096;
 
 /// A place in the ledger's codes, in their folded order. Keys must be asked for in order.
 pub(super) struct Clashes {
     page: Vec<(String, i64)>,
     at: usize,
-    page_len: usize,
+    page_len: u32,
     asked: usize,
     is_end: bool,
 }
@@ -61,11 +61,11 @@ impl Clashes {
         self.page = job.read(|tx| {
             tx.all(
                 "SELECT folded, id FROM code WHERE folded >= $1 ORDER BY folded LIMIT $2",
-                &[folded.into(), (wanted as i64).into()],
+                &[folded.into(), wanted.into()],
                 |row| Ok((row.text(0)?, row.int(1)?)),
             )
         })?;
-        self.is_end = self.page.len() < wanted;
+        self.is_end = self.page.len() < wanted as usize;
         self.at = 0;
         self.asked = 0;
         Ok(())

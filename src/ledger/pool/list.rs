@@ -83,17 +83,20 @@ impl<'s> CodeList<'s> {
         match self.reader.read_byte_record(&mut self.record) {
             Ok(true) => Ok(Some(self.line())),
             Ok(false) => Ok(None),
-            Err(error) => match error.into_kind() {
-                csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    Err(ListFault::EndlessRow {
-                        line: self.line(),
-                        bytes: ROW_BYTES_MAX,
-                    }
-                    .into())
+            Err(error) => {
+                let is_endless = matches!(
+                    error.kind(),
+                    csv::ErrorKind::Io(inner) if inner.kind() == io::ErrorKind::InvalidData
+                );
+                if !is_endless {
+                    return Err(io::Error::from(error).into());
                 }
-                csv::ErrorKind::Io(error) => Err(error.into()),
-                other => Err(io::Error::other(format!("{other:?}")).into()),
-            },
+                Err(ListFault::EndlessRow {
+                    line: self.line(),
+                    bytes: ROW_BYTES_MAX,
+                }
+                .into())
+            }
         }
     }
 

@@ -164,13 +164,17 @@ impl<'j, 'w> Job<'j, 'w> {
     /// Called once a row: ends the work if that was asked for, and tells how far it is.
     fn tick(&mut self, step: Step, done: u64, total: Option<u64>) -> Result<(), Cause> {
         if done.is_multiple_of(self.sizes.rows_per_report) {
-            self.report(step, done, total)?;
+            (self.work.progress)(Progress { step, done, total });
         }
-        Ok(())
+        self.go_on()
     }
 
     fn report(&mut self, step: Step, done: u64, total: Option<u64>) -> Result<(), Cause> {
         (self.work.progress)(Progress { step, done, total });
+        self.go_on()
+    }
+
+    fn go_on(&self) -> Result<(), Cause> {
         if self.work.stop.load(Ordering::Relaxed) {
             return Err(Cause::Interrupted);
         }

@@ -223,18 +223,17 @@ impl People {
         if contacts.is_empty() {
             return Ok(());
         }
-        let customer = match known {
-            Some(customer) => customer,
-            None => {
-                let customer = tx.insert(
-                    "INSERT INTO customer (public_id, batch) VALUES ($1, $2) RETURNING id",
-                    &[(&draw_public_id(random)?).into(), batch.id.into()],
-                )?;
-                self.scratch
-                    .prepare_cached("UPDATE person SET customer = ?1 WHERE id = ?2")?
-                    .execute((customer, person))?;
-                customer
-            }
+        let customer = if let Some(customer) = known {
+            customer
+        } else {
+            let customer = tx.insert(
+                "INSERT INTO customer (public_id, batch) VALUES ($1, $2) RETURNING id",
+                &[(&draw_public_id(random)?).into(), batch.id.into()],
+            )?;
+            self.scratch
+                .prepare_cached("UPDATE person SET customer = ?1 WHERE id = ?2")?
+                .execute((customer, person))?;
+            customer
         };
         for (number, form, identifies) in contacts {
             let kind = kind_of(number)
@@ -303,9 +302,11 @@ impl People {
         if live >= self.per_customer as usize {
             return Err(Cause::Changed("a customer was just given a code".into()));
         }
+        // Of n + 1 numbers one is free when n are taken.
         let free = (1..)
+            .take(slots.len() + 1)
             .find(|number| slots.iter().all(|slot| slot.number != *number))
-            .unwrap_or(i64::MAX);
+            .unwrap_or(1);
         tx.execute(
             "INSERT INTO customer_slot (campaign, customer, slot, code) VALUES ($1, $2, $3, $4)",
             &[

@@ -38,8 +38,8 @@ impl<'a> Listed<'a> {
     /// Writes it so that rows of one code sort by their lines.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.line.to_be_bytes());
-        let flags = HAS_SHOWN * u8::from(self.shown.is_some())
-            | HAS_EXPIRY * u8::from(self.expires_at_ms.is_some());
+        let flags = (HAS_SHOWN * u8::from(self.shown.is_some()))
+            | (HAS_EXPIRY * u8::from(self.expires_at_ms.is_some()));
         out.push(flags);
         if let Some(shown) = self.shown {
             put_text(out, shown);

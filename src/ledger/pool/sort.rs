@@ -183,10 +183,11 @@ impl Sorted {
                 Ok(entries.next().map(|entry| entry.record(bytes)))
             }
             Sorted::Merged { runs, has_begun } => {
-                if *has_begun && let Some(mut first) = runs.peek_mut() {
-                    if !first.advance()? {
-                        PeekMut::pop(first);
-                    }
+                if *has_begun
+                    && let Some(mut first) = runs.peek_mut()
+                    && !first.advance()?
+                {
+                    PeekMut::pop(first);
                 }
                 *has_begun = true;
                 Ok(runs.peek().map(RunHead::record))

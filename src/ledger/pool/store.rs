@@ -64,7 +64,8 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
     let stored = fill(job, &batch, &mut goods, &order)
         .and_then(|codes_hash| publish(job, &batch, &goods, &codes_hash, act));
     if let Err(cause) = stored {
-        remove(job, &batch)?;
+        // What cannot be removed now (the disk is full) is unseen, and swept later.
+        drop(remove(job, &batch));
         drop(lock);
         return Err(changed(cause));
     }
@@ -72,23 +73,27 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
     drop(std::fs::remove_file(job.ledger.files.batch_lock(batch.id)));
     drop(lock);
     if goods.owned.is_some() {
-        while !job.pace.slice(job.ledger, |writing, slice| {
-            unmark_some(writing.tx, batch.id, slice)
-        })? {}
+        drop(unmark(job, &batch));
     }
-    job.ledger.engine.checkpoint()
+    drop(job.ledger.engine.checkpoint());
+    Ok(())
+}
+
+fn unmark(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
+    while !job.pace.slice(job.ledger, |writing, slice| {
+        unmark_some(writing.tx, batch.id, slice)
+    })? {}
+    Ok(())
 }
 
 /// A code that came in between, by another counter, is a clash that the check could not see.
 fn changed(cause: Cause) -> Cause {
-    match cause {
-        Cause::Engine(error)
-            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) =>
-        {
-            Cause::Changed("another counter has just added one of these codes".into())
-        }
-        other => other,
+    if let Cause::Engine(error) = &cause
+        && error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+    {
+        return Cause::Changed("another counter has just added one of these codes".into());
     }
+    cause
 }
 
 /// Takes a block of ids and a block of ordinals. The lock is taken before anybody can see the batch.
@@ -371,7 +376,7 @@ fn announce(
     };
     writing.append(
         fact,
-        Setting {
+        &Setting {
             campaign: Some((batch.campaign, campaign, revision)),
             ..setting_of(act)
         },
@@ -385,5 +390,5 @@ fn remove(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
     while !job.pace.slice(job.ledger, |writing, slice| {
         remove_some(writing, batch, &lock, slice)
     })? {}
-    job.ledger.engine.checkpoint()
+    Ok(())
 }

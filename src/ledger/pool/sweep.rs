@@ -142,6 +142,15 @@ pub(super) fn remove_some(
     slice: &mut Slice,
 ) -> Result<bool, Cause> {
     let tx = writing.tx;
+    // Looked at in the same transaction: what is published is never removed.
+    let is_published = tx.one(
+        "SELECT is_published FROM batch WHERE id = $1",
+        &[batch.id.into()],
+        |row| row.int(0),
+    )?;
+    if is_published != Some(0) {
+        return Ok(true);
+    }
     loop {
         let removed = remove_chunk(tx, batch)?;
         if removed == 0 {

@@ -14,14 +14,11 @@ use jiff::Timestamp;
 use crate::desk::{self, Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, set_up};
 use crate::domain::entry::instant;
 use crate::domain::ids::EntryId;
+use crate::domain::operator::{Operator, pin_fault};
 use crate::domain::refusal::Refusal;
-use crate::domain::reversal::ReversalWord as Word;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange};
-use crate::tui::msg::{
-    ApprovalAsk, Effect, Msg, Opened, Operator, Pin, Reversal, ReversalWord, Role, TodayCounts,
-    UndoChoice, Unshown, WhyNotJudged,
-};
+use crate::tui::msg::{ApprovalAsk, Effect, Msg, Opened, Pin, TodayCounts, WhyNotJudged};
 use crate::tui::runner::Happening;
 
 /// What the desk is opened with.
@@ -214,11 +211,7 @@ impl DeskThread {
             }
             Effect::ListUndo => desk
                 .undo_choices(moment.now)
-                .map(|choices| {
-                    Some(Msg::UndoListed {
-                        choices: choices.into_iter().map(choice).collect(),
-                    })
-                })
+                .map(|choices| Some(Msg::UndoListed { choices }))
                 .map_err(|error| (None, error)),
             Effect::Undo {
                 redemption_id,
@@ -324,22 +317,13 @@ fn describe(desk: &mut Desk, counter: &str, now: Timestamp) -> Result<Opened, Le
         store: place.store,
         counter: counter.to_owned(),
         zone: place.zone,
-        operators: ledger.operators()?.into_iter().map(operator).collect(),
+        operators: ledger.operators()?,
         today: TodayCounts {
             accepted: today.accepted,
             refused: today.refused,
             provisional: 0,
         },
-        unshown: ledger
-            .unseen(&act)?
-            .into_iter()
-            .map(|unseen| Unshown {
-                entry: unseen.entry,
-                at: unseen.at,
-                code: unseen.code,
-                offer: unseen.offer,
-            })
-            .collect(),
+        unseen: ledger.unseen(&act)?,
     })
 }
 
@@ -356,8 +340,8 @@ fn scan(
             .map(|scanned| Some(told(scanned, number)));
     }
     Ok(Some(match desk.badge_in(raw)? {
-        Some(badge) => Msg::SignedIn {
-            operator: operator(badge),
+        Some(operator) => Msg::SignedIn {
+            operator,
             number: Some(number),
         },
         None => Msg::NotJudged {
@@ -369,8 +353,8 @@ fn scan(
 
 fn told(scanned: Scanned, number: u64) -> Msg {
     match scanned {
-        Scanned::Badge(badge) => Msg::SignedIn {
-            operator: operator(badge),
+        Scanned::Badge(operator) => Msg::SignedIn {
+            operator,
             number: Some(number),
         },
         Scanned::Judged(answer) => Msg::Judged { number, answer },
@@ -425,8 +409,8 @@ fn sign_in(
     now: Timestamp,
 ) -> Result<Option<Msg>, LedgerError> {
     Ok(Some(match desk.sign_in(name, pin.as_str(), now)? {
-        Ok(signed_in) => Msg::SignedIn {
-            operator: operator(signed_in),
+        Ok(operator) => Msg::SignedIn {
+            operator,
             number: None,
         },
         Err(refusal) => Msg::SignInRefused {
@@ -460,40 +444,8 @@ fn undo(
     let Ok(id) = redemption_id.parse::<EntryId>() else {
         return Ok(None);
     };
-    let reversal = desk.undo(&id, reason, approval.as_ref(), now)?;
-    Ok(Some(Msg::Undone {
-        answer: Reversal {
-            word: match reversal.word {
-                Word::Reversed => ReversalWord::Reversed,
-                Word::Replayed => ReversalWord::Replayed,
-                Word::NothingToReverse | Word::KeyConflict => ReversalWord::NothingToReverse,
-                Word::NeedsApproval => ReversalWord::NeedsApproval,
-            },
-            code: reversal.code,
-            message: reversal.word.message().to_owned(),
-        },
-    }))
-}
-
-fn choice(choice: crate::domain::reversal::UndoChoice) -> UndoChoice {
-    UndoChoice {
-        redemption_id: choice.redemption_id,
-        at: choice.at,
-        code: choice.code,
-        offer: choice.offer,
-        operator: choice.operator,
-    }
-}
-
-fn operator(operator: crate::domain::operator::Operator) -> Operator {
-    use crate::domain::operator::Role as Known;
-    Operator {
-        name: operator.name,
-        role: match operator.role {
-            Known::Cashier => Role::Cashier,
-            Known::Manager => Role::Manager,
-        },
-    }
+    let answer = desk.undo(&id, reason, approval.as_ref(), now)?;
+    Ok(Some(Msg::Undone { answer }))
 }
 
 /// A new shop with its first people.
@@ -505,7 +457,6 @@ fn found_shop(
     operators: &[(Operator, Pin)],
     now: Timestamp,
 ) -> Result<Result<Ledger, Refusal>, LedgerError> {
-    use crate::domain::operator::{Role as Known, pin_fault};
     for (_, pin) in operators {
         if let Some(fault) = pin_fault(pin.as_str()) {
             return Ok(Err(Refusal::Faulty(fault.to_owned())));
@@ -518,10 +469,7 @@ fn found_shop(
     };
     for (operator, pin) in operators {
         let change = OperatorChange::Add {
-            role: match operator.role {
-                Role::Cashier => Known::Cashier,
-                Role::Manager => Known::Manager,
-            },
+            role: operator.role,
             pin: Some(pin.as_str()),
         };
         let adding = desk::act(counter, None, instant(now.as_millisecond()))?;

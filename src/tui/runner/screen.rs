@@ -37,7 +37,7 @@ impl Screen {
     }
 
     /// Columns and rows.
-    pub(super) fn size(&self) -> (u16, u16) {
+    pub(super) fn size() -> (u16, u16) {
         crossterm::terminal::size()
             .ok()
             .filter(|(columns, rows)| *columns > 0 && *rows > 0)
@@ -46,7 +46,7 @@ impl Screen {
 
     /// Draws what differs from what is shown; after it returns, the terminal has it.
     pub(super) fn draw(&mut self, model: &Model) -> io::Result<()> {
-        let (columns, rows) = self.size();
+        let (columns, rows) = Screen::size();
         let area = Rect::new(0, 0, columns, rows);
         if self.shown.area != area {
             self.backend.clear()?;

@@ -16,11 +16,11 @@ use crate::tui::words;
 
 /// Why a manager approves; picked by digit.
 pub const APPROVAL_REASONS: [&str; 6] = [
-    "came just too late",
+    "just too late",
     "our own mistake",
     "printed otherwise",
-    "the line was down",
-    "the clock was wrong",
+    "line was down",
+    "clock was wrong",
     "goodwill",
 ];
 

@@ -11,13 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
 use crate::domain::code::{grouped, last_letters};
-use crate::domain::verdict::{Answer, Band, Verdict};
+use crate::domain::reversal::{Reversal, ReversalWord, UndoChoice};
+use crate::domain::verdict::{Answer, Band, Unseen, Verdict};
 use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
-use crate::tui::msg::{
-    ApprovalAsk, Effect, Reversal, ReversalWord, TodayCounts, UndoChoice, Unshown,
-};
+use crate::tui::msg::{ApprovalAsk, Effect, TodayCounts};
 use crate::tui::panel::{self, Page, clock, headline_lines};
 use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome, Question, edit};
 use crate::tui::screens::undo::Undo;
@@ -26,6 +25,9 @@ use crate::tui::words;
 
 /// How many of the last scans are kept for the list.
 const RECENT_MAX: usize = 60;
+
+/// How long an acceptance that was never drawn heads the list: as long as a rescan answers for it.
+const UNSEEN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// A sample code of the training mode, and what will happen.
 pub type Sample = (String, String);
@@ -108,7 +110,7 @@ pub struct Redeem {
     shown: Shown,
     mode: Mode,
     recent: VecDeque<Recent>,
-    unshown: Vec<Unshown>,
+    unseen: Vec<Unseen>,
     to_mark: Vec<(u64, i64)>,
     line: Field,
     is_slow: bool,
@@ -123,7 +125,7 @@ impl Redeem {
             shown: Shown::Nothing,
             mode: Mode::Scanning,
             recent: VecDeque::new(),
-            unshown: Vec::new(),
+            unseen: Vec::new(),
             to_mark: Vec::new(),
             line: Field::default(),
             is_slow: false,
@@ -141,8 +143,8 @@ impl Redeem {
     }
 
     /// Takes the acceptances that were never drawn.
-    pub fn opened(&mut self, unshown: Vec<Unshown>) {
-        self.unshown = unshown;
+    pub fn opened(&mut self, unseen: Vec<Unseen>) {
+        self.unseen = unseen;
     }
 
     /// A scan goes to the desk, whatever is open; only a scannable question stays, in case it is its
@@ -324,9 +326,11 @@ impl Redeem {
         }
         if let Some(entry) = answer.unshown {
             self.to_mark.push((number, entry));
+            let excess = self.to_mark.len().saturating_sub(RECENT_MAX);
+            self.to_mark.drain(..excess);
         }
         if let Some(code) = &answer.code {
-            self.unshown.retain(|unshown| unshown.code != *code);
+            self.unseen.retain(|unseen| unseen.code != *code);
         }
         self.remember(number, &answer);
         effects.extend(bell(&answer.verdict));
@@ -340,12 +344,10 @@ impl Redeem {
         if self.is_newer_shown(number) {
             return;
         }
-        if matches!(self.mode, Mode::Asking(_)) {
-            self.mode = Mode::Scanning;
-        }
+        // The verdict comes first: whatever was opened while it was at the desk gives way.
+        self.mode = Mode::Scanning;
         // A scan that is waiting would drop the question at once.
         if self.at_desk.is_empty()
-            && matches!(self.mode, Mode::Scanning)
             && let Some(question) = Question::raised_by(number, &raw, &answer, &given, managers)
         {
             self.mode = Mode::Asking(question);
@@ -460,8 +462,8 @@ impl Redeem {
         if let Mode::Undoing(undo) = &mut self.mode {
             match answer.word {
                 ReversalWord::NeedsApproval => return undo.ask_manager(managers),
-                ReversalWord::NothingToReverse | ReversalWord::OfflineRefused => {
-                    return undo.refuse(&answer.message);
+                ReversalWord::NothingToReverse | ReversalWord::KeyConflict => {
+                    return undo.refuse(answer.word.message());
                 }
                 ReversalWord::Reversed | ReversalWord::Replayed => {}
             }
@@ -476,7 +478,9 @@ impl Redeem {
     }
 
     /// Time went by.
-    pub fn ticked(&mut self) {
+    pub fn ticked(&mut self, now: Timestamp) {
+        self.unseen
+            .retain(|unseen| now.duration_since(unseen.at) < UNSEEN_FOR);
         for act in &mut self.at_desk {
             act.ticks = act.ticks.saturating_add(1);
         }
@@ -497,13 +501,20 @@ impl Redeem {
 
     /// The same where only the newest verdict is in view, above another screen.
     pub fn drawn_as_strip(&mut self) -> Vec<Effect> {
-        let newest: Vec<u64> = self
-            .recent
-            .iter()
-            .map(|recent| recent.number)
-            .take(1)
-            .collect();
-        self.mark(&newest)
+        match (&self.shown, self.recent.front()) {
+            (Shown::Verdict(_), Some(newest)) => {
+                let number = newest.number;
+                self.mark(&[number])
+            }
+            (Shown::Verdict(_), None)
+            | (
+                Shown::Nothing
+                | Shown::NotJudged { .. }
+                | Shown::Failed { .. }
+                | Shown::Undone { .. },
+                _,
+            ) => Vec::new(),
+        }
     }
 
     fn mark(&mut self, seen: &[u64]) -> Vec<Effect> {
@@ -525,20 +536,38 @@ impl Redeem {
             .in_list(layout.list_rows)
             .map(|recent| recent.number)
             .collect();
-        if let (Shown::Verdict(judged), Mode::Scanning, true) =
-            (&self.shown, &self.mode, self.at_desk.is_empty())
-        {
-            seen.push(judged.number);
-        }
+        seen.extend(self.in_panel());
         seen
     }
 
-    /// The scans in a list of `rows` rows; those never shown before take theirs first.
+    /// The number of the verdict in the panel.
+    fn in_panel(&self) -> Option<u64> {
+        match (&self.shown, &self.mode) {
+            (Shown::Verdict(judged), Mode::Scanning | Mode::Asking(_))
+                if self.at_desk.is_empty() =>
+            {
+                Some(judged.number)
+            }
+            (Shown::Verdict(_), Mode::Scanning | Mode::Asking(_) | Mode::Undoing(_))
+            | (
+                Shown::Nothing
+                | Shown::NotJudged { .. }
+                | Shown::Failed { .. }
+                | Shown::Undone { .. },
+                _,
+            ) => None,
+        }
+    }
+
+    /// The scans in a list of `rows` rows; those never shown before take theirs first. A list of
+    /// one row leaves out what the panel says anyway.
     fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
-        let taken = self.unshown.len();
+        let room = usize::from(rows).saturating_sub(self.unseen.len());
+        let in_panel = if rows == 1 { self.in_panel() } else { None };
         self.recent
             .iter()
-            .take(usize::from(rows).saturating_sub(taken))
+            .filter(move |recent| in_panel != Some(recent.number))
+            .take(room)
     }
 }
 
@@ -617,7 +646,7 @@ impl Redeem {
         let page = self.page(layout.panel_columns, layout.panel_rows, view);
         panel::draw(&mut panel_canvas, &page);
         if layout.side_columns > 0 {
-            let columns = layout.side_columns.saturating_sub(1);
+            let columns = layout.side_columns.saturating_sub(2);
             let mut side = canvas.part(
                 layout.panel_columns.saturating_add(1),
                 0,
@@ -649,8 +678,8 @@ impl Redeem {
 
     /// Draws the newest verdict in one row, above another screen.
     pub fn draw_strip(&self, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-        if matches!(self.shown, Shown::Verdict(_)) {
-            self.draw_list(canvas, zone, 0, 1);
+        if let (Shown::Verdict(_), Some(newest)) = (&self.shown, self.recent.front()) {
+            draw_recent(canvas, 0, newest, zone);
         }
     }
 
@@ -710,8 +739,15 @@ impl Redeem {
                 hint,
             } => failed_page(*number, words, hint, room),
             Shown::Undone { answer, at } => {
-                let mut page = Page::new(Tone::Plain, "UNDONE");
-                page.lines = headline_lines(' ', &answer.message, room);
+                let (tone, word) = match answer.word {
+                    ReversalWord::Reversed | ReversalWord::Replayed => (Tone::Plain, "UNDONE"),
+                    // Whoever asked has cancelled it since.
+                    ReversalWord::NothingToReverse
+                    | ReversalWord::NeedsApproval
+                    | ReversalWord::KeyConflict => (Tone::Look, "NOT UNDONE"),
+                };
+                let mut page = Page::new(tone, word);
+                page.lines = headline_lines(' ', answer.word.message(), room);
                 if let Some(code) = &answer.code {
                     page.lines.push(Line::from(format!("   {}", grouped(code))));
                 }
@@ -773,37 +809,29 @@ impl Redeem {
         let theme = canvas.theme();
         let mut row = first_row;
         let end = first_row.saturating_add(rows);
-        for unshown in &self.unshown {
+        for unseen in &self.unseen {
             if row >= end {
                 return;
             }
-            let text = format!("{} (not shown)", unshown.offer);
-            draw_row(
-                canvas,
-                row,
-                &clock(unshown.at, zone),
-                Tone::Go,
-                &text,
-                Some(&unshown.code),
-            );
+            let text = format!("unseen: {}", unseen.offer);
+            let at = list_clock(unseen.at, zone, canvas.columns());
+            draw_row(canvas, row, &at, Tone::Go, &text, Some(&unseen.code));
             row = row.saturating_add(1);
         }
-        if self.recent.is_empty() && self.unshown.is_empty() {
+        if self.recent.is_empty() && self.unseen.is_empty() {
             canvas.text(0, row, "none yet", theme.dim());
         }
         for recent in self.in_list(rows) {
-            let at = clock(recent.at, zone);
-            draw_row(
-                canvas,
-                row,
-                &at,
-                recent.tone,
-                &recent.text,
-                recent.code.as_deref(),
-            );
+            draw_recent(canvas, row, recent, zone);
             row = row.saturating_add(1);
         }
     }
+}
+
+fn draw_recent(canvas: &mut Canvas<'_>, row: u16, recent: &Recent, zone: &TimeZone) {
+    let at = list_clock(recent.at, zone, canvas.columns());
+    let code = recent.code.as_deref();
+    draw_row(canvas, row, &at, recent.tone, &recent.text, code);
 }
 
 /// `14:31:07 ✔ Free coffee   …GHJK`
@@ -831,6 +859,12 @@ fn draw_row(
     let style = theme.mark(tone);
     canvas.text(column, row, &padded(text, room), style);
     canvas.text_right(0, row, &tail, theme.dim());
+}
+
+/// The time of day; without seconds where the list is narrow.
+fn list_clock(at: Timestamp, zone: &TimeZone, room: u16) -> String {
+    let pattern = if room < 34 { "%H:%M" } else { "%H:%M:%S" };
+    at.to_zoned(zone.clone()).strftime(pattern).to_string()
 }
 
 fn draw_today(canvas: &mut Canvas<'_>, today: TodayCounts, first_row: u16) {

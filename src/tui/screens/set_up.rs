@@ -2,15 +2,13 @@
 
 use ratatui::style::Style;
 
+use crate::domain::operator::{Operator, Role, pin_fault};
 use crate::tui::canvas::{Canvas, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
-use crate::tui::msg::{Effect, Operator, Pin, Role};
+use crate::tui::msg::{Effect, Pin};
 use crate::tui::screens::question::{Outcome, edit};
 use crate::tui::theme::Tone;
-
-/// The shortest PIN that is taken.
-const PIN_CHARS_MIN: usize = 4;
 
 /// The lines of the form, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,12 +339,7 @@ impl SetUp {
 
 impl Person {
     fn pin_fault(&self) -> Option<&'static str> {
-        if self.pin.as_str().chars().count() < PIN_CHARS_MIN {
-            Some("a PIN has at least four digits")
-        } else if self.pin != self.again {
-            Some("the two PINs differ")
-        } else {
-            None
-        }
+        pin_fault(self.pin.as_str())
+            .or_else(|| (self.pin != self.again).then_some("the two PINs differ"))
     }
 }

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use ratatui::style::Style;
 
+use crate::domain::operator::Operator;
 use crate::tui::canvas::{Canvas, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
-use crate::tui::msg::{Effect, Operator, Pin};
+use crate::tui::msg::{Effect, Pin};
 use crate::tui::screens::question::{Outcome, edit};
 use crate::tui::theme::Tone;
 

@@ -6,10 +6,11 @@ use ratatui::text::Line;
 
 use crate::domain::code::last_letters;
 use crate::domain::local_time::in_few_words;
+use crate::domain::reversal::UndoChoice;
 use crate::tui::canvas::{bold, columns, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
-use crate::tui::msg::{ApprovalAsk, Effect, UndoChoice};
+use crate::tui::msg::{ApprovalAsk, Effect};
 use crate::tui::panel::Page;
 use crate::tui::screens::question::{ManagerForm, Managers, Outcome, edit, picked, reason_lines};
 use crate::tui::theme::Tone;
@@ -17,12 +18,15 @@ use crate::tui::theme::Tone;
 /// Why a redemption is undone; picked by digit.
 pub const UNDO_REASONS: [&str; 6] = [
     "wrong code scanned",
-    "customer changed mind",
+    "changed their mind",
     "sale was cancelled",
-    "offer not available",
+    "offer ran out",
     "training or test",
     "another reason",
 ];
+
+/// Stands before a redemption that only a manager may undo.
+const NEEDS_MANAGER: char = '*';
 
 /// An open undo.
 pub struct Undo {
@@ -139,14 +143,20 @@ impl Undo {
                 .push(Line::from("this counter has nothing to undo"));
             return page;
         }
+        let is_any_marked = choices.iter().any(|choice| choice.needs_approval);
         // The word, the reasons and the hint stay in view; the list scrolls in what is left.
-        let seen = usize::from(rows.saturating_sub(7)).clamp(1, 8);
+        let kept = 7_u16.saturating_add(u16::from(is_any_marked));
+        let seen = usize::from(rows.saturating_sub(kept)).clamp(1, 8);
         let first = self.at.saturating_add(1).saturating_sub(seen);
         for (at, choice) in choices.iter().enumerate().skip(first).take(seen) {
             page.lines
                 .push(choice_line(choice, at == self.at, room, now, zone));
         }
-        page.lines.push(Line::default());
+        page.lines.push(if is_any_marked {
+            Line::from(format!("  {NEEDS_MANAGER} a manager must approve"))
+        } else {
+            Line::default()
+        });
         if let Some(form) = &self.manager {
             page.lines
                 .push(Line::from(bold("A manager must approve this")));
@@ -183,7 +193,12 @@ fn choice_line(
     let when = in_few_words(choice.at, now, zone);
     let who = choice.operator.as_deref().unwrap_or_default();
     let tail = format!(" {} {who}", last_letters(&choice.code));
-    let head = format!("{mark} {when}  {}", choice.offer);
+    let approval = if choice.needs_approval {
+        NEEDS_MANAGER
+    } else {
+        ' '
+    };
+    let head = format!("{mark}{approval}{when}  {}", choice.offer);
     let text = format!(
         "{}{tail}",
         padded(&head, room.saturating_sub(columns(&tail)))

@@ -51,8 +51,11 @@ fn no_input_keeps_the_next_code_from_being_honoured() {
     assert_eq!(shop.accepted(), codes);
     assert_clean(console.written());
     // Nor does it leave the log as it came.
-    let log = shop.ok(&["log"]).out;
-    assert!(log.chars().all(|c| c == '\n' || !c.is_control()), "{log:?}");
+    let told = shop.ok(&["log"]).out;
+    assert!(
+        told.chars().all(|c| c == '\n' || !c.is_control()),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     let terminal = tty::open()?;
     let raw_mode = RawMode::enter(&terminal)?;
     let mut screen = Screen::enter()?;
-    let (columns, rows) = screen.size();
+    let (columns, rows) = Screen::size();
     let mut model = Model::new(Options {
         columns,
         rows,
@@ -234,7 +234,7 @@ impl Ui<'_> {
     }
 
     fn tick(&mut self, moment: Moment) {
-        let (columns, rows) = self.screen.size();
+        let (columns, rows) = Screen::size();
         // Neither message orders anything.
         drop(self.model.update(Msg::Resized { columns, rows }));
         drop(self.model.update(Msg::Ticked { now: moment.now }));

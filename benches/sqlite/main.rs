@@ -1,0 +1,53 @@
+//! The ledger on SQLite, measured against raw SQLite, against itself at another size, and against
+//! the disk. Every figure is a ratio within one run, with its goal beside it.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench reads clocks, prints figures, and ends at the first fault"
+)]
+
+mod arguments;
+mod console;
+mod counters;
+mod disk;
+mod figures;
+mod raw;
+mod redeem;
+mod shop;
+
+use crate::arguments::{Arguments, Part};
+use crate::figures::Figures;
+use crate::shop::Shop;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(("--worker", order)) = words
+        .split_first()
+        .map(|(word, rest)| (word.as_str(), rest))
+    {
+        counters::work(order);
+        return;
+    }
+    let Some(arguments) = Arguments::read(&words) else {
+        println!("{}", arguments::USAGE);
+        return;
+    };
+    let folder = arguments.folder();
+    let before = disk::measure(folder.path());
+    println!("the disk before: {before}");
+    let mut figures = Figures::default();
+    let big = Shop::at(&folder.path().join("big"), arguments.codes);
+    if arguments.has(Part::Redeem) {
+        let small = Shop::at(&folder.path().join("small"), arguments.small_codes);
+        redeem::measure(&arguments, &small, &big, &mut figures);
+    }
+    if arguments.has(Part::Counters) {
+        counters::measure(&arguments, &big, &mut figures);
+    }
+    if arguments.has(Part::Console) {
+        console::measure(&arguments, &big, &mut figures);
+    }
+    println!("the disk after: {}\n", disk::measure(folder.path()));
+    figures.print();
+}

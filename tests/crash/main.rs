@@ -1,0 +1,21 @@
+//! What survives: kill -9, a power cut, a failing or full disk, a flipped bit.
+
+#[path = "../all/dice.rs"]
+mod dice;
+mod disk;
+mod flipped;
+mod kill;
+mod power;
+#[path = "../all/shop.rs"]
+mod shop;
+mod tape;
+mod till;
+mod vfs;
+
+/// How many times its usual length a soak runs: `COUNTERFOIL_SOAK=20`.
+fn soak() -> usize {
+    std::env::var("COUNTERFOIL_SOAK")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(1)
+}
