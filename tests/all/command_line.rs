@@ -1071,6 +1071,81 @@ fn help_names_every_option_of_the_contract() {
 }
 
 #[test]
+fn a_value_says_where_it_came_from_and_a_flag_wins() {
+    let shop = Shop::new();
+    shop_file(&shop, "[console]\ncounter = \"from the file\"\n");
+    let told = |args: &[&str], is_data_in_environment: bool, counter: Option<&str>| {
+        let mut command = shop.bare_command(&[]);
+        if is_data_in_environment {
+            command.env("COUNTERFOIL_DATA", shop.data());
+        } else {
+            command.arg("--data").arg(shop.data());
+        }
+        if let Some(counter) = counter {
+            command.env("COUNTERFOIL_COUNTER", counter);
+        }
+        command.args(args).args(["--json", "config"]);
+        let lines = crate::console::shop::run(command, b"").lines();
+        ["console.counter", "console.bell", "data"].map(|name| {
+            let line = lines.iter().find(|line| line["name"] == name);
+            let line = line.unwrap_or_else(|| panic!("no {name} in {lines:?}"));
+            assert_keys(line, &["name", "value", "origin"], &[]);
+            let text = |key: &str| line[key].as_str().expect("text").to_owned();
+            (text("value"), text("origin"))
+        })
+    };
+    let data = shop.data().to_str().expect("UTF-8").to_owned();
+    let row = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    let bell = row("true", "default");
+    assert_eq!(
+        told(&[], false, None),
+        [
+            row("from the file", "file"),
+            bell.clone(),
+            row(&data, "flag")
+        ]
+    );
+    assert_eq!(
+        told(&[], true, Some("from outside")),
+        [
+            row("from outside", "environment"),
+            bell.clone(),
+            row(&data, "environment")
+        ]
+    );
+    assert_eq!(
+        told(&["--counter", "named"], true, Some("from outside")),
+        [row("named", "flag"), bell, row(&data, "environment")]
+    );
+}
+
+#[test]
+fn the_log_goes_on_until_it_is_stopped() {
+    let (shop, codes) = Shop::with_codes(2);
+    let mut command = shop.bare_command(&[]);
+    let mut child = command
+        .arg("--data")
+        .arg(shop.data())
+        .args(["--json", "log", "--follow", "--outcome", "accepted"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut output = BufReader::new(child.stdout.take().expect("an output"));
+    for code in &codes {
+        assert_word(&shop, &[code], "accepted");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("told");
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(line["code"], code.as_str());
+    }
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("sent");
+    let status = child.wait().expect("an end");
+    assert!(status.success(), "{status}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_disaster() {
     let (shop, codes) = Shop::with_codes(600);
     let done = shop.run_with(&["redeem", "--stdin"], (codes.join("\n") + "\n").as_bytes());

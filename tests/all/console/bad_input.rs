@@ -136,6 +136,20 @@ fn control_keys_alone_neither_quit_nor_stop() {
 }
 
 #[test]
+fn caps_lock_changes_nothing_and_alt_mode_is_named() {
+    let (shop, codes) = Shop::with_codes(2);
+    let mut console = shop.console("till 1");
+    console.scan(&codes[0].to_lowercase());
+    console.wait_for(&grouped(&codes[0]));
+    // Alt and a digit of the keypad, for each of the code's characters.
+    console.send_alone(b"\x1b0\x1b6\x1b6\x1b0\x1b6\x1b7\r");
+    console.wait_for("ALT mode");
+    console.scan(&codes[1]);
+    console.wait_for(&grouped(&codes[1]));
+    assert_eq!(shop.accepted(), codes);
+}
+
+#[test]
 fn two_codes_at_once_are_named_and_neither_is_used() {
     let (shop, codes) = Shop::with_codes(2);
     let mut console = shop.console("till 1");
