@@ -26,7 +26,7 @@ use crate::tui::theme::{Palette, Theme};
 /// Opens the console on the ledger of the data folder.
 pub(super) fn console(context: &Context, args: &ConsoleArgs) -> Result<u8, Failure> {
     let has_ledger = Ledger::exists_in(&context.data);
-    if !has_ledger && !context.is_default_place {
+    if !has_ledger && !context.is_default_place() {
         return Err(crate::ledger::LedgerError {
             op: "open",
             thing: "the ledger".into(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::cli::args::Global;
-use crate::cli::config::{Config, Flags};
+use crate::cli::config::{Config, Flags, Origin};
 use crate::cli::failure::Failure;
 use crate::desk;
 use crate::domain::operator::Role;
@@ -16,7 +16,8 @@ use crate::ledger::{Act, Ledger, Rebirth};
 /// The surroundings of one command.
 pub(crate) struct Context {
     pub(crate) data: PathBuf,
-    pub(crate) is_default_place: bool,
+    /// Where the folder's name came from.
+    pub(crate) place: Origin,
     pub(crate) is_json: bool,
     pub(crate) operator: Option<String>,
     pub(crate) config: Config,
@@ -51,9 +52,10 @@ impl Context {
                     )
                 })
         };
-        let (data, is_default_place) = match &global.data {
-            Some(folder) => (folder.clone(), false),
-            None => (default_place()?, true),
+        let (data, place) = match &global.data {
+            Some(folder) if is_data_an_argument() => (folder.clone(), Origin::Flag),
+            Some(folder) => (folder.clone(), Origin::Environment),
+            None => (default_place()?, Origin::Default),
         };
         let flags = Flags {
             counter: global.counter.clone(),
@@ -62,7 +64,7 @@ impl Context {
         let context = Context {
             config: Config::load(&data, flags)?,
             data,
-            is_default_place,
+            place,
             is_json: global.json,
             operator: global.operator.clone(),
             proven: Proven::NotYet,
@@ -75,6 +77,11 @@ impl Context {
             ));
         }
         Ok(context)
+    }
+
+    /// Whether the folder is the platform's own, where a shop may be set up.
+    pub(crate) fn is_default_place(&self) -> bool {
+        self.place == Origin::Default
     }
 
     /// The counter's name.
@@ -149,6 +156,13 @@ impl Context {
     pub(crate) fn draws_bars(&self) -> bool {
         !self.is_json && std::io::stderr().is_terminal()
     }
+}
+
+/// Whether the folder was named by an argument; the parser of arguments takes either.
+fn is_data_an_argument() -> bool {
+    std::env::args_os()
+        .filter_map(|argument| argument.into_string().ok())
+        .any(|argument| argument == "--data" || argument.starts_with("--data="))
 }
 
 /// A line on stderr for whoever watches.

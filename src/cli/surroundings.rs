@@ -57,7 +57,7 @@ pub(super) fn config(context: &Context, out: &mut dyn Write) -> Result<u8, Failu
             writeln!(out, "{line}")?;
         }
         let line = serde_json::json!({"name": "data", "value": context.data,
-            "origin": if context.is_default_place { "default" } else { "flag" }});
+            "origin": context.place});
         writeln!(out, "{line}")?;
         return Ok(0);
     }

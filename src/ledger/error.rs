@@ -94,6 +94,15 @@ impl LedgerError {
             Cause::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "the ledger's files belong to another account: log in as that account, or set the folder up with `init --group`".into()
             }
+            Cause::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                "name another file, or remove that one first".into()
+            }
+            Cause::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                "check the file's name".into()
+            }
+            Cause::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                "whoever read the output has gone; nothing is wrong with the ledger".into()
+            }
             Cause::Io(_) => "check the disk and the folder's permissions".into(),
         }
     }

@@ -1,4 +1,9 @@
 //! The contract of the command line: answers, keys, exit codes, order of precedence.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "tables of what is asked and answered, each in one piece"
+)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -151,10 +156,10 @@ fn a_code_reads_the_same_however_it_is_written() {
     let grouped = counterfoil::domain::code::grouped(&codes[0]);
     assert_word(&shop, &[&grouped.to_lowercase()], "accepted");
     assert_word(&shop, &[&format!("]Q1{}", codes[1])], "accepted");
-    let link = format!("https://shop.example/r?c={}", codes[2]);
-    assert_word(&shop, &[&link], "not_ours");
+    let address = format!("https://shop.example/r?c={}", codes[2]);
+    assert_word(&shop, &[&address], "not_ours");
     shop_file(&shop, "[scan]\nallowed_hosts = [\"shop.example\"]\n");
-    assert_word(&shop, &[&link], "accepted");
+    assert_word(&shop, &[&address], "accepted");
     assert_word(&shop, &[&format!("  {}  ", codes[3])], "accepted");
     let mut misread: Vec<u8> = codes[4].clone().into_bytes();
     misread.swap(2, 3);
@@ -322,9 +327,9 @@ fn a_manager_sets_aside_what_may_be_and_nothing_else() {
             "accepted",
         );
         assert_eq!(line["overrode"], serde_json::json!([word]));
-        let life = &shop.json(&["codes", "show", &codes[0]])[0];
+        let story = &shop.json(&["codes", "show", &codes[0]])[0];
         assert_keys(
-            life,
+            story,
             &[
                 "code",
                 "campaign",
@@ -338,8 +343,8 @@ fn a_manager_sets_aside_what_may_be_and_nothing_else() {
             ],
             &[],
         );
-        assert_eq!(life["state"], "redeemed");
-        let entry = life["entries"]
+        assert_eq!(story["state"], "redeemed");
+        let entry = story["entries"]
             .as_array()
             .and_then(|all| all.last())
             .expect("an entry");
@@ -918,6 +923,8 @@ fn every_command_prints_only_json_where_that_is_asked() {
     ] {
         shop.json(args);
     }
+    // A backup is never overwritten.
+    assert_failure(&shop.run(&["--json", "backup", backup]), 2, "file_exists");
     let done = shop.run(&["--json", "restore", backup]);
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(done.line()["restored"], backup);
@@ -1063,6 +1070,81 @@ fn help_names_every_option_of_the_contract() {
     }
     assert!(shop.ok(&["--version"]).out.starts_with("counterfoil "));
     assert!(!shop.data().exists());
+}
+
+#[test]
+fn a_value_says_where_it_came_from_and_a_flag_wins() {
+    let shop = Shop::new();
+    shop_file(&shop, "[console]\ncounter = \"from the file\"\n");
+    let told = |args: &[&str], is_data_in_environment: bool, counter: Option<&str>| {
+        let mut command = shop.bare_command(&[]);
+        if is_data_in_environment {
+            command.env("COUNTERFOIL_DATA", shop.data());
+        } else {
+            command.arg("--data").arg(shop.data());
+        }
+        if let Some(counter) = counter {
+            command.env("COUNTERFOIL_COUNTER", counter);
+        }
+        command.args(args).args(["--json", "config"]);
+        let lines = crate::console::shop::run(command, b"").lines();
+        ["console.counter", "console.bell", "data"].map(|name| {
+            let line = lines.iter().find(|line| line["name"] == name);
+            let line = line.unwrap_or_else(|| panic!("no {name} in {lines:?}"));
+            assert_keys(line, &["name", "value", "origin"], &[]);
+            let text = |key: &str| line[key].as_str().expect("text").to_owned();
+            (text("value"), text("origin"))
+        })
+    };
+    let data = shop.data().to_str().expect("UTF-8").to_owned();
+    let row = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+    let bell = row("true", "default");
+    assert_eq!(
+        told(&[], false, None),
+        [
+            row("from the file", "file"),
+            bell.clone(),
+            row(&data, "flag")
+        ]
+    );
+    assert_eq!(
+        told(&[], true, Some("from outside")),
+        [
+            row("from outside", "environment"),
+            bell.clone(),
+            row(&data, "environment")
+        ]
+    );
+    assert_eq!(
+        told(&["--counter", "named"], true, Some("from outside")),
+        [row("named", "flag"), bell, row(&data, "environment")]
+    );
+}
+
+#[test]
+fn the_log_goes_on_until_it_is_stopped() {
+    let (shop, codes) = Shop::with_codes(2);
+    let mut command = shop.bare_command(&[]);
+    let mut child = command
+        .arg("--data")
+        .arg(shop.data())
+        .args(["--json", "log", "--follow", "--outcome", "accepted"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut output = BufReader::new(child.stdout.take().expect("an output"));
+    for code in &codes {
+        assert_word(&shop, &[code], "accepted");
+        let mut line = String::new();
+        output.read_line(&mut line).expect("told");
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(line["code"], code.as_str());
+    }
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).expect("sent");
+    let status = child.wait().expect("an end");
+    assert!(status.success(), "{status}");
 }
 
 #[test]

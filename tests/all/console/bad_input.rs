@@ -51,8 +51,11 @@ fn no_input_keeps_the_next_code_from_being_honoured() {
     assert_eq!(shop.accepted(), codes);
     assert_clean(console.written());
     // Nor does it leave the log as it came.
-    let log = shop.ok(&["log"]).out;
-    assert!(log.chars().all(|c| c == '\n' || !c.is_control()), "{log:?}");
+    let told = shop.ok(&["log"]).out;
+    assert!(
+        told.chars().all(|c| c == '\n' || !c.is_control()),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -129,6 +132,20 @@ fn control_keys_alone_neither_quit_nor_stop() {
         console.wait_for(&grouped(code));
         assert!(!console.screen().contains("Leave the console?"));
     }
+    assert_eq!(shop.accepted(), codes);
+}
+
+#[test]
+fn caps_lock_changes_nothing_and_alt_mode_is_named() {
+    let (shop, codes) = Shop::with_codes(2);
+    let mut console = shop.console("till 1");
+    console.scan(&codes[0].to_lowercase());
+    console.wait_for(&grouped(&codes[0]));
+    // Alt and a digit of the keypad, for each of the code's characters.
+    console.send_alone(b"\x1b0\x1b6\x1b6\x1b0\x1b6\x1b7\r");
+    console.wait_for("ALT mode");
+    console.scan(&codes[1]);
+    console.wait_for(&grouped(&codes[1]));
     assert_eq!(shop.accepted(), codes);
 }
 

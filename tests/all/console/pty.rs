@@ -158,7 +158,7 @@ impl Console {
     }
 
     /// Waits until something outside of the screen is so, and takes nothing of what is written.
-    pub(crate) fn wait_unread(&mut self, what: &str, is_so: impl Fn() -> bool) {
+    pub(crate) fn wait_unread(what: &str, is_so: impl Fn() -> bool) {
         let until = now() + PATIENCE;
         while !is_so() {
             assert!(now() < until, "never: {what}");
@@ -244,15 +244,6 @@ impl Console {
                     self.screen()
                 );
             }
-        }
-    }
-
-    /// Waits until something outside of the screen is so.
-    pub(crate) fn wait_outside(&mut self, what: &str, is_so: impl Fn() -> bool) {
-        let until = now() + PATIENCE;
-        while !is_so() {
-            assert!(now() < until, "never: {what}\n{}", self.screen());
-            self.pass(Duration::from_millis(20));
         }
     }
 
@@ -344,7 +335,7 @@ impl Console {
 
     /// Takes what is written; false where nobody will write any more.
     fn take(&mut self) -> bool {
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 8192];
         match rustix::io::read(self.master(), &mut buffer) {
             Ok(0) | Err(Errno::IO) => false,
             Ok(count) => {

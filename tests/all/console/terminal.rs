@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::console::pty::F10;
+use crate::console::pty::{Console, F10};
 use crate::console::scans::grouped;
 use crate::console::shop::Shop;
 
@@ -103,4 +103,22 @@ fn without_a_terminal_the_console_says_so() {
     assert!(done.err.contains("needs a terminal"), "{done:?}");
     let done = shop.run(&["demo"]);
     assert_eq!(done.code, 2, "{done:?}");
+}
+
+#[test]
+fn training_cannot_be_mistaken_and_leaves_nothing_behind() {
+    let shop = Shop::without_ledger();
+    let mut command = shop.bare_command(Console::IN_A_SESSION);
+    command.arg("demo").env("TMPDIR", shop.folder());
+    let mut console = Console::open(command);
+    console.wait_for("Ready for the next scan");
+    console.wait_for("nothing here counts");
+    console.scan("COFFEE-2026");
+    console.wait_for("used 1 of 1");
+    assert!(console.screen().contains("nothing here counts"));
+    let left = || std::fs::read_dir(shop.folder()).expect("a folder").count();
+    assert_eq!(left(), 1, "its throw-away ledger");
+    let status = console.leave();
+    assert!(status.success(), "{status}");
+    assert_eq!(left(), 0);
 }

@@ -1,4 +1,9 @@
 //! The console as a person and a scanner meet it: the real program, in a terminal of our own.
+#![expect(
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test's own surroundings: what fails here fails the test"
+)]
 
 mod pty;
 pub(crate) mod shop;
