@@ -126,7 +126,7 @@ impl Console {
         let mut screen = File::from(ours.try_clone().expect("a copy"));
         let (tell, drawn) = channel();
         std::thread::spawn(move || {
-            let mut bytes = [0; 65536];
+            let mut bytes = vec![0; 65536];
             while let Ok(count @ 1..) = screen.read(&mut bytes) {
                 let read = bytes.split_at(count).0.to_vec();
                 if tell.send((Instant::now(), read)).is_err() {

@@ -215,8 +215,8 @@ pub(crate) fn measure(arguments: &Arguments, shop: &Shop, figures: &mut Figures)
             check: SpreadsheetCheck::TakeAsIs,
         };
         let mut progress = |_| {};
-        let stop = AtomicBool::new(false);
-        let mut work = quiet(&mut progress, &stop);
+        let never = AtomicBool::new(false);
+        let mut work = quiet(&mut progress, &never);
         ledger
             .import_codes(&mut list.as_bytes(), &order, &act(), &mut work, &mut |_| {
                 Ok(())

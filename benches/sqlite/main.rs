@@ -39,7 +39,9 @@ fn main() {
     let mut figures = Figures::default();
     let big = Shop::at(&folder.path().join("big"), arguments.codes);
     if arguments.has(Part::Redeem) {
-        let small = Shop::at(&folder.path().join("small"), arguments.small_codes);
+        // Anew each time: one run uses most of it up.
+        let fresh = tempfile::tempdir_in(folder.path()).expect("a folder");
+        let small = Shop::at(fresh.path(), arguments.small_codes);
         redeem::measure(&arguments, &small, &big, &mut figures);
     }
     if arguments.has(Part::Counters) {

@@ -122,7 +122,7 @@ impl<'c> Raw<'c> {
         let [campaign, ..] = &campaign;
         let seq = match seq {
             Value::Integer(seq) => seq + 1,
-            _ => 0,
+            Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => 0,
         };
         let entry: i64 = self.entry.query_row(
             params![

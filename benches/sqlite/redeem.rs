@@ -32,7 +32,7 @@ impl Lane {
             self.times.push(at.elapsed());
         }
         self.rounds.push(began.elapsed().as_secs_f64());
-        self.processor += processor_time() - processor;
+        self.processor += processor_time().saturating_sub(processor);
     }
 
     fn per_second(&self) -> f64 {

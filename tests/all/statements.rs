@@ -1,4 +1,9 @@
 //! What a redemption asks of the database: a bounded number of statements, each by an index.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what a test needs beside its test functions may fail it too"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
