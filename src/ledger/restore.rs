@@ -54,7 +54,7 @@ impl Ledger {
     pub fn move_to(&mut self, file: &Path, act: &Act) -> Result<(), LedgerError> {
         // Looked at before anything is closed.
         begin_copy(file).naming("move to", file.display().to_string())?;
-        let head = self.read("read", "the ledger", |tx| super::Head::load(tx))?;
+        let head = self.read("read", "the ledger", super::Head::load)?;
         if !head.is_moved {
             self.write("move", "the ledger", |writing| {
                 writing.append(Fact::LedgerMoved, &setting_of(act))?;

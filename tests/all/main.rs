@@ -4,10 +4,10 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
-mod screens;
 mod dice;
 mod races;
 mod restore;
+mod screens;
 mod shop;
 mod tidy;
 mod verdicts;
