@@ -1,6 +1,6 @@
 //! Seeded dice: the same seed falls the same way, so that what failed once fails again.
 
-/// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>.
+/// The generator `splitmix64`: <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 

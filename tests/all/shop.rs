@@ -6,7 +6,6 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -193,20 +192,6 @@ impl Shop {
         }
         let uses = self.count("SELECT sum(uses_made) FROM code");
         assert_eq!(number(pool, "uses_made"), uses);
-    }
-
-    /// The codes that have a redemption which stands, by the log's own entries.
-    pub(crate) fn redeemed(&self) -> BTreeSet<String> {
-        let connection = self.look();
-        let mut statement = connection
-            .prepare(
-                "SELECT coalesce(c.shown, c.folded) FROM entry e JOIN code c ON c.id = e.code \
-                 LEFT JOIN reversal r ON r.redemption = e.id \
-                 WHERE e.kind = 'redeemed' AND r.entry IS NULL",
-            )
-            .unwrap();
-        let rows = statement.query_map([], |row| row.get(0)).unwrap();
-        rows.collect::<Result<_, _>>().unwrap()
     }
 }
 

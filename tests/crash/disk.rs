@@ -2,7 +2,6 @@
 //! nothing up, and afterwards everything goes on.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "helpers of tests: what fails here fails the test"
 )]
 

@@ -1,8 +1,4 @@
 //! Damage that SQLite does not see: a flipped bit in the write-ahead log, and rows changed by hand.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests: what fails here fails the test"
-)]
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -71,7 +67,7 @@ fn a_flipped_bit_in_the_write_ahead_log_is_told_and_begins_a_new_life() {
 }
 
 /// What may be changed by hand, and what `verify` then names.
-const TAMPERINGS: [(&str, &str); 13] = [
+const TAMPERINGS: [(&str, &str); 16] = [
     (
         "UPDATE entry SET body = replace(body, '\"till\"', '\"tall\"') WHERE kind = 'redeemed' AND code = 3",
         "the chain",
@@ -115,6 +111,22 @@ const TAMPERINGS: [(&str, &str); 13] = [
     (
         "DELETE FROM code WHERE id = 9; UPDATE tally SET assigned = assigned - 1",
         "the codes of batch",
+    ),
+    (
+        "DELETE FROM code WHERE id = 12; UPDATE tally SET assigned = assigned - 1; \
+         UPDATE batch SET code_count = 11",
+        "the codes of batch",
+    ),
+    (
+        "INSERT INTO code (id, folded, campaign, batch, state, holder, grant_number) \
+         VALUES (900, 'FORGED', 1, 1, 1, 1, 1); UPDATE tally SET assigned = assigned + 1",
+        "never imported",
+    ),
+    (
+        "INSERT INTO reversal SELECT id, id FROM entry WHERE code = 3; \
+         UPDATE code SET uses_made = 0, state = 1 WHERE id = 3; UPDATE tally SET \
+         redeemed = redeemed - 1, assigned = assigned + 1, uses_made = uses_made - 1",
+        "no entry tells of it",
     ),
 ];
 

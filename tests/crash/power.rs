@@ -5,7 +5,7 @@
 //! must lose what was acknowledged: else this harness would prove nothing.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::indexing_slicing,
     reason = "helpers of tests: what fails here fails the test"
 )]
 
@@ -189,17 +189,17 @@ fn work_raw(folder: &Path, tape: &Tape, count: usize, synchronous: &str) {
     for number in 0..count {
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begun.unwrap();
-        let folded = code(number).replace('-', "");
+        let used_up = code(number).replace('-', "");
         let changed = transaction
             .execute(
                 "UPDATE code SET uses_made = uses_made + 1, state = 2 \
                  WHERE folded = ?1 AND uses_made < 1",
-                [&folded],
+                [&used_up],
             )
             .unwrap();
         transaction.commit().unwrap();
         assert_eq!(changed, 1);
-        tape.told(&folded, Vec::new());
+        tape.told(&used_up, Vec::new());
     }
 }
 

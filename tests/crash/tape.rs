@@ -5,6 +5,7 @@
 //! it in another order, or a write torn at 512 bytes. A name's removal may or may not have arrived.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests: what fails here fails the test"
 )]
 
@@ -182,13 +183,13 @@ impl Disk {
 
 /// A write of which only some sectors arrived.
 fn torn(change: Change, is_torn: bool, dice: &mut Dice) -> Change {
-    match change {
+    match &change {
         Change::Write(offset, bytes) if is_torn && bytes.len() > SECTOR => {
             let from = SECTOR * dice.below(bytes.len() / SECTOR);
             let upto = bytes.len().min(from + SECTOR * (1 + dice.below(4)));
             Change::Write(offset + from as u64, bytes[from..upto].to_vec())
         }
-        whole => whole,
+        Change::Write(..) | Change::Truncate(_) | Change::Sync | Change::Delete => change,
     }
 }
 
