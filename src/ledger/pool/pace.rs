@@ -9,13 +9,13 @@ use crate::ledger::{Ledger, LedgerError, Writing};
 const HELD_MAX: Duration = Duration::from_millis(40);
 
 /// The same while others are at work: they take turns with us, and each waits for a whole slice.
-const HELD_CROWDED_MAX: Duration = Duration::from_millis(5);
+const HELD_CROWDED_MAX: Duration = Duration::from_millis(3);
 
 /// Whoever waits longer than this for a turn is not alone.
 const WAITED_ALONE_MAX: Duration = Duration::from_millis(1);
 
 /// What a slice may spend before its commit, at least.
-const SPENT_MIN: Duration = Duration::from_millis(1);
+const SPENT_MIN: Duration = Duration::from_micros(500);
 
 /// Rows between two looks at the clock.
 const ROWS_PER_LOOK: u64 = 32;
