@@ -48,7 +48,6 @@ impl From<LedgerError> for Failure {
             Cause::Interrupted => ("interrupted", 5),
             Cause::Changed(_) => ("changed", 5),
             Cause::Engine(_) => ("engine", 5),
-            Cause::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => ("file_exists", 2),
             Cause::Io(_) => ("io", 5),
         };
         Failure {

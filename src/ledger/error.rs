@@ -95,7 +95,7 @@ impl LedgerError {
                 "the ledger's files belong to another account: log in as that account, or set the folder up with `init --group`".into()
             }
             Cause::Io(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                "name another file, or remove that one first".into()
+                "name another place; what is there stays as it is".into()
             }
             Cause::Io(error) if error.kind() == io::ErrorKind::NotFound => {
                 "check the file's name".into()

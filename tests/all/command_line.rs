@@ -924,7 +924,7 @@ fn every_command_prints_only_json_where_that_is_asked() {
         shop.json(args);
     }
     // A backup is never overwritten.
-    assert_failure(&shop.run(&["--json", "backup", backup]), 2, "file_exists");
+    assert_failure(&shop.run(&["--json", "backup", backup]), 5, "io");
     let done = shop.run(&["--json", "restore", backup]);
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(done.line()["restored"], backup);

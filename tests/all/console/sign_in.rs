@@ -147,6 +147,7 @@ fn a_new_shop_is_set_up_by_typing_and_scans_wait_for_it() {
     console.send_alone(b"\r");
     console.send_alone(b"\x15");
     console.type_line("Europe/Rome");
+    go_to(&mut console, "Signing in");
     // Each person with a PIN.
     console.send_alone(b"\r");
     for line in ["mia", "86420", "86420", "ana", "2580", "2580"] {
@@ -182,7 +183,7 @@ fn a_new_shop_may_be_one_where_nobody_signs_in() {
     let shop = Shop::without_ledger();
     let mut console = first_run(&shop);
     console.type_line("Mill Lane");
-    console.send_alone(b"\r");
+    go_to(&mut console, "Signing in");
     console.send_alone(b"\x1b[C");
     console.wait_for("nobody signs in here");
     console.send_alone(b"\r");
@@ -212,6 +213,18 @@ fn first_run(shop: &Shop) -> Console {
     let mut console = Console::open(shop.bare_command(Console::IN_A_SESSION));
     console.wait_for("SET UP THIS SHOP");
     console
+}
+
+/// From line to line of the form, until one is marked.
+fn go_to(console: &mut Console, label: &str) {
+    let mark = format!("› {label}");
+    for _ in 0..10 {
+        if console.screen().contains(&mark) {
+            return;
+        }
+        console.send_alone(b"\r");
+    }
+    panic!("no line {label}\n{}", console.screen());
 }
 
 fn default_place(shop: &Shop) -> PathBuf {
