@@ -120,6 +120,7 @@ pub(crate) fn work(order: &[String]) {
             "{answer:?}"
         );
         times.push(at.elapsed());
+        ledger.rest_if_due();
     }
     times.sort();
     println!(

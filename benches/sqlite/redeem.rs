@@ -144,6 +144,7 @@ fn redeem(ledger: &mut Ledger, task: &Task) {
         matches!(answer.verdict, Verdict::Accepted { .. }),
         "{answer:?}"
     );
+    ledger.rest_if_due();
 }
 
 pub(crate) fn scan_of<'s>(code: &'s str, key: &'s Key) -> Scan<'s> {

@@ -103,6 +103,7 @@ fn every_line(
         let answer = one(context, ledger, args, approval, code, key.as_ref())?;
         write_answer(context, &answer, out)?;
         out.flush()?;
+        ledger.rest_if_due();
     }
     Ok(if is_every_key_well_formed { 0 } else { 2 })
 }

@@ -176,13 +176,46 @@ pub(crate) fn redemption(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<Redempt
     .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))
 }
 
-/// The redemptions of a code that stand, newest first.
-pub(crate) fn standing_redemptions(
+/// The newest redemption of a code that stands.
+pub(crate) fn newest_redemption(
     tx: &Tx<'_>,
     head: &Head,
     row: &CodeRow,
-) -> Result<Vec<Redemption>, Cause> {
-    let mut standing = Vec::new();
+) -> Result<Option<Redemption>, Cause> {
+    let mut newest = None;
+    each_standing(tx, row, |entry| {
+        newest = Some(entry);
+        Walk::Enough
+    })?;
+    newest.map(|entry| redemption(tx, head, entry)).transpose()
+}
+
+/// The first redemption of a code that stands.
+pub(crate) fn first_redemption(
+    tx: &Tx<'_>,
+    head: &Head,
+    row: &CodeRow,
+) -> Result<Option<Redemption>, Cause> {
+    let mut first = None;
+    each_standing(tx, row, |entry| {
+        first = Some(entry);
+        Walk::On
+    })?;
+    first.map(|entry| redemption(tx, head, entry)).transpose()
+}
+
+/// Whether to go on along a code's list of entries.
+enum Walk {
+    On,
+    Enough,
+}
+
+/// Walks a code's entries, newest first, and names the redemptions among them that stand.
+fn each_standing(
+    tx: &Tx<'_>,
+    row: &CodeRow,
+    mut take: impl FnMut(i64) -> Walk,
+) -> Result<(), Cause> {
     let mut next = row.newest_entry;
     while let Some(entry) = next {
         let (kind, reversal, previous) = tx
@@ -193,21 +226,13 @@ pub(crate) fn standing_redemptions(
                 |row| Ok((row.text(0)?, row.maybe_int(1)?, row.maybe_int(2)?)),
             )?
             .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
-        if kind == "redeemed" && reversal.is_none() {
-            standing.push(redemption(tx, head, entry)?);
+        let stands = kind == "redeemed" && reversal.is_none();
+        if stands && matches!(take(entry), Walk::Enough) {
+            return Ok(());
         }
         next = previous;
     }
-    Ok(standing)
-}
-
-/// The first redemption of a code that stands.
-pub(crate) fn first_redemption(
-    tx: &Tx<'_>,
-    head: &Head,
-    row: &CodeRow,
-) -> Result<Option<Redemption>, Cause> {
-    Ok(standing_redemptions(tx, head, row)?.pop())
+    Ok(())
 }
 
 /// Why a code is void, where it is.

@@ -178,6 +178,14 @@ impl Ledger {
         self.engine.checkpoint().naming("tidy", "the ledger")
     }
 
+    /// Work for the moment after an answer was given, where none is idle: takes over the
+    /// write-ahead log once it has grown. What fails is tried again later.
+    pub fn rest_if_due(&mut self) {
+        if self.engine.is_rest_due() {
+            drop(self.engine.checkpoint());
+        }
+    }
+
     /// One use case that writes: waits its turn, runs, stores the end of the chain, commits, and
     /// moves the marker. An error rolls everything back.
     pub(crate) fn write<T>(

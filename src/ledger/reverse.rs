@@ -7,7 +7,7 @@ use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo
 use crate::domain::verdict::{Approval, CodeState};
 use crate::ledger::chain::count_hour;
 use crate::ledger::codes::{
-    CodeRow, Redemption, by_id, look_up, move_tally, redemption, standing_redemptions, state_number,
+    CodeRow, Redemption, by_id, look_up, move_tally, newest_redemption, redemption, state_number,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -136,7 +136,7 @@ fn target(
         Undo::Code { raw, allowed_hosts } => {
             let (row, _) = look_up(tx, raw, allowed_hosts)?;
             let newest = match &row {
-                Some(row) => standing_redemptions(tx, head, row)?.into_iter().next(),
+                Some(row) => newest_redemption(tx, head, row)?,
                 None => None,
             };
             Ok((row, newest))

@@ -31,8 +31,12 @@ const WAL_KEPT_BYTES: i32 = 16 * 1024 * 1024;
 /// Foreign writers (a database browser) are waited for this long; our own never collide.
 const FOREIGN_WAIT: Duration = Duration::from_secs(10);
 
-/// Writes between two takings-over of the write-ahead log while there is no idle moment.
+/// Writes between two takings-over of the write-ahead log while there is no idle moment: about
+/// 7 MiB of it.
 const WRITES_PER_CHECKPOINT: u32 = 256;
+
+/// After so many writes without a rest the log is taken over inside a write, whoever waits.
+const WRITES_WITHOUT_REST_MAX: u32 = 16 * WRITES_PER_CHECKPOINT;
 
 /// A connection to a ledger file.
 pub(crate) struct Sqlite {
@@ -130,7 +134,7 @@ impl Sqlite {
         let result = work(Tx::new(transaction));
         drop(turn);
         self.writes_since_checkpoint += 1;
-        if self.writes_since_checkpoint >= WRITES_PER_CHECKPOINT {
+        if self.writes_since_checkpoint >= WRITES_WITHOUT_REST_MAX {
             // The work is committed, whatever becomes of the log: that is tried again later.
             drop(self.checkpoint());
         }
@@ -154,6 +158,11 @@ impl Sqlite {
         self.connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// Whether it is time to take over the log, once the answer has been given.
+    pub(crate) fn is_rest_due(&self) -> bool {
+        self.writes_since_checkpoint >= WRITES_PER_CHECKPOINT
     }
 
     /// Changes whenever another connection has written.

@@ -8,8 +8,14 @@ use crate::ledger::{Ledger, LedgerError, Writing};
 /// The longest that a slice should hold the write lock, its commit included.
 const HELD_MAX: Duration = Duration::from_millis(40);
 
+/// The same while others are at work: they take turns with us, and each waits for a whole slice.
+const HELD_CROWDED_MAX: Duration = Duration::from_millis(5);
+
+/// Whoever waits longer than this for a turn is not alone.
+const WAITED_ALONE_MAX: Duration = Duration::from_millis(1);
+
 /// What a slice may spend before its commit, at least.
-const SPENT_MIN: Duration = Duration::from_millis(2);
+const SPENT_MIN: Duration = Duration::from_millis(1);
 
 /// Rows between two looks at the clock.
 const ROWS_PER_LOOK: u64 = 32;
@@ -41,12 +47,20 @@ impl Pace {
         }
     }
 
-    /// A commit takes as long as the disk pleases, so what may be spent before it is learnt.
-    fn learn(&mut self, held: Duration) {
-        if held > HELD_MAX {
+    /// A commit takes as long as the disk pleases, so what may be spent before it is learnt; when
+    /// others come, at once.
+    fn learn(&mut self, waited: Duration, held: Duration) {
+        let held_max = if waited > WAITED_ALONE_MAX {
+            HELD_CROWDED_MAX
+        } else {
+            HELD_MAX
+        };
+        if held > held_max * 2 {
+            self.spend = (self.spend / 4).max(SPENT_MIN);
+        } else if held > held_max {
             self.spend = (self.spend * 3 / 4).max(SPENT_MIN);
-        } else if held < HELD_MAX * 3 / 4 {
-            self.spend = (self.spend * 9 / 8).min(HELD_MAX * 3 / 4);
+        } else if held < held_max * 3 / 4 {
+            self.spend = (self.spend * 9 / 8).min(held_max * 3 / 4).max(SPENT_MIN);
         }
     }
 
@@ -57,6 +71,7 @@ impl Pace {
         work: impl FnOnce(&mut Writing<'_, '_>, &mut Slice) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
         let (spend, rows_max) = (self.spend, self.rows_max);
+        let asked = now();
         let mut begun = None;
         let done = ledger
             .write("store", "codes", |writing| {
@@ -71,7 +86,7 @@ impl Pace {
             })
             .map_err(|error: LedgerError| error.cause)?;
         if let Some(begun) = begun {
-            self.learn(now().duration_since(begun));
+            self.learn(begun.duration_since(asked), now().duration_since(begun));
         }
         self.slices += 1;
         if self.slices.is_multiple_of(SLICES_PER_CHECKPOINT) {

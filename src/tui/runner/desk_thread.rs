@@ -297,10 +297,15 @@ impl DeskThread {
             }
         };
         match done {
-            Ok(Some(msg)) => self.say(msg),
-            Ok(None) => Ok(()),
-            Err((number, error)) => self.fail(number, &error),
+            Ok(Some(msg)) => self.say(msg)?,
+            Ok(None) => {}
+            Err((number, error)) => self.fail(number, &error)?,
         }
+        if let Some(desk) = &mut self.desk {
+            // The answer is on its way: what the log needs makes nobody wait.
+            desk.ledger().rest_if_due();
+        }
+        Ok(())
     }
 
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
