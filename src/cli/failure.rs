@@ -36,6 +36,7 @@ impl From<LedgerError> for Failure {
         let (code, exit) = match &error.cause {
             Cause::Missing(_) => ("no_ledger", 2),
             Cause::Exists(_) => ("ledger_exists", 2),
+            Cause::AnotherShop(_) => ("another_shop", 2),
             Cause::NotALedger => ("not_a_ledger", 2),
             Cause::NetworkFileSystem(_) => ("network_file_system", 2),
             Cause::InUse => ("in_use", 5),

@@ -25,6 +25,9 @@ pub enum Cause {
     /// There is one already.
     #[error("there is a ledger in {} already", .0.display())]
     Exists(PathBuf),
+    /// The folder holds the ledger of another shop.
+    #[error("{} holds the ledger of another shop", .0.display())]
+    AnotherShop(PathBuf),
     /// The file is not a ledger.
     #[error("this file is not a Counterfoil ledger")]
     NotALedger,
@@ -79,6 +82,7 @@ impl LedgerError {
         match &self.cause {
             Cause::Missing(_) => "run `counterfoil init --store NAME --timezone ZONE`, or name the folder with --data".into(),
             Cause::Exists(_) => "use it as it is, or name another folder with --data".into(),
+            Cause::AnotherShop(_) => "name an empty folder with --data".into(),
             Cause::NotALedger => "check the path; a ledger is made by `counterfoil init`".into(),
             Cause::Newer { .. } => "install the newer Counterfoil; this one changes nothing here".into(),
             Cause::NetworkFileSystem(_) => "keep the ledger on a local disk; several counters can share it over SSH".into(),

@@ -408,10 +408,7 @@ fn former(files: &Files, head: &super::Head) -> Result<Option<Former>, Cause> {
     let mut known: Option<Former> = None;
     for (node, written, incarnation) in marked.into_iter().chain(standing) {
         if node != head.node {
-            return Err(Cause::Io(std::io::Error::new(
-                std::io::ErrorKind::AlreadyExists,
-                "this folder holds the ledger of another shop; name an empty folder with --data",
-            )));
+            return Err(Cause::AnotherShop(files.folder().to_owned()));
         }
         known = Some(Former {
             written: known.map_or(written, |known| known.written.max(written)),

