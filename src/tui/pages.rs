@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
+use crate::devices::scan::input::{ScanFlag, ScanFlags};
 use crate::domain::code::grouped;
 use crate::domain::reversal::{Reversal, ReversalWord};
 use crate::domain::verdict::Answer;
@@ -40,6 +41,7 @@ pub(super) struct Judged {
     pub(super) number: u64,
     pub(super) raw: Vec<u8>,
     pub(super) given: Given,
+    pub(super) flags: ScanFlags,
     pub(super) answer: Box<Answer>,
     pub(super) at: Timestamp,
 }
@@ -130,8 +132,21 @@ fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
 
 fn verdict_page(judged: &Judged, room: u16, view: &View<'_>) -> Page {
     let mut page = panel::verdict_page(&judged.answer, view.zone, judged.number, room);
+    for advice in scanner_advice(judged.flags) {
+        let line = cut(advice, room.saturating_sub(3));
+        page.lines.push(Line::from(format!("   {line}")));
+    }
     fade(&mut page, judged.at, view);
     page
+}
+
+/// What to set on a scanner whose scan was odd; the scan itself is judged as it came.
+fn scanner_advice(flags: ScanFlags) -> impl Iterator<Item = &'static str> {
+    flags.iter().filter_map(|flag| match flag {
+        ScanFlag::Parity => Some("scanner: set it to 8N1 (it sends a parity bit)"),
+        ScanFlag::AltDigits => Some("scanner: switch off its ALT mode"),
+        ScanFlag::Dirty | ScanFlag::Overlong | ScanFlag::Paste => None,
+    })
 }
 
 fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u16) -> Page {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::text::Line;
 
+use crate::devices::scan::input::ScanFlags;
 use crate::domain::reversal::{Reversal, ReversalWord, UndoChoice};
 use crate::domain::verdict::{Answer, Band, Unseen, Verdict};
 use crate::tui::canvas::{Canvas, bold};
@@ -32,7 +33,23 @@ struct AtDesk {
     question: Option<Box<Question>>,
     /// The open question that this scan answers if it is no code.
     fills: Option<u64>,
+    flags: ScanFlags,
     ticks: u8,
+}
+
+impl AtDesk {
+    /// A plain scan, without a number yet.
+    fn new(raw: Vec<u8>) -> AtDesk {
+        AtDesk {
+            number: 0,
+            raw,
+            given: Given::default(),
+            question: None,
+            fills: None,
+            flags: ScanFlags::NONE,
+            ticks: 0,
+        }
+    }
 }
 
 enum Mode {
@@ -85,7 +102,13 @@ impl Redeem {
 
     /// A scan goes to the desk, whatever is open; only a scannable question stays, in case it is its
     /// answer.
-    pub fn scanned(&mut self, raw: Vec<u8>, may_judge: bool, effects: &mut Vec<Effect>) {
+    pub fn scanned(
+        &mut self,
+        raw: Vec<u8>,
+        flags: ScanFlags,
+        may_judge: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         let fills = match &self.mode {
             Mode::Asking(question) if question.is_scannable() => Some(question.number),
             Mode::Asking(_) | Mode::Undoing(_) => {
@@ -94,7 +117,11 @@ impl Redeem {
             }
             Mode::Scanning => None,
         };
-        let number = self.leave_for_desk(raw.clone(), Given::default(), None, fills);
+        let number = self.leave_for_desk(AtDesk {
+            fills,
+            flags,
+            ..AtDesk::new(raw.clone())
+        });
         effects.push(Effect::Scan {
             number,
             raw,
@@ -157,7 +184,7 @@ impl Redeem {
             Outcome::Open => {}
             Outcome::Scan(raw) => {
                 self.mode = Mode::Scanning;
-                self.scanned(raw, true, effects);
+                self.scanned(raw, ScanFlags::NONE, true, effects);
             }
             Outcome::Done(approval) => self.answered(approval, effects),
         }
@@ -170,8 +197,11 @@ impl Redeem {
         };
         let given = question.given.clone();
         let raw = question.raw.clone();
-        let number =
-            self.leave_for_desk(raw.clone(), given.clone(), Some(Box::new(question)), None);
+        let number = self.leave_for_desk(AtDesk {
+            given: given.clone(),
+            question: Some(Box::new(question)),
+            ..AtDesk::new(raw.clone())
+        });
         effects.push(Effect::Redeem {
             number,
             raw,
@@ -181,23 +211,10 @@ impl Redeem {
         });
     }
 
-    fn leave_for_desk(
-        &mut self,
-        raw: Vec<u8>,
-        given: Given,
-        question: Option<Box<Question>>,
-        fills: Option<u64>,
-    ) -> u64 {
+    fn leave_for_desk(&mut self, act: AtDesk) -> u64 {
         let number = self.next_number;
         self.next_number = number.saturating_add(1);
-        self.at_desk.push(AtDesk {
-            number,
-            raw,
-            given,
-            question,
-            fills,
-            ticks: 0,
-        });
+        self.at_desk.push(AtDesk { number, ..act });
         number
     }
 
@@ -265,13 +282,12 @@ impl Redeem {
         }
         self.last_scans.judged(number, &answer);
         effects.extend(bell(&answer.verdict));
-        let (raw, given) = act.map_or_else(
-            || {
-                let code = answer.code.clone().unwrap_or_default();
-                (code.into_bytes(), Given::default())
-            },
-            |act| (act.raw, act.given),
-        );
+        let AtDesk {
+            raw, given, flags, ..
+        } = act.unwrap_or_else(|| {
+            let code = answer.code.clone().unwrap_or_default();
+            AtDesk::new(code.into_bytes())
+        });
         if self.is_newer_shown(number) {
             return;
         }
@@ -287,6 +303,7 @@ impl Redeem {
             number,
             raw,
             given,
+            flags,
             answer,
             at: now,
         });
