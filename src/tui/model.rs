@@ -46,7 +46,7 @@ pub struct Options {
 /// Which screen is open; one that is not has no state.
 pub(super) enum Screen {
     Starting,
-    SetUp(SetUp),
+    SetUp(Box<SetUp>),
     SignIn(SignIn),
     Redeem,
 }
@@ -360,7 +360,10 @@ impl Model {
             | Command::PageDown
             | Command::Next
             | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
             | Command::Erase
+            | Command::EraseNext
             | Command::EraseLine => self.command(command, effects),
         }
     }
@@ -438,7 +441,7 @@ impl Model {
             scanners,
         } = msg
         {
-            self.screen = Screen::SetUp(SetUp::new(&zone, &counter, scanners));
+            self.screen = Screen::SetUp(Box::new(SetUp::new(&zone, &counter, scanners)));
         } else if let Msg::ScannersFound { scanners } = msg {
             if let Screen::SetUp(set_up) = &mut self.screen {
                 set_up.scanners_found(scanners);

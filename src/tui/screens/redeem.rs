@@ -160,7 +160,10 @@ impl Redeem {
             | Command::PageDown
             | Command::Next
             | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
             | Command::Erase
+            | Command::EraseNext
             | Command::EraseLine => self.command_in_mode(command, effects),
         }
     }
@@ -549,14 +552,14 @@ impl Redeem {
     }
 
     /// The line for the next scan: what is typed, or that it is ready.
-    pub fn scan_line(&self, pending: &str) -> String {
-        let typed = format!("{}{pending}", self.line.as_str());
-        if typed.is_empty() {
+    pub fn scan_line(&self, pending: &str, room: u16) -> String {
+        if self.line.is_empty() && pending.is_empty() {
             "Ready for the next scan ▏".to_owned()
         } else if self.at_desk.is_empty() && matches!(self.mode, Mode::Scanning) {
-            format!("Code: {typed}▏")
+            let room = usize::from(room).saturating_sub(6);
+            format!("Code: {}", self.line.with_cursor(pending, room))
         } else {
-            format!("Code (set aside): {typed}")
+            format!("Code (set aside): {}{pending}", self.line.as_str())
         }
     }
 
