@@ -157,7 +157,7 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
         return;
     }
     let words = match model.screen {
-        Screen::Redeem => model.redeem.scan_line(pending),
+        Screen::Redeem => model.redeem.scan_line(pending, room),
         Screen::Starting => "not open yet: a scan must be repeated".to_owned(),
         Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
         Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),

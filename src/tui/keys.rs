@@ -40,8 +40,14 @@ pub enum Command {
     Next,
     /// The field before.
     Previous,
-    /// Take the last character away.
+    /// To the start of the line.
+    LineStart,
+    /// To the end of the line.
+    LineEnd,
+    /// Take the character before the cursor away.
     Erase,
+    /// Take the character after it away.
+    EraseNext,
     /// Take the whole line away.
     EraseLine,
 }
@@ -115,7 +121,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 24] = [
+pub const KEYS: [KeyRow; 26] = [
     row(
         Key::F(1),
         Command::Help,
@@ -215,14 +221,14 @@ pub const KEYS: [KeyRow; 24] = [
         Key::Left,
         Command::Left,
         "",
-        "the choice before, in set-up",
+        "in a line: to the left; in set-up: the choice before",
         &[],
     ),
     row(
         Key::Right,
         Command::Right,
         "",
-        "the next choice, in set-up",
+        "in a line: to the right; in set-up: the next choice",
         &[],
     ),
     row(Key::Tab, Command::Next, "", "the next field", &[]),
@@ -230,17 +236,31 @@ pub const KEYS: [KeyRow; 24] = [
     row(Key::PageUp, Command::PageUp, "", "a page up", &[]),
     row(Key::PageDown, Command::PageDown, "", "a page down", &[]),
     row(
+        Key::Home,
+        Command::LineStart,
+        "",
+        "to the start of the line",
+        &[],
+    ),
+    row(
+        Key::End,
+        Command::LineEnd,
+        "",
+        "to the end of the line",
+        &[],
+    ),
+    row(
         Key::Backspace,
         Command::Erase,
         "",
-        "erase the last character",
+        "erase the character before the cursor",
         &[],
     ),
     row(
         Key::Delete,
-        Command::Erase,
+        Command::EraseNext,
         "",
-        "erase the last character",
+        "erase the character after the cursor",
         &[],
     ),
     row(

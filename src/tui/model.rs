@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::devices::scan::input::{Input, Key, ScanNotice};
+use crate::devices::scan::input::{Input, Key, ScanFlags, ScanNotice};
 use crate::domain::operator::{Operator, Role};
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
@@ -46,7 +46,7 @@ pub struct Options {
 /// Which screen is open; one that is not has no state.
 pub(super) enum Screen {
     Starting,
-    SetUp(SetUp),
+    SetUp(Box<SetUp>),
     SignIn(SignIn),
     Redeem,
 }
@@ -275,7 +275,7 @@ impl Model {
         let is_keyboard = *source == Source::Keyboard;
         for input in inputs {
             match input {
-                Input::Scan(scan) => self.scanned(scan.bytes, effects),
+                Input::Scan(scan) => self.scanned(scan.bytes, scan.flags, effects),
                 Input::Typed(character) if is_keyboard => self.typed(character, effects),
                 Input::Key(key) if is_keyboard => self.key(key, effects),
                 // A scanner of its own gives scans; its other bytes are nobody's typing.
@@ -288,7 +288,7 @@ impl Model {
         }
     }
 
-    fn scanned(&mut self, raw: Vec<u8>, effects: &mut Vec<Effect>) {
+    fn scanned(&mut self, raw: Vec<u8>, flags: ScanFlags, effects: &mut Vec<Effect>) {
         self.armed = Armed::Nothing;
         self.help = None;
         self.notice = None;
@@ -307,7 +307,7 @@ impl Model {
             }
             Screen::Redeem => true,
         };
-        self.redeem.scanned(raw, may_judge, effects);
+        self.redeem.scanned(raw, flags, may_judge, effects);
     }
 
     fn typed(&mut self, character: char, effects: &mut Vec<Effect>) {
@@ -360,7 +360,10 @@ impl Model {
             | Command::PageDown
             | Command::Next
             | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
             | Command::Erase
+            | Command::EraseNext
             | Command::EraseLine => self.command(command, effects),
         }
     }
@@ -387,7 +390,7 @@ impl Model {
             }
         };
         if let Outcome::Scan(raw) = outcome {
-            self.scanned(raw, effects);
+            self.scanned(raw, ScanFlags::NONE, effects);
         }
     }
 
@@ -438,7 +441,7 @@ impl Model {
             scanners,
         } = msg
         {
-            self.screen = Screen::SetUp(SetUp::new(&zone, &counter, scanners));
+            self.screen = Screen::SetUp(Box::new(SetUp::new(&zone, &counter, scanners)));
         } else if let Msg::ScannersFound { scanners } = msg {
             if let Screen::SetUp(set_up) = &mut self.screen {
                 set_up.scanners_found(scanners);

@@ -4,12 +4,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
+use crate::devices::scan::input::{ScanFlag, ScanFlags};
 use crate::domain::code::grouped;
-use crate::domain::reversal::Reversal;
+use crate::domain::reversal::{Reversal, ReversalWord};
 use crate::domain::verdict::Answer;
 use crate::tui::canvas::{bold, cut, wrapped};
 use crate::tui::msg::TodayCounts;
-use crate::tui::panel::{self, Page, headline_lines};
+use crate::tui::panel::{self, Page, clock, headline_lines};
 use crate::tui::screens::question::Given;
 use crate::tui::theme::Tone;
 
@@ -40,6 +41,7 @@ pub(super) struct Judged {
     pub(super) number: u64,
     pub(super) raw: Vec<u8>,
     pub(super) given: Given,
+    pub(super) flags: ScanFlags,
     pub(super) answer: Box<Answer>,
     pub(super) at: Timestamp,
 }
@@ -64,7 +66,56 @@ pub(super) fn sample(code: &str, happens: &str, room: u16) -> String {
     cut(&format!("{}  {happens}", grouped(code)), room)
 }
 
-pub(super) fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
+impl Shown {
+    /// The running number of the scan it is about.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self {
+            Shown::Verdict(judged) => Some(judged.number),
+            Shown::NotJudged { number, .. } => Some(*number),
+            Shown::Failed { number, .. } => *number,
+            Shown::Nothing | Shown::Undone { .. } => None,
+        }
+    }
+
+    /// Its page, with lines for a room of `room` columns, in a panel of `rows` rows.
+    pub(super) fn page(&self, room: u16, rows: u16, view: &View<'_>) -> Page {
+        match self {
+            Shown::Nothing => idle_page(room, rows, view.training),
+            Shown::Verdict(judged) => verdict_page(judged, room, view),
+            Shown::NotJudged { number, words, at } => {
+                let mut page = Page::new(Tone::Look, "NOT READ");
+                page.number = Some(*number);
+                page.lines = headline_lines(Tone::Look.glyph(), words, room);
+                page.lines.push(Line::from("   nothing was used up"));
+                fade(&mut page, *at, view);
+                page
+            }
+            Shown::Failed {
+                number,
+                words,
+                hint,
+            } => failed_page(*number, words, hint, room),
+            Shown::Undone { answer, at } => {
+                let (tone, word) = match answer.word {
+                    ReversalWord::Reversed | ReversalWord::Replayed => (Tone::Plain, "UNDONE"),
+                    // Whoever asked has cancelled it since.
+                    ReversalWord::NothingToReverse
+                    | ReversalWord::NeedsApproval
+                    | ReversalWord::KeyConflict => (Tone::Look, "NOT UNDONE"),
+                };
+                let mut page = Page::new(tone, word);
+                page.lines = headline_lines(' ', answer.word.message(), room);
+                if let Some(code) = &answer.code {
+                    page.lines.push(Line::from(format!("   {}", grouped(code))));
+                }
+                page.note = clock(*at, view.zone);
+                page
+            }
+        }
+    }
+}
+
+fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Page {
     let mut page = Page::new(Tone::Plain, "READY");
     page.lines
         .push(Line::from("Scan a code, or type it and press Enter."));
@@ -79,13 +130,26 @@ pub(super) fn idle_page(room: u16, rows: u16, training: Option<&[Sample]>) -> Pa
     page
 }
 
-pub(super) fn verdict_page(judged: &Judged, room: u16, view: &View<'_>) -> Page {
+fn verdict_page(judged: &Judged, room: u16, view: &View<'_>) -> Page {
     let mut page = panel::verdict_page(&judged.answer, view.zone, judged.number, room);
+    for advice in scanner_advice(judged.flags) {
+        let line = cut(advice, room.saturating_sub(3));
+        page.lines.push(Line::from(format!("   {line}")));
+    }
     fade(&mut page, judged.at, view);
     page
 }
 
-pub(super) fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u16) -> Page {
+/// What to set on a scanner whose scan was odd; the scan itself is judged as it came.
+fn scanner_advice(flags: ScanFlags) -> impl Iterator<Item = &'static str> {
+    flags.iter().filter_map(|flag| match flag {
+        ScanFlag::Parity => Some("scanner: set it to 8N1 (it sends a parity bit)"),
+        ScanFlag::AltDigits => Some("scanner: switch off its ALT mode"),
+        ScanFlag::Dirty | ScanFlag::Overlong | ScanFlag::Paste => None,
+    })
+}
+
+fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u16) -> Page {
     let mut page = Page::new(Tone::Failed, "NOT DONE");
     page.number = number;
     let nothing = if number.is_some() {
@@ -103,7 +167,7 @@ pub(super) fn failed_page(number: Option<u64>, words: &str, hint: &str, room: u1
 }
 
 /// A page that is old is grey and says its age, so that it never passes for a new one.
-pub(super) fn fade(page: &mut Page, at: Timestamp, view: &View<'_>) {
+fn fade(page: &mut Page, at: Timestamp, view: &View<'_>) {
     let age = view.now.duration_since(at);
     if age < view.fade_after {
         return;
@@ -113,7 +177,7 @@ pub(super) fn fade(page: &mut Page, at: Timestamp, view: &View<'_>) {
 }
 
 /// `12 s ago`, `3 min ago`, `2 h ago`.
-pub(super) fn age_in_words(age: SignedDuration) -> String {
+fn age_in_words(age: SignedDuration) -> String {
     let seconds = age.as_secs();
     if seconds < 100 {
         format!("{seconds} s ago")

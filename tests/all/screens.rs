@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use counterfoil::devices::scan::input::{Input, Key, Scan, ScanFlags, ScanNotice};
+use counterfoil::devices::scan::input::{Input, Key, Scan, ScanFlag, ScanFlags, ScanNotice};
 use counterfoil::devices::scan::serial::SerialPortFound;
 use counterfoil::domain::operator::{Operator, Role};
 use counterfoil::domain::reading::{MisreadHint, NotOurs};
@@ -1092,6 +1092,29 @@ fn a_scanner_of_its_own_types_nothing() {
     };
     assert_eq!(model.update(msg), [scan_effect(1, "x", true)]);
     assert!(text(&drawn(&model, (80, 24))).contains("switch its ALT mode off"));
+}
+
+#[test]
+fn an_odd_scan_says_what_to_set_on_the_scanner() {
+    for size in SIZES {
+        let shown = |flags| {
+            let mut model = model(DARK, size, false, &signed_in());
+            let scan = Input::Scan(Scan {
+                bytes: b"x".to_vec(),
+                total: 1,
+                flags,
+            });
+            let ordered = effects(&mut model, [input(vec![scan])]);
+            assert_eq!(ordered, [scan_effect(1, "x", true)]);
+            model.update(judged(1, used()));
+            text(&drawn(&model, size))
+        };
+        assert!(!shown(ScanFlags::NONE.with(ScanFlag::Overlong)).contains("scanner:"));
+        assert!(shown(ScanFlags::NONE.with(ScanFlag::Parity)).contains("set it to 8N1"));
+        assert!(
+            shown(ScanFlags::NONE.with(ScanFlag::AltDigits)).contains("switch off its ALT mode")
+        );
+    }
 }
 
 /// One thing that may happen to a console.

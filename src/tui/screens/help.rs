@@ -42,7 +42,10 @@ impl Help {
             | Command::Right
             | Command::Next
             | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
             | Command::Erase
+            | Command::EraseNext
             | Command::EraseLine => 0,
         };
         self.scrolled = self.scrolled.saturating_sub(back);

@@ -304,7 +304,7 @@ impl ManagerForm {
                 others.into(),
             ]));
             let dots = if self.is_at_pin() {
-                format!("{}▏", self.field.masked())
+                self.field.masked_with_cursor(usize::from(room))
             } else {
                 "typed".to_owned()
             };
@@ -329,6 +329,11 @@ impl ManagerForm {
 pub fn edit(field: &mut Field, command: Command) -> bool {
     match command {
         Command::Erase => field.erase(),
+        Command::EraseNext => field.erase_next(),
+        Command::Left => field.left(),
+        Command::Right => field.right(),
+        Command::LineStart => field.to_start(),
+        Command::LineEnd => field.to_end(),
         Command::EraseLine => field.clear(),
         Command::Help
         | Command::Home
@@ -340,8 +345,6 @@ pub fn edit(field: &mut Field, command: Command) -> bool {
         | Command::Drop
         | Command::Up
         | Command::Down
-        | Command::Left
-        | Command::Right
         | Command::PageUp
         | Command::PageDown
         | Command::Next
@@ -385,13 +388,11 @@ pub fn reason_lines(reasons: &[&'static str], typed: &str, room: u16) -> Vec<Lin
 
 /// A labelled line being typed, its end in view.
 pub fn field_line(label: &str, field: &Field, pending: &str, room: u16) -> Line<'static> {
-    let text = format!("{}{pending}", field.as_str());
     let room = usize::from(room)
         .saturating_sub(label.chars().count())
         .saturating_sub(4);
-    let hidden = text.chars().count().saturating_sub(room);
-    let seen: String = text.chars().skip(hidden).collect();
-    Line::from(vec![format!("{label}  ").into(), bold(format!("{seen}▏"))])
+    let seen = field.with_cursor(pending, room.saturating_add(1));
+    Line::from(vec![format!("{label}  ").into(), bold(seen)])
 }
 
 /// A scanned barcode as text: without an AIM prefix and without control characters.

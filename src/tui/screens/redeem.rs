@@ -4,34 +4,25 @@
 //! is at the desk the panel shows neither a refusal nor an acceptance.
 //! Invariant: nothing here holds up the next scan.
 
-use std::collections::VecDeque;
-
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use ratatui::text::Line;
 
-use crate::domain::code::grouped;
+use crate::devices::scan::input::ScanFlags;
 use crate::domain::reversal::{Reversal, ReversalWord, UndoChoice};
 use crate::domain::verdict::{Answer, Band, Unseen, Verdict};
 use crate::tui::canvas::{Canvas, bold};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
-use crate::tui::last_scans::{Recent, draw_recent, draw_row, list_clock};
+use crate::tui::last_scans::{LAST_SCANS_MAX, LastScans, draw_recent};
 use crate::tui::layout::{Layout, TODAY_ROWS};
 use crate::tui::msg::{ApprovalAsk, Effect};
-use crate::tui::pages::{Judged, Shown, View, fade, failed_page, idle_page, sample, verdict_page};
-use crate::tui::panel::{self, Page, clock, headline_lines};
+use crate::tui::pages::{Judged, Shown, View, sample};
+use crate::tui::panel::{self, Page};
 use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome, Question, edit};
 use crate::tui::screens::undo::Undo;
 use crate::tui::theme::Tone;
 use crate::tui::today::{draw_today, today_in_one_line};
-use crate::tui::words;
-
-/// How many of the last scans are kept for the list.
-const RECENT_MAX: usize = 60;
-
-/// How long an acceptance that was never drawn heads the list: as long as a rescan answers for it.
-const UNSEEN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
 /// A scan that the desk has not answered yet.
 struct AtDesk {
@@ -42,7 +33,23 @@ struct AtDesk {
     question: Option<Box<Question>>,
     /// The open question that this scan answers if it is no code.
     fills: Option<u64>,
+    flags: ScanFlags,
     ticks: u8,
+}
+
+impl AtDesk {
+    /// A plain scan, without a number yet.
+    fn new(raw: Vec<u8>) -> AtDesk {
+        AtDesk {
+            number: 0,
+            raw,
+            given: Given::default(),
+            question: None,
+            fills: None,
+            flags: ScanFlags::NONE,
+            ticks: 0,
+        }
+    }
 }
 
 enum Mode {
@@ -57,8 +64,7 @@ pub struct Redeem {
     at_desk: Vec<AtDesk>,
     shown: Shown,
     mode: Mode,
-    recent: VecDeque<Recent>,
-    unseen: Vec<Unseen>,
+    last_scans: LastScans,
     to_mark: Vec<(u64, i64)>,
     line: Field,
     is_slow: bool,
@@ -72,8 +78,7 @@ impl Redeem {
             at_desk: Vec::new(),
             shown: Shown::Nothing,
             mode: Mode::Scanning,
-            recent: VecDeque::new(),
-            unseen: Vec::new(),
+            last_scans: LastScans::default(),
             to_mark: Vec::new(),
             line: Field::default(),
             is_slow: false,
@@ -92,12 +97,18 @@ impl Redeem {
 
     /// Takes the acceptances that were never drawn.
     pub fn opened(&mut self, unseen: Vec<Unseen>) {
-        self.unseen = unseen;
+        self.last_scans.opened(unseen);
     }
 
     /// A scan goes to the desk, whatever is open; only a scannable question stays, in case it is its
     /// answer.
-    pub fn scanned(&mut self, raw: Vec<u8>, may_judge: bool, effects: &mut Vec<Effect>) {
+    pub fn scanned(
+        &mut self,
+        raw: Vec<u8>,
+        flags: ScanFlags,
+        may_judge: bool,
+        effects: &mut Vec<Effect>,
+    ) {
         let fills = match &self.mode {
             Mode::Asking(question) if question.is_scannable() => Some(question.number),
             Mode::Asking(_) | Mode::Undoing(_) => {
@@ -106,7 +117,11 @@ impl Redeem {
             }
             Mode::Scanning => None,
         };
-        let number = self.leave_for_desk(raw.clone(), Given::default(), None, fills);
+        let number = self.leave_for_desk(AtDesk {
+            fills,
+            flags,
+            ..AtDesk::new(raw.clone())
+        });
         effects.push(Effect::Scan {
             number,
             raw,
@@ -145,7 +160,10 @@ impl Redeem {
             | Command::PageDown
             | Command::Next
             | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
             | Command::Erase
+            | Command::EraseNext
             | Command::EraseLine => self.command_in_mode(command, effects),
         }
     }
@@ -169,7 +187,7 @@ impl Redeem {
             Outcome::Open => {}
             Outcome::Scan(raw) => {
                 self.mode = Mode::Scanning;
-                self.scanned(raw, true, effects);
+                self.scanned(raw, ScanFlags::NONE, true, effects);
             }
             Outcome::Done(approval) => self.answered(approval, effects),
         }
@@ -182,8 +200,11 @@ impl Redeem {
         };
         let given = question.given.clone();
         let raw = question.raw.clone();
-        let number =
-            self.leave_for_desk(raw.clone(), given.clone(), Some(Box::new(question)), None);
+        let number = self.leave_for_desk(AtDesk {
+            given: given.clone(),
+            question: Some(Box::new(question)),
+            ..AtDesk::new(raw.clone())
+        });
         effects.push(Effect::Redeem {
             number,
             raw,
@@ -193,23 +214,10 @@ impl Redeem {
         });
     }
 
-    fn leave_for_desk(
-        &mut self,
-        raw: Vec<u8>,
-        given: Given,
-        question: Option<Box<Question>>,
-        fills: Option<u64>,
-    ) -> u64 {
+    fn leave_for_desk(&mut self, act: AtDesk) -> u64 {
         let number = self.next_number;
         self.next_number = number.saturating_add(1);
-        self.at_desk.push(AtDesk {
-            number,
-            raw,
-            given,
-            question,
-            fills,
-            ticks: 0,
-        });
+        self.at_desk.push(AtDesk { number, ..act });
         number
     }
 
@@ -272,21 +280,17 @@ impl Redeem {
         }
         if let Some(entry) = answer.unshown {
             self.to_mark.push((number, entry));
-            let excess = self.to_mark.len().saturating_sub(RECENT_MAX);
+            let excess = self.to_mark.len().saturating_sub(LAST_SCANS_MAX);
             self.to_mark.drain(..excess);
         }
-        if let Some(code) = &answer.code {
-            self.unseen.retain(|unseen| unseen.code != *code);
-        }
-        self.remember(number, &answer);
+        self.last_scans.judged(number, &answer);
         effects.extend(bell(&answer.verdict));
-        let (raw, given) = act.map_or_else(
-            || {
-                let code = answer.code.clone().unwrap_or_default();
-                (code.into_bytes(), Given::default())
-            },
-            |act| (act.raw, act.given),
-        );
+        let AtDesk {
+            raw, given, flags, ..
+        } = act.unwrap_or_else(|| {
+            let code = answer.code.clone().unwrap_or_default();
+            AtDesk::new(code.into_bytes())
+        });
         if self.is_newer_shown(number) {
             return;
         }
@@ -302,6 +306,7 @@ impl Redeem {
             number,
             raw,
             given,
+            flags,
             answer,
             at: now,
         });
@@ -322,29 +327,7 @@ impl Redeem {
     }
 
     fn is_newer_shown(&self, number: u64) -> bool {
-        match &self.shown {
-            Shown::Verdict(judged) => judged.number > number,
-            Shown::NotJudged { number: newer, .. } => *newer > number,
-            Shown::Failed { number: newer, .. } => newer.is_some_and(|newer| newer > number),
-            Shown::Nothing | Shown::Undone { .. } => false,
-        }
-    }
-
-    fn remember(&mut self, number: u64, answer: &Answer) {
-        let text = words::of(answer.verdict.word());
-        let band = answer.verdict.band();
-        let words = match (band, &answer.offer) {
-            (Band::Go, Some(offer)) => offer.clone(),
-            (Band::Go, None) | (Band::Look | Band::Stop | Band::Wait, _) => text.short.to_owned(),
-        };
-        self.recent.push_front(Recent {
-            number,
-            at: answer.at,
-            tone: Tone::of(band),
-            text: words,
-            code: answer.code.clone(),
-        });
-        self.recent.truncate(RECENT_MAX);
+        self.shown.number().is_some_and(|newer| newer > number)
     }
 
     /// A scan was not judged; a question that it might have answered stays.
@@ -425,8 +408,7 @@ impl Redeem {
 
     /// Time went by.
     pub fn ticked(&mut self, now: Timestamp) {
-        self.unseen
-            .retain(|unseen| now.duration_since(unseen.at) < UNSEEN_FOR);
+        self.last_scans.ticked(now);
         for act in &mut self.at_desk {
             act.ticks = act.ticks.saturating_add(1);
         }
@@ -447,7 +429,7 @@ impl Redeem {
 
     /// The same where only the newest verdict is in view, above another screen.
     pub fn drawn_as_strip(&mut self) -> Vec<Effect> {
-        match (&self.shown, self.recent.front()) {
+        match (&self.shown, self.last_scans.newest()) {
             (Shown::Verdict(_), Some(newest)) => {
                 let number = newest.number;
                 self.mark(&[number])
@@ -479,7 +461,8 @@ impl Redeem {
     fn seen(&self, columns: u16, rows: u16, has_banner: bool) -> Vec<u64> {
         let layout = Layout::of(columns, rows, has_banner);
         let mut seen: Vec<u64> = self
-            .in_list(layout.list_rows)
+            .last_scans
+            .in_rows(layout.list_rows, self.in_panel())
             .map(|recent| recent.number)
             .collect();
         seen.extend(self.in_panel());
@@ -503,17 +486,6 @@ impl Redeem {
                 _,
             ) => None,
         }
-    }
-
-    /// The scans in a list of `rows` rows; those never shown before take theirs first. A list of
-    /// one row leaves out what the panel says anyway.
-    fn in_list(&self, rows: u16) -> impl Iterator<Item = &Recent> {
-        let room = usize::from(rows).saturating_sub(self.unseen.len());
-        let in_panel = if rows == 1 { self.in_panel() } else { None };
-        self.recent
-            .iter()
-            .filter(move |recent| in_panel != Some(recent.number))
-            .take(room)
     }
 }
 
@@ -557,7 +529,7 @@ impl Redeem {
                 canvas.columns().saturating_sub(2),
                 layout.list_rows.saturating_add(1),
             );
-            self.draw_list(&mut strip, view.zone, 0, layout.list_rows);
+            self.draw_list(&mut strip, view.zone, layout.list_rows);
             let today = today_in_one_line(view.today);
             let dim = strip.theme().dim();
             strip.text(0, layout.list_rows, &today, dim);
@@ -574,20 +546,20 @@ impl Redeem {
 
     /// Draws the newest verdict in one row, above another screen.
     pub fn draw_strip(&self, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-        if let (Shown::Verdict(_), Some(newest)) = (&self.shown, self.recent.front()) {
+        if let (Shown::Verdict(_), Some(newest)) = (&self.shown, self.last_scans.newest()) {
             draw_recent(canvas, 0, newest, zone);
         }
     }
 
     /// The line for the next scan: what is typed, or that it is ready.
-    pub fn scan_line(&self, pending: &str) -> String {
-        let typed = format!("{}{pending}", self.line.as_str());
-        if typed.is_empty() {
+    pub fn scan_line(&self, pending: &str, room: u16) -> String {
+        if self.line.is_empty() && pending.is_empty() {
             "Ready for the next scan ▏".to_owned()
         } else if self.at_desk.is_empty() && matches!(self.mode, Mode::Scanning) {
-            format!("Code: {typed}▏")
+            let room = usize::from(room).saturating_sub(6);
+            format!("Code: {}", self.line.with_cursor(pending, room))
         } else {
-            format!("Code (set aside): {typed}")
+            format!("Code (set aside): {}{pending}", self.line.as_str())
         }
     }
 
@@ -618,39 +590,7 @@ impl Redeem {
             }
             Mode::Scanning => {}
         }
-        match &self.shown {
-            Shown::Nothing => idle_page(room, rows, view.training),
-            Shown::Verdict(judged) => verdict_page(judged, room, view),
-            Shown::NotJudged { number, words, at } => {
-                let mut page = Page::new(Tone::Look, "NOT READ");
-                page.number = Some(*number);
-                page.lines = headline_lines(Tone::Look.glyph(), words, room);
-                page.lines.push(Line::from("   nothing was used up"));
-                fade(&mut page, *at, view);
-                page
-            }
-            Shown::Failed {
-                number,
-                words,
-                hint,
-            } => failed_page(*number, words, hint, room),
-            Shown::Undone { answer, at } => {
-                let (tone, word) = match answer.word {
-                    ReversalWord::Reversed | ReversalWord::Replayed => (Tone::Plain, "UNDONE"),
-                    // Whoever asked has cancelled it since.
-                    ReversalWord::NothingToReverse
-                    | ReversalWord::NeedsApproval
-                    | ReversalWord::KeyConflict => (Tone::Look, "NOT UNDONE"),
-                };
-                let mut page = Page::new(tone, word);
-                page.lines = headline_lines(' ', answer.word.message(), room);
-                if let Some(code) = &answer.code {
-                    page.lines.push(Line::from(format!("   {}", grouped(code))));
-                }
-                page.note = clock(*at, view.zone);
-                page
-            }
-        }
+        self.shown.page(room, rows, view)
     }
 
     fn waiting_page(&self, newest: &AtDesk) -> Page {
@@ -677,10 +617,16 @@ impl Redeem {
         page
     }
 
+    fn draw_list(&self, canvas: &mut Canvas<'_>, zone: &TimeZone, rows: u16) {
+        self.last_scans.draw(canvas, zone, rows, self.in_panel());
+    }
+
     fn draw_side(&self, canvas: &mut Canvas<'_>, view: &View<'_>, list_rows: u16) {
         let theme = canvas.theme();
         canvas.text(0, 0, "LAST SCANS", theme.strong());
-        self.draw_list(canvas, view.zone, 1, list_rows);
+        let (columns, rows) = (canvas.columns(), canvas.rows());
+        let mut list = canvas.part(0, 1, columns, rows.saturating_sub(1));
+        self.draw_list(&mut list, view.zone, list_rows);
         let today_at = list_rows.saturating_add(2);
         draw_today(canvas, view.today, today_at);
         let codes_at = today_at.saturating_add(TODAY_ROWS).saturating_add(1);
@@ -698,28 +644,6 @@ impl Redeem {
                 );
                 row = row.saturating_add(1);
             }
-        }
-    }
-
-    fn draw_list(&self, canvas: &mut Canvas<'_>, zone: &TimeZone, first_row: u16, rows: u16) {
-        let theme = canvas.theme();
-        let mut row = first_row;
-        let end = first_row.saturating_add(rows);
-        for unseen in &self.unseen {
-            if row >= end {
-                return;
-            }
-            let text = format!("unseen: {}", unseen.offer);
-            let at = list_clock(unseen.at, zone, canvas.columns());
-            draw_row(canvas, row, &at, Tone::Go, &text, Some(&unseen.code));
-            row = row.saturating_add(1);
-        }
-        if self.recent.is_empty() && self.unseen.is_empty() {
-            canvas.text(0, row, "none yet", theme.dim());
-        }
-        for recent in self.in_list(rows) {
-            draw_recent(canvas, row, recent, zone);
-            row = row.saturating_add(1);
         }
     }
 }

@@ -198,7 +198,10 @@ impl SetUp {
             | Command::Drop
             | Command::PageUp
             | Command::PageDown
+            | Command::LineStart
+            | Command::LineEnd
             | Command::Erase
+            | Command::EraseNext
             | Command::EraseLine => {}
         }
         Outcome::Open
@@ -347,8 +350,9 @@ impl SetUp {
                 inside.text(0, row, &button, style);
             } else {
                 let taken = inside.text(0, row, &label, style);
-                let (text, style) = self.value(entry, is_here, theme.strong());
-                let text = cut(&text, room.saturating_sub(taken));
+                let room = room.saturating_sub(taken);
+                let (text, style) = self.value(entry, is_here, room, theme.strong());
+                let text = cut(&text, room);
                 inside.text(taken, row, &text, style);
             }
             row = row.saturating_add(1);
@@ -376,8 +380,7 @@ impl SetUp {
         }
     }
 
-    fn value(&self, entry: Entry, is_here: bool, strong: Style) -> (String, Style) {
-        let cursor = if is_here { "▏" } else { "" };
+    fn value(&self, entry: Entry, is_here: bool, room: u16, strong: Style) -> (String, Style) {
         if entry == Entry::WhoSignsIn {
             let words = match self.signing_in {
                 SigningIn::Each => "each person, with a PIN",
@@ -391,14 +394,15 @@ impl SetUp {
                 .map_or_else(|| "none, or one that types".to_owned(), scanner_words);
             return (format!("‹ {words} ›"), strong);
         }
-        let text = self.field(entry).map_or_else(String::new, |field| {
-            if entry.is_pin() {
-                field.masked()
-            } else {
-                field.as_str().to_owned()
-            }
-        });
-        (format!("{text}{cursor}"), strong)
+        let text =
+            self.field(entry)
+                .map_or_else(String::new, |field| match (entry.is_pin(), is_here) {
+                    (true, true) => field.masked_with_cursor(usize::from(room)),
+                    (true, false) => field.masked(),
+                    (false, true) => field.with_cursor("", usize::from(room)),
+                    (false, false) => field.as_str().to_owned(),
+                });
+        (text, strong)
     }
 }
 
@@ -415,6 +419,6 @@ fn scanner_words(port: &SerialPortFound) -> String {
 impl Person {
     fn pin_fault(&self) -> Option<&'static str> {
         pin_fault(self.pin.as_str())
-            .or_else(|| (self.pin != self.again).then_some("the two PINs differ"))
+            .or_else(|| (self.pin.as_str() != self.again.as_str()).then_some("the two PINs differ"))
     }
 }

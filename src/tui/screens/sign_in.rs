@@ -132,7 +132,7 @@ impl SignIn {
         }
         row = row.saturating_add(1);
         let taken = inside.text(0, row, "PIN  ", Style::new());
-        let dots = format!("{}▏", self.pin.masked());
+        let dots = self.pin.masked_with_cursor(usize::from(room));
         inside.text(taken, row, &dots, theme.strong());
         row = row.saturating_add(2);
         let locked = self.seconds_locked(now);
