@@ -69,12 +69,8 @@ impl Context {
             operator: global.operator.clone(),
             proven: Proven::NotYet,
         };
-        let counter = &context.config.counter.value;
-        if !(1..=64).contains(&counter.chars().count()) || counter.chars().any(char::is_control) {
-            return Err(Failure::usage(
-                format!("the counter's name {counter:?}"),
-                "use 1 to 64 characters",
-            ));
+        if let Some(fault) = desk::counter_fault(context.counter()) {
+            return Err(Failure::usage(fault, "name it with --counter"));
         }
         Ok(context)
     }

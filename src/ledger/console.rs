@@ -10,6 +10,12 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, zone_of};
 
+/// Acceptances that were never drawn are kept this long.
+const UNSHOWN_KEPT_MS: i64 = 24 * 3_600_000;
+
+/// How many of them a console is told of: the newest.
+const UNSEEN_TOLD_MAX: usize = 5;
+
 /// What this ledger answered since the store's midnight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Today {
@@ -32,9 +38,30 @@ impl Ledger {
         })
     }
 
+    /// Forgets acceptances of more than a day ago that were never drawn: nobody looks for them now.
+    pub fn forget_old_unshown(&mut self, act: &Act) -> Result<(), LedgerError> {
+        let oldest_ms = act.now.as_millisecond() - UNSHOWN_KEPT_MS;
+        let due = self.read("look for", "old acceptances", |tx| {
+            tx.one(
+                "SELECT entry FROM unshown WHERE at_ms < $1 LIMIT 1",
+                &[oldest_ms.into()],
+                |row| row.int(0),
+            )
+        })?;
+        if due.is_none() {
+            return Ok(());
+        }
+        self.write("forget", "old acceptances", |writing| {
+            writing
+                .tx
+                .execute("DELETE FROM unshown WHERE at_ms < $1", &[oldest_ms.into()])?;
+            Ok(())
+        })
+    }
+
     /// Acceptances of this counter that may not have been drawn, newest first.
     pub fn unseen(&mut self, act: &Act) -> Result<Vec<Unseen>, LedgerError> {
-        self.read("list", "acceptances not yet shown", |tx| {
+        let mut unseen = self.read("list", "acceptances not yet shown", |tx| {
             tx.all(
                 "SELECT u.entry, e.body, coalesce(c.shown, c.folded), m.rules FROM unshown u \
                  JOIN entry e ON e.id = u.entry JOIN code c ON c.id = u.code \
@@ -52,7 +79,9 @@ impl Ledger {
                     })
                 },
             )
-        })
+        })?;
+        unseen.truncate(UNSEEN_TOLD_MAX);
+        Ok(unseen)
     }
 
     /// Today's figures of all counters on this ledger.

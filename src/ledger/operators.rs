@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::entry::{Fact, hex, instant};
 use crate::domain::operator::{
-    FREE_TRIES, LOCKED_MS_MAX, Operator, Role, is_locked, locked_ms, pin_fault,
+    FREE_TRIES, LOCKED_MS_MAX, Operator, Role, is_locked, locked_ms, name_fault, pin_fault,
 };
 use crate::domain::refusal::Refusal;
 use crate::ledger::engine::Tx;
@@ -44,13 +44,7 @@ impl Ledger {
             OperatorChange::SetPin(pin) => Some(pin),
             OperatorChange::SetBadge(_) | OperatorChange::Remove => None,
         };
-        let name_length = name.chars().count();
-        if !(1..=40).contains(&name_length) || name.chars().any(char::is_control) {
-            return Ok(Err(Refusal::Faulty(
-                "an operator's name has 1 to 40 characters".into(),
-            )));
-        }
-        if let Some(fault) = pin.and_then(pin_fault) {
+        if let Some(fault) = name_fault(name).or_else(|| pin.and_then(pin_fault)) {
             return Ok(Err(Refusal::Faulty(fault.to_owned())));
         }
         // Hashing takes tens of milliseconds on purpose: never while others wait for their turn.

@@ -14,8 +14,9 @@ use crate::tui::words;
 /// How many of the last scans are kept for the list.
 pub(super) const LAST_SCANS_MAX: usize = 60;
 
-/// How long an acceptance that was never drawn heads the list: as long as a rescan answers for it.
-const UNSEEN_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// How long an acceptance that was never drawn heads the list: the rest of a working day, longer
+/// than a rescan answers for it, so that it is seen after a long outage too.
+const UNSEEN_FOR: SignedDuration = SignedDuration::from_hours(12);
 
 /// The last scans, newest first, after the acceptances that were never drawn.
 #[derive(Default)]

@@ -418,7 +418,10 @@ impl DeskThread {
         ledger.rest().unwrap_or_default();
         let has_batches = ledger.sweep_batches().unwrap_or_default();
         let has_attempts = act
-            .and_then(|act| ledger.forget_old_attempts(&act))
+            .and_then(|act| {
+                ledger.forget_old_unshown(&act)?;
+                ledger.forget_old_attempts(&act)
+            })
             .unwrap_or_default();
         self.has_untidy = has_batches || has_attempts;
     }
