@@ -20,7 +20,7 @@ pub(crate) struct Planned {
 const WRITES_PER_CHECKPOINT: u32 = 256;
 
 const HEAD: &str = "SELECT node, incarnation, seq, hash, newest_at_ms, store, timezone, \
-    next_code_id, restored_code_id, is_moved FROM ledger WHERE id = 1";
+    next_code_id, restored_code_id, is_moved, lost FROM ledger WHERE id = 1";
 
 const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, c.uses_made, \
     c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry FROM code c \
@@ -45,11 +45,11 @@ const TALLY: &str = "UPDATE tally SET available = available + $1, assigned = ass
     uses_made = uses_made + $6 WHERE campaign = $7";
 
 const HOUR: &str = "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (campaign, hour, kind) \
+    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
     DO UPDATE SET amount = tally_hour.amount + 1";
 
 const STORE: &str = "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
-    next_code_id = $5, restored_code_id = $6, is_moved = $7 WHERE id = 1";
+    next_code_id = $5, restored_code_id = $6, is_moved = $7, lost = $8 WHERE id = 1";
 
 /// Opens a ledger's file as the product does.
 pub(crate) fn open(file: &Path) -> Connection {
@@ -111,7 +111,7 @@ impl<'c> Raw<'c> {
 
     pub(crate) fn redeem(&mut self, planned: &Planned) -> rusqlite::Result<()> {
         self.begin.execute([])?;
-        let head = self.head.query_row([], columns::<10>)?;
+        let head = self.head.query_row([], columns::<11>)?;
         let code = self.code.query_row([&planned.folded], columns::<12>)?;
         let mut bound = self.key.query(params![planned.counter, planned.key])?;
         assert!(bound.next()?.is_none(), "a new key");
@@ -158,6 +158,7 @@ impl<'c> Raw<'c> {
             next_code,
             restored_code,
             is_moved,
+            lost,
         ] = &head;
         self.store.execute(params![
             incarnation,
@@ -166,7 +167,8 @@ impl<'c> Raw<'c> {
             planned.at_ms,
             next_code,
             restored_code,
-            is_moved
+            is_moved,
+            lost
         ])?;
         self.commit.execute([])?;
         self.writes += 1;

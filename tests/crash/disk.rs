@@ -21,8 +21,11 @@ use crate::tape::{Change, Disk, Event, Fault, Tape};
 use crate::till::{act, redeem};
 use crate::vfs;
 
-/// A write so many of which make the next one take over the write-ahead log.
-const IDLE_WRITES: usize = 255;
+/// After so many writes the next one makes a rest due, which takes over the write-ahead log.
+const WRITES_BEFORE_REST: usize = 255;
+
+/// After so many without a rest, the next one takes it over by itself.
+const WRITES_BEFORE_TAKING_OVER: usize = 4095;
 
 /// The codes that are used up, by what a power cut would leave of the disk right now.
 fn used_for_sure(shop: &Shop, disk: &Disk) -> BTreeSet<String> {
@@ -39,6 +42,15 @@ fn used_for_sure(shop: &Shop, disk: &Disk) -> BTreeSet<String> {
         .unwrap();
     let rows = used.query_map([], |row| row.get(0)).unwrap();
     rows.collect::<Result<_, _>>().unwrap()
+}
+
+/// So many writes that change nothing.
+fn write_nothing(ledger: &mut Ledger, count: usize) {
+    let act = act();
+    for _ in 0..count {
+        let settled = ledger.settle_restore(&act).unwrap();
+        assert!(settled.is_err(), "there was no restore");
+    }
 }
 
 fn assert_well(ledger: &mut Ledger, when: &str) {
@@ -64,14 +76,10 @@ fn redeem_under(fault: fn(u64) -> Fault, check: fn(&LedgerError)) -> u64 {
         let scanned = code(usize::try_from(nth).unwrap());
         let (mut ledger, rebirth) = Ledger::open(folder, &act()).unwrap();
         assert_eq!(rebirth, None, "{when}");
-        for _ in 0..IDLE_WRITES {
-            assert!(
-                ledger.settle_restore(&act()).unwrap().is_err(),
-                "no restore"
-            );
-        }
+        write_nothing(&mut ledger, WRITES_BEFORE_REST);
         tape.set_fault(Some(fault(nth)));
         let answer = redeem(&mut ledger, &scanned);
+        ledger.rest_if_due();
         let has_failed = tape.has_failed();
         tape.set_fault(None);
         let events = tape.take();
@@ -130,6 +138,25 @@ fn a_failing_disk_at_any_write_or_sync_answers_nothing_that_is_not_kept() {
         assert!(matches!(error.cause, Cause::Engine(_)), "{error}");
     });
     assert!(operations > 20, "only {operations} operations were tried");
+}
+
+#[test]
+fn an_answer_stands_though_the_log_behind_it_cannot_be_taken_over() {
+    let shop = Shop::with(&[], 4);
+    let tape = Arc::new(Tape::default());
+    vfs::watch(shop.folder(), &tape);
+    let (mut ledger, _) = Ledger::open(shop.folder(), &act()).unwrap();
+    assert!(redeem(&mut ledger, &code(0)).is_ok());
+    write_nothing(&mut ledger, WRITES_BEFORE_TAKING_OVER - 1);
+    tape.set_fault(Some(Fault::NoRoomBesideLog));
+    let answer = redeem(&mut ledger, &code(1)).unwrap();
+    assert_eq!(answer.verdict.word(), "accepted");
+    assert!(tape.has_failed(), "it was tried");
+    tape.set_fault(None);
+    assert!(ledger.rest().is_ok());
+    drop(ledger);
+    vfs::unwatch(shop.folder());
+    shop.assert_well();
 }
 
 /// A list with customers, so that every kind of row is written.

@@ -44,6 +44,8 @@ pub(crate) enum Fault {
     Full(u64),
     /// The nth write or sync fails, once.
     Broken(u64),
+    /// There is no room in the ledger's own file; its log can be written.
+    NoRoomBesideLog,
 }
 
 #[derive(Default)]
@@ -86,15 +88,15 @@ impl Tape {
         self.0.lock().unwrap().has_failed
     }
 
-    pub(crate) fn fails_write(&self) -> Option<i32> {
-        self.fails(false)
+    pub(crate) fn fails_write(&self, name: &str) -> Option<i32> {
+        self.fails(name, false)
     }
 
-    pub(crate) fn fails_sync(&self) -> Option<i32> {
-        self.fails(true)
+    pub(crate) fn fails_sync(&self, name: &str) -> Option<i32> {
+        self.fails(name, true)
     }
 
-    fn fails(&self, is_sync: bool) -> Option<i32> {
+    fn fails(&self, name: &str, is_sync: bool) -> Option<i32> {
         let mut inner = self.0.lock().unwrap();
         let code = match inner.fault? {
             Fault::Full(nth) => {
@@ -109,6 +111,10 @@ impl Tape {
                     ffi::SQLITE_IOERR_WRITE
                 };
                 (inner.operations == nth).then_some(code)
+            }
+            Fault::NoRoomBesideLog => {
+                let is_beside = !is_sync && name == "ledger.db";
+                is_beside.then_some(ffi::SQLITE_FULL)
             }
         };
         inner.has_failed |= code.is_some();

@@ -191,7 +191,7 @@ unsafe extern "C" fn write(
         let real = real(file);
         let write = (*(*real).pMethods).xWrite.expect("a method");
         let place = u64::try_from(offset).expect("an offset");
-        if let Some(code) = tape.fails_write() {
+        if let Some(code) = tape.fails_write(name) {
             // As a disk that fills up does: a part of it is written.
             let part = length / 2;
             let code_of_part = write(real, bytes, c_int::try_from(part).unwrap(), offset);
@@ -218,7 +218,7 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     // SAFETY: forwarded as it came.
     unsafe {
         let (tape, name) = watched(file);
-        if let Some(code) = tape.fails_sync() {
+        if let Some(code) = tape.fails_sync(name) {
             return code;
         }
         let real = real(file);
