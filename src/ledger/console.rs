@@ -13,9 +13,6 @@ use crate::ledger::{Act, Ledger, LedgerError, zone_of};
 /// Acceptances that were never drawn are kept this long.
 const UNSHOWN_KEPT_MS: i64 = 24 * 3_600_000;
 
-/// How many of them a console is told of: the newest.
-const UNSEEN_TOLD_MAX: usize = 5;
-
 /// What this ledger answered since the store's midnight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Today {
@@ -61,7 +58,7 @@ impl Ledger {
 
     /// Acceptances of this counter that may not have been drawn, newest first.
     pub fn unseen(&mut self, act: &Act) -> Result<Vec<Unseen>, LedgerError> {
-        let mut unseen = self.read("list", "acceptances not yet shown", |tx| {
+        self.read("list", "acceptances not yet shown", |tx| {
             tx.all(
                 "SELECT u.entry, e.body, coalesce(c.shown, c.folded), m.rules FROM unshown u \
                  JOIN entry e ON e.id = u.entry JOIN code c ON c.id = u.code \
@@ -79,9 +76,7 @@ impl Ledger {
                     })
                 },
             )
-        })?;
-        unseen.truncate(UNSEEN_TOLD_MAX);
-        Ok(unseen)
+        })
     }
 
     /// Today's figures of all counters on this ledger.

@@ -18,6 +18,9 @@ pub(super) const LAST_SCANS_MAX: usize = 60;
 /// than a rescan answers for it, so that it is seen after a long outage too.
 const UNSEEN_FOR: SignedDuration = SignedDuration::from_hours(12);
 
+/// How many of them head the list.
+const UNSEEN_MAX: usize = 5;
+
 /// The last scans, newest first, after the acceptances that were never drawn.
 #[derive(Default)]
 pub(super) struct LastScans {
@@ -35,8 +38,9 @@ pub(super) struct Recent {
 }
 
 impl LastScans {
-    /// Takes the acceptances that were never drawn.
-    pub(super) fn opened(&mut self, unseen: Vec<Unseen>) {
+    /// Takes the newest acceptances that were never drawn; the last scans need room too.
+    pub(super) fn opened(&mut self, mut unseen: Vec<Unseen>) {
+        unseen.truncate(UNSEEN_MAX);
         self.unseen = unseen;
     }
 
