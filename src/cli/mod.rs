@@ -3,6 +3,7 @@
 //! Here, and in `tui/runner.rs`, the clock is read; here errors become words and exit codes.
 
 mod args;
+mod assign;
 mod campaign;
 mod codes;
 mod config;
@@ -64,6 +65,7 @@ fn dispatch(
         Some(Command::Codes(command)) => codes::run(context, command, out),
         Some(Command::Redeem(args)) => redeem::redeem(context, &args, out),
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
+        Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Pool(args)) => log::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),

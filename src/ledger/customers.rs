@@ -1,12 +1,15 @@
-//! Customers, as far as redeeming needs them: who is meant by an id or a contact.
+//! Customers: who is meant by an id or a contact, and which codes they have.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::domain::campaign::ContactKind;
+use crate::domain::code::ALPHABET;
 use crate::domain::contact::normal_forms;
 use crate::domain::entry::Hash;
-use crate::ledger::engine::Tx;
+use crate::domain::verdict::CodeState;
+use crate::ledger::codes::state_number;
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
 /// The stored number of a kind of contact.
@@ -73,4 +76,93 @@ pub(crate) fn contact_hash(
     mac.update(b"\0");
     mac.update(normal_form.as_bytes());
     Ok(mac.finalize().into_bytes().into())
+}
+
+/// A code that a customer has of a campaign.
+pub(crate) struct CustomerSlot {
+    pub(crate) number: i64,
+    pub(crate) code: i64,
+    pub(crate) is_live: bool,
+}
+
+/// The codes that a customer has of a campaign, void ones among them, the newest last.
+pub(crate) fn slots_of(
+    tx: &Tx<'_>,
+    campaign: i64,
+    customer: i64,
+) -> Result<Vec<CustomerSlot>, Cause> {
+    tx.all(
+        "SELECT s.slot, c.state, s.code FROM customer_slot s JOIN code c ON c.id = s.code \
+         WHERE s.campaign = $1 AND s.customer = $2 ORDER BY s.slot",
+        &[campaign.into(), customer.into()],
+        |row| {
+            Ok(CustomerSlot {
+                number: row.int(0)?,
+                code: row.int(2)?,
+                is_live: row.int(1)? != state_number(CodeState::Void),
+            })
+        },
+    )
+}
+
+/// The customers that a contact names: who has a code of the campaign, else who is known by it.
+pub(crate) fn customers_of(
+    tx: &Tx<'_>,
+    campaign: i64,
+    kind: ContactKind,
+    form: &str,
+    hash: &[u8; 32],
+) -> Result<Vec<i64>, Cause> {
+    let take = |row: &Row<'_>| row.int(0);
+    let holder = tx.all(
+        &format!(
+            "SELECT r.customer FROM contact_hash r \
+             WHERE r.campaign = $1 AND r.hash = $2 AND {IS_SEEN}"
+        ),
+        &[campaign.into(), hash.as_slice().into()],
+        take,
+    )?;
+    if !holder.is_empty() {
+        return Ok(holder);
+    }
+    tx.all(
+        &format!(
+            "SELECT DISTINCT r.customer FROM contact r \
+             WHERE r.normal_form = $1 AND r.kind = $2 AND {IS_SEEN}"
+        ),
+        &[form.into(), kind_number(kind).into()],
+        take,
+    )
+}
+
+/// Takes the customer's next slot for a code, below the campaign's limit: the unique slot is what
+/// holds law 2. False where they have as many as they may; void codes do not count.
+pub(crate) fn take_slot(
+    tx: &Tx<'_>,
+    campaign: i64,
+    customer: i64,
+    per_customer: u32,
+    code: i64,
+) -> Result<bool, Cause> {
+    let slots = slots_of(tx, campaign, customer)?;
+    let live = slots.iter().filter(|slot| slot.is_live).count();
+    if live >= per_customer as usize {
+        return Ok(false);
+    }
+    // Above every other, so that the newest has the highest number.
+    let number = slots.last().map_or(1, |newest| newest.number + 1);
+    tx.execute(
+        "INSERT INTO customer_slot (campaign, customer, slot, code) VALUES ($1, $2, $3, $4)",
+        &[campaign.into(), customer.into(), number.into(), code.into()],
+    )?;
+    Ok(true)
+}
+
+/// A name for a customer that can never be taken for a code: codes have no vowels.
+pub(crate) fn public_id_of(random: [u8; 14]) -> String {
+    let letters = random
+        .iter()
+        .filter_map(|byte| ALPHABET.get(usize::from(byte & 0xf)))
+        .map(|letter| char::from(*letter));
+    std::iter::once('U').chain(letters).collect()
 }

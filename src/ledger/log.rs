@@ -212,7 +212,9 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
 
 /// What was tried and what was answered, of an entry.
 fn told(fact: &Fact) -> (&'static str, &'static str) {
-    if matches!(fact, Fact::Redeemed { .. }) {
+    if matches!(fact, Fact::Assigned { .. }) {
+        ("assign", "assigned")
+    } else if matches!(fact, Fact::Redeemed { .. }) {
         ("redeem", "accepted")
     } else if matches!(fact, Fact::Reversed { .. }) {
         ("reverse", "reversed")
@@ -299,6 +301,10 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
             words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
             words
         }
+        Fact::Assigned { expires_at_ms, .. } => expires_at_ms
+            .map(|at_ms| format!("valid until {}", instant(at_ms)))
+            .into_iter()
+            .collect(),
         Fact::Voided { from_state } => vec![format!("was {from_state}")],
         Fact::LedgerCreated { .. }
         | Fact::IncarnationBegan { .. }

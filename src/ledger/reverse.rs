@@ -304,6 +304,7 @@ fn note(
             code: row.map(|row| row.id),
             campaign: row.map(|row| row.campaign),
             customer: row.and_then(|row| row.customer),
+            trigger: None,
             key: request.key.map(Key::as_str),
             raw: match request.undo {
                 Undo::Code { raw, .. } => Some(crate::domain::reading::kept_form(raw)),
