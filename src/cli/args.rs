@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Reverse(ReverseArgs),
     /// Give a customer a code of their own: once per person, and once per key
     Assign(AssignArgs),
+    /// End a lost code's life and give its customer another, in one step
+    Replace(ReplaceArgs),
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
@@ -382,6 +384,18 @@ pub(crate) struct AssignArgs {
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplaceArgs {
+    /// The code that was lost
+    pub(crate) code: String,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub(crate) reason: String,
+    /// Your name for this act: asked again under it, it is answered and not done again
+    #[arg(long, value_name = "K")]
+    pub(crate) key: Option<Key>,
 }
 
 fn claim_context(text: &str) -> Result<ClaimContext, crate::domain::ids::MalformedName> {

@@ -103,7 +103,7 @@ pub(crate) struct ClaimJson<'a> {
     claim: &'static str,
     code: Option<&'a str>,
     state: Option<&'static str>,
-    campaign: &'a str,
+    campaign: Option<&'a str>,
     assignment_id: Option<&'a str>,
     customer_id: Option<&'a str>,
     key: &'a str,
@@ -113,7 +113,7 @@ pub(crate) struct ClaimJson<'a> {
 
 impl<'a> ClaimJson<'a> {
     /// The JSON of a claim.
-    pub(crate) fn of(claim: &'a Claim, campaign: &'a str) -> Self {
+    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>) -> Self {
         ClaimJson {
             claim: claim.word.as_str(),
             code: claim.code.as_deref(),

@@ -66,6 +66,7 @@ fn dispatch(
         Some(Command::Redeem(args)) => redeem::redeem(context, &args, out),
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
+        Some(Command::Replace(args)) => assign::replace(context, &args, out),
         Some(Command::Pool(args)) => log::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),

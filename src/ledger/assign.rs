@@ -14,11 +14,12 @@ use crate::domain::local_time::day_number;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{OWN_NODE, count_hour};
-use crate::ledger::codes::{CodeRow, by_id, move_tally, redemption, state_number};
+use crate::ledger::codes::{CodeRow, by_id, look_up, move_tally, redemption, state_number};
 use crate::ledger::customers::{
     contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
 };
 use crate::ledger::error::Cause;
+use crate::ledger::log::{end_life, no_such};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, zone_of,
 };
@@ -61,11 +62,29 @@ struct Case<'r> {
     /// The contacts in normal form.
     contacts: Vec<(ContactKind, String)>,
     customer: Option<i64>,
+    /// What the key is bound to, where a code is drawn: the verb, and the code that it replaces.
+    bound_as: (&'static str, Option<i64>),
     /// The code that is told of: of the key, else the newest live one.
     told: Option<CodeRow>,
 }
 
 impl Ledger {
+    /// Ends a code's life and gives its customer another, in one transaction. With an empty pool
+    /// nothing is ended.
+    pub fn replace(
+        &mut self,
+        raw: &[u8],
+        reason: &str,
+        key: Option<&Key>,
+        minted: &Key,
+        random: [u8; 14],
+        act: &Act,
+    ) -> Result<Result<Claim, Refusal>, LedgerError> {
+        self.write("replace", "a code", |writing| {
+            replace(writing, raw, reason, (key, minted), random, act)
+        })
+    }
+
     /// Answers a claim; only `send` ever changes the pool. What it answers is committed.
     pub fn assign(
         &mut self,
@@ -76,6 +95,63 @@ impl Ledger {
             assign(writing, request, act)
         })
     }
+}
+
+/// A lost slip: the code's life ends, and its customer gets another, in one transaction.
+fn replace(
+    writing: &mut Writing<'_, '_>,
+    raw: &[u8],
+    reason: &str,
+    key: (Option<&Key>, &Key),
+    random: [u8; 14],
+    act: &Act,
+) -> Result<Result<Claim, Refusal>, Cause> {
+    let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
+        return Ok(Err(no_such(raw)));
+    };
+    let campaign = campaigns::load(writing.tx, row.campaign)?;
+    let name = campaign.id.clone();
+    let request = ClaimRequest {
+        campaign: &name,
+        contacts: &[],
+        context: ClaimContext::Send,
+        key: key.0,
+        minted: key.1,
+        trigger: Some("replace"),
+        resends: false,
+        random,
+    };
+    let mut case = Case {
+        request: &request,
+        act,
+        key: key.0.unwrap_or(key.1),
+        local: row.campaign,
+        campaign,
+        contact_key: Vec::new(),
+        contacts: Vec::new(),
+        customer: row.customer,
+        bound_as: ("replace", Some(row.id)),
+        told: None,
+    };
+    if let Some(word) = case.replayed(writing, row.id)? {
+        case.note(writing, word)?;
+        return case.tell(writing, word).map(Ok);
+    }
+    if row.state != CodeState::Assigned {
+        return Ok(Err(Refusal::State(row.state)));
+    }
+    if !case.has_more(writing)? {
+        // Nothing is ended for somebody who cannot have another.
+        case.note(writing, ClaimWord::PoolExhausted)?;
+        return case.tell(writing, ClaimWord::PoolExhausted).map(Ok);
+    }
+    end_life(writing, &row, reason, act)?;
+    if case.draw(writing)? != ClaimWord::Assigned {
+        return Err(Cause::Changed(
+            "the last codes of the pool were ended".into(),
+        ));
+    }
+    case.tell(writing, ClaimWord::Assigned).map(Ok)
 }
 
 fn assign(
@@ -103,6 +179,7 @@ fn assign(
         contact_key,
         contacts: Vec::new(),
         customer: None,
+        bound_as: ("assign", None),
         told: None,
     };
     let word = case.answer(writing)?;
@@ -113,6 +190,42 @@ fn assign(
 }
 
 impl Case<'_> {
+    /// What a replacement's key says, where it was used before.
+    fn replayed(
+        &mut self,
+        writing: &Writing<'_, '_>,
+        replaced: i64,
+    ) -> Result<Option<ClaimWord>, Cause> {
+        let bound = writing.tx.one(
+            "SELECT k.verb, k.subject, e.code FROM act_key k JOIN entry e ON e.id = k.entry \
+             WHERE k.caller = $1 AND k.key = $2",
+            &[(&self.act.counter).into(), self.key.as_str().into()],
+            |row| Ok((row.text(0)?, row.int(1)?, row.maybe_int(2)?)),
+        )?;
+        let Some((verb, subject, code)) = bound else {
+            return Ok(None);
+        };
+        let (true, Some(code)) = (verb == "replace" && subject == replaced, code) else {
+            return Ok(Some(ClaimWord::KeyConflict));
+        };
+        self.told = by_id(writing.tx, code)?;
+        self.customer = self.told.as_ref().and_then(|told| told.customer);
+        Ok(Some(ClaimWord::Replayed))
+    }
+
+    /// Whether a range that this ledger holds has a code left on it.
+    fn has_more(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        Ok(writing
+            .tx
+            .one(
+                "SELECT id FROM lease WHERE campaign = $1 AND holder = $2 \
+                 AND next_ordinal < end_ordinal LIMIT 1",
+                &[self.local.into(), OWN_NODE.into()],
+                |row| row.int(0),
+            )?
+            .is_some())
+    }
+
     fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
         for (kind, text) in self.request.contacts {
             match normal_form(*kind, text) {
@@ -362,13 +475,15 @@ impl Case<'_> {
     /// Binds the key, and keeps the counts, in the transaction of the act.
     fn count(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
         let tx = writing.tx;
+        let (verb, replaced) = self.bound_as;
         tx.execute(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
-             VALUES ($1, $2, 'assign', $3, $4)",
+             VALUES ($1, $2, $3, $4, $5)",
             &[
                 (&self.act.counter).into(),
                 self.key.as_str().into(),
-                customer.into(),
+                verb.into(),
+                replaced.unwrap_or(customer).into(),
                 entry.into(),
             ],
         )?;
@@ -380,7 +495,7 @@ impl Case<'_> {
             self.act.now.as_millisecond(),
             entry,
         )?;
-        if self.identifying().is_empty() {
+        if replaced.is_none() && self.identifying().is_empty() {
             let day = day_number(self.act.now, &zone_of(&writing.head)?);
             tx.execute(
                 "INSERT INTO customer_day (campaign, customer, day, amount) \

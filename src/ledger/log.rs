@@ -68,7 +68,8 @@ impl Ledger {
     }
 }
 
-fn no_such(raw: &[u8]) -> Refusal {
+/// No code reads so.
+pub(crate) fn no_such(raw: &[u8]) -> Refusal {
     Refusal::NoSuchCode(crate::domain::reading::kept_form(raw))
 }
 
@@ -346,6 +347,20 @@ fn void(
     if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
         return Ok(Err(Refusal::State(row.state)));
     }
+    end_life(writing, &row, reason, act)?;
+    match find(writing.tx, &row.folded)? {
+        Some(row) => life(writing.tx, &row).map(Ok),
+        None => Ok(Err(no_such(raw))),
+    }
+}
+
+/// Ends a code's life, whoever has it; it is never available again.
+pub(crate) fn end_life(
+    writing: &mut Writing<'_, '_>,
+    row: &CodeRow,
+    reason: &str,
+    act: &Act,
+) -> Result<(), Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let entry = writing.append(
         Fact::Voided {
@@ -375,9 +390,5 @@ fn void(
             "this code was just changed elsewhere".into(),
         ));
     }
-    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
-    match find(writing.tx, &row.folded)? {
-        Some(row) => life(writing.tx, &row).map(Ok),
-        None => Ok(Err(no_such(raw))),
-    }
+    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
 }

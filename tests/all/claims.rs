@@ -197,6 +197,34 @@ fn contacts_of_two_customers_disagree_and_any_of_ones_own_is_enough() {
     assert_eq!(pool(&data)["assigned"], 2);
 }
 
+#[test]
+fn a_lost_slip_is_replaced_in_one_step_and_never_leaves_anybody_without() {
+    let folder = shop("2");
+    let data = folder.path().join("shop");
+    let (_, first) = claim(&data, &["--email", "ana@example.org"]);
+    let replace =
+        |code: &str| counterfoil(&data, &["replace", code, "--reason", "lost", "--key", code]);
+    let (exit, second) = replace(text(&first, "code"));
+    assert_eq!((exit, text(&second, "claim")), (0, "assigned"));
+    assert_eq!(second["customer_id"], first["customer_id"]);
+    let (_, again) = replace(text(&first, "code"));
+    assert_eq!(text(&again, "claim"), "replayed");
+    assert_eq!(again["code"], second["code"]);
+    let (_, old) = counterfoil(&data, &["redeem", text(&first, "code")]);
+    assert_eq!(text(&old, "verdict"), "void");
+    // With an empty pool nothing is ended.
+    let (exit, none) = replace(text(&second, "code"));
+    assert_eq!((exit, text(&none, "claim")), (1, "pool_exhausted"));
+    let (exit, _) = counterfoil(&data, &["redeem", text(&second, "code")]);
+    assert_eq!(exit, 0);
+    let figures = pool(&data);
+    assert_eq!(
+        (&figures["void"], &figures["redeemed"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
 /// The canary: the claim that everybody writes by hand, look up a free code, then mark it. Two who
 /// look before either writes get the same one, and the pool still looks clean.
 #[test]
