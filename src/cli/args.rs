@@ -64,6 +64,9 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Who has which code: find a customer again
+    #[command(subcommand)]
+    Customer(CustomerCommand),
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
@@ -384,6 +387,20 @@ pub(crate) struct AssignArgs {
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CustomerCommand {
+    /// By a contact, a code, or the last letters of a code
+    Find {
+        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        text: String,
+    },
+    /// One customer, by id
+    Show {
+        /// The customer's id
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]

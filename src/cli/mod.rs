@@ -9,6 +9,7 @@ mod codes;
 mod config;
 mod console;
 mod context;
+mod customer;
 mod failure;
 mod json;
 mod ledger_file;
@@ -67,6 +68,7 @@ fn dispatch(
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
+        Some(Command::Customer(command)) => customer::run(context, &command, out),
         Some(Command::Pool(args)) => log::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),

@@ -7,6 +7,7 @@ pub mod claim;
 pub mod code;
 pub mod code_list;
 pub mod contact;
+pub mod customer;
 pub mod entry;
 pub mod escape;
 pub mod ids;

@@ -4,13 +4,15 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::domain::campaign::ContactKind;
-use crate::domain::code::ALPHABET;
-use crate::domain::contact::normal_forms;
+use crate::domain::code::{ALPHABET, fold};
+use crate::domain::contact::{masked, normal_forms};
+use crate::domain::customer::{Customer, HeldCode, MaskedContact};
 use crate::domain::entry::Hash;
 use crate::domain::verdict::CodeState;
-use crate::ledger::codes::state_number;
+use crate::ledger::codes::{look_up, state_number, state_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
+use crate::ledger::{Ledger, LedgerError};
 
 /// The stored number of a kind of contact.
 pub(crate) fn kind_number(kind: ContactKind) -> i64 {
@@ -20,6 +22,18 @@ pub(crate) fn kind_number(kind: ContactKind) -> i64 {
         ContactKind::Loyalty => 2,
         ContactKind::ExternalId => 3,
     }
+}
+
+/// The kind of a stored number.
+pub(crate) fn kind_of(number: i64) -> Option<ContactKind> {
+    [
+        ContactKind::Email,
+        ContactKind::Phone,
+        ContactKind::Loyalty,
+        ContactKind::ExternalId,
+    ]
+    .into_iter()
+    .find(|kind| kind_number(*kind) == number)
 }
 
 /// Whether a row that an import made may be seen: its batch is published, or it bears none.
@@ -165,4 +179,97 @@ pub(crate) fn public_id_of(random: [u8; 14]) -> String {
         .filter_map(|byte| ALPHABET.get(usize::from(byte & 0xf)))
         .map(|letter| char::from(*letter));
     std::iter::once('U').chain(letters).collect()
+}
+
+impl Ledger {
+    /// The customers that a text may mean: an id, a contact, a code, or the last letters of one
+    /// (four or more). At most twenty.
+    pub fn find_customers(&mut self, text: &str) -> Result<Vec<Customer>, LedgerError> {
+        self.read("find", "a customer", |tx| {
+            found(tx, text)?
+                .into_iter()
+                .map(|customer| described(tx, customer))
+                .collect()
+        })
+    }
+}
+
+/// How many customers an answer names.
+const FOUND_MAX: usize = 20;
+
+/// Fewer last letters than this would name everybody.
+const LAST_LETTERS_MIN: usize = 4;
+
+fn found(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
+    if let Some((customer, _)) = resolve(tx, text)? {
+        return Ok(vec![customer]);
+    }
+    let (Some(row), _) = look_up(tx, text.as_bytes(), &[])? else {
+        return by_last_letters(tx, text);
+    };
+    Ok(row.customer.into_iter().collect())
+}
+
+/// Whose codes end so: only codes that customers hold are looked through.
+fn by_last_letters(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
+    let Ok(ending) = fold(text) else {
+        return Ok(Vec::new());
+    };
+    let mut customers = Vec::new();
+    if ending.as_str().len() < LAST_LETTERS_MIN {
+        return Ok(customers);
+    }
+    tx.each(
+        "SELECT c.folded, s.customer FROM customer_slot s JOIN code c ON c.id = s.code",
+        &[],
+        |row| {
+            let customer = row.int(1)?;
+            if customers.len() < FOUND_MAX
+                && row.text(0)?.ends_with(ending.as_str())
+                && !customers.contains(&customer)
+            {
+                customers.push(customer);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(customers)
+}
+
+fn described(tx: &Tx<'_>, customer: i64) -> Result<Customer, Cause> {
+    let contacts = tx.all(
+        &format!(
+            "SELECT r.kind, r.normal_form FROM contact r WHERE r.customer = $1 AND {IS_SEEN} \
+             ORDER BY r.kind, r.normal_form"
+        ),
+        &[customer.into()],
+        |row| {
+            let kind = kind_of(row.int(0)?)
+                .ok_or_else(|| Cause::Damaged("a contact of an unknown kind".into()))?;
+            Ok(MaskedContact {
+                kind: kind.as_str(),
+                masked: masked(kind, &row.text(1)?),
+            })
+        },
+    )?;
+    let codes = tx.all(
+        "SELECT coalesce(c.shown, c.folded), m.name, c.state, c.uses_made \
+         FROM customer_slot s JOIN code c ON c.id = s.code JOIN campaign m ON m.id = s.campaign \
+         JOIN batch b ON b.id = c.batch WHERE s.customer = $1 AND b.is_published = 1 \
+         ORDER BY s.campaign, s.slot",
+        &[customer.into()],
+        |row| {
+            Ok(HeldCode {
+                code: row.text(0)?,
+                campaign: row.text(1)?,
+                state: state_of(row.int(2)?)?.as_str(),
+                uses_made: row.count(3)?,
+            })
+        },
+    )?;
+    Ok(Customer {
+        customer_id: public_id(tx, customer)?,
+        contacts,
+        codes,
+    })
 }

@@ -225,6 +225,37 @@ fn a_lost_slip_is_replaced_in_one_step_and_never_leaves_anybody_without() {
     assert_eq!(counterfoil(&data, &["verify"]).0, 0);
 }
 
+#[test]
+fn whoever_lost_theirs_is_found_again_by_contact_or_last_letters() {
+    let folder = shop("3");
+    let data = folder.path().join("shop");
+    let (_, given) = claim(
+        &data,
+        &["--email", "ana@example.org", "--phone", "+442079460958"],
+    );
+    let code = text(&given, "code");
+    let (last, id) = (&code[code.len() - 4..], text(&given, "customer_id"));
+    for named in ["ANA@example.org", "+44 20 7946 0958", code, last, id] {
+        let (exit, found) = counterfoil(&data, &["customer", "find", named]);
+        assert_eq!(exit, 0, "{named}");
+        assert_eq!(found["customer_id"], given["customer_id"], "{named}");
+        assert_eq!(text(&found["codes"][0], "code"), code);
+        let shown = found.to_string();
+        assert!(
+            !shown.contains("ana@") && !shown.contains("207946"),
+            "{shown}"
+        );
+    }
+    assert_eq!(counterfoil(&data, &["customer", "show", id]).0, 0);
+    for unknown in ["ben@example.org", "ZZ", "nobody at all"] {
+        assert_eq!(
+            counterfoil(&data, &["customer", "find", unknown]).0,
+            1,
+            "{unknown}"
+        );
+    }
+}
+
 /// The canary: the claim that everybody writes by hand, look up a free code, then mark it. Two who
 /// look before either writes get the same one, and the pool still looks clean.
 #[test]

@@ -9,12 +9,11 @@ use rusqlite::{Connection, OptionalExtension as _};
 use crate::domain::campaign::ContactKind;
 use crate::domain::code_list::RowFault;
 use crate::ledger::customers::{
-    contact_hash, customers_of, kind_number, public_id_of, slots_of, take_slot,
+    contact_hash, customers_of, kind_number, kind_of, public_id_of, slots_of, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::pool::pace::Slice;
-use crate::ledger::pool::rows::kind_of;
 use crate::ledger::pool::sort::sort_file_path;
 use crate::ledger::pool::store::Batch;
 use crate::ledger::pool::{Fail, Job};
