@@ -8,11 +8,13 @@ mod codes;
 mod config;
 mod console;
 mod context;
+mod demo;
 mod failure;
 mod json;
 mod ledger_file;
 mod log;
 mod operator;
+mod pool;
 mod redeem;
 mod set_up;
 mod surroundings;
@@ -58,13 +60,13 @@ fn dispatch(
 ) -> Result<u8, Failure> {
     match command {
         None => console::console(context, console_args),
-        Some(Command::Demo(args)) => console::demo(context, &args),
+        Some(Command::Demo(args)) => demo::demo(context, &args),
         Some(Command::Init(args)) => set_up::init(context, &args, out),
         Some(Command::Campaign(command)) => campaign::run(context, command, out),
         Some(Command::Codes(command)) => codes::run(context, command, out),
         Some(Command::Redeem(args)) => redeem::redeem(context, &args, out),
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
-        Some(Command::Pool(args)) => log::pool(context, &args, out),
+        Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),
