@@ -1,4 +1,4 @@
-//! `pool` and `log`.
+//! `log`.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::args::{LogArgs, PoolArgs};
+use crate::cli::args::LogArgs;
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
 use crate::domain::code::{fold, grouped};
@@ -16,41 +16,6 @@ use crate::domain::ids::MalformedName;
 use crate::domain::local_time::{Boundary, Length};
 use crate::domain::log::LogLine;
 use crate::ledger::{LogFilter, LogPosition};
-
-pub(super) fn pool(
-    context: &mut Context,
-    args: &PoolArgs,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
-    let mut ledger = context.open()?;
-    let pools = ledger.pools(args.campaign.as_ref(), now())??;
-    if pools.is_empty() && !context.is_json {
-        writeln!(
-            out,
-            "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
-        )?;
-    }
-    for figures in &pools {
-        if context.is_json {
-            writeln!(out, "{}", serde_json::to_string(figures)?)?;
-        } else {
-            writeln!(
-                out,
-                "{}: {} of {} available; assigned {}, redeemed {}, void {}, suspect {}; \
-                 {} uses made",
-                figures.campaign,
-                figures.available,
-                figures.total,
-                figures.assigned,
-                figures.redeemed,
-                figures.void,
-                figures.suspect,
-                figures.uses_made
-            )?;
-        }
-    }
-    Ok(0)
-}
 
 pub(super) fn log(
     context: &mut Context,

@@ -10,11 +10,13 @@ mod config;
 mod console;
 mod context;
 mod customer;
+mod demo;
 mod failure;
 mod json;
 mod ledger_file;
 mod log;
 mod operator;
+mod pool;
 mod redeem;
 mod set_up;
 mod surroundings;
@@ -60,7 +62,7 @@ fn dispatch(
 ) -> Result<u8, Failure> {
     match command {
         None => console::console(context, console_args),
-        Some(Command::Demo(args)) => console::demo(context, &args),
+        Some(Command::Demo(args)) => demo::demo(context, &args),
         Some(Command::Init(args)) => set_up::init(context, &args, out),
         Some(Command::Campaign(command)) => campaign::run(context, command, out),
         Some(Command::Codes(command)) => codes::run(context, command, out),
@@ -69,7 +71,7 @@ fn dispatch(
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
         Some(Command::Customer(command)) => customer::run(context, &command, out),
-        Some(Command::Pool(args)) => log::pool(context, &args, out),
+        Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),

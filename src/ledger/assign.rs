@@ -13,13 +13,14 @@ use crate::domain::ids::{CampaignId, EntryId, Key};
 use crate::domain::local_time::day_number;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::{OWN_NODE, count_hour};
-use crate::ledger::codes::{CodeRow, by_id, look_up, move_tally, redemption, state_number};
+use crate::ledger::chain::OWN_NODE;
+use crate::ledger::codes::{CodeRow, by_id, look_up, redemption, state_number};
 use crate::ledger::customers::{
     contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
 };
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
+use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, zone_of,
 };

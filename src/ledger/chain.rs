@@ -2,7 +2,7 @@
 
 use crate::domain::entry::{Body, Fact, Hash, Side, chained, side_hash};
 use crate::domain::ids::{CampaignId, EntryId};
-use crate::ledger::engine::{Tx, Value};
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 
 /// This ledger's own number among nodes.
@@ -165,22 +165,4 @@ pub(crate) fn append(
         local,
         id: head.entry_id(seq),
     })
-}
-
-/// Counts one act into its campaign's hour.
-pub(crate) fn count_hour(
-    tx: &Tx<'_>,
-    campaign: i64,
-    kind: &str,
-    at_ms: i64,
-    entry: i64,
-) -> Result<(), Cause> {
-    let hour = at_ms.div_euclid(3_600_000);
-    tx.execute(
-        "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-         VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
-         DO UPDATE SET amount = tally_hour.amount + 1",
-        &[campaign.into(), hour.into(), kind.into(), Value::Int(entry)],
-    )?;
-    Ok(())
 }

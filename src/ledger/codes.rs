@@ -7,7 +7,7 @@ use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
 use crate::domain::verdict::{CodeState, Story};
 use crate::ledger::chain::Head;
-use crate::ledger::engine::{Row, Tx, Value};
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
 /// A code as it stands in the ledger, with what its campaign needs.
@@ -249,30 +249,4 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
         Some(text) => serde_json::from_str::<Side>(&text)?.reason,
         None => None,
     })
-}
-
-/// Moves one code between the states of its campaign's tally, and counts its uses.
-pub(crate) fn move_tally(
-    tx: &Tx<'_>,
-    campaign: i64,
-    from: CodeState,
-    to: CodeState,
-    uses_change: i64,
-) -> Result<(), Cause> {
-    let change = |state: CodeState| Value::Int(i64::from(to == state) - i64::from(from == state));
-    tx.execute(
-        "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
-         redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
-         uses_made = uses_made + $6 WHERE campaign = $7",
-        &[
-            change(CodeState::Available),
-            change(CodeState::Assigned),
-            change(CodeState::Redeemed),
-            change(CodeState::Void),
-            change(CodeState::Suspect),
-            Value::Int(uses_change),
-            campaign.into(),
-        ],
-    )?;
-    Ok(())
 }

@@ -7,11 +7,10 @@ use crate::domain::log::{Life, LifeEntry, LogLine};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::Head;
-use crate::ledger::codes::{
-    CodeRow, Redemption, find, look_up, move_tally, redemption, state_number,
-};
+use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state_number};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::tally::move_tally;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of};
 
 /// Where a reader of the log is.

@@ -24,6 +24,7 @@ mod restore;
 mod reverse;
 mod schema;
 mod sqlite;
+mod tally;
 mod verify;
 
 use std::fs::File;

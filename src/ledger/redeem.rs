@@ -12,13 +12,13 @@ use crate::domain::verdict::{
     Answer, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Judgement, KeyBinding,
     Verdict, ends_at, judge, message,
 };
-use crate::ledger::chain::{OWN_NODE, count_hour};
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
-    CodeRow, Redemption, first_redemption, look_up, move_tally, redemption, state_number,
-    void_reason,
+    CodeRow, Redemption, first_redemption, look_up, redemption, state_number, void_reason,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, is_clock_behind,
     setting_of, zone_of,

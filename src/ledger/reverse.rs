@@ -5,12 +5,12 @@ use crate::domain::ids::{EntryId, Key};
 use crate::domain::local_time::day_number;
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
 use crate::domain::verdict::{Approval, CodeState};
-use crate::ledger::chain::count_hour;
 use crate::ledger::codes::{
-    CodeRow, Redemption, by_id, look_up, move_tally, newest_redemption, redemption, state_number,
+    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, state_number,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of, zone_of,
 };

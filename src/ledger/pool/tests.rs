@@ -928,7 +928,7 @@ fn the_last_24_hours_are_counted_to_the_moment() {
                         entry.local.into(),
                     ],
                 )?;
-                crate::ledger::chain::count_hour(
+                crate::ledger::tally::count_hour(
                     writing.tx,
                     i64::from(campaign),
                     "assigned",

@@ -7,6 +7,7 @@
 mod alarm;
 mod desk_thread;
 mod listen;
+mod orders;
 mod screen;
 
 use std::collections::VecDeque;

@@ -1,0 +1,42 @@
+//! `pool`.
+
+use std::io::Write;
+
+use crate::cli::args::PoolArgs;
+use crate::cli::context::{Context, now};
+use crate::cli::failure::Failure;
+
+pub(super) fn pool(
+    context: &mut Context,
+    args: &PoolArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    let pools = ledger.pools(args.campaign.as_ref(), now())??;
+    if pools.is_empty() && !context.is_json {
+        writeln!(
+            out,
+            "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
+        )?;
+    }
+    for figures in &pools {
+        if context.is_json {
+            writeln!(out, "{}", serde_json::to_string(figures)?)?;
+        } else {
+            writeln!(
+                out,
+                "{}: {} of {} available; assigned {}, redeemed {}, void {}, suspect {}; \
+                 {} uses made",
+                figures.campaign,
+                figures.available,
+                figures.total,
+                figures.assigned,
+                figures.redeemed,
+                figures.void,
+                figures.suspect,
+                figures.uses_made
+            )?;
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,51 @@
+//! Tallies: kept numbers of a campaign's codes by state, and of its acts by hour.
+//!
+//! Invariant: a tally changes in the transaction of what it counts; `verify` recounts them all.
+
+use crate::domain::verdict::CodeState;
+use crate::ledger::engine::{Tx, Value};
+use crate::ledger::error::Cause;
+
+/// Moves one code between the states of its campaign's tally, and counts its uses.
+pub(crate) fn move_tally(
+    tx: &Tx<'_>,
+    campaign: i64,
+    from: CodeState,
+    to: CodeState,
+    uses_change: i64,
+) -> Result<(), Cause> {
+    let change = |state: CodeState| Value::Int(i64::from(to == state) - i64::from(from == state));
+    tx.execute(
+        "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
+         redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
+         uses_made = uses_made + $6 WHERE campaign = $7",
+        &[
+            change(CodeState::Available),
+            change(CodeState::Assigned),
+            change(CodeState::Redeemed),
+            change(CodeState::Void),
+            change(CodeState::Suspect),
+            Value::Int(uses_change),
+            campaign.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Counts one act into its campaign's hour.
+pub(crate) fn count_hour(
+    tx: &Tx<'_>,
+    campaign: i64,
+    kind: &str,
+    at_ms: i64,
+    entry: i64,
+) -> Result<(), Cause> {
+    let hour = at_ms.div_euclid(3_600_000);
+    tx.execute(
+        "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
+         VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
+         DO UPDATE SET amount = tally_hour.amount + 1",
+        &[campaign.into(), hour.into(), kind.into(), Value::Int(entry)],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! What the desk does upon each order, and the message that answers it.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::desk::{Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, counter_fault, set_up};
+use crate::domain::entry::instant;
+use crate::domain::ids::EntryId;
+use crate::domain::operator::{name_fault, pin_fault};
+use crate::domain::refusal::Refusal;
+use crate::domain::verdict::Approval;
+use crate::ledger::{Ledger, LedgerError, OperatorChange};
+use crate::tui::msg::{ApprovalAsk, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
+
+pub(super) fn describe(
+    desk: &mut Desk,
+    counter: &str,
+    now: Timestamp,
+) -> Result<Opened, LedgerError> {
+    let act = desk.act(now)?;
+    let ledger = desk.ledger();
+    let place = ledger.place()?;
+    let today = ledger.today(now)?;
+    Ok(Opened {
+        store: place.store,
+        counter: counter.to_owned(),
+        zone: place.zone,
+        operators: ledger.operators()?,
+        today: TodayCounts {
+            accepted: today.accepted,
+            refused: today.refused,
+            provisional: 0,
+        },
+        unseen: ledger.unseen(&act)?,
+    })
+}
+
+pub(super) fn scan(
+    desk: &mut Desk,
+    number: u64,
+    raw: &[u8],
+    may_judge: bool,
+    moment: Moment,
+) -> Result<Option<Msg>, LedgerError> {
+    if may_judge {
+        return desk
+            .scan(raw, &Extra::default(), moment)
+            .map(|scanned| Some(told(scanned, number)));
+    }
+    Ok(Some(match desk.badge_in(raw)? {
+        Some(operator) => Msg::SignedIn {
+            operator,
+            number: Some(number),
+        },
+        None => Msg::NotJudged {
+            number,
+            why: WhyNotJudged::SignedOut,
+        },
+    }))
+}
+
+fn told(scanned: Scanned, number: u64) -> Msg {
+    match scanned {
+        Scanned::Badge(operator) => Msg::SignedIn {
+            operator,
+            number: Some(number),
+        },
+        Scanned::Judged(answer) => Msg::Judged { number, answer },
+    }
+}
+
+pub(super) fn redeem(
+    desk: &mut Desk,
+    number: u64,
+    raw: &[u8],
+    (receipt, customer): (Option<String>, Option<String>),
+    ask: Option<&ApprovalAsk>,
+    moment: Moment,
+) -> Result<Option<Msg>, LedgerError> {
+    let approval = match approve(desk, ask, moment.now)? {
+        Ok(approval) => approval,
+        Err(refusal) => {
+            return Ok(Some(Msg::ApprovalRefused {
+                number: Some(number),
+                words: refusal.to_string(),
+            }));
+        }
+    };
+    let extra = Extra {
+        receipt,
+        customer,
+        approval,
+    };
+    desk.scan(raw, &extra, moment)
+        .map(|scanned| Some(told(scanned, number)))
+}
+
+fn approve(
+    desk: &mut Desk,
+    ask: Option<&ApprovalAsk>,
+    now: Timestamp,
+) -> Result<Result<Option<Approval>, Refusal>, LedgerError> {
+    let Some(ask) = ask else {
+        return Ok(Ok(None));
+    };
+    let manager = match (&ask.operator, &ask.pin) {
+        (Some(name), Some(pin)) => Some((name.as_str(), pin.as_str())),
+        _ => None,
+    };
+    Ok(desk.approve(manager, &ask.reason, now)?.map(Some))
+}
+
+pub(super) fn sign_in(
+    desk: &mut Desk,
+    name: &str,
+    pin: &Pin,
+    now: Timestamp,
+) -> Result<Option<Msg>, LedgerError> {
+    Ok(Some(match desk.sign_in(name, pin.as_str(), now)? {
+        Ok(operator) => Msg::SignedIn {
+            operator,
+            number: None,
+        },
+        Err(refusal) => Msg::SignInRefused {
+            locked_until: if let Refusal::LockedUntil(until) = &refusal {
+                Some(*until)
+            } else {
+                None
+            },
+            words: refusal.to_string(),
+        },
+    }))
+}
+
+pub(super) fn undo(
+    desk: &mut Desk,
+    redemption_id: &str,
+    reason: &str,
+    ask: Option<&ApprovalAsk>,
+    now: Timestamp,
+) -> Result<Option<Msg>, LedgerError> {
+    let approval = match approve(desk, ask, now)? {
+        Ok(approval) => approval,
+        Err(refusal) => {
+            return Ok(Some(Msg::ApprovalRefused {
+                number: None,
+                words: refusal.to_string(),
+            }));
+        }
+    };
+    // An id that we listed ourselves reads back.
+    let Ok(id) = redemption_id.parse::<EntryId>() else {
+        return Ok(None);
+    };
+    let answer = desk.undo(&id, reason, approval.as_ref(), now)?;
+    Ok(Some(Msg::Undone { answer }))
+}
+
+/// A new shop with its first people.
+pub(super) fn found_shop(
+    folder: &Path,
+    shop: &NewShop,
+    now: Timestamp,
+) -> Result<Result<Ledger, Refusal>, LedgerError> {
+    let counter = shop.counter.as_str();
+    if let Some(fault) = counter_fault(counter) {
+        return Ok(Err(Refusal::Faulty(fault.to_owned())));
+    }
+    // All that may be refused is refused before there is a ledger.
+    for (operator, pin) in &shop.operators {
+        if let Some(fault) = name_fault(&operator.name).or_else(|| pin_fault(pin.as_str())) {
+            return Ok(Err(Refusal::Faulty(fault.to_owned())));
+        }
+    }
+    let first = act(counter, None, now)?;
+    let mut ledger = match set_up(folder, &shop.store, &shop.zone, MODE_PRIVATE, &first)? {
+        Ok(ledger) => ledger,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    for (operator, pin) in &shop.operators {
+        let change = OperatorChange::Add {
+            role: operator.role,
+            pin: Some(pin.as_str()),
+        };
+        let adding = act(counter, None, instant(now.as_millisecond()))?;
+        if let Err(refusal) = ledger.change_operator(&operator.name, change, &adding)? {
+            return Ok(Err(refusal));
+        }
+    }
+    Ok(Ok(ledger))
+}
