@@ -6,13 +6,13 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::domain::campaign::ContactKind;
-use crate::domain::code::ALPHABET;
+use crate::domain::campaign::{ContactKind, Rules};
+use crate::domain::code::letters_of;
 use crate::domain::code_list::RowFault;
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::state_number;
 use crate::ledger::customers::{IS_SEEN, contact_hash, kind_number};
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::pool::pace::Slice;
 use crate::ledger::pool::rows::kind_of;
@@ -55,7 +55,7 @@ impl People {
         job: &Job<'_, '_>,
         campaign: i64,
         contact_key: Vec<u8>,
-        rules: &crate::domain::campaign::Rules,
+        rules: &Rules,
     ) -> Result<People, Cause> {
         let path = sort_file_path(job.ledger.files.folder());
         let scratch = Connection::open(&path)?;
@@ -120,11 +120,13 @@ impl People {
             let is_naming = naming.contains(&(*kind, *form));
             if is_naming {
                 self.scratch
-                    .prepare_cached("INSERT OR IGNORE INTO known VALUES (?1, ?2, ?3)")?
+                    .prepare_cached("INSERT INTO known VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
                     .execute((kind_number(*kind), form, person))?;
             }
             self.scratch
-                .prepare_cached("INSERT OR IGNORE INTO contact VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                )?
                 .execute((person, kind_number(*kind), form, is_naming))?;
         }
         Ok(Ok(person))
@@ -347,7 +349,7 @@ fn customers_of(
     form: &str,
     hash: &[u8; 32],
 ) -> Result<Vec<i64>, Cause> {
-    let take = |row: &crate::ledger::engine::Row<'_>| row.int(0);
+    let take = |row: &Row<'_>| row.int(0);
     let holder = tx.all(
         &format!(
             "SELECT r.customer FROM contact_hash r \
@@ -375,9 +377,5 @@ fn draw_public_id(
 ) -> Result<String, Cause> {
     let mut bytes = [0; 14];
     random(&mut bytes)?;
-    let letters = bytes
-        .iter()
-        .filter_map(|byte| ALPHABET.get(usize::from(byte & 0xf)))
-        .map(|letter| char::from(*letter));
-    Ok(std::iter::once('U').chain(letters).collect())
+    Ok(format!("U{}", letters_of(&bytes)))
 }

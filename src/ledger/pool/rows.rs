@@ -119,14 +119,9 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str, Cause> {
 
 /// The kind of a stored number.
 pub(super) fn kind_of(number: i64) -> Option<ContactKind> {
-    [
-        ContactKind::Email,
-        ContactKind::Phone,
-        ContactKind::Loyalty,
-        ContactKind::ExternalId,
-    ]
-    .into_iter()
-    .find(|kind| kind_number(*kind) == number)
+    ContactKind::ALL
+        .into_iter()
+        .find(|kind| kind_number(*kind) == number)
 }
 
 /// Bad rows, gathered from every check and told in the order of their lines.
