@@ -16,6 +16,7 @@ use crate::desk::recent::Recent;
 use crate::domain::entry::instant;
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
+use crate::domain::reading::without_aim;
 use crate::domain::refusal::Refusal;
 use crate::domain::reversal::{Reversal, UndoChoice};
 use crate::domain::verdict::{Answer, Approval, Band};
@@ -156,11 +157,7 @@ impl Desk {
         let Some(text) = std::str::from_utf8(raw).ok().map(str::trim) else {
             return Ok(None);
         };
-        // An AIM identifier is three characters before it.
-        let text = text
-            .strip_prefix(']')
-            .and_then(|rest| rest.get(2..))
-            .unwrap_or(text);
+        let text = without_aim(text);
         if !text.to_ascii_uppercase().starts_with(BADGE_PREFIX) {
             return Ok(None);
         }

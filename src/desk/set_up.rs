@@ -5,7 +5,8 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use crate::desk::random;
-use crate::domain::code::ALPHABET;
+use crate::domain::code::letters_of;
+use crate::domain::ids::is_plain_name;
 use crate::domain::refusal::Refusal;
 use crate::ledger::{Act, Ledger, LedgerError, Setup};
 
@@ -17,9 +18,7 @@ pub const MODE_SHARED: u32 = 0o660;
 
 /// What is wrong with a counter's name: it has 1 to 64 characters, none of them a control character.
 pub fn counter_fault(name: &str) -> Option<&'static str> {
-    let is_well_formed =
-        (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    (!is_well_formed).then_some("the counter's name has 1 to 64 characters")
+    (!is_plain_name(name, 64)).then_some("the counter's name has 1 to 64 characters")
 }
 
 /// Makes a ledger for a store in `folder`.
@@ -33,7 +32,7 @@ pub fn set_up(
     act: &Act,
 ) -> Result<Result<Ledger, Refusal>, LedgerError> {
     let store = store.trim();
-    if !(1..=64).contains(&store.chars().count()) || store.chars().any(char::is_control) {
+    if !is_plain_name(store, 64) {
         return Ok(Err(Refusal::Faulty(
             "the store's name has 1 to 64 characters, none of them a control character".into(),
         )));
@@ -46,17 +45,8 @@ pub fn set_up(
     let setup = Setup {
         store: store.to_owned(),
         timezone: timezone.to_owned(),
-        node: node_name(random()?),
+        node: letters_of(&random::<10>()?),
         mode,
     };
     Ledger::create(folder, &setup, act).map(Ok)
-}
-
-/// Ten letters of the code alphabet.
-fn node_name(random: [u8; 10]) -> String {
-    random
-        .iter()
-        .filter_map(|byte| ALPHABET.get(usize::from(byte % 16)))
-        .map(|letter| char::from(*letter))
-        .collect()
 }

@@ -83,6 +83,14 @@ pub enum ContactKind {
 }
 
 impl ContactKind {
+    /// Every kind, in the order of its stored number.
+    pub const ALL: [ContactKind; 4] = [
+        ContactKind::Email,
+        ContactKind::Phone,
+        ContactKind::Loyalty,
+        ContactKind::ExternalId,
+    ];
+
     /// The kind as it is written in columns, arguments and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -196,6 +204,15 @@ impl Rules {
                 .stores
                 .iter()
                 .any(|name| name.to_lowercase() == store.to_lowercase())
+    }
+
+    /// The first instant at which a code is no longer honoured: its own end or its campaign's,
+    /// whichever comes first.
+    pub fn end_of_code(&self, own_end: Option<Timestamp>) -> Option<Timestamp> {
+        match (own_end, self.ends_at) {
+            (Some(own), Some(campaign)) => Some(own.min(campaign)),
+            (own, campaign) => own.or(campaign),
+        }
     }
 
     /// The window in words, in the store's zone.

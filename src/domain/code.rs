@@ -386,6 +386,11 @@ pub fn grouped(code: &str) -> String {
     shown
 }
 
+/// A letter of the alphabet for each random byte, for names of our own that are no codes.
+pub fn letters_of(random: &[u8]) -> String {
+    random.iter().map(|byte| letter(*byte)).collect()
+}
+
 /// The end of a code, for lists and logs that must not give the code away: `…NPRS`. Four letters, or
 /// half of them if the code is shorter than eight; separators do not count.
 pub fn last_letters(code: &str) -> String {

@@ -30,15 +30,10 @@ pub fn normal_form(kind: ContactKind, text: &str) -> Result<String, ContactFault
 
 /// Every kind of contact that a text could be, each in its normal form.
 pub fn normal_forms(text: &str) -> Vec<(ContactKind, String)> {
-    [
-        ContactKind::Email,
-        ContactKind::Phone,
-        ContactKind::Loyalty,
-        ContactKind::ExternalId,
-    ]
-    .into_iter()
-    .filter_map(|kind| Some((kind, normal_form(kind, text).ok()?)))
-    .collect()
+    ContactKind::ALL
+        .into_iter()
+        .filter_map(|kind| Some((kind, normal_form(kind, text).ok()?)))
+        .collect()
 }
 
 /// A contact as a desk shows it: enough to recognise, not enough to use.

@@ -10,6 +10,12 @@ use serde::{Deserialize, Serialize};
 #[error("{0}")]
 pub struct MalformedName(pub String);
 
+/// Whether a text can be a person's name for something: 1 to `chars_max` characters, none of them a
+/// control character.
+pub fn is_plain_name(name: &str, chars_max: usize) -> bool {
+    (1..=chars_max).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
 /// Names one entry for ever: the writer, its incarnation, and its place in that writer's count.
 ///
 /// Written `node-incarnation-seq`; the node part holds no hyphen.

@@ -1,8 +1,10 @@
 //! Operators, their roles and PINs, and how long a counter stays locked.
 
+use std::ops::RangeInclusive;
+
 use serde::Serialize;
 
-use crate::domain::ids::MalformedName;
+use crate::domain::ids::{MalformedName, is_plain_name};
 
 /// What an operator may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -53,14 +55,15 @@ pub const BADGE_PREFIX: &str = "BADGE-";
 
 /// What is wrong with an operator's name: it has 1 to 40 characters, none of them a control character.
 pub fn name_fault(name: &str) -> Option<&'static str> {
-    let is_well_formed =
-        (1..=40).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    (!is_well_formed).then_some("an operator's name has 1 to 40 characters")
+    (!is_plain_name(name, 40)).then_some("an operator's name has 1 to 40 characters")
 }
+
+/// How many digits a PIN has.
+pub const PIN_DIGITS: RangeInclusive<usize> = 4..=8;
 
 /// What is wrong with a PIN: it is 4 to 8 digits.
 pub fn pin_fault(pin: &str) -> Option<&'static str> {
-    let is_well_formed = (4..=8).contains(&pin.len()) && pin.bytes().all(|b| b.is_ascii_digit());
+    let is_well_formed = PIN_DIGITS.contains(&pin.len()) && pin.bytes().all(|b| b.is_ascii_digit());
     (!is_well_formed).then_some("a PIN is 4 to 8 digits")
 }
 

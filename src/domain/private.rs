@@ -3,7 +3,8 @@
 use crate::domain::code::fold_letters;
 use crate::domain::layout::{Layout, repair};
 use crate::domain::link::card;
-use crate::domain::reading::{NotOurs, after_aim};
+use crate::domain::operator::PIN_DIGITS;
+use crate::domain::reading::{NotOurs, after_aim, without_aim};
 
 /// What must not be kept.
 pub(super) enum Private {
@@ -14,9 +15,7 @@ pub(super) enum Private {
 /// What a text is that must not be kept, as it came or as a layout garbled it.
 pub(super) fn private_kind(text: &str) -> Option<Private> {
     let text = text.trim_start_matches('\u{feff}');
-    let after_first = after_aim(text).unwrap_or(text);
-    let bare = after_aim(after_first).unwrap_or(after_first);
-    if let Some(kind) = private_meaning(bare) {
+    if let Some(kind) = private_meaning(without_aim(text)) {
         return Some(kind);
     }
     // A card may be glued to a code, or sit in the query of a link.
@@ -54,7 +53,7 @@ pub(super) fn private_kind(text: &str) -> Option<Private> {
 
 fn private_meaning(bare: &str) -> Option<Private> {
     let digits = fold_letters(bare);
-    if (4..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if PIN_DIGITS.contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Private::Number {
             digits: digits.len(),
         });

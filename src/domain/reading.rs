@@ -284,9 +284,7 @@ struct Form<'a> {
 
 impl<'a> Form<'a> {
     fn of(text: &'a str, allowed_hosts: &[String]) -> Form<'a> {
-        let after_first = after_aim(text).unwrap_or(text);
-        // A scanner and its driver may both add one.
-        let bare = after_aim(after_first).unwrap_or(after_first);
+        let bare = without_aim(text);
         let aim = text.strip_suffix(bare).unwrap_or_default();
         Form {
             text,
@@ -476,6 +474,12 @@ pub(super) fn after_aim(text: &str) -> Option<&str> {
     let modifier = letters.next()?;
     (symbology.is_ascii_alphabetic() && modifier.is_ascii_alphanumeric())
         .then_some(letters.as_str())
+}
+
+/// A text without its AIM identifiers: a scanner and its driver may both add one.
+pub fn without_aim(text: &str) -> &str {
+    let after_first = after_aim(text).unwrap_or(text);
+    after_aim(after_first).unwrap_or(after_first)
 }
 
 /// Three digits or more typed with Alt, which a terminal sends as ESC and the digit.

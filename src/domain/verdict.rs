@@ -509,12 +509,9 @@ fn expired(found: &Found, now: Timestamp) -> Option<Verdict> {
     (now >= ends_at).then_some(Verdict::Expired(ends_at))
 }
 
-/// The first instant at which a code is no longer valid: its own end or its campaign's.
+/// The first instant at which a code is no longer valid.
 pub fn ends_at(found: &Found) -> Option<Timestamp> {
-    match (found.expires_at, found.campaign.rules.ends_at) {
-        (Some(own), Some(campaign)) => Some(own.min(campaign)),
-        (own, campaign) => own.or(campaign),
-    }
+    found.campaign.rules.end_of_code(found.expires_at)
 }
 
 fn outside_hours(found: &Found, now: Timestamp, zone: &TimeZone) -> Option<Verdict> {

@@ -549,10 +549,7 @@ impl Case<'_> {
             return Ok(claim);
         };
         let own_end = row.expires_at_ms.map(instant);
-        let ends_at = match (own_end, self.campaign.rules.ends_at) {
-            (Some(own), Some(all)) => Some(own.min(all)),
-            (own, all) => own.or(all),
-        };
+        let ends_at = self.campaign.rules.end_of_code(own_end);
         let (state, is_usable) = told_state(row.state, ends_at, self.act.now);
         claim.state = Some(state);
         claim.expires_at = ends_at;

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::domain::campaign::ContactKind;
-use crate::domain::code::{ALPHABET, fold};
+use crate::domain::code::{fold, letters_of};
 use crate::domain::contact::{masked, normal_forms};
 use crate::domain::customer::{Customer, HeldCode, MaskedContact};
 use crate::domain::entry::Hash;
@@ -26,14 +26,9 @@ pub(crate) fn kind_number(kind: ContactKind) -> i64 {
 
 /// The kind of a stored number.
 pub(crate) fn kind_of(number: i64) -> Option<ContactKind> {
-    [
-        ContactKind::Email,
-        ContactKind::Phone,
-        ContactKind::Loyalty,
-        ContactKind::ExternalId,
-    ]
-    .into_iter()
-    .find(|kind| kind_number(*kind) == number)
+    ContactKind::ALL
+        .into_iter()
+        .find(|kind| kind_number(*kind) == number)
 }
 
 /// Whether a row that an import made may be seen: its batch is published, or it bears none.
@@ -174,11 +169,7 @@ pub(crate) fn take_slot(
 
 /// A name for a customer that can never be taken for a code: codes have no vowels.
 pub(crate) fn public_id_of(random: [u8; 14]) -> String {
-    let letters = random
-        .iter()
-        .filter_map(|byte| ALPHABET.get(usize::from(byte & 0xf)))
-        .map(|letter| char::from(*letter));
-    std::iter::once('U').chain(letters).collect()
+    format!("U{}", letters_of(&random))
 }
 
 impl Ledger {

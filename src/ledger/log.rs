@@ -249,7 +249,6 @@ fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
             |row| row.text(0),
         )?
         .unwrap_or_default();
-    let own_end = row.expires_at_ms.map(instant);
     Ok(Life {
         code: row.as_stored().to_owned(),
         ordinal: row.ordinal,
@@ -259,10 +258,7 @@ fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
             .customer
             .map(|id| customers::public_id(tx, id))
             .transpose()?,
-        expires_at: match (own_end, campaign.rules.ends_at) {
-            (Some(own), Some(all)) => Some(own.min(all)),
-            (own, all) => own.or(all),
-        },
+        expires_at: campaign.rules.end_of_code(row.expires_at_ms.map(instant)),
         campaign: campaign.id.to_string(),
         uses_made: row.uses_made,
         entries,
