@@ -18,10 +18,11 @@ use counterfoil::ledger::{Drawing, GenerateOrder, LongWork, built_at};
 use rusqlite::Connection;
 
 /// Whence the statements of a redemption come, and where in each file they end.
-const PLACES: [(&str, &str); 7] = [
+const PLACES: [(&str, &str); 8] = [
     ("codes.rs", "#[cfg(test)]"),
     ("redeem.rs", "#[cfg(test)]"),
     ("chain.rs", "#[cfg(test)]"),
+    ("tally.rs", "#[cfg(test)]"),
     ("attempts.rs", "impl Ledger {"),
     ("campaigns.rs", "fn create("),
     ("customers.rs", "#[cfg(test)]"),
