@@ -71,7 +71,7 @@ pub fn pin_fault(pin: &str) -> Option<&'static str> {
 pub const FREE_TRIES: u32 = 3;
 
 /// A counter is never locked for longer.
-pub const LOCKED_MS_MAX: i64 = 5 * 60_000;
+const LOCKED_MS_MAX: i64 = 5 * 60_000;
 
 /// How long a counter is locked after so many wrong PINs in a row: 10 s, doubling, at most 5 min.
 pub fn locked_ms(failures: u32) -> i64 {

@@ -4,10 +4,11 @@
 
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::tally::DAY_MS;
 use crate::ledger::{Act, Ledger, LedgerError, Writing};
 
 /// Attempts are kept this long.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+const KEPT_MS: i64 = 30 * DAY_MS;
 
 /// And no more than this many, the newest.
 const KEPT_COUNT: i64 = 1_000_000;

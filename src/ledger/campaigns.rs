@@ -89,13 +89,16 @@ pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign
     )
 }
 
+/// The name of a campaign as it is stored.
+pub(crate) fn id_of(name: &str) -> Result<CampaignId, Cause> {
+    name.parse()
+        .ok()
+        .ok_or_else(|| Cause::Damaged(format!("a campaign named {name:?}")))
+}
+
 fn read(row: &Row<'_>) -> Result<(i64, Campaign), Cause> {
-    let name = row.text(1)?;
     let campaign = Campaign {
-        id: name
-            .parse()
-            .ok()
-            .ok_or_else(|| Cause::Damaged(format!("a campaign named {name:?}")))?,
+        id: id_of(&row.text(1)?)?,
         revision: row.count(2)?,
         is_paused: row.int(3)? != 0,
         rules: serde_json::from_str(&row.text(4)?)?,

@@ -98,6 +98,14 @@ pub(crate) struct Setting<'a> {
     pub(crate) at_ms: i64,
 }
 
+/// The erasable text of an entry as it is stored; empty where there is none, or no more.
+pub(crate) fn side_of(stored: Option<&str>) -> Result<Side, Cause> {
+    Ok(match stored {
+        Some(text) => serde_json::from_str(text)?,
+        None => Side::default(),
+    })
+}
+
 /// An entry as it was appended.
 #[derive(Debug, Clone)]
 pub(crate) struct Appended {

@@ -1,12 +1,12 @@
 //! Codes as the ledger holds them: looked up, and told of.
 
 use crate::domain::code::{FoldedCode, Shape};
-use crate::domain::entry::{Body, Side, instant};
+use crate::domain::entry::{Body, instant};
 use crate::domain::ids::EntryId;
 use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
 use crate::domain::verdict::{CodeState, Story};
-use crate::ledger::chain::Head;
+use crate::ledger::chain::{Head, side_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
@@ -245,8 +245,5 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
         &[row.newest_entry.into()],
         |row| row.text(0),
     )?;
-    Ok(match text {
-        Some(text) => serde_json::from_str::<Side>(&text)?.reason,
-        None => None,
-    })
+    Ok(side_of(text.as_deref())?.reason)
 }

@@ -2,16 +2,18 @@
 
 use jiff::Timestamp;
 
+use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, instant};
 use crate::domain::local_time::day_start;
 use crate::domain::verdict::Unseen;
 use crate::ledger::chain::Head;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::tally::{DAY_MS, hour_of};
 use crate::ledger::{Act, Ledger, LedgerError, zone_of};
 
 /// Acceptances that were never drawn are kept this long.
-const UNSHOWN_KEPT_MS: i64 = 24 * 3_600_000;
+const UNSHOWN_KEPT_MS: i64 = DAY_MS;
 
 /// What this ledger answered since the store's midnight.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,8 +68,7 @@ impl Ledger {
                 &[(&act.counter).into()],
                 |row| {
                     let body: Body = serde_json::from_str(&row.text(1)?)?;
-                    let rules: crate::domain::campaign::Rules =
-                        serde_json::from_str(&row.text(3)?)?;
+                    let rules: Rules = serde_json::from_str(&row.text(3)?)?;
                     Ok(Unseen {
                         entry: row.int(0)?,
                         at: instant(body.at_ms),
@@ -91,7 +92,7 @@ fn today(tx: &Tx<'_>, now: Timestamp) -> Result<Today, Cause> {
     let date = now.to_zoned(zone.clone()).date();
     let midnight_ms = day_start(date, &zone).map_or(0, Timestamp::as_millisecond);
     // Whole hours since midnight; zones off by half an hour count their first half hour too.
-    let first_hour = midnight_ms.div_euclid(3_600_000);
+    let first_hour = hour_of(midnight_ms);
     let sum_of = |kind: &str| {
         tx.one(
             "SELECT coalesce(sum(amount), 0) FROM tally_hour WHERE kind = $1 AND hour >= $2",

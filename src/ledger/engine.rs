@@ -1,7 +1,7 @@
 //! The thin seam to the engine: execute and query within one transaction, typed values and rows.
 //!
 //! The SQL above it stays in the subset that SQLite and PostgreSQL share: `$1` in order of first
-//! use, `RETURNING`, `ON CONFLICT DO NOTHING`, no functions of a server.
+//! use, `RETURNING`, `ON CONFLICT`, no functions of a server.
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::log::{Life, LifeEntry, LogLine};
+use crate::domain::reading::kept_form;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::Head;
+use crate::ledger::chain::{Head, side_of};
 use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state_number};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -69,7 +70,7 @@ impl Ledger {
 
 /// No code reads so.
 pub(crate) fn no_such(raw: &[u8]) -> Refusal {
-    Refusal::NoSuchCode(crate::domain::reading::kept_form(raw))
+    Refusal::NoSuchCode(kept_form(raw))
 }
 
 struct Placed {
@@ -129,10 +130,7 @@ fn entries_after(
         &[after.into(), PAGE.into()],
         |row| {
             let body: Body = serde_json::from_str(&row.text(1)?)?;
-            let side: Side = match row.maybe_text(4)? {
-                Some(text) => serde_json::from_str(&text)?,
-                None => Side::default(),
-            };
+            let side = side_of(row.maybe_text(4)?.as_deref())?;
             let (kind, answer) = told(&body.fact);
             let line = LogLine {
                 at: instant(body.at_ms),
@@ -266,14 +264,12 @@ fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
 }
 
 fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, Cause> {
-    let side: Side = match tx.one(
+    let stored = tx.one(
         "SELECT text FROM side WHERE entry = $1",
         &[told.entry.into()],
         |row| row.text(0),
-    )? {
-        Some(text) => serde_json::from_str(&text)?,
-        None => Side::default(),
-    };
+    )?;
+    let side = side_of(stored.as_deref())?;
     let mut detail = match &told.body.fact {
         Fact::Redeemed {
             uses_made,

@@ -3,7 +3,7 @@
 //!
 //! Invariants: the check and the write of a right are one conditional statement in one transaction;
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
-//! clock, randomness and words for people; they come in, or are made above.
+//! wall clock and randomness, which come in; a screen.
 
 mod assign;
 mod attempts;

@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::entry::{Fact, hex, instant};
 use crate::domain::operator::{
-    FREE_TRIES, LOCKED_MS_MAX, Operator, Role, is_locked, locked_ms, name_fault, pin_fault,
+    FREE_TRIES, Operator, Role, is_locked, locked_ms, name_fault, pin_fault,
 };
 use crate::domain::refusal::Refusal;
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, attempts, setting_of};
 
@@ -94,12 +94,7 @@ impl Ledger {
             tx.all(
                 "SELECT name, role FROM operator WHERE is_removed = 0 ORDER BY name",
                 &[],
-                |row| {
-                    Ok(Operator {
-                        name: row.text(0)?,
-                        role: role_of(&row.text(1)?)?,
-                    })
-                },
+                operator_row,
             )
         })
     }
@@ -138,7 +133,7 @@ impl Ledger {
         self.write("sign in", name, |writing| {
             let (failures, _) = lockout(writing.tx, &act.counter)?;
             let failures = failures.saturating_add(1);
-            let until_ms = now_ms + locked_ms(failures).min(LOCKED_MS_MAX);
+            let until_ms = now_ms + locked_ms(failures);
             set_lockout(writing.tx, &act.counter, failures, until_ms)?;
             attempts::note(
                 writing,
@@ -170,15 +165,17 @@ impl Ledger {
             tx.one(
                 "SELECT name, role FROM operator WHERE badge_hash = $1 AND is_removed = 0",
                 &[(&hash).into()],
-                |row| {
-                    Ok(Operator {
-                        name: row.text(0)?,
-                        role: role_of(&row.text(1)?)?,
-                    })
-                },
+                operator_row,
             )
         })
     }
+}
+
+fn operator_row(row: &Row<'_>) -> Result<Operator, Cause> {
+    Ok(Operator {
+        name: row.text(0)?,
+        role: role_of(&row.text(1)?)?,
+    })
 }
 
 struct Known {

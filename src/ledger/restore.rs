@@ -19,12 +19,11 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::{Finding, Reading};
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
+use crate::ledger::tally::DAY_MS;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, marker, setting_of};
 
 /// Without a marker at least this many codes are taken for issued since the backup.
 const MISSING_MIN: i64 = 100;
-
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Why a life began that asks for no approval.
 const MOVED: &str = "moved";
@@ -77,7 +76,7 @@ impl Ledger {
         restore(folder, backup, missing_min, act).naming("restore", backup.display().to_string())
     }
 
-    /// Ends the approvals after a restore, and answers how it stood.
+    /// Ends the approvals after a restore.
     pub fn settle_restore(&mut self, act: &Act) -> Result<Result<(), Refusal>, LedgerError> {
         self.write("settle", "the restore", |writing| {
             if writing.head.restored_code_id == 0 {

@@ -1,8 +1,10 @@
 //! Undoing a redemption, by a new entry; a redemption has at most one reversal.
 
+use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::local_time::day_number;
+use crate::domain::reading::kept_form;
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
 use crate::domain::verdict::{Approval, CodeState};
 use crate::ledger::codes::{
@@ -307,7 +309,7 @@ fn note(
             trigger: None,
             key: request.key.map(Key::as_str),
             raw: match request.undo {
-                Undo::Code { raw, .. } => Some(crate::domain::reading::kept_form(raw)),
+                Undo::Code { raw, .. } => Some(kept_form(raw)),
                 Undo::Redemption(id) => Some(id.to_string()),
             },
             reason: Some(request.reason.to_owned()),
@@ -336,7 +338,7 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<UndoChoice>, Cause
                 incarnation: row.count(1)?,
                 seq: row.int(2)?.unsigned_abs(),
             };
-            let rules: crate::domain::campaign::Rules = serde_json::from_str(&row.text(5)?)?;
+            let rules: Rules = serde_json::from_str(&row.text(5)?)?;
             let (counter, operator) = (&act.counter, act.operator.as_deref());
             choices.push(UndoChoice {
                 redemption_id: id.to_string(),

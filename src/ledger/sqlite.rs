@@ -118,7 +118,7 @@ impl Sqlite {
 
     /// Waits for its turn, then hands a transaction that may write.
     ///
-    /// `work` commits by itself; what follows the commit (`after`) still has the turn.
+    /// `work` commits by itself; what it does after the commit is still done in its turn.
     pub(crate) fn write<T>(
         &mut self,
         work: impl FnOnce(Tx<'_>) -> Result<T, Cause>,
@@ -262,6 +262,9 @@ pub(crate) fn network_file_system(folder: &Path) -> io::Result<Option<&'static s
     })
 }
 
+/// The beginning of the names of batch locks; the batch's number follows.
+pub(crate) const BATCH_LOCK: &str = "ledger.batch-";
+
 /// A ledger's files, beside each other in one folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
@@ -296,6 +299,6 @@ impl Files {
     }
 
     pub(crate) fn batch_lock(&self, batch: i64) -> PathBuf {
-        self.folder.join(format!("ledger.batch-{batch}"))
+        self.folder.join(format!("{BATCH_LOCK}{batch}"))
     }
 }

@@ -6,6 +6,14 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 
+pub(crate) const HOUR_MS: i64 = 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The hour, counted from 1970, under which an act is counted.
+pub(crate) fn hour_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(HOUR_MS)
+}
+
 /// Moves one code between the states of its campaign's tally, and counts its uses.
 pub(crate) fn move_tally(
     tx: &Tx<'_>,
@@ -40,12 +48,16 @@ pub(crate) fn count_hour(
     at_ms: i64,
     entry: i64,
 ) -> Result<(), Cause> {
-    let hour = at_ms.div_euclid(3_600_000);
     tx.execute(
         "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
          VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
          DO UPDATE SET amount = tally_hour.amount + 1",
-        &[campaign.into(), hour.into(), kind.into(), Value::Int(entry)],
+        &[
+            campaign.into(),
+            hour_of(at_ms).into(),
+            kind.into(),
+            entry.into(),
+        ],
     )?;
     Ok(())
 }

@@ -19,10 +19,10 @@ use rusqlite::Connection;
 
 /// Whence the statements of a redemption come, and where in each file they end.
 const PLACES: [(&str, &str); 8] = [
-    ("tally.rs", "#[cfg(test)]"),
     ("codes.rs", "#[cfg(test)]"),
     ("redeem.rs", "#[cfg(test)]"),
     ("chain.rs", "#[cfg(test)]"),
+    ("tally.rs", "#[cfg(test)]"),
     ("attempts.rs", "impl Ledger {"),
     ("campaigns.rs", "fn create("),
     ("customers.rs", "impl Ledger {"),

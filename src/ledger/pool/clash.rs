@@ -1,7 +1,7 @@
 //! Whether sorted codes are in the ledger already: one walk along its index, in pages.
 
 use crate::domain::code_list::RowFault;
-use crate::domain::ids::CampaignId;
+use crate::ledger::campaigns;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::pool::Job;
@@ -82,10 +82,7 @@ pub(super) fn fault_of(tx: &Tx<'_>, code: i64, shown: &str) -> Result<RowFault, 
             |row| Ok((row.text(0)?, row.text(1)?)),
         )?
         .ok_or_else(|| Cause::Changed("a code was just removed".into()))?;
-    let campaign: CampaignId = campaign
-        .parse()
-        .ok()
-        .ok_or_else(|| Cause::Damaged(format!("a campaign named {campaign:?}")))?;
+    let campaign = campaigns::id_of(&campaign)?;
     Ok(if known == shown {
         RowFault::Known { campaign }
     } else {

@@ -7,10 +7,8 @@ use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::{Cause, Naming as _};
-use crate::ledger::{Ledger, LedgerError};
-
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
+use crate::ledger::tally::{DAY_MS, HOUR_MS, hour_of};
+use crate::ledger::{Ledger, LedgerError, campaigns};
 
 /// One campaign's pool. `total` is the sum of the seven states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -82,7 +80,6 @@ fn pools(
 }
 
 fn figures(row: &Row<'_>) -> Result<PoolFigures, Cause> {
-    let name = row.text(1)?;
     let [available, assigned, redeemed, void, suspect, uses_made] = [
         count(row, 2)?,
         count(row, 3)?,
@@ -92,10 +89,7 @@ fn figures(row: &Row<'_>) -> Result<PoolFigures, Cause> {
         count(row, 7)?,
     ];
     Ok(PoolFigures {
-        campaign: name
-            .parse()
-            .ok()
-            .ok_or_else(|| Cause::Damaged(format!("a campaign named {name:?}")))?,
+        campaign: campaigns::id_of(&row.text(1)?)?,
         total: available + assigned + redeemed + void + suspect,
         available,
         leased: 0,
@@ -120,7 +114,7 @@ fn count(row: &Row<'_>, column: usize) -> Result<u64, Cause> {
 /// Full hours from the tally; of the hour that `since_ms` falls into, the entries themselves, which
 /// are found from the hour's first and are as many as the hour counted.
 fn assigned_since(tx: &Tx<'_>, campaign: i64, since_ms: i64) -> Result<u64, Cause> {
-    let hour = since_ms.div_euclid(HOUR_MS);
+    let hour = hour_of(since_ms);
     let full = tx
         .one(
             "SELECT coalesce(sum(amount), 0) FROM tally_hour \

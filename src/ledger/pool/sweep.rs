@@ -10,14 +10,11 @@ use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::pool::pace::{Pace, Slice};
 use crate::ledger::pool::sort::SORT_FILE;
 use crate::ledger::pool::store::Batch;
-use crate::ledger::sqlite::lock_file;
+use crate::ledger::sqlite::{BATCH_LOCK, lock_file};
 use crate::ledger::{Ledger, LedgerError, Writing};
 
 /// Rows removed by one statement.
 const CHUNK: i64 = 256;
-
-/// The beginning of the names of batch locks (`Files::batch_lock`).
-const BATCH_LOCK: &str = "ledger.batch-";
 
 /// The tables whose rows bear the number of their unpublished batch, with their keys.
 const MARKED: [(&str, &str); 3] = [
