@@ -55,7 +55,8 @@ pub const BADGE_PREFIX: &str = "BADGE-";
 pub fn name_fault(name: &str) -> Option<&'static str> {
     let is_well_formed =
         (1..=40).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    (!is_well_formed).then_some("an operator's name has 1 to 40 characters")
+    (!is_well_formed)
+        .then_some("an operator's name has 1 to 40 characters, none of them a control character")
 }
 
 /// What is wrong with a PIN: it is 4 to 8 digits.
