@@ -662,6 +662,24 @@ fn a_redemption_is_undone_once() {
 }
 
 #[test]
+fn undoing_a_use_does_not_bring_a_cancelled_code_back() {
+    let shop = Shop::new();
+    let codes = shop.campaign("twice", &["--offer", "X", "--uses", "2"], 1);
+    assert_word(&shop, &[&codes[0]], "accepted");
+    let voided = shop.run(&["codes", "void", &codes[0], "--reason", "lost"]);
+    assert_eq!(voided.code, 0, "{voided:?}");
+    let done = shop.run(&["--json", "reverse", &codes[0], "--reason", "returned"]);
+    let line = done.line();
+    assert_eq!(
+        (done.code, line["reversal"].as_str()),
+        (0, Some("reversed"))
+    );
+    let message = line["message"].as_str().unwrap_or_default();
+    assert!(message.contains("stays cancelled"), "{message}");
+    assert_word(&shop, &[&codes[0]], "void");
+}
+
+#[test]
 fn pools_add_up_and_the_log_tells_of_everything() {
     let shop = Shop::new();
     let codes = shop.campaign("coffee", &["--offer", "Free coffee"], 4);
