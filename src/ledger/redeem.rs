@@ -278,7 +278,7 @@ impl<'s> Case<'s> {
             self.act.now.as_millisecond(),
             entry.local,
         )?;
-        self.count_customer(writing.tx, row, found)?;
+        self.count_customer(writing.tx, row)?;
         Ok(Used {
             id: entry.id,
             uses_made,
@@ -326,8 +326,10 @@ impl<'s> Case<'s> {
         Ok(())
     }
 
-    fn count_customer(&self, tx: &Tx<'_>, row: &CodeRow, found: &Found) -> Result<(), Cause> {
-        let (Some(customer), Some(_)) = (self.customer, found.campaign.rules.limit_per_day) else {
+    /// Counts it for the customer's day, also where no limit stands: one may be set later that day,
+    /// and what an undo gives back must have been counted.
+    fn count_customer(&self, tx: &Tx<'_>, row: &CodeRow) -> Result<(), Cause> {
+        let Some(customer) = self.customer else {
             return Ok(());
         };
         tx.execute(

@@ -662,6 +662,27 @@ fn a_redemption_is_undone_once() {
 }
 
 #[test]
+fn an_undo_gives_back_to_a_limit_only_what_was_counted() {
+    let shop = Shop::new();
+    shop.json(&["campaign", "create", "daily", "--offer", "X", "--uses", "9"]);
+    let list = shop.folder().join("daily.csv");
+    std::fs::write(&list, "code,email\nDAILY1,ana@example.com\n").expect("writes");
+    let list = list.display().to_string();
+    shop.json(&["codes", "import", &list, "--campaign", "daily"]);
+    let early = assert_word(&shop, &["DAILY1"], "accepted");
+    // What was honoured before the limit was set, earlier that day, counts as well.
+    shop.json(&["campaign", "set", "daily", "--limit-per-day", "1"]);
+    assert_word(&shop, &["DAILY1"], "limit_reached");
+    shop.json(&["campaign", "set", "daily", "--limit-per-day", "2"]);
+    assert_word(&shop, &["DAILY1"], "accepted");
+    assert_word(&shop, &["DAILY1"], "limit_reached");
+    let id = early["redemption_id"].as_str().expect("an id");
+    shop.json(&["reverse", "--redemption", id, "--reason", "returned"]);
+    assert_word(&shop, &["DAILY1"], "accepted");
+    assert_word(&shop, &["DAILY1"], "limit_reached");
+}
+
+#[test]
 fn undoing_a_use_does_not_bring_a_cancelled_code_back() {
     let shop = Shop::new();
     let codes = shop.campaign("twice", &["--offer", "X", "--uses", "2"], 1);
