@@ -300,9 +300,21 @@ pub(crate) enum CodesCommand {
         /// The code
         code: String,
         /// Why
-        #[arg(long, value_name = "R")]
+        #[arg(long, value_name = "R", value_parser = reason)]
         reason: String,
     },
+}
+
+/// A reason that says something: an act that asks for one keeps it for ever.
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("say why, in a few words".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("use one line without control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -328,7 +340,7 @@ pub(crate) struct RedeemArgs {
     #[arg(long = "override", requires = "reason")]
     pub(crate) overrides: bool,
     /// Why it is set aside
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = reason)]
     pub(crate) reason: Option<String>,
 }
 
@@ -351,7 +363,7 @@ pub(crate) struct ReverseArgs {
     #[arg(long, value_name = "ID", conflicts_with = "code")]
     pub(crate) redemption: Option<EntryId>,
     /// Why
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = reason)]
     pub(crate) reason: String,
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]

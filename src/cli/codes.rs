@@ -8,13 +8,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::tz::TimeZone;
 
 use crate::cli::args::CodesCommand;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, moment, open_given};
 use crate::cli::failure::Failure;
 use crate::desk::fill_random;
 use crate::domain::code::{Pattern, Shape, grouped};
 use crate::domain::code_list::{BadRow, SpreadsheetCheck};
+use crate::domain::escape::for_display;
 use crate::domain::ids::CampaignId;
 use crate::domain::log::Life;
 use crate::domain::verdict::CodeState;
@@ -32,13 +34,13 @@ pub(super) fn run(
     match command {
         CodesCommand::Show { code } => {
             let life = ledger.life(code.as_bytes())??;
-            write_life(context, &life, out)?;
+            write_life(context, &life, &ledger.place()?.zone, out)?;
             Ok(0)
         }
         CodesCommand::Void { code, reason } => {
             context.need_manager(&mut ledger)?;
             let life = ledger.void_code(code.as_bytes(), &reason, &context.act()?)??;
-            write_life(context, &life, out)?;
+            write_life(context, &life, &ledger.place()?.zone, out)?;
             Ok(0)
         }
         CodesCommand::Import {
@@ -186,13 +188,7 @@ fn import(
     let mut source: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        let file = File::open(file).map_err(|error| {
-            Failure::usage(
-                format!("reading {}: {error}", file.display()),
-                "check the file's name",
-            )
-        })?;
-        Box::new(BufReader::new(file))
+        Box::new(BufReader::new(open_given(file)?))
     };
     let mut bad_file = BadFile::beside(file, context);
     let act = context.act()?;
@@ -280,6 +276,8 @@ fn export(
     state: Option<&str>,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    // Nothing is written before it is known that there is something to write of.
+    ledger.campaign(campaign)??;
     let states: Vec<CodeState> = match state {
         None => Vec::new(),
         Some(name) => vec![
@@ -353,29 +351,38 @@ fn neutral(field: &str) -> String {
     }
 }
 
-fn write_life(context: &Context, life: &Life, out: &mut dyn Write) -> Result<(), Failure> {
+fn write_life(
+    context: &Context,
+    life: &Life,
+    zone: &TimeZone,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
     if context.is_json {
         writeln!(out, "{}", serde_json::to_string(life)?)?;
         return Ok(());
     }
+    let expires = life
+        .expires_at
+        .map(|at| format!(", expires {}", moment(at, zone)))
+        .unwrap_or_default();
     writeln!(
         out,
-        "{}  {}  {}, {} uses made",
+        "{}  {}  {}, {} uses made{expires}",
         grouped(&life.code),
         life.campaign,
         life.state,
         life.uses_made
     )?;
     for entry in &life.entries {
-        writeln!(
-            out,
+        let told = format!(
             "  {}  {:<10} {}  {}  {}",
-            entry.at,
+            moment(entry.at, zone),
             entry.kind,
             entry.counter,
             entry.operator.as_deref().unwrap_or_default(),
             entry.detail
-        )?;
+        );
+        writeln!(out, "{}", for_display(&told))?;
     }
     Ok(())
 }

@@ -288,6 +288,12 @@ fn read(path: &Path) -> Result<File, Failure> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            return Err(Failure::usage(
+                format!("reading {}: {error}", path.display()),
+                "--data names a folder: name the one that holds ledger.db",
+            ));
+        }
         Err(error) => {
             return Err(Failure::usage(
                 format!("reading {}: {error}", path.display()),

@@ -1,15 +1,18 @@
 //! What every command needs: the folder, the configuration, who acts, and the clock.
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::cli::args::Global;
 use crate::cli::config::{Config, Flags, Origin};
 use crate::cli::failure::Failure;
 use crate::desk;
 use crate::domain::operator::Role;
+use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Act, Ledger, Rebirth};
 
@@ -38,6 +41,29 @@ pub(crate) fn now() -> Timestamp {
         reason = "the command line is where the clock is read"
     )]
     Timestamp::now()
+}
+
+/// Opens a file that was named by an argument.
+pub(crate) fn open_given(path: &Path) -> Result<File, Failure> {
+    let opened = File::open(path).and_then(|file| {
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(file)
+    });
+    opened.map_err(|error| {
+        Failure::usage(
+            format!("reading {}: {error}", path.display()),
+            "check the file's name, and that this account may read it",
+        )
+    })
+}
+
+/// A time by the store's clock, as people read it.
+pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
 }
 
 impl Context {
@@ -112,7 +138,7 @@ impl Context {
         if let Some(name) = &self.operator
             && !ledger.operators()?.iter().any(|known| known.name == *name)
         {
-            return Err(crate::domain::refusal::Refusal::NoSuchOperator(name.clone()).into());
+            return Err(Refusal::NoSuchOperator(name.clone()).into());
         }
         Ok(ledger)
     }
@@ -127,9 +153,19 @@ impl Context {
             return Ok(());
         }
         let pin = secret(&format!("PIN of {name}: "))?;
-        let operator = ledger.sign_in(&name, &pin, &self.act()?)??;
+        let act = self.act()?;
+        let operator = match ledger.sign_in(&name, &pin, &act)? {
+            Err(refusal @ Refusal::LockedUntil(until)) => {
+                let clock = moment(until, &ledger.place()?.zone);
+                return Err(Failure {
+                    message: format!("too many wrong PINs at this counter: locked until {clock}"),
+                    ..Failure::from(refusal)
+                });
+            }
+            answer => answer?,
+        };
         if operator.role != Role::Manager {
-            return Err(crate::domain::refusal::Refusal::NotAManager(name).into());
+            return Err(Refusal::NotAManager(name).into());
         }
         self.proven = Proven::Manager;
         Ok(())

@@ -79,10 +79,15 @@ impl From<MalformedName> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
+        let hint = if error.kind() == io::ErrorKind::BrokenPipe {
+            "whoever read the output has gone; nothing is wrong with the ledger"
+        } else {
+            "check the file, the disk and the permissions"
+        };
         Failure {
             code: "io",
             message: format!("reading or writing: {error}"),
-            hint: "check the file, the disk and the permissions".into(),
+            hint: hint.into(),
             exit: 5,
         }
     }

@@ -92,7 +92,7 @@ impl<'a> ReversalJson<'a> {
             redemption_id: reversal.redemption_id.as_deref(),
             key: &reversal.key,
             at: reversal.at,
-            message: reversal.word.message(),
+            message: reversal.message(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::cli::args::{BackupArgs, RestoreArgs};
-use crate::cli::context::{Context, rebirth_words, warn};
+use crate::cli::context::{Context, open_given, rebirth_words, warn};
 use crate::cli::failure::Failure;
 use crate::ledger::Ledger;
 
@@ -54,6 +54,7 @@ pub(super) fn restore(
         }
         return Ok(0);
     };
+    open_given(file)?;
     let (_, rebirth) = Ledger::restore(
         &context.data,
         file,

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::LogArgs;
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, moment, now};
 use crate::cli::failure::Failure;
 use crate::domain::code::{fold, grouped};
 use crate::domain::escape::for_display;
@@ -68,7 +68,8 @@ fn since(text: &str, zone: &TimeZone) -> Result<Timestamp, Failure> {
     if let Ok(length) = text.parse::<Length>() {
         return Ok(now() - SignedDuration::from_millis(length.as_ms()));
     }
-    text.parse::<Boundary>()?
+    text.parse::<Boundary>()
+        .map_err(|fault| Failure::usage(fault.0, "or say how long ago, as in 2h or 7d"))?
         .starts_at(zone)
         .ok_or_else(|| MalformedName(format!("{text:?} is out of range")).into())
 }
@@ -83,10 +84,9 @@ fn write_line(
         writeln!(out, "{}", serde_json::to_string(line)?)?;
         return Ok(());
     }
-    let local = line.at.to_zoned(zone.clone());
     let mut words = format!(
         "{}  {:<8} {:<18} {}",
-        local.strftime("%Y-%m-%d %H:%M:%S"),
+        moment(line.at, zone),
         line.kind,
         line.answer,
         line.code.as_deref().map(grouped).unwrap_or_default(),

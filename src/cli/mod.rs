@@ -29,6 +29,7 @@ use clap::Parser as _;
 use crate::cli::args::{Cli, Command, ConsoleArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::domain::escape::for_display;
 
 /// Runs the command line and answers its exit code.
 pub fn run() -> ExitCode {
@@ -90,22 +91,34 @@ fn report(failure: &Failure, wants_json: bool) {
         }})
         .to_string()
     } else {
-        format!("error: {}\n hint: {}", failure.message, failure.hint)
+        format!(
+            "error: {}\n hint: {}",
+            shown(&failure.message),
+            shown(&failure.hint)
+        )
     };
     // Where stderr is gone, the exit code is all that is left to say it.
     drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Words for a terminal, line by line: a name in them may hold anything.
+fn shown(words: &str) -> String {
+    let lines: Vec<String> = words.trim_end().lines().map(for_display).collect();
+    lines.join("\n")
 }
 
 fn usage_fault(fault: &clap::Error, wants_json: bool) -> ExitCode {
     let is_fault = fault.use_stderr();
     if is_fault && wants_json {
         let text = fault.to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
+        // The first paragraph: what is wrong, and with a missing argument its name below it.
+        let paragraph: Vec<&str> = text
             .trim_start_matches("error: ")
-            .to_owned();
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let message = paragraph.join(" ");
         report(&Failure::usage(message, "see --help"), true);
     } else {
         drop(fault.print());

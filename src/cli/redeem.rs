@@ -227,7 +227,7 @@ pub(super) fn reverse(
                 out,
                 "{}  {code}  {}",
                 reversal.word.as_str().to_uppercase().replace('_', " "),
-                reversal.word.message()
+                reversal.message()
             )?;
         }
         return Ok(reversal.word.exit_code());

@@ -55,7 +55,8 @@ pub const BADGE_PREFIX: &str = "BADGE-";
 
 /// What is wrong with an operator's name: it has 1 to 40 characters, none of them a control character.
 pub fn name_fault(name: &str) -> Option<&'static str> {
-    (!is_plain_name(name, 40)).then_some("an operator's name has 1 to 40 characters")
+    (!is_plain_name(name, 40))
+        .then_some("an operator's name has 1 to 40 characters, none of them a control character")
 }
 
 /// How many digits a PIN has.

@@ -69,6 +69,19 @@ pub struct Reversal {
     pub key: String,
     /// When; of a replay, when it was undone.
     pub at: Timestamp,
+    /// Whether the code is cancelled: undoing a use does not bring it back.
+    pub is_void: bool,
+}
+
+impl Reversal {
+    /// One sentence for people.
+    pub fn message(&self) -> &'static str {
+        if self.word == ReversalWord::Reversed && self.is_void {
+            "undone: the use no longer counts, but the code stays cancelled"
+        } else {
+            self.word.message()
+        }
+    }
 }
 
 /// A redemption that an operator may choose to undo.

@@ -117,6 +117,11 @@ struct Used {
     unshown: Option<i64>,
 }
 
+/// An answer to a question, where it is one: a blank says nothing.
+fn said_words(answer: Option<&str>) -> Option<&str> {
+    answer.map(str::trim).filter(|words| !words.is_empty())
+}
+
 impl<'s> Case<'s> {
     fn gather(
         writing: &Writing<'_, '_>,
@@ -126,7 +131,7 @@ impl<'s> Case<'s> {
         let tx = writing.tx;
         let (row, otherwise) = look_up(tx, scan.raw, scan.allowed_hosts)?;
         let key = key_of(tx, scan, row.as_ref(), act)?;
-        let said = match scan.customer {
+        let said = match said_words(scan.customer) {
             Some(text) => Some(customers::resolve(tx, text)?),
             None => None,
         };
@@ -182,7 +187,7 @@ impl<'s> Case<'s> {
             },
             ask: Ask {
                 campaign: scan.campaign.cloned(),
-                receipt: scan.receipt.map(str::to_owned),
+                receipt: said_words(scan.receipt).map(str::to_owned),
                 customer: said.map(|said| said.map(|(_, public_id)| public_id)),
                 is_approved: scan.approval.is_some(),
             },
@@ -241,7 +246,7 @@ impl<'s> Case<'s> {
                 side: Side {
                     reason: self.scan.approval.map(|approval| approval.reason.clone()),
                     raw: self.raw(),
-                    receipt: self.scan.receipt.map(str::to_owned),
+                    receipt: self.ask.receipt.clone(),
                     trigger: None,
                 },
                 ..setting_of(self.act)
@@ -273,7 +278,7 @@ impl<'s> Case<'s> {
             self.act.now.as_millisecond(),
             entry.local,
         )?;
-        self.count_customer(writing.tx, row, found)?;
+        self.count_customer(writing.tx, row)?;
         Ok(Used {
             id: entry.id,
             uses_made,
@@ -321,8 +326,10 @@ impl<'s> Case<'s> {
         Ok(())
     }
 
-    fn count_customer(&self, tx: &Tx<'_>, row: &CodeRow, found: &Found) -> Result<(), Cause> {
-        let (Some(customer), Some(_)) = (self.customer, found.campaign.rules.limit_per_day) else {
+    /// Counts it for the customer's day, also where no limit stands: one may be set later that day,
+    /// and what an undo gives back must have been counted.
+    fn count_customer(&self, tx: &Tx<'_>, row: &CodeRow) -> Result<(), Cause> {
+        let Some(customer) = self.customer else {
             return Ok(());
         };
         tx.execute(

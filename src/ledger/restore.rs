@@ -42,8 +42,13 @@ pub struct Rebirth {
 }
 
 impl Ledger {
-    /// Writes a consistent copy of the ledger to a new file, while counters go on.
+    /// Writes a consistent copy of the ledger to a new file, while counters go on. Not of a closed
+    /// one: its copy would open elsewhere like the moved file itself, and be honoured twice.
     pub fn backup(&mut self, file: &Path) -> Result<(), LedgerError> {
+        let head = self.read("read", "the ledger", super::Head::load)?;
+        if head.is_moved {
+            return Err(Cause::Moved).naming("back up to", file.display().to_string());
+        }
         self.copy_to(file)
             .naming("back up to", file.display().to_string())
     }
@@ -61,7 +66,8 @@ impl Ledger {
                 Ok(())
             })?;
         }
-        self.backup(file)
+        self.copy_to(file)
+            .naming("move to", file.display().to_string())
     }
 
     /// Puts a backup in the place of the ledger in `folder`; the former one is kept beside it.

@@ -77,6 +77,7 @@ fn reverse(
         redemption_id: redemption.as_ref().map(|made| made.id.to_string()),
         key: key.to_string(),
         at,
+        is_void: row.as_ref().is_some_and(|row| row.state == CodeState::Void),
     };
     if let Some((is_same, entry)) = bound(writing.tx, act, key, row.as_ref())? {
         if !is_same {

@@ -104,7 +104,7 @@ impl Shown {
                     | ReversalWord::KeyConflict => (Tone::Look, "NOT UNDONE"),
                 };
                 let mut page = Page::new(tone, word);
-                page.lines = headline_lines(' ', answer.word.message(), room);
+                page.lines = headline_lines(' ', answer.message(), room);
                 if let Some(code) = &answer.code {
                     page.lines.push(Line::from(format!("   {}", grouped(code))));
                 }

@@ -662,6 +662,45 @@ fn a_redemption_is_undone_once() {
 }
 
 #[test]
+fn an_undo_gives_back_to_a_limit_only_what_was_counted() {
+    let shop = Shop::new();
+    shop.json(&["campaign", "create", "daily", "--offer", "X", "--uses", "9"]);
+    let list = shop.folder().join("daily.csv");
+    std::fs::write(&list, "code,email\nDAILY1,ana@example.com\n").expect("writes");
+    let list = list.display().to_string();
+    shop.json(&["codes", "import", &list, "--campaign", "daily"]);
+    let early = assert_word(&shop, &["DAILY1"], "accepted");
+    // What was honoured before the limit was set, earlier that day, counts as well.
+    shop.json(&["campaign", "set", "daily", "--limit-per-day", "1"]);
+    assert_word(&shop, &["DAILY1"], "limit_reached");
+    shop.json(&["campaign", "set", "daily", "--limit-per-day", "2"]);
+    assert_word(&shop, &["DAILY1"], "accepted");
+    assert_word(&shop, &["DAILY1"], "limit_reached");
+    let id = early["redemption_id"].as_str().expect("an id");
+    shop.json(&["reverse", "--redemption", id, "--reason", "returned"]);
+    assert_word(&shop, &["DAILY1"], "accepted");
+    assert_word(&shop, &["DAILY1"], "limit_reached");
+}
+
+#[test]
+fn undoing_a_use_does_not_bring_a_cancelled_code_back() {
+    let shop = Shop::new();
+    let codes = shop.campaign("twice", &["--offer", "X", "--uses", "2"], 1);
+    assert_word(&shop, &[&codes[0]], "accepted");
+    let voided = shop.run(&["codes", "void", &codes[0], "--reason", "lost"]);
+    assert_eq!(voided.code, 0, "{voided:?}");
+    let done = shop.run(&["--json", "reverse", &codes[0], "--reason", "returned"]);
+    let line = done.line();
+    assert_eq!(
+        (done.code, line["reversal"].as_str()),
+        (0, Some("reversed"))
+    );
+    let message = line["message"].as_str().unwrap_or_default();
+    assert!(message.contains("stays cancelled"), "{message}");
+    assert_word(&shop, &[&codes[0]], "void");
+}
+
+#[test]
 fn pools_add_up_and_the_log_tells_of_everything() {
     let shop = Shop::new();
     let codes = shop.campaign("coffee", &["--offer", "Free coffee"], 4);
@@ -857,6 +896,78 @@ fn what_is_wrong_usage_is_two_and_an_error_in_json() {
     assert_failure(&done, 2, "faulty");
     shop_file(&shop, "[console]\ncolour = \"red\"\n");
     assert_failure(&shop.run(&["--json", "pool"]), 2, "usage");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_and_a_missing_argument_are_named() {
+    let (shop, _) = Shop::with_codes(1);
+    let folder = shop.folder().display().to_string();
+    for args in [
+        &["restore", "/nowhere/at-all.db"][..],
+        &["restore", &folder],
+        &["codes", "import", &folder, "--campaign", "coffee"],
+        &["codes", "import", "/nowhere.csv", "--campaign", "coffee"],
+    ] {
+        let done = shop.run(&[&["--json"], args].concat());
+        assert_failure(&done, 2, "usage");
+        let error = done.error();
+        let hint = error["hint"].as_str().unwrap_or_default();
+        assert!(hint.contains("the file's name"), "{done:?}");
+    }
+    let error = shop.run(&["--json", "codes", "generate"]).error();
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.contains("--campaign <ID>"), "{message}");
+    assert!(message.contains("--count <N>"), "{message}");
+    // Nothing is written of a campaign that does not exist, not even a header.
+    let done = shop.run(&["codes", "export", "--campaign", "nothing"]);
+    assert_eq!((done.code, done.out.as_str()), (2, ""), "{done:?}");
+}
+
+#[test]
+fn a_blank_is_neither_a_reason_nor_an_answer() {
+    let shop = Shop::new();
+    let codes = shop.campaign(
+        "asks",
+        &["--offer", "X", "--require", "receipt,customer"],
+        1,
+    );
+    let code = codes[0].as_str();
+    let blank = [code, "--receipt", " ", "--customer", ""];
+    assert_word(&shop, &blank, "needs_customer");
+    let known = [code, "--receipt", "", "--customer", "ana@example.com"];
+    assert_word(&shop, &known, "needs_answer");
+    for args in [
+        &["redeem", code, "--override", "--reason", " "][..],
+        &["codes", "void", code, "--reason", ""],
+        &["codes", "void", code, "--reason", "two\nlines"],
+        &["reverse", code, "--reason", "\t"],
+    ] {
+        let done = shop.run(&[&["--json"], args].concat());
+        assert_failure(&done, 2, "usage");
+    }
+    let told = [code, "--receipt", "7", "--customer", "ana@example.com"];
+    assert_word(&shop, &told, "accepted");
+}
+
+#[test]
+fn a_codes_life_is_told_by_the_stores_clock_and_cannot_steer_the_terminal() {
+    let shop = Shop::new();
+    let codes = shop.campaign("asks", &["--offer", "X", "--require", "receipt"], 1);
+    let line = assert_word(&shop, &[&codes[0], "--receipt", "7\u{1b}[31m"], "accepted");
+    let at: Timestamp = line["at"]
+        .as_str()
+        .and_then(|at| at.parse().ok())
+        .expect("a time");
+    let done = shop.run(&["codes", "show", &codes[0]]);
+    assert!(!done.out.contains('\u{1b}'), "{done:?}");
+    let local = at
+        .in_tz("Europe/Berlin")
+        .expect("a zone")
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string();
+    assert!(done.out.contains(&local), "{local}: {done:?}");
+    let done = shop.run(&["restore", "/nowhere/\u{1b}[31m"]);
+    assert!(!done.err.contains('\u{1b}'), "{done:?}");
 }
 
 #[test]

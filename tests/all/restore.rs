@@ -249,6 +249,11 @@ fn a_moved_ledger_is_closed_here_and_goes_on_there_without_questions() {
     }
     // Its file is written again if it is asked for: the first may not have fitted on the disk.
     let again = shop.beside("again.db");
+    // Only by name: a plain backup of a closed ledger would open elsewhere as well.
+    let plain = shop.folder().join("plain.db");
+    let refused = shop.run(&["backup", plain.to_str().unwrap()]);
+    assert_eq!(refused.exit, 5, "{}", refused.errors);
+    assert!(!plain.exists());
     shop.run(&["backup", "--move", again.to_str().unwrap()])
         .well();
     let there = shop.beside("there");

@@ -337,6 +337,7 @@ fn reversal(word: ReversalWord, code: &str) -> Reversal {
         redemption_id: Some("n-1-9".to_owned()),
         key: "k".to_owned(),
         at: after(60),
+        is_void: false,
     }
 }
 

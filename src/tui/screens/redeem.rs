@@ -392,7 +392,7 @@ impl Redeem {
             match answer.word {
                 ReversalWord::NeedsApproval => return undo.ask_manager(managers),
                 ReversalWord::NothingToReverse | ReversalWord::KeyConflict => {
-                    return undo.refuse(answer.word.message());
+                    return undo.refuse(answer.message());
                 }
                 ReversalWord::Reversed | ReversalWord::Replayed => {}
             }
