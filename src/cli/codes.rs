@@ -3,14 +3,12 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::args::CodesCommand;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, stop_flag};
 use crate::cli::failure::Failure;
 use crate::desk::fill_random;
 use crate::domain::code::{Pattern, Shape, grouped};
@@ -98,10 +96,7 @@ fn with_bar<T>(
     context: &Context,
     work: impl FnOnce(&mut LongWork<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+    let stop = stop_flag()?;
     let bar = if context.draws_bars() {
         ProgressBar::new_spinner()
     } else {

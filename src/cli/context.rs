@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 
@@ -10,6 +12,7 @@ use crate::cli::config::{Config, Flags, Origin};
 use crate::cli::failure::Failure;
 use crate::desk;
 use crate::domain::operator::Role;
+use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Act, Ledger, Rebirth};
 
@@ -112,7 +115,7 @@ impl Context {
         if let Some(name) = &self.operator
             && !ledger.operators()?.iter().any(|known| known.name == *name)
         {
-            return Err(crate::domain::refusal::Refusal::NoSuchOperator(name.clone()).into());
+            return Err(Refusal::NoSuchOperator(name.clone()).into());
         }
         Ok(ledger)
     }
@@ -129,7 +132,7 @@ impl Context {
         let pin = secret(&format!("PIN of {name}: "))?;
         let operator = ledger.sign_in(&name, &pin, &self.act()?)??;
         if operator.role != Role::Manager {
-            return Err(crate::domain::refusal::Refusal::NotAManager(name).into());
+            return Err(Refusal::NotAManager(name).into());
         }
         self.proven = Proven::Manager;
         Ok(())
@@ -159,6 +162,15 @@ fn is_data_an_argument() -> bool {
     std::env::args_os()
         .filter_map(|argument| argument.into_string().ok())
         .any(|argument| argument == "--data" || argument.starts_with("--data="))
+}
+
+/// A flag that Ctrl-C and SIGTERM set, for work that ends cleanly between two steps.
+pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
 }
 
 /// A line on stderr for whoever watches.
