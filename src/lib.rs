@@ -26,6 +26,9 @@
 //! conditional update, commits, moves the marker → [`tui::msg::Msg::Judged`] → the screen. Nothing
 //! is drawn green before the commit has returned.
 //!
+//! A claim goes the same way: [`ledger::Ledger::assign`] asks [`domain::claim::decide`], and a code is
+//! drawn by moving a cursor.
+//!
 //! The command line comes in at [`ledger::Ledger::redeem`] with the same judge.
 //!
 //! # Invariants

@@ -136,6 +136,7 @@ CREATE TABLE customer_slot (
     code     INTEGER NOT NULL,
     PRIMARY KEY (campaign, customer, slot)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX customer_slot_by_customer ON customer_slot (customer);
 
 -- The ledger itself: append-only.
 CREATE TABLE entry (

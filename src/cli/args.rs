@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
+use crate::domain::claim::ClaimContext;
 use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
 use crate::domain::local_time::{Boundary, Hours, Length};
 use crate::domain::operator::Role;
@@ -59,6 +60,13 @@ pub(crate) enum Command {
     Redeem(RedeemArgs),
     /// Undo a redemption: the code can be used again
     Reverse(ReverseArgs),
+    /// Give a customer a code of their own: once per person, and once per key
+    Assign(AssignArgs),
+    /// End a lost code's life and give its customer another, in one step
+    Replace(ReplaceArgs),
+    /// Who has which code: find a customer again
+    #[command(subcommand)]
+    Customer(CustomerCommand),
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
@@ -345,6 +353,67 @@ pub(crate) struct ReverseArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AssignArgs {
+    /// The campaign
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: CampaignId,
+    /// The customer's e-mail address
+    #[arg(long, value_name = "E")]
+    pub(crate) email: Option<String>,
+    /// Their telephone number with its country, as in +44 20 7946 0958
+    #[arg(long, value_name = "P")]
+    pub(crate) phone: Option<String>,
+    /// Their loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) loyalty: Option<String>,
+    /// Another system's name for them
+    #[arg(long, value_name = "X")]
+    pub(crate) external_id: Option<String>,
+    /// send gives a code; preview, view and forward never change the pool
+    #[arg(long, value_name = "CONTEXT", default_value = "send", value_parser = claim_context)]
+    pub(crate) context: ClaimContext,
+    /// Your name for this act: asked again under it, it is answered and not done again
+    #[arg(long, value_name = "K")]
+    pub(crate) key: Option<Key>,
+    /// What set it off, for the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) trigger: Option<String>,
+    /// Tell the code even where it was used, ended or has expired
+    #[arg(long)]
+    pub(crate) resend: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CustomerCommand {
+    /// By a contact, a code, or the last letters of a code
+    Find {
+        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        text: String,
+    },
+    /// One customer, by id
+    Show {
+        /// The customer's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplaceArgs {
+    /// The code that was lost
+    pub(crate) code: String,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub(crate) reason: String,
+    /// Your name for this act: asked again under it, it is answered and not done again
+    #[arg(long, value_name = "K")]
+    pub(crate) key: Option<Key>,
+}
+
+fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
+    text.parse()
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::claim::Claim;
 use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
 use crate::domain::verdict::{Answer, Story};
@@ -92,6 +93,37 @@ impl<'a> ReversalJson<'a> {
             key: &reversal.key,
             at: reversal.at,
             message: reversal.word.message(),
+        }
+    }
+}
+
+/// A claim.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClaimJson<'a> {
+    claim: &'static str,
+    code: Option<&'a str>,
+    state: Option<&'static str>,
+    campaign: Option<&'a str>,
+    assignment_id: Option<&'a str>,
+    customer_id: Option<&'a str>,
+    key: &'a str,
+    expires_at: Option<Timestamp>,
+    message: &'static str,
+}
+
+impl<'a> ClaimJson<'a> {
+    /// The JSON of a claim.
+    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>) -> Self {
+        ClaimJson {
+            claim: claim.word.as_str(),
+            code: claim.code.as_deref(),
+            state: claim.state,
+            campaign,
+            assignment_id: claim.assignment_id.as_deref(),
+            customer_id: claim.customer_id.as_deref(),
+            key: &claim.key,
+            expires_at: claim.expires_at,
+            message: claim.word.message(),
         }
     }
 }

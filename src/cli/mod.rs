@@ -3,11 +3,13 @@
 //! Here, and in `tui/runner`, the clock is read; here errors become words and exit codes.
 
 mod args;
+mod assign;
 mod campaign;
 mod codes;
 mod config;
 mod console;
 mod context;
+mod customer;
 mod demo;
 mod failure;
 mod json;
@@ -66,6 +68,9 @@ fn dispatch(
         Some(Command::Codes(command)) => codes::run(context, command, out),
         Some(Command::Redeem(args)) => redeem::redeem(context, &args, out),
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
+        Some(Command::Assign(args)) => assign::assign(context, &args, out),
+        Some(Command::Replace(args)) => assign::replace(context, &args, out),
+        Some(Command::Customer(command)) => customer::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),

@@ -36,6 +36,23 @@ pub fn normal_forms(text: &str) -> Vec<(ContactKind, String)> {
         .collect()
 }
 
+/// A contact as a desk shows it: enough to recognise, not enough to use.
+///
+/// Of an e-mail address the first letter and the domain; of anything else the last four characters,
+/// or fewer, so that at least half is hidden.
+pub fn masked(kind: ContactKind, form: &str) -> String {
+    if kind == ContactKind::Email
+        && let Some((local, domain)) = form.rsplit_once('@')
+    {
+        let first: String = local.chars().take(1).collect();
+        return format!("{first}…@{domain}");
+    }
+    let shown = (form.chars().count() / 2).min(4);
+    let hidden = form.chars().count() - shown;
+    let last: String = form.chars().skip(hidden).collect();
+    format!("…{last}")
+}
+
 fn email(text: &str) -> Result<String, ContactFault> {
     let fault = |why: &str| ContactFault(format!("{text:?} is not an e-mail address: {why}"));
     let (local, domain) = text.rsplit_once('@').ok_or_else(|| fault("it has no @"))?;
@@ -87,6 +104,17 @@ mod tests {
         ] {
             assert!(form(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_masked_contact_is_recognised_and_hides_at_least_half() {
+        assert_eq!(
+            masked(ContactKind::Email, "ana@example.org"),
+            "a…@example.org"
+        );
+        assert_eq!(masked(ContactKind::Phone, "+442079460958"), "…0958");
+        assert_eq!(masked(ContactKind::Loyalty, "1234"), "…34");
+        assert_eq!(masked(ContactKind::ExternalId, "x"), "…");
     }
 
     #[test]

@@ -159,6 +159,13 @@ pub enum Fact {
         /// The first of the ordinals given, if any were.
         first_ordinal: Option<u64>,
     },
+    /// A code was given to a customer.
+    Assigned {
+        /// Its place in the pool.
+        ordinal: Option<u64>,
+        /// The end of its own validity, milliseconds since 1970.
+        expires_at_ms: Option<i64>,
+    },
     /// A code was used.
     Redeemed {
         /// Uses made, this one counted.
@@ -225,6 +232,7 @@ impl Fact {
             Fact::CampaignPaused => "campaign_paused",
             Fact::CampaignResumed => "campaign_resumed",
             Fact::CodesAdded { .. } => "codes_added",
+            Fact::Assigned { .. } => "assigned",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
             Fact::Voided { .. } => "voided",

@@ -3,9 +3,11 @@
 //! Nothing here can fail for outside reasons: there are parse faults and refusals, no errors.
 
 pub mod campaign;
+pub mod claim;
 pub mod code;
 pub mod code_list;
 pub mod contact;
+pub mod customer;
 pub mod entry;
 pub mod escape;
 pub mod ids;

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// No code reads like this.
     #[error("there is no code {0}")]
     NoSuchCode(String),
+    /// No customer is known so.
+    #[error("no customer is known as {0}")]
+    NoSuchCustomer(String),
     /// The code's state does not allow it.
     #[error("the code is {}", .0.as_str())]
     State(CodeState),
@@ -58,6 +61,7 @@ impl Refusal {
             Refusal::Faulty(_) => "faulty",
             Refusal::UsesMade { .. } => "uses_made",
             Refusal::NoSuchCode(_) => "not_found",
+            Refusal::NoSuchCustomer(_) => "no_such_customer",
             Refusal::State(_) => "wrong_state",
             Refusal::NoSuchOperator(_) => "no_such_operator",
             Refusal::OperatorExists(_) => "operator_exists",
@@ -78,6 +82,7 @@ impl Refusal {
             Refusal::NoSuchCode(_) => {
                 "check the letters; `counterfoil codes export` lists the codes"
             }
+            Refusal::NoSuchCustomer(_) => "try another contact, the code, or its last four letters",
             Refusal::State(_) => "`counterfoil codes show CODE` tells its life",
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
@@ -99,6 +104,7 @@ impl Refusal {
             | Refusal::OperatorExists(_) => 2,
             Refusal::UsesMade { .. }
             | Refusal::NoSuchCode(_)
+            | Refusal::NoSuchCustomer(_)
             | Refusal::State(_)
             | Refusal::WrongPin
             | Refusal::NotAManager(_)

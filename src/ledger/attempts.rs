@@ -27,6 +27,8 @@ pub(crate) struct Attempt<'a> {
     /// In kept form: escaped, capped, and without what must not be kept.
     pub(crate) raw: Option<String>,
     pub(crate) reason: Option<String>,
+    /// What set it off.
+    pub(crate) trigger: Option<&'a str>,
 }
 
 /// Keeps an attempt.
@@ -37,9 +39,9 @@ pub(crate) fn note(
 ) -> Result<(), Cause> {
     writing.tx.execute(
         "INSERT INTO attempt (at_ms, after_entry, kind, answer, code, campaign, customer, \
-         counter, operator, key, raw, reason) \
+         counter, operator, key, raw, reason, trigger_text) \
          VALUES ($1, (SELECT coalesce(max(id), 0) FROM entry), $2, $3, $4, $5, $6, $7, $8, $9, \
-         $10, $11)",
+         $10, $11, $12)",
         &[
             act.now.as_millisecond().into(),
             attempt.kind.into(),
@@ -52,6 +54,7 @@ pub(crate) fn note(
             attempt.key.into(),
             attempt.raw.as_ref().into(),
             attempt.reason.as_ref().into(),
+            attempt.trigger.into(),
         ],
     )?;
     Ok(())

@@ -68,7 +68,8 @@ impl Ledger {
     }
 }
 
-fn no_such(raw: &[u8]) -> Refusal {
+/// No code reads so.
+pub(crate) fn no_such(raw: &[u8]) -> Refusal {
     Refusal::NoSuchCode(kept_form(raw))
 }
 
@@ -209,7 +210,9 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
 
 /// What was tried and what was answered, of an entry.
 fn told(fact: &Fact) -> (&'static str, &'static str) {
-    if matches!(fact, Fact::Redeemed { .. }) {
+    if matches!(fact, Fact::Assigned { .. }) {
+        ("assign", "assigned")
+    } else if matches!(fact, Fact::Redeemed { .. }) {
         ("redeem", "accepted")
     } else if matches!(fact, Fact::Reversed { .. }) {
         ("reverse", "reversed")
@@ -290,6 +293,10 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
             words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
             words
         }
+        Fact::Assigned { expires_at_ms, .. } => expires_at_ms
+            .map(|at_ms| format!("valid until {}", instant(at_ms)))
+            .into_iter()
+            .collect(),
         Fact::Voided { from_state } => vec![format!("was {from_state}")],
         Fact::LedgerCreated { .. }
         | Fact::IncarnationBegan { .. }
@@ -331,6 +338,20 @@ fn void(
     if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
         return Ok(Err(Refusal::State(row.state)));
     }
+    end_life(writing, &row, reason, act)?;
+    match find(writing.tx, &row.folded)? {
+        Some(row) => life(writing.tx, &row).map(Ok),
+        None => Ok(Err(no_such(raw))),
+    }
+}
+
+/// Ends a code's life, whoever has it; it is never available again.
+pub(crate) fn end_life(
+    writing: &mut Writing<'_, '_>,
+    row: &CodeRow,
+    reason: &str,
+    act: &Act,
+) -> Result<(), Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let entry = writing.append(
         Fact::Voided {
@@ -360,9 +381,5 @@ fn void(
             "this code was just changed elsewhere".into(),
         ));
     }
-    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
-    match find(writing.tx, &row.folded)? {
-        Some(row) => life(writing.tx, &row).map(Ok),
-        None => Ok(Err(no_such(raw))),
-    }
+    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
 }

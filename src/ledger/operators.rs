@@ -144,6 +144,7 @@ impl Ledger {
                     code: None,
                     campaign: None,
                     customer: None,
+                    trigger: None,
                     key: None,
                     raw: None,
                     reason: Some(name.to_owned()),

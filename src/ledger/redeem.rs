@@ -360,6 +360,7 @@ impl<'s> Case<'s> {
                 key: Some(self.key.as_str()),
                 raw: self.raw(),
                 reason: self.scan.approval.map(|approval| approval.reason.clone()),
+                trigger: None,
             },
         )
     }

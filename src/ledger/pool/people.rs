@@ -6,16 +6,14 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::domain::campaign::{ContactKind, Rules};
-use crate::domain::code::letters_of;
+use crate::domain::campaign::ContactKind;
 use crate::domain::code_list::RowFault;
-use crate::domain::verdict::CodeState;
-use crate::ledger::codes::state_number;
-use crate::ledger::customers::{IS_SEEN, contact_hash, kind_number};
-use crate::ledger::engine::{Row, Tx};
+use crate::ledger::customers::{
+    contact_hash, customers_of, kind_number, kind_of, public_id_of, slots_of, take_slot,
+};
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::pool::pace::Slice;
-use crate::ledger::pool::rows::kind_of;
 use crate::ledger::pool::sort::sort_file_path;
 use crate::ledger::pool::store::Batch;
 use crate::ledger::pool::{Fail, Job};
@@ -55,7 +53,7 @@ impl People {
         job: &Job<'_, '_>,
         campaign: i64,
         contact_key: Vec<u8>,
-        rules: &Rules,
+        rules: &crate::domain::campaign::Rules,
     ) -> Result<People, Cause> {
         let path = sort_file_path(job.ledger.files.folder());
         let scratch = Connection::open(&path)?;
@@ -120,13 +118,11 @@ impl People {
             let is_naming = naming.contains(&(*kind, *form));
             if is_naming {
                 self.scratch
-                    .prepare_cached("INSERT INTO known VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+                    .prepare_cached("INSERT OR IGNORE INTO known VALUES (?1, ?2, ?3)")?
                     .execute((kind_number(*kind), form, person))?;
             }
             self.scratch
-                .prepare_cached(
-                    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                )?
+                .prepare_cached("INSERT OR IGNORE INTO contact VALUES (?1, ?2, ?3, ?4)")?
                 .execute((person, kind_number(*kind), form, is_naming))?;
         }
         Ok(Ok(person))
@@ -230,7 +226,7 @@ impl People {
         } else {
             let customer = tx.insert(
                 "INSERT INTO customer (public_id, batch) VALUES ($1, $2) RETURNING id",
-                &[(&draw_public_id(random)?).into(), batch.id.into()],
+                &[(&drawn_id(random)?).into(), batch.id.into()],
             )?;
             self.scratch
                 .prepare_cached("UPDATE person SET customer = ?1 WHERE id = ?2")?
@@ -297,85 +293,20 @@ impl People {
             .query_row([person], |row| row.get(0))?)
     }
 
-    /// Takes the customer's next slot for a code: the conditional write that holds law 2.
+    /// Takes the customer's next slot for a code.
     pub(super) fn take_slot(&self, tx: &Tx<'_>, customer: i64, code: i64) -> Result<(), Cause> {
-        let slots = slots_of(tx, self.campaign, customer)?;
-        let live = slots.iter().filter(|slot| slot.is_live).count();
-        if live >= self.per_customer as usize {
-            return Err(Cause::Changed("a customer was just given a code".into()));
+        if take_slot(tx, self.campaign, customer, self.per_customer, code)? {
+            Ok(())
+        } else {
+            Err(Cause::Changed("a customer was just given a code".into()))
         }
-        // Of n + 1 numbers one is free when n are taken.
-        let free = (1..)
-            .take(slots.len() + 1)
-            .find(|number| slots.iter().all(|slot| slot.number != *number))
-            .unwrap_or(1);
-        tx.execute(
-            "INSERT INTO customer_slot (campaign, customer, slot, code) VALUES ($1, $2, $3, $4)",
-            &[
-                self.campaign.into(),
-                customer.into(),
-                free.into(),
-                code.into(),
-            ],
-        )?;
-        Ok(())
     }
 }
 
-struct CustomerSlot {
-    number: i64,
-    is_live: bool,
-}
-
-fn slots_of(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<Vec<CustomerSlot>, Cause> {
-    tx.all(
-        "SELECT s.slot, c.state FROM customer_slot s JOIN code c ON c.id = s.code \
-         WHERE s.campaign = $1 AND s.customer = $2",
-        &[campaign.into(), customer.into()],
-        |row| {
-            Ok(CustomerSlot {
-                number: row.int(0)?,
-                is_live: row.int(1)? != state_number(CodeState::Void),
-            })
-        },
-    )
-}
-
-/// The customers that a contact names: who has a code of the campaign, else who is known by it.
-fn customers_of(
-    tx: &Tx<'_>,
-    campaign: i64,
-    kind: ContactKind,
-    form: &str,
-    hash: &[u8; 32],
-) -> Result<Vec<i64>, Cause> {
-    let take = |row: &Row<'_>| row.int(0);
-    let holder = tx.all(
-        &format!(
-            "SELECT r.customer FROM contact_hash r \
-             WHERE r.campaign = $1 AND r.hash = $2 AND {IS_SEEN}"
-        ),
-        &[campaign.into(), hash.as_slice().into()],
-        take,
-    )?;
-    if !holder.is_empty() {
-        return Ok(holder);
-    }
-    tx.all(
-        &format!(
-            "SELECT DISTINCT r.customer FROM contact r \
-             WHERE r.normal_form = $1 AND r.kind = $2 AND {IS_SEEN}"
-        ),
-        &[form.into(), kind_number(kind).into()],
-        take,
-    )
-}
-
-/// A name for a customer that can never be taken for a code: codes have no vowels.
-fn draw_public_id(
+fn drawn_id(
     random: &mut dyn FnMut(&mut [u8]) -> Result<(), getrandom::Error>,
 ) -> Result<String, Cause> {
     let mut bytes = [0; 14];
     random(&mut bytes)?;
-    Ok(format!("U{}", letters_of(&bytes)))
+    Ok(public_id_of(bytes))
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::domain::campaign::ContactKind;
 use crate::domain::code_list::{BadRow, Row};
-use crate::ledger::customers::kind_number;
+use crate::ledger::customers::{kind_number, kind_of};
 use crate::ledger::error::Cause;
 use crate::ledger::pool::sort::{Record, Sorter};
 
@@ -115,13 +115,6 @@ pub(super) fn without_code(mut bytes: &[u8]) -> Result<Record<'_>, Cause> {
 /// A sorted key as the text it is.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Cause> {
     std::str::from_utf8(bytes).ok().ok_or_else(torn)
-}
-
-/// The kind of a stored number.
-pub(super) fn kind_of(number: i64) -> Option<ContactKind> {
-    ContactKind::ALL
-        .into_iter()
-        .find(|kind| kind_number(*kind) == number)
 }
 
 /// Bad rows, gathered from every check and told in the order of their lines.

@@ -958,6 +958,6 @@ fn kinds_of_contact_keep_their_numbers() {
         ContactKind::Loyalty,
         ContactKind::ExternalId,
     ] {
-        assert_eq!(rows::kind_of(customers::kind_number(kind)), Some(kind));
+        assert_eq!(customers::kind_of(customers::kind_number(kind)), Some(kind));
     }
 }

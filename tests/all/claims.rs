@@ -1,0 +1,305 @@
+//! Claims: one code per customer and key, also when many ask at once from separate processes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Barrier;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::shop::{run_on, text};
+
+fn counterfoil(folder: &Path, words: &[&str]) -> (i32, Value) {
+    let ran = run_on(folder, words);
+    (ran.exit, ran.lines.last().cloned().unwrap_or_default())
+}
+
+fn shop(codes: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("shop");
+    for words in [
+        vec!["init", "--store", "Shop", "--timezone", "Europe/Berlin"],
+        vec!["campaign", "create", "coffee", "--offer", "Free coffee"],
+        vec![
+            "codes",
+            "generate",
+            "--campaign",
+            "coffee",
+            "--count",
+            codes,
+        ],
+    ] {
+        let (exit, told) = counterfoil(&data, &words);
+        assert_eq!(exit, 0, "{words:?}: {told}");
+    }
+    folder
+}
+
+fn claim(data: &Path, words: &[&str]) -> (i32, Value) {
+    let mut all = vec!["assign", "--campaign", "coffee"];
+    all.extend(words);
+    counterfoil(data, &all)
+}
+
+fn pool(data: &Path) -> Value {
+    counterfoil(data, &["pool"]).1
+}
+
+#[test]
+fn fifty_customers_asked_for_by_sixteen_processes_have_one_code_each() {
+    const PROCESSES: usize = 16;
+    const CUSTOMERS: usize = 50;
+    let folder = shop("50");
+    let data = folder.path().join("shop");
+    let together = Barrier::new(PROCESSES);
+    let told: Vec<(String, Value)> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..PROCESSES)
+            .map(|process| {
+                let (data, together) = (&data, &together);
+                scope.spawn(move || {
+                    let mut told = Vec::new();
+                    for number in 0..CUSTOMERS {
+                        // Every customer is asked for by four of the processes, at about one time.
+                        if number % 4 != process % 4 {
+                            continue;
+                        }
+                        if told.is_empty() {
+                            together.wait();
+                        }
+                        let email = format!("guest{number}@example.org");
+                        let (exit, answer) = claim(data, &["--email", &email]);
+                        assert_eq!(exit, 0, "{answer}");
+                        told.push((email, answer));
+                    }
+                    told
+                })
+            })
+            .collect();
+        asking
+            .into_iter()
+            .flat_map(|process| process.join().expect("ends well"))
+            .collect()
+    });
+    let mut codes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut assigned = 0;
+    for (email, answer) in &told {
+        assert!(["assigned", "already_assigned"].contains(&text(answer, "claim")));
+        assigned += usize::from(text(answer, "claim") == "assigned");
+        codes
+            .entry(email.clone())
+            .or_default()
+            .insert(text(answer, "code").to_owned());
+    }
+    assert_eq!(assigned, CUSTOMERS);
+    assert!(codes.values().all(|codes| codes.len() == 1), "{codes:?}");
+    let distinct: BTreeSet<&String> = codes.values().flatten().collect();
+    assert_eq!(distinct.len(), CUSTOMERS);
+    assert_eq!(pool(&data)["assigned"], 50);
+    assert_eq!(pool(&data)["available"], 0);
+    // What each was told is what the ledger says.
+    for (email, answer) in &told {
+        let (_, life) = counterfoil(&data, &["codes", "show", text(answer, "code")]);
+        assert_eq!(life["customer_id"], answer["customer_id"], "{email}");
+        assert_eq!(text(&life["entries"][0], "kind"), "assigned");
+    }
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+#[test]
+fn a_pool_of_one_goes_to_one_and_the_losers_same_key_draws_after_a_refill() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let (_, won) = claim(&data, &["--email", "ana@example.org", "--key", "form-1"]);
+    assert_eq!(text(&won, "claim"), "assigned");
+    let ask = [
+        "--email",
+        "ben@example.org",
+        "--key",
+        "form-2",
+        "--trigger",
+        "web form",
+    ];
+    let (exit, lost) = claim(&data, &ask);
+    assert_eq!((exit, text(&lost, "claim")), (1, "pool_exhausted"));
+    assert!(lost["code"].is_null());
+    let (_, noted) = counterfoil(&data, &["log", "--outcome", "pool_exhausted"]);
+    assert_eq!(
+        (text(&noted, "trigger"), text(&noted, "key")),
+        ("web form", "form-2")
+    );
+    counterfoil(
+        &data,
+        &["codes", "generate", "--campaign", "coffee", "--count", "1"],
+    );
+    let (_, drawn) = claim(&data, &ask);
+    assert_eq!(text(&drawn, "claim"), "assigned");
+    assert_ne!(drawn["code"], won["code"]);
+}
+
+#[test]
+fn a_key_is_safe_for_ever_and_tells_another_customer_nothing() {
+    let folder = shop("5");
+    let data = folder.path().join("shop");
+    let (_, first) = claim(&data, &["--email", "Ana@Example.org", "--key", "k"]);
+    let (_, again) = claim(&data, &["--email", " ana@example.ORG ", "--key", "k"]);
+    assert_eq!(text(&again, "claim"), "replayed");
+    assert_eq!(again["code"], first["code"]);
+    let (exit, other) = claim(&data, &["--email", "ben@example.org", "--key", "k"]);
+    assert_eq!((exit, text(&other, "claim")), (1, "key_conflict"));
+    for told in ["code", "state", "customer_id", "assignment_id"] {
+        assert!(other[told].is_null(), "{told}");
+    }
+    // A used code is named by its state, and not handed out again.
+    counterfoil(&data, &["redeem", text(&first, "code")]);
+    let (_, used) = claim(&data, &["--email", "ana@example.org"]);
+    assert_eq!(
+        (text(&used, "state"), used["code"].is_null()),
+        ("redeemed", true)
+    );
+    assert_eq!(pool(&data)["available"], 4);
+}
+
+#[test]
+fn preview_view_and_forward_never_change_the_pool() {
+    let folder = shop("2");
+    let data = folder.path().join("shop");
+    let asked = |context| claim(&data, &["--email", "ana@example.org", "--context", context]);
+    let (exit, preview) = asked("preview");
+    assert_eq!((exit, text(&preview, "code")), (0, "PREVIEW-coffee"));
+    assert_eq!(asked("view").1["claim"], "nothing_assigned");
+    let (exit, forward) = asked("forward");
+    assert_eq!((exit, forward["code"].is_null()), (1, true));
+    assert_eq!(pool(&data)["available"], 2);
+    let (_, sent) = asked("send");
+    assert_eq!(asked("view").1["code"], sent["code"]);
+    assert_eq!(pool(&data)["available"], 1);
+    let (exit, redeemed) = counterfoil(&data, &["redeem", "PREVIEW-coffee"]);
+    assert_eq!((exit, text(&redeemed, "verdict")), (1, "not_ours"));
+}
+
+#[test]
+fn contacts_of_two_customers_disagree_and_any_of_ones_own_is_enough() {
+    let folder = shop("5");
+    let data = folder.path().join("shop");
+    let phone = "+44 20 7946 0958";
+    let (_, both) = claim(&data, &["--email", "ana@example.org", "--phone", phone]);
+    let (_, by_phone) = claim(&data, &["--phone", "0044 (20) 7946-0958"]);
+    assert_eq!(by_phone["code"], both["code"]);
+    claim(&data, &["--email", "ben@example.org"]);
+    let (exit, torn) = claim(&data, &["--email", "ben@example.org", "--phone", phone]);
+    assert_eq!((exit, text(&torn, "claim")), (1, "contacts_disagree"));
+    assert!(torn["code"].is_null());
+    assert_eq!(
+        claim(&data, &["--email", "nobody"]).1["claim"],
+        "invalid_contact"
+    );
+    assert_eq!(claim(&data, &[]).1["claim"], "not_eligible");
+    assert_eq!(pool(&data)["assigned"], 2);
+}
+
+#[test]
+fn a_lost_slip_is_replaced_in_one_step_and_never_leaves_anybody_without() {
+    let folder = shop("2");
+    let data = folder.path().join("shop");
+    let (_, first) = claim(&data, &["--email", "ana@example.org"]);
+    let replace =
+        |code: &str| counterfoil(&data, &["replace", code, "--reason", "lost", "--key", code]);
+    let (exit, second) = replace(text(&first, "code"));
+    assert_eq!((exit, text(&second, "claim")), (0, "assigned"));
+    assert_eq!(second["customer_id"], first["customer_id"]);
+    let (_, again) = replace(text(&first, "code"));
+    assert_eq!(text(&again, "claim"), "replayed");
+    assert_eq!(again["code"], second["code"]);
+    let (_, old) = counterfoil(&data, &["redeem", text(&first, "code")]);
+    assert_eq!(text(&old, "verdict"), "void");
+    // With an empty pool nothing is ended.
+    let (exit, none) = replace(text(&second, "code"));
+    assert_eq!((exit, text(&none, "claim")), (1, "pool_exhausted"));
+    let (exit, _) = counterfoil(&data, &["redeem", text(&second, "code")]);
+    assert_eq!(exit, 0);
+    let figures = pool(&data);
+    assert_eq!(
+        (&figures["void"], &figures["redeemed"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+#[test]
+fn whoever_lost_theirs_is_found_again_by_contact_or_last_letters() {
+    let folder = shop("3");
+    let data = folder.path().join("shop");
+    let (_, given) = claim(
+        &data,
+        &["--email", "ana@example.org", "--phone", "+442079460958"],
+    );
+    let code = text(&given, "code");
+    let (last, id) = (&code[code.len() - 4..], text(&given, "customer_id"));
+    for named in ["ANA@example.org", "+44 20 7946 0958", code, last, id] {
+        let (exit, found) = counterfoil(&data, &["customer", "find", named]);
+        assert_eq!(exit, 0, "{named}");
+        assert_eq!(found["customer_id"], given["customer_id"], "{named}");
+        assert_eq!(text(&found["codes"][0], "code"), code);
+        let shown = found.to_string();
+        assert!(
+            !shown.contains("ana@") && !shown.contains("207946"),
+            "{shown}"
+        );
+    }
+    assert_eq!(counterfoil(&data, &["customer", "show", id]).0, 0);
+    for unknown in ["ben@example.org", "ZZ", "nobody at all"] {
+        assert_eq!(
+            counterfoil(&data, &["customer", "find", unknown]).0,
+            1,
+            "{unknown}"
+        );
+    }
+}
+
+/// The canary: the claim that everybody writes by hand, look up a free code, then mark it. Two who
+/// look before either writes get the same one, and the pool still looks clean.
+#[test]
+fn the_canary_gives_one_code_to_two_people_without_the_guard() {
+    let folder = shop("2");
+    let file = folder.path().join("shop").join("ledger.db");
+    let looked = Barrier::new(2);
+    let given: Vec<i64> = std::thread::scope(|scope| {
+        let asking: Vec<_> = ["ana", "ben"]
+            .into_iter()
+            .map(|name| {
+                let (file, looked) = (&file, &looked);
+                scope.spawn(move || {
+                    let ledger = Connection::open(file).expect("the file opens");
+                    let code: i64 = ledger
+                        .query_row("SELECT min(id) FROM code WHERE state = 0", [], |row| {
+                            row.get(0)
+                        })
+                        .expect("a free code");
+                    looked.wait();
+                    ledger
+                        .busy_timeout(std::time::Duration::from_secs(10))
+                        .expect("waits");
+                    ledger
+                        .execute(
+                            "UPDATE code SET state = 1, shown = ?1 WHERE id = ?2",
+                            (name, code),
+                        )
+                        .expect("written");
+                    code
+                })
+            })
+            .collect();
+        asking
+            .into_iter()
+            .map(|one| one.join().expect("ends well"))
+            .collect()
+    });
+    assert_eq!(given[0], given[1], "both were given the same code");
+    let ledger = Connection::open(&file).expect("the file opens");
+    let assigned: i64 = ledger
+        .query_row("SELECT count(*) FROM code WHERE state = 1", [], |row| {
+            row.get(0)
+        })
+        .expect("a count");
+    assert_eq!(assigned, 1, "and the pool looks clean");
+}
