@@ -187,18 +187,7 @@ fn probe(folder: &Path, is_done: &AtomicBool) -> Option<(usize, Vec<Duration>)> 
     let mut waits = Vec::new();
     while !is_done.load(Ordering::Relaxed) {
         let begun = Instant::now();
-        let scan = Scan {
-            raw: b"NO SUCH CODE",
-            allowed_hosts: &[],
-            key: None,
-            minted: &minted,
-            campaign: None,
-            receipt: None,
-            customer: None,
-            approval: None,
-            is_check: false,
-            honoured: None,
-        };
+        let scan = Scan::new(b"NO SUCH CODE", &minted);
         ledger.redeem(&scan, &act()).ok()?;
         waits.push(begun.elapsed());
         std::thread::sleep(Duration::from_millis(10));

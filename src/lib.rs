@@ -13,7 +13,7 @@
 //! | [`tui`] | the console: [`tui::msg`] in, [`tui::model`] decides, [`tui::screens`] show, [`tui::runner`] runs threads and terminal | clocks and ledgers outside the runner |
 //! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up | terminals |
 //! | [`devices`] | scanners: bytes into one scan | what a scan means |
-//! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | words for people, the clock |
+//! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | the wall clock, a screen |
 //! | [`domain`] | what is true: codes, campaigns, entries, the verdict | clock, disk, network, thread, randomness |
 //!
 //! # The life of a scan

@@ -148,18 +148,7 @@ fn redeem(ledger: &mut Ledger, task: &Task) {
 }
 
 pub(crate) fn scan_of<'s>(code: &'s str, key: &'s Key) -> Scan<'s> {
-    Scan {
-        raw: code.as_bytes(),
-        allowed_hosts: &[],
-        key: None,
-        minted: key,
-        campaign: None,
-        receipt: None,
-        customer: None,
-        approval: None,
-        is_check: false,
-        honoured: None,
-    }
+    Scan::new(code.as_bytes(), key)
 }
 
 pub(crate) fn measure(arguments: &Arguments, small: &Shop, big: &Shop, figures: &mut Figures) {

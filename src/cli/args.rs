@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
-use crate::domain::campaign::{Home, OfflineAssign, OfflinePolicy, Requirement};
+use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
-use crate::domain::ids::{CampaignId, EntryId, Key};
+use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
 use crate::domain::local_time::{Boundary, Hours, Length};
 use crate::domain::operator::Role;
 
@@ -143,9 +143,7 @@ pub(crate) enum Given<T> {
     This(T),
 }
 
-fn given<T: std::str::FromStr<Err = crate::domain::ids::MalformedName>>(
-    text: &str,
-) -> Result<Given<T>, crate::domain::ids::MalformedName> {
+fn given<T: std::str::FromStr<Err = MalformedName>>(text: &str) -> Result<Given<T>, MalformedName> {
     if text == "none" {
         Ok(Given::Nothing)
     } else {
@@ -210,13 +208,13 @@ pub(crate) struct RuleArgs {
     pub(crate) limit_per_day: Option<Given<u32>>,
     /// By what a customer is recognised: email, phone, loyalty [default: all three]
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = contact_kind)]
-    pub(crate) identify_by: Option<Vec<crate::domain::campaign::ContactKind>>,
+    pub(crate) identify_by: Option<Vec<ContactKind>>,
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
 }
 
-fn requirement(text: &str) -> Result<Option<Requirement>, crate::domain::ids::MalformedName> {
+fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
     if text.is_empty() {
         Ok(None)
     } else {
@@ -224,8 +222,7 @@ fn requirement(text: &str) -> Result<Option<Requirement>, crate::domain::ids::Ma
     }
 }
 
-fn contact_kind(text: &str) -> Result<crate::domain::campaign::ContactKind, String> {
-    use crate::domain::campaign::ContactKind;
+fn contact_kind(text: &str) -> Result<ContactKind, String> {
     match text.parse::<ContactKind>() {
         Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
         Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
@@ -427,7 +424,7 @@ pub(crate) struct ReplaceArgs {
     pub(crate) key: Option<Key>,
 }
 
-fn claim_context(text: &str) -> Result<ClaimContext, crate::domain::ids::MalformedName> {
+fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
     text.parse()
 }
 
@@ -486,7 +483,7 @@ pub(crate) enum OperatorCommand {
     },
 }
 
-fn role(text: &str) -> Result<Role, crate::domain::ids::MalformedName> {
+fn role(text: &str) -> Result<Role, MalformedName> {
     text.parse()
 }
 

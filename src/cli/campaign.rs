@@ -10,7 +10,9 @@ use crate::cli::failure::Failure;
 use crate::desk::random;
 use crate::domain::campaign::{Campaign, Requirement, Rules};
 use crate::domain::escape::for_display;
-use crate::domain::local_time::Boundary;
+
+/// What is said where there is no campaign.
+pub(super) const NONE_YET: &str = "no campaigns yet: `counterfoil campaign create ID --offer TEXT`";
 
 pub(super) fn run(
     context: &mut Context,
@@ -23,10 +25,7 @@ pub(super) fn run(
         CampaignCommand::List => {
             let campaigns = ledger.campaigns()?;
             if campaigns.is_empty() && !context.is_json {
-                writeln!(
-                    out,
-                    "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
-                )?;
+                writeln!(out, "{NONE_YET}")?;
             }
             for campaign in &campaigns {
                 write_line(context, campaign, &zone, out)?;
@@ -109,7 +108,7 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
     }
     match given.ends {
         Some(Given::This(at)) => {
-            rules.ends_at = Some(Boundary::ends_at(at, zone).ok_or_else(out_of_range)?);
+            rules.ends_at = Some(at.ends_at(zone).ok_or_else(out_of_range)?);
         }
         Some(Given::Nothing) => rules.ends_at = None,
         None => {}

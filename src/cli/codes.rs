@@ -3,15 +3,13 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
 
 use crate::cli::args::CodesCommand;
-use crate::cli::context::{Context, moment, open_given};
+use crate::cli::context::{Context, moment, open_given, stop_flag};
 use crate::cli::failure::Failure;
 use crate::desk::fill_random;
 use crate::domain::code::{Pattern, Shape, grouped};
@@ -100,10 +98,7 @@ fn with_bar<T>(
     context: &Context,
     work: impl FnOnce(&mut LongWork<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+    let stop = stop_flag()?;
     let bar = if context.draws_bars() {
         ProgressBar::new_spinner()
     } else {

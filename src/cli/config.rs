@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
+use crate::tui::model::FADE_AFTER;
 
 /// The file in the data folder.
 pub(crate) const FILE_NAME: &str = "counterfoil.toml";
@@ -144,7 +145,9 @@ impl Config {
                 || Theme::Auto,
             ),
             rings_bell: Sourced::first(None, None, file.console.bell, || true),
-            fade_after_s: Sourced::first(None, None, file.console.fade_after_s, || 10),
+            fade_after_s: Sourced::first(None, None, file.console.fade_after_s, || {
+                u32::try_from(FADE_AFTER.as_secs()).unwrap_or(u32::MAX)
+            }),
             ports: Sourced::first(
                 flags.ports,
                 list("COUNTERFOIL_SCANNER").map(paths),

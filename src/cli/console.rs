@@ -12,7 +12,7 @@ use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
 use crate::cli::set_up::write_default_config;
 use crate::devices::scan::serial::SerialConfig;
-use crate::ledger::Ledger;
+use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::tui::model::Options;
 use crate::tui::runner::{ConsoleEnd, ConsoleOrder, Remember, run as run_console};
 use crate::tui::theme::{Palette, Theme};
@@ -21,10 +21,10 @@ use crate::tui::theme::{Palette, Theme};
 pub(super) fn console(context: &Context, args: &ConsoleArgs) -> Result<u8, Failure> {
     let has_ledger = Ledger::exists_in(&context.data);
     if !has_ledger && !context.is_default_place() {
-        return Err(crate::ledger::LedgerError {
+        return Err(LedgerError {
             op: "open",
             thing: "the ledger".into(),
-            cause: crate::ledger::Cause::Missing(context.data.clone()),
+            cause: Cause::Missing(context.data.clone()),
         }
         .into());
     }

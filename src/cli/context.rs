@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -195,6 +197,15 @@ fn is_data_an_argument() -> bool {
     std::env::args_os()
         .filter_map(|argument| argument.into_string().ok())
         .any(|argument| argument == "--data" || argument.starts_with("--data="))
+}
+
+/// A flag that Ctrl-C and SIGTERM set, for work that ends cleanly between two steps.
+pub(crate) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
 }
 
 /// A line on stderr for whoever watches.

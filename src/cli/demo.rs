@@ -1,6 +1,6 @@
 //! `demo`: the console on a throw-away ledger with samples, which is also the training mode.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +19,7 @@ use crate::ledger::{Act, ImportOrder, Ledger, LongWork, Scan};
 /// Opens the console on a throw-away ledger: the training mode.
 pub(super) fn demo(context: &Context, args: &ConsoleArgs) -> Result<u8, Failure> {
     need_terminal()?;
-    let folder = tempfile_folder()?;
+    let folder = throw_away_folder()?;
     let samples = fill(&folder, context.counter());
     let done = samples.and_then(|samples| open(context, args, &folder, false, Some(samples)));
     // What cannot be removed is left to the system's own tidying of temporary files.
@@ -27,7 +27,7 @@ pub(super) fn demo(context: &Context, args: &ConsoleArgs) -> Result<u8, Failure>
     done
 }
 
-fn tempfile_folder() -> Result<std::path::PathBuf, Failure> {
+fn throw_away_folder() -> Result<PathBuf, Failure> {
     let name = mint_key(now())?;
     let folder = std::env::temp_dir().join(format!("counterfoil-demo-{name}"));
     std::fs::create_dir(&folder)?;

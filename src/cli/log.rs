@@ -1,14 +1,13 @@
 //! `log`.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::LogArgs;
-use crate::cli::context::{Context, moment, now};
+use crate::cli::context::{Context, moment, now, stop_flag};
 use crate::cli::failure::Failure;
 use crate::domain::code::{fold, grouped};
 use crate::domain::escape::for_display;
@@ -40,22 +39,19 @@ pub(super) fn log(
                 Failure::usage(format!("--code: {fault}"), "give a code as printed")
             })?,
     };
-    let stopped = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stopped))?;
-    }
+    let stop = stop_flag()?;
     let mut position = LogPosition::default();
     loop {
         while let Some(lines) = ledger.log_page(&mut position, &filter)? {
             for line in &lines {
                 write_line(context, line, &zone, out)?;
             }
-            if stopped.load(Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) {
                 return Ok(0);
             }
         }
         out.flush()?;
-        if !args.follow || stopped.load(Ordering::Relaxed) {
+        if !args.follow || stop.load(Ordering::Relaxed) {
             return Ok(0);
         }
         // Others write to the same file: there is nothing to wait on but a short while.

@@ -1,6 +1,6 @@
 //! Wiring only: arguments, configuration, and one file per family of commands.
 //!
-//! Here, and in `tui/runner.rs`, the clock is read; here errors become words and exit codes.
+//! Here, and in `tui/runner`, the clock is read; here errors become words and exit codes.
 
 mod args;
 mod assign;

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::cli::args::PoolArgs;
+use crate::cli::campaign::NONE_YET;
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
 
@@ -14,10 +15,7 @@ pub(super) fn pool(
     let mut ledger = context.open()?;
     let pools = ledger.pools(args.campaign.as_ref(), now())??;
     if pools.is_empty() && !context.is_json {
-        writeln!(
-            out,
-            "no campaigns yet: `counterfoil campaign create ID --offer TEXT`"
-        )?;
+        writeln!(out, "{NONE_YET}")?;
     }
     for figures in &pools {
         if context.is_json {

@@ -163,14 +163,7 @@ fn assign(
     let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
         return Ok(Err(Refusal::NoSuchCampaign(request.campaign.clone())));
     };
-    let contact_key = writing
-        .tx
-        .one(
-            "SELECT contact_key FROM campaign WHERE id = $1",
-            &[local.into()],
-            |row| row.blob(0),
-        )?
-        .unwrap_or_default();
+    let contact_key = campaigns::contact_key(writing.tx, local)?;
     let mut case = Case {
         request,
         act,

@@ -89,6 +89,17 @@ pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign
     )
 }
 
+/// The key of a campaign's contact hashes, by its local number.
+pub(crate) fn contact_key(tx: &Tx<'_>, campaign: i64) -> Result<Vec<u8>, Cause> {
+    Ok(tx
+        .one(
+            "SELECT contact_key FROM campaign WHERE id = $1",
+            &[campaign.into()],
+            |row| row.blob(0),
+        )?
+        .unwrap_or_default())
+}
+
 /// The name of a campaign as it is stored.
 pub(crate) fn id_of(name: &str) -> Result<CampaignId, Cause> {
     name.parse()

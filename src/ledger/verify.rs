@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, side_hash};
+use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, hex, side_hash};
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::Head;
 use crate::ledger::codes::state_number;
@@ -156,7 +156,7 @@ fn check_chain(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             head.seq
         ));
     }
-    health.head = crate::domain::entry::hex(&previous);
+    health.head = hex(&previous);
     health.faults.extend(faults);
     Ok(())
 }
@@ -336,8 +336,7 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             },
         )?;
         let hash: Hash = hasher.finalize().into();
-        let is_announced =
-            announced.contains(&(crate::domain::entry::hex(&hash), found.unsigned_abs()));
+        let is_announced = announced.contains(&(hex(&hash), found.unsigned_abs()));
         if found != count || hash != kept || !is_announced {
             health.faults.push(format!(
                 "the codes of batch {batch}: {found} of {count} are there, and they are not the ones stored"

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 
 use crate::tui::canvas::{Canvas, columns, cut};
 use crate::tui::keys::{self, Place, name};
-use crate::tui::model::{Model, Screen};
+use crate::tui::model::{Model, Screen, is_small};
 use crate::tui::pages::View;
 use crate::tui::theme::Tone;
 
@@ -22,7 +22,7 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let mut canvas = Canvas::new(buffer, area, model.options.theme);
     canvas.fill(Style::new());
     let zone = model.zone();
-    if canvas.columns() < 60 || canvas.rows() < 18 {
+    if is_small(canvas.columns(), canvas.rows()) {
         draw_small(model, &mut canvas, &zone);
         return;
     }

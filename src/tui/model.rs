@@ -26,6 +26,10 @@ const NOTICE: SignedDuration = SignedDuration::from_secs(8);
 /// How long a verdict stays fresh, unless configured.
 pub const FADE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
+/// With fewer columns or rows only the panel's word is drawn.
+const COLUMNS_MIN: u16 = 60;
+const ROWS_MIN: u16 = 18;
+
 /// What the console is started with.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -205,7 +209,7 @@ impl Model {
 
     /// Whether the terminal has too little room for a whole screen.
     pub(super) fn is_small(&self) -> bool {
-        self.options.columns < 60 || self.options.rows < 18
+        is_small(self.options.columns, self.options.rows)
     }
 
     /// The store's time zone, once known.
@@ -488,6 +492,11 @@ impl Model {
             Screen::SignIn(SignIn::new())
         };
     }
+}
+
+/// Whether so many columns and rows are too few for a whole screen.
+pub(super) fn is_small(columns: u16, rows: u16) -> bool {
+    columns < COLUMNS_MIN || rows < ROWS_MIN
 }
 
 /// What the operator needs to know about bytes that were neither scan nor typing.

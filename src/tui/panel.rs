@@ -184,50 +184,27 @@ pub fn headline_lines(glyph: char, headline: &str, room: u16) -> Vec<Line<'stati
 /// The message without the offer, which the headline says already.
 fn detail(answer: &Answer, offer: &str) -> String {
     let text = words::of(answer.verdict.word());
-    let message = answer
+    if matches!(answer.verdict, Verdict::Accepted { .. }) {
+        if answer.overrode.is_empty() {
+            return text.advice.to_owned();
+        }
+        let set_aside: Vec<&str> = answer
+            .overrode
+            .iter()
+            .map(|word| words::of(word).short)
+            .collect();
+        return format!(
+            "a manager approved it in spite of: {}",
+            set_aside.join(", ")
+        );
+    }
+    answer
         .message
         .strip_prefix(offer)
         .map_or(answer.message.as_str(), |rest| {
             rest.trim_start_matches([':', ' '])
-        });
-    match &answer.verdict {
-        Verdict::Accepted { .. } if answer.overrode.is_empty() => text.advice.to_owned(),
-        Verdict::Accepted { .. } => {
-            let set_aside: Vec<&str> = answer
-                .overrode
-                .iter()
-                .map(|word| words::of(word).short)
-                .collect();
-            format!(
-                "a manager approved it in spite of: {}",
-                set_aside.join(", ")
-            )
-        }
-        Verdict::Replayed
-        | Verdict::Reread
-        | Verdict::NeedsCustomer
-        | Verdict::NeedsAnswer
-        | Verdict::NeedsApproval(_)
-        | Verdict::Misread(_)
-        | Verdict::AlreadyRedeemed
-        | Verdict::Reversed
-        | Verdict::NotFound
-        | Verdict::NotAssigned
-        | Verdict::NotYetValid(_)
-        | Verdict::Expired(_)
-        | Verdict::OutsideHours
-        | Verdict::Paused
-        | Verdict::Void
-        | Verdict::Suspect
-        | Verdict::WrongStore
-        | Verdict::WrongCampaign
-        | Verdict::WrongCustomer
-        | Verdict::LimitReached(_)
-        | Verdict::NotOurs(_)
-        | Verdict::KeyConflict
-        | Verdict::OfflineRefused
-        | Verdict::UnknownOutcome => message.to_owned(),
-    }
+        })
+        .to_owned()
 }
 
 fn code_line(code: &str, answer: &Answer, room: u16) -> Line<'static> {

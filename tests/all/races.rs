@@ -296,16 +296,8 @@ fn redeem(ledger: &mut Ledger, counter: &str, code: &str) -> Answer {
     let minted = desk::mint_key(act.now).unwrap();
     let none: BTreeMap<String, Duration> = BTreeMap::new();
     let scan = Scan {
-        raw: code.as_bytes(),
-        allowed_hosts: &[],
-        key: None,
-        minted: &minted,
-        campaign: None,
-        receipt: None,
-        customer: None,
-        approval: None,
-        is_check: false,
         honoured: Some(&none),
+        ..Scan::new(code.as_bytes(), &minted)
     };
     ledger.redeem(&scan, &act).unwrap()
 }

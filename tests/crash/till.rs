@@ -25,18 +25,7 @@ pub(crate) fn act() -> Act {
 pub(crate) fn redeem(ledger: &mut Ledger, code: &str) -> Result<Answer, LedgerError> {
     let act = act();
     let minted = desk::mint_key(act.now).unwrap();
-    let scan = Scan {
-        raw: code.as_bytes(),
-        allowed_hosts: &[],
-        key: None,
-        minted: &minted,
-        campaign: None,
-        receipt: None,
-        customer: None,
-        approval: None,
-        is_check: false,
-        honoured: None,
-    };
+    let scan = Scan::new(code.as_bytes(), &minted);
     ledger.redeem(&scan, &act)
 }
 

@@ -138,13 +138,7 @@ fn target(job: &mut Job<'_, '_>, id: &CampaignId) -> Result<Target, Fail> {
         let Some((local, campaign)) = campaigns::find(tx, id)? else {
             return Ok(None);
         };
-        let contact_key = tx
-            .one(
-                "SELECT contact_key FROM campaign WHERE id = $1",
-                &[local.into()],
-                |row| row.blob(0),
-            )?
-            .unwrap_or_default();
+        let contact_key = campaigns::contact_key(tx, local)?;
         let zone = zone_of(&Head::load(tx)?)?;
         Ok(Some(Target {
             local,

@@ -118,11 +118,13 @@ impl People {
             let is_naming = naming.contains(&(*kind, *form));
             if is_naming {
                 self.scratch
-                    .prepare_cached("INSERT OR IGNORE INTO known VALUES (?1, ?2, ?3)")?
+                    .prepare_cached("INSERT INTO known VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
                     .execute((kind_number(*kind), form, person))?;
             }
             self.scratch
-                .prepare_cached("INSERT OR IGNORE INTO contact VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                )?
                 .execute((person, kind_number(*kind), form, is_naming))?;
         }
         Ok(Ok(person))

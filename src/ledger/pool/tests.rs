@@ -229,18 +229,7 @@ fn redeem(ledger: &mut Ledger, code: &str) -> Verdict {
     static KEYS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let number = KEYS.fetch_add(1, Ordering::Relaxed);
     let key: Key = format!("key-{number}").parse().unwrap();
-    let scan = Scan {
-        raw: code.as_bytes(),
-        allowed_hosts: &[],
-        key: None,
-        minted: &key,
-        campaign: None,
-        receipt: None,
-        customer: None,
-        approval: None,
-        is_check: false,
-        honoured: None,
-    };
+    let scan = Scan::new(code.as_bytes(), &key);
     ledger.redeem(&scan, &act()).unwrap().verdict
 }
 

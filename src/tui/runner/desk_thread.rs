@@ -14,9 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::desk::{Desk, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::ledger::{Ledger, LedgerError};
-use crate::tui::msg::{Effect, Msg, NewShop, TodayCounts, WhyNotJudged};
+use crate::tui::msg::{Effect, Msg, NewShop, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
-use crate::tui::runner::orders::{describe, found_shop, redeem, scan, sign_in, undo};
+use crate::tui::runner::orders::{counts_of, describe, found_shop, redeem, scan, sign_in, undo};
 use crate::tui::runner::{Chosen, Clock, Happening, Remember};
 
 /// What the desk is opened with.
@@ -389,11 +389,7 @@ impl DeskThread {
             disk: trouble.clone(),
         });
         self.say(Msg::StatusRead {
-            today: TodayCounts {
-                accepted: today.accepted,
-                refused: today.refused,
-                provisional: 0,
-            },
+            today: counts_of(today),
             is_clock_behind,
             disk: trouble,
         })

@@ -5,12 +5,11 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::desk::{Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, counter_fault, set_up};
-use crate::domain::entry::instant;
 use crate::domain::ids::EntryId;
 use crate::domain::operator::{name_fault, pin_fault};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
-use crate::ledger::{Ledger, LedgerError, OperatorChange};
+use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
 use crate::tui::msg::{ApprovalAsk, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
 
 pub(super) fn describe(
@@ -27,13 +26,18 @@ pub(super) fn describe(
         counter: counter.to_owned(),
         zone: place.zone,
         operators: ledger.operators()?,
-        today: TodayCounts {
-            accepted: today.accepted,
-            refused: today.refused,
-            provisional: 0,
-        },
+        today: counts_of(today),
         unseen: ledger.unseen(&act)?,
     })
+}
+
+/// The figures as they are shown; a shop alone settles nothing later.
+pub(super) fn counts_of(today: Today) -> TodayCounts {
+    TodayCounts {
+        accepted: today.accepted,
+        refused: today.refused,
+        provisional: 0,
+    }
 }
 
 pub(super) fn scan(
@@ -183,7 +187,7 @@ pub(super) fn found_shop(
             role: operator.role,
             pin: Some(pin.as_str()),
         };
-        let adding = act(counter, None, instant(now.as_millisecond()))?;
+        let adding = act(counter, None, now)?;
         if let Err(refusal) = ledger.change_operator(&operator.name, change, &adding)? {
             return Ok(Err(refusal));
         }

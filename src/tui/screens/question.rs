@@ -5,6 +5,7 @@
 use ratatui::text::Line;
 
 use crate::domain::code::grouped;
+use crate::domain::reading::without_aim;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::tui::canvas::{bold, cut, padded, wrapped};
 use crate::tui::field::Field;
@@ -395,23 +396,11 @@ pub fn field_line(label: &str, field: &Field, pending: &str, room: u16) -> Line<
     Line::from(vec![format!("{label}  ").into(), bold(seen)])
 }
 
-/// A scanned barcode as text: without an AIM prefix and without control characters.
+/// A scanned barcode as text: without AIM identifiers and without control characters.
 fn as_text(raw: &[u8]) -> String {
     let text = String::from_utf8_lossy(raw);
-    let mut characters = text.chars();
-    let is_prefixed = characters.next() == Some(']')
-        && characters
-            .next()
-            .is_some_and(|letter| letter.is_ascii_alphabetic())
-        && characters
-            .next()
-            .is_some_and(|digit| digit.is_ascii_alphanumeric());
-    let rest = if is_prefixed {
-        characters.as_str()
-    } else {
-        text.as_ref()
-    };
-    rest.chars()
+    without_aim(&text)
+        .chars()
         .filter(|character| !character.is_control())
         .collect()
 }
