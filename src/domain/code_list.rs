@@ -68,11 +68,6 @@ pub enum ListFault {
     /// The header names a column twice.
     #[error("line 1: the column {0} stands there twice")]
     ColumnTwice(&'static str),
-    /// A header that would be taken for a row.
-    #[error(
-        "line {0} looks like a header, but its first column is not code: put the column code first"
-    )]
-    CodeNotFirst(u64),
     /// More fields than columns.
     #[error(
         "line {line} has {found} fields; a list without a header has at most 5: code, email, phone, external_id and expires_at"
@@ -273,9 +268,6 @@ impl Columns {
         let found = fields.len();
         let names = fields.map(|field| String::from_utf8_lossy(field).trim().to_lowercase());
         if names.clone().next().as_deref() != Some(Column::Code.as_str()) {
-            if names.clone().any(|name| name == Column::Code.as_str()) {
-                return Err(ListFault::CodeNotFirst(line));
-            }
             let order: Vec<Column> = Column::ALL.into_iter().take(found).collect();
             if found > order.len() {
                 return Err(ListFault::TooManyFields { line, found });
@@ -534,7 +526,6 @@ mod tests {
             columns("code,email,Email"),
             Err(ListFault::ColumnTwice("email"))
         );
-        assert_eq!(columns("email,Code"), Err(ListFault::CodeNotFirst(1)));
         assert!(matches!(
             columns("a,b,c,d,e,f"),
             Err(ListFault::TooManyFields { found: 6, .. })
