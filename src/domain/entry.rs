@@ -89,6 +89,9 @@ pub struct Side {
     /// The receipt number given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// Who the customer was said to be, where the ledger does not know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_said: Option<String>,
     /// What set it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,

@@ -314,6 +314,10 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         | Fact::OperatorRemoved { .. } => Vec::new(),
     };
     detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
+    detail.extend(
+        side.customer_said
+            .map(|said| format!("customer said to be {said}")),
+    );
     detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
     Ok(LifeEntry {
         id: told.id.to_string(),

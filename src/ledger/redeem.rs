@@ -209,6 +209,15 @@ impl<'s> Case<'s> {
         (!is_plain).then(|| kept_form(self.scan.raw))
     }
 
+    /// What was said of a customer whom the ledger does not know.
+    fn said_unknown(&self) -> Option<String> {
+        let is_unknown = matches!(self.ask.customer, Some(None));
+        self.scan
+            .customer
+            .filter(|_| is_unknown)
+            .map(|text| kept_form(text.as_bytes()))
+    }
+
     /// Who the customer was said to be.
     fn said(&self) -> Option<&str> {
         self.ask.customer.as_ref()?.as_deref()
@@ -247,6 +256,7 @@ impl<'s> Case<'s> {
                     reason: self.scan.approval.map(|approval| approval.reason.clone()),
                     raw: self.raw(),
                     receipt: self.ask.receipt.clone(),
+                    customer_said: self.said_unknown(),
                     trigger: None,
                 },
                 ..setting_of(self.act)
