@@ -346,7 +346,7 @@ impl Case<'_> {
 
     /// Takes the next code of the ranges this ledger holds, and gives it to the customer.
     fn draw(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
-        let Some(row) = self.next_code(writing)? else {
+        let Some((row, grant_number)) = self.next_code(writing)? else {
             return Ok(ClaimWord::PoolExhausted);
         };
         let customer = match self.customer {
@@ -385,7 +385,8 @@ impl Case<'_> {
         // The guard: still in the pool, still ours, under the grant it was looked at.
         let changed = writing.tx.execute(
             "UPDATE code SET state = $1, customer = $2, expires_at_ms = $3, newest_entry = $4, \
-             assigned_incarnation = $5 WHERE id = $6 AND state = $7 AND holder = $8",
+             assigned_incarnation = $5 WHERE id = $6 AND state = $7 AND holder = $8 \
+             AND grant_number = $9",
             &[
                 state_number(CodeState::Assigned).into(),
                 customer.into(),
@@ -395,6 +396,7 @@ impl Case<'_> {
                 row.id.into(),
                 state_number(CodeState::Available).into(),
                 OWN_NODE.into(),
+                grant_number.into(),
             ],
         )?;
         let per_customer = self.campaign.rules.per_customer;
@@ -409,8 +411,9 @@ impl Case<'_> {
         Ok(ClaimWord::Assigned)
     }
 
-    /// Moves the cursor of the oldest range on by one, past codes that have been ended meanwhile.
-    fn next_code(&self, writing: &Writing<'_, '_>) -> Result<Option<CodeRow>, Cause> {
+    /// Moves the cursor of the oldest range on by one, past codes that have been ended meanwhile;
+    /// answers the code and the grant under which this ledger holds the range.
+    fn next_code(&self, writing: &Writing<'_, '_>) -> Result<Option<(CodeRow, i64)>, Cause> {
         for _ in 0..PASSED_OVER_MAX {
             let lease = writing.tx.one(
                 "SELECT id, next_ordinal, grant_number FROM lease WHERE campaign = $1 \
@@ -439,7 +442,7 @@ impl Case<'_> {
                 None => None,
             };
             if let Some(row) = row.filter(|row| row.state == CodeState::Available) {
-                return Ok(Some(row));
+                return Ok(Some((row, grant_number)));
             }
         }
         Ok(None)

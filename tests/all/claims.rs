@@ -256,6 +256,27 @@ fn whoever_lost_theirs_is_found_again_by_contact_or_last_letters() {
     }
 }
 
+#[test]
+fn a_code_under_another_grant_is_never_given_out() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let file = Connection::open(data.join("ledger.db")).expect("the file opens");
+    file.execute("UPDATE code SET grant_number = grant_number + 1", [])
+        .expect("taken back");
+    drop(file);
+    let (exit, told) = claim(&data, &["--email", "ana@example.org"]);
+    assert_eq!((exit, told), (5, Value::Null));
+    let figures = pool(&data);
+    assert_eq!(
+        (&figures["available"], &figures["assigned"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(
+        counterfoil(&data, &["customer", "find", "ana@example.org"]).0,
+        1
+    );
+}
+
 /// The canary: the claim that everybody writes by hand, look up a free code, then mark it. Two who
 /// look before either writes get the same one, and the pool still looks clean.
 #[test]
