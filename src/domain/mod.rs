@@ -20,4 +20,5 @@ mod private;
 pub mod reading;
 pub mod refusal;
 pub mod reversal;
+pub mod slip;
 pub mod verdict;

@@ -5,10 +5,16 @@ use crate::ledger::error::Cause;
 use crate::ledger::sqlite::Sqlite;
 
 /// Every migration, in order: its name and its statements.
-const MIGRATIONS: [(&str, &str); 1] = [(
-    "0001_ledger",
-    include_str!("../../assets/migrations/0001_ledger.sql"),
-)];
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        "0001_ledger",
+        include_str!("../../assets/migrations/0001_ledger.sql"),
+    ),
+    (
+        "0002_sign_up",
+        include_str!("../../assets/migrations/0002_sign_up.sql"),
+    ),
+];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (
     number INTEGER PRIMARY KEY,
