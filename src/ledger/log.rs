@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::log::{Life, LifeEntry, LogLine};
-use crate::domain::reading::kept_form;
+use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, side_of};
@@ -54,6 +54,18 @@ impl Ledger {
         self.read("read", "a code", |tx| match look_up(tx, raw, &[])? {
             (Some(row), _) => life(tx, &row).map(Ok),
             (None, _) => Ok(Err(no_such(raw))),
+        })
+    }
+
+    /// What a scan is that names no code; none: it names one.
+    pub fn meaning(
+        &mut self,
+        raw: &[u8],
+        allowed_hosts: &[String],
+    ) -> Result<Option<Otherwise>, LedgerError> {
+        self.read("look up", "a scan", |tx| {
+            let (row, otherwise) = look_up(tx, raw, allowed_hosts)?;
+            Ok(row.is_none().then_some(otherwise))
         })
     }
 
