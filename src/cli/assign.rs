@@ -10,7 +10,7 @@ use crate::desk::{mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
-use crate::ledger::ClaimRequest;
+use crate::ledger::{ClaimRequest, ReplaceRequest};
 
 pub(super) fn assign(
     context: &Context,
@@ -37,6 +37,7 @@ pub(super) fn assign(
         minted: &minted,
         trigger: args.trigger.as_deref(),
         resends: args.resend,
+        prints: false,
         random: random()?,
     };
     let claim = ledger.assign(&request, &act)??;
@@ -53,11 +54,14 @@ pub(super) fn replace(
     let act = context.act()?;
     let minted = mint_key(act.now)?;
     let claim = ledger.replace(
-        args.code.as_bytes(),
-        &args.reason,
-        args.key.as_ref(),
-        &minted,
-        random()?,
+        &ReplaceRequest {
+            raw: args.code.as_bytes(),
+            reason: &args.reason,
+            key: args.key.as_ref(),
+            minted: &minted,
+            prints: false,
+            random: random()?,
+        },
         &act,
     )??;
     let campaign = ledger

@@ -192,6 +192,16 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,
     },
+    /// A slip with the code was ordered: the first, or a reprint.
+    SlipOrdered {
+        /// Which copy, from 1.
+        copy: u32,
+    },
+    /// Somebody said that the customer has a slip that the printer did not confirm.
+    SlipSettled {
+        /// Which copy.
+        copy: u32,
+    },
     /// A code's life was ended.
     Voided {
         /// The state it had.
@@ -238,6 +248,8 @@ impl Fact {
             Fact::Assigned { .. } => "assigned",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
+            Fact::SlipOrdered { .. } => "slip_ordered",
+            Fact::SlipSettled { .. } => "slip_settled",
             Fact::Voided { .. } => "voided",
             Fact::OperatorAdded { .. } => "operator_added",
             Fact::OperatorPinSet { .. } => "operator_pin_set",

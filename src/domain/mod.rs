@@ -21,4 +21,5 @@ pub mod reading;
 pub mod refusal;
 pub mod reversal;
 pub mod slip;
+pub mod slip_job;
 pub mod verdict;

@@ -47,6 +47,12 @@ pub enum Refusal {
     /// Too many wrong PINs at this counter.
     #[error("too many wrong PINs at this counter: locked until {0}")]
     LockedUntil(Timestamp),
+    /// The code is past its end.
+    #[error("the code expired at {0}")]
+    ExpiredSince(Timestamp),
+    /// The slip was confirmed, or settled by somebody.
+    #[error("this slip is settled already")]
+    SlipNotOpen,
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
@@ -68,6 +74,8 @@ impl Refusal {
             Refusal::WrongPin => "wrong_pin",
             Refusal::NotAManager(_) => "not_a_manager",
             Refusal::LockedUntil(_) => "locked",
+            Refusal::ExpiredSince(_) => "expired",
+            Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
         }
     }
@@ -83,14 +91,16 @@ impl Refusal {
                 "check the letters; `counterfoil codes export` lists the codes"
             }
             Refusal::NoSuchCustomer(_) => "try another contact, the code, or its last four letters",
-            Refusal::State(_) => "`counterfoil codes show CODE` tells its life",
+            Refusal::State(_) | Refusal::ExpiredSince(_) => {
+                "`counterfoil codes show CODE` tells its life"
+            }
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
             Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
-            Refusal::NothingToSettle => "nothing needs to be done",
+            Refusal::SlipNotOpen | Refusal::NothingToSettle => "nothing needs to be done",
         }
     }
 
@@ -109,6 +119,8 @@ impl Refusal {
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)
+            | Refusal::ExpiredSince(_)
+            | Refusal::SlipNotOpen
             | Refusal::NothingToSettle => 1,
         }
     }

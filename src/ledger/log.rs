@@ -310,6 +310,8 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
             .into_iter()
             .collect(),
         Fact::Voided { from_state } => vec![format!("was {from_state}")],
+        Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
+        Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
         Fact::LedgerCreated { .. }
         | Fact::IncarnationBegan { .. }
         | Fact::RestoreSettled
