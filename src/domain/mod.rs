@@ -17,6 +17,7 @@ pub mod local_time;
 pub mod log;
 pub mod operator;
 mod private;
+pub mod qr;
 pub mod reading;
 pub mod refusal;
 pub mod reversal;
