@@ -22,4 +22,5 @@ pub mod reading;
 pub mod refusal;
 pub mod reversal;
 pub mod slip;
+pub mod slip_template;
 pub mod verdict;
