@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::campaign::{Campaign, ContactKind};
+use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
     Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
     told_state,
 };
 use crate::domain::contact::normal_form;
 use crate::domain::entry::{Fact, Side, instant};
-use crate::domain::ids::{CampaignId, EntryId, Key};
+use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, by_id, look_up, redemption, state_number};
+use crate::ledger::chain::{Head, OWN_NODE};
+use crate::ledger::codes::{CodeRow, Redemption, by_id, look_up, redemption, state_number};
 use crate::ledger::customers::{
     contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
 };
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
@@ -256,11 +257,8 @@ impl Case<'_> {
 
     /// Whom the contacts name, by any that the campaign identifies people by.
     fn named(&mut self, writing: &Writing<'_, '_>) -> Result<Named, Cause> {
-        let mut customers = BTreeSet::new();
-        for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            customers.extend(customers_of(writing.tx, self.local, kind, &form, &hash)?);
-        }
+        let campaign = (self.local, self.contact_key.as_slice());
+        let customers = customers_named(writing.tx, campaign, &self.identifying())?;
         self.customer = customers.first().copied();
         Ok(match customers.len() {
             0 => Named::Nobody,
@@ -273,12 +271,7 @@ impl Case<'_> {
     }
 
     fn identifying(&self) -> Vec<(ContactKind, String)> {
-        let identify_by = &self.campaign.rules.identify_by;
-        self.contacts
-            .iter()
-            .filter(|(kind, _)| *kind == ContactKind::ExternalId || identify_by.contains(kind))
-            .cloned()
-            .collect()
+        identifying(&self.campaign.rules, &self.contacts)
     }
 
     /// What the key is bound to; the code of its own claim is what a replay tells.
@@ -550,7 +543,8 @@ impl Case<'_> {
         claim.state = Some(state);
         claim.expires_at = ends_at;
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
-        claim.assignment_id = assignment_of(writing, row)?.map(|id| id.to_string());
+        claim.assignment_id =
+            assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
         claim.customer_id = match self.customer {
             Some(customer) => Some(public_id(writing.tx, customer)?),
             None => None,
@@ -559,12 +553,41 @@ impl Case<'_> {
     }
 }
 
+/// Those of the contacts that a campaign goes by.
+pub(crate) fn identifying(
+    rules: &Rules,
+    contacts: &[(ContactKind, String)],
+) -> Vec<(ContactKind, String)> {
+    contacts
+        .iter()
+        .filter(|(kind, _)| *kind == ContactKind::ExternalId || rules.identify_by.contains(kind))
+        .cloned()
+        .collect()
+}
+
+/// The customers that contacts name, in a campaign with its local number and contact key.
+pub(crate) fn customers_named(
+    tx: &Tx<'_>,
+    (campaign, contact_key): (i64, &[u8]),
+    contacts: &[(ContactKind, String)],
+) -> Result<BTreeSet<i64>, Cause> {
+    let mut customers = BTreeSet::new();
+    for (kind, form) in contacts {
+        let hash = contact_hash(contact_key, *kind, form)?;
+        customers.extend(customers_of(tx, campaign, *kind, form, &hash)?);
+    }
+    Ok(customers)
+}
+
 /// The entry by which a code was assigned here; none: it came assigned.
-fn assignment_of(writing: &Writing<'_, '_>, row: &CodeRow) -> Result<Option<EntryId>, Cause> {
+pub(crate) fn assignment_of(
+    tx: &Tx<'_>,
+    head: &Head,
+    row: &CodeRow,
+) -> Result<Option<Redemption>, Cause> {
     let mut next = row.newest_entry;
     while let Some(entry) = next {
-        let (kind, previous) = writing
-            .tx
+        let (kind, previous) = tx
             .one(
                 "SELECT kind, previous_of_code FROM entry WHERE id = $1",
                 &[entry.into()],
@@ -572,7 +595,7 @@ fn assignment_of(writing: &Writing<'_, '_>, row: &CodeRow) -> Result<Option<Entr
             )?
             .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
         if kind == "assigned" {
-            return redemption(writing.tx, &writing.head, entry).map(|told| Some(told.id));
+            return redemption(tx, head, entry).map(Some);
         }
         next = previous;
     }
