@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::claim::CancelFault;
 use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
 
@@ -32,6 +33,9 @@ pub enum Refusal {
     /// The code's state does not allow it.
     #[error("the code is {}", .0.as_str())]
     State(CodeState),
+    /// The counter may not take the assignment back.
+    #[error("{0}")]
+    NotCancelled(CancelFault),
     /// No operator has this name.
     #[error("there is no operator {0}")]
     NoSuchOperator(String),
@@ -69,6 +73,7 @@ impl Refusal {
             Refusal::NoSuchCode(_) => "not_found",
             Refusal::NoSuchCustomer(_) => "no_such_customer",
             Refusal::State(_) => "wrong_state",
+            Refusal::NotCancelled(_) => "not_cancelled",
             Refusal::NoSuchOperator(_) => "no_such_operator",
             Refusal::OperatorExists(_) => "operator_exists",
             Refusal::WrongPin => "wrong_pin",
@@ -94,6 +99,9 @@ impl Refusal {
             Refusal::State(_) | Refusal::ExpiredSince(_) => {
                 "`counterfoil codes show CODE` tells its life"
             }
+            Refusal::NotCancelled(_) => {
+                "a manager ends it with `codes void`, or gives another with `replace`"
+            }
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
@@ -116,6 +124,7 @@ impl Refusal {
             | Refusal::NoSuchCode(_)
             | Refusal::NoSuchCustomer(_)
             | Refusal::State(_)
+            | Refusal::NotCancelled(_)
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)

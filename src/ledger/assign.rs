@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::campaign::{Campaign, ContactKind};
+use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
     Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
     told_state,
@@ -18,6 +18,7 @@ use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up, state_number}
 use crate::ledger::customers::{
     contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
 };
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
@@ -269,11 +270,8 @@ impl Case<'_> {
 
     /// Whom the contacts name, by any that the campaign identifies people by.
     fn named(&mut self, writing: &Writing<'_, '_>) -> Result<Named, Cause> {
-        let mut customers = BTreeSet::new();
-        for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            customers.extend(customers_of(writing.tx, self.local, kind, &form, &hash)?);
-        }
+        let campaign = (self.local, self.contact_key.as_slice());
+        let customers = customers_named(writing.tx, campaign, &self.identifying())?;
         self.customer = customers.first().copied();
         Ok(match customers.len() {
             0 => Named::Nobody,
@@ -286,12 +284,7 @@ impl Case<'_> {
     }
 
     fn identifying(&self) -> Vec<(ContactKind, String)> {
-        let identify_by = &self.campaign.rules.identify_by;
-        self.contacts
-            .iter()
-            .filter(|(kind, _)| *kind == ContactKind::ExternalId || identify_by.contains(kind))
-            .cloned()
-            .collect()
+        identifying(&self.campaign.rules, &self.contacts)
     }
 
     /// What the key is bound to; the code of its own claim is what a replay tells.
@@ -592,4 +585,30 @@ impl Case<'_> {
         };
         Ok(claim)
     }
+}
+
+/// Those of the contacts that a campaign goes by.
+pub(crate) fn identifying(
+    rules: &Rules,
+    contacts: &[(ContactKind, String)],
+) -> Vec<(ContactKind, String)> {
+    contacts
+        .iter()
+        .filter(|(kind, _)| *kind == ContactKind::ExternalId || rules.identify_by.contains(kind))
+        .cloned()
+        .collect()
+}
+
+/// The customers that contacts name, in a campaign with its local number and contact key.
+pub(crate) fn customers_named(
+    tx: &Tx<'_>,
+    (campaign, contact_key): (i64, &[u8]),
+    contacts: &[(ContactKind, String)],
+) -> Result<BTreeSet<i64>, Cause> {
+    let mut customers = BTreeSet::new();
+    for (kind, form) in contacts {
+        let hash = contact_hash(contact_key, *kind, form)?;
+        customers.extend(customers_of(tx, campaign, *kind, form, &hash)?);
+    }
+    Ok(customers)
 }

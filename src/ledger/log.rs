@@ -235,7 +235,7 @@ fn told(fact: &Fact) -> (&'static str, &'static str) {
     }
 }
 
-fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
+pub(crate) fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
     let head = Head::load(tx)?;
     let campaign = campaigns::load(tx, row.campaign)?;
     let mut entries = Vec::new();
@@ -386,12 +386,14 @@ pub(crate) fn end_life(
         },
     )?;
     let changed = writing.tx.execute(
-        "UPDATE code SET state = $1, newest_entry = $2 WHERE id = $3 AND state = $4",
+        "UPDATE code SET state = $1, newest_entry = $2 WHERE id = $3 AND state = $4 \
+         AND uses_made = $5",
         &[
             state_number(CodeState::Void).into(),
             entry.local.into(),
             row.id.into(),
             state_number(row.state).into(),
+            row.uses_made.into(),
         ],
     )?;
     if changed != 1 {

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use crate::shop::{run_on, text};
 
-fn counterfoil(folder: &Path, words: &[&str]) -> (i32, Value) {
+pub(crate) fn counterfoil(folder: &Path, words: &[&str]) -> (i32, Value) {
     let ran = run_on(folder, words);
     (ran.exit, ran.lines.last().cloned().unwrap_or_default())
 }
 
-fn shop(codes: &str) -> tempfile::TempDir {
+pub(crate) fn shop(codes: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("shop");
     for words in [
@@ -35,13 +35,13 @@ fn shop(codes: &str) -> tempfile::TempDir {
     folder
 }
 
-fn claim(data: &Path, words: &[&str]) -> (i32, Value) {
+pub(crate) fn claim(data: &Path, words: &[&str]) -> (i32, Value) {
     let mut all = vec!["assign", "--campaign", "coffee"];
     all.extend(words);
     counterfoil(data, &all)
 }
 
-fn pool(data: &Path) -> Value {
+pub(crate) fn pool(data: &Path) -> Value {
     counterfoil(data, &["pool"]).1
 }
 

@@ -4,6 +4,7 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod cancel;
 mod claims;
 mod command_line;
 mod console;
