@@ -7,6 +7,7 @@
 mod claims;
 mod command_line;
 mod console;
+mod customers;
 mod dice;
 mod races;
 mod restore;
