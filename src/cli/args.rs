@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::config::Theme;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
+use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
 use crate::domain::local_time::{Boundary, Hours, Length};
 use crate::domain::operator::Role;
@@ -94,6 +95,9 @@ pub(crate) struct InitArgs {
     /// The store's time zone, as in Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// Of which country phone numbers are that come without one, as in GB; kept in counterfoil.toml
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) phone_region: Option<PhoneRegion>,
     /// Let every account of this group use the ledger (counters under several accounts)
     #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
@@ -212,6 +216,11 @@ pub(crate) struct RuleArgs {
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
+    /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
+    /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
+    /// code [default: no]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(crate) provider_aliases: Option<bool>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
@@ -226,6 +235,14 @@ fn contact_kind(text: &str) -> Result<ContactKind, String> {
     match text.parse::<ContactKind>() {
         Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
         Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("use yes or no".to_owned()),
     }
 }
 
@@ -375,7 +392,7 @@ pub(crate) struct AssignArgs {
     /// The customer's e-mail address
     #[arg(long, value_name = "E")]
     pub(crate) email: Option<String>,
-    /// Their telephone number with its country, as in +44 20 7946 0958
+    /// Their telephone number; with its country, as in +44 20 7946 0958, where the store has none set
     #[arg(long, value_name = "P")]
     pub(crate) phone: Option<String>,
     /// Their loyalty number
@@ -384,6 +401,12 @@ pub(crate) struct AssignArgs {
     /// Another system's name for them
     #[arg(long, value_name = "X")]
     pub(crate) external_id: Option<String>,
+    /// What they are called, for the desk and the slip; kept where nothing was kept before
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They agree to be written to
+    #[arg(long)]
+    pub(crate) consent: bool,
     /// send gives a code; preview, view and forward never change the pool
     #[arg(long, value_name = "CONTEXT", default_value = "send", value_parser = claim_context)]
     pub(crate) context: ClaimContext,
@@ -400,9 +423,10 @@ pub(crate) struct AssignArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
-    /// By a contact, a code, or the last letters of a code
+    /// By a contact, a name, a code, or the last letters of a code
     Find {
-        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        /// An e-mail address, phone, loyalty number, a part of a name, a code, or four or more last
+        /// letters of one
         text: String,
     },
     /// One customer, by id

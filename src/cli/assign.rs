@@ -10,6 +10,7 @@ use crate::desk::{mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
+use crate::domain::escape::for_display;
 use crate::ledger::{ClaimRequest, ReplaceRequest};
 
 pub(super) fn assign(
@@ -38,6 +39,8 @@ pub(super) fn assign(
         trigger: args.trigger.as_deref(),
         resends: args.resend,
         prints: false,
+        name: args.name.as_deref(),
+        consents: args.consent,
         random: random()?,
     };
     let claim = ledger.assign(&request, &act)??;
@@ -87,7 +90,7 @@ fn tell(
             out,
             "{}  {code}  {state}  {}",
             claim.word.as_str().to_uppercase().replace('_', " "),
-            claim.word.message()
+            for_display(&claim.message())
         )?;
     }
     Ok(claim.word.exit_code())
