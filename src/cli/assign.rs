@@ -10,7 +10,8 @@ use crate::desk::{mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
-use crate::ledger::ClaimRequest;
+use crate::domain::notes::Notes;
+use crate::ledger::{ClaimRequest, ReplaceRequest};
 
 pub(super) fn assign(
     context: &Context,
@@ -36,7 +37,9 @@ pub(super) fn assign(
         key: args.key.as_ref(),
         minted: &minted,
         trigger: args.trigger.as_deref(),
+        notes: Notes::of(&args.notes)?,
         resends: args.resend,
+        prints: false,
         random: random()?,
     };
     let claim = ledger.assign(&request, &act)??;
@@ -53,11 +56,14 @@ pub(super) fn replace(
     let act = context.act()?;
     let minted = mint_key(act.now)?;
     let claim = ledger.replace(
-        args.code.as_bytes(),
-        &args.reason,
-        args.key.as_ref(),
-        &minted,
-        random()?,
+        &ReplaceRequest {
+            raw: args.code.as_bytes(),
+            reason: &args.reason,
+            key: args.key.as_ref(),
+            minted: &minted,
+            prints: false,
+            random: random()?,
+        },
         &act,
     )??;
     let campaign = ledger

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::campaign::ContactKind;
 use crate::domain::ids::MalformedName;
+use crate::domain::slip_job::SlipJob;
 use crate::domain::verdict::CodeState;
 
 /// What the code is wanted for; only `Send` ever draws one.
@@ -231,6 +232,8 @@ pub struct Claim {
     pub key: String,
     /// The first instant at which the code is no longer valid.
     pub expires_at: Option<Timestamp>,
+    /// The slip to be printed now, where one was asked for.
+    pub slip: Option<SlipJob>,
 }
 
 /// The state of a customer's code as a claim tells it, and whether the code is usable.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::campaign::Rules;
 use crate::domain::ids::CampaignId;
+use crate::domain::notes::Notes;
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -95,6 +96,9 @@ pub struct Side {
     /// What set it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
+    /// What the caller noted beside it.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
 }
 
 impl Side {
@@ -192,6 +196,16 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,
     },
+    /// A slip with the code was ordered: the first, or a reprint.
+    SlipOrdered {
+        /// Which copy, from 1.
+        copy: u32,
+    },
+    /// Somebody said that the customer has a slip that the printer did not confirm.
+    SlipSettled {
+        /// Which copy.
+        copy: u32,
+    },
     /// A code's life was ended.
     Voided {
         /// The state it had.
@@ -238,6 +252,8 @@ impl Fact {
             Fact::Assigned { .. } => "assigned",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
+            Fact::SlipOrdered { .. } => "slip_ordered",
+            Fact::SlipSettled { .. } => "slip_settled",
             Fact::Voided { .. } => "voided",
             Fact::OperatorAdded { .. } => "operator_added",
             Fact::OperatorPinSet { .. } => "operator_pin_set",

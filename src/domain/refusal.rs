@@ -51,6 +51,12 @@ pub enum Refusal {
     /// Too many wrong PINs at this counter.
     #[error("too many wrong PINs at this counter: locked until {0}")]
     LockedUntil(Timestamp),
+    /// The code is past its end.
+    #[error("the code expired at {0}")]
+    ExpiredSince(Timestamp),
+    /// The slip was confirmed, or settled by somebody.
+    #[error("this slip is settled already")]
+    SlipNotOpen,
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
@@ -73,6 +79,8 @@ impl Refusal {
             Refusal::WrongPin => "wrong_pin",
             Refusal::NotAManager(_) => "not_a_manager",
             Refusal::LockedUntil(_) => "locked",
+            Refusal::ExpiredSince(_) => "expired",
+            Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
         }
     }
@@ -88,7 +96,9 @@ impl Refusal {
                 "check the letters; `counterfoil codes export` lists the codes"
             }
             Refusal::NoSuchCustomer(_) => "try another contact, the code, or its last four letters",
-            Refusal::State(_) => "`counterfoil codes show CODE` tells its life",
+            Refusal::State(_) | Refusal::ExpiredSince(_) => {
+                "`counterfoil codes show CODE` tells its life"
+            }
             Refusal::NotCancelled(_) => {
                 "a manager ends it with `codes void`, or gives another with `replace`"
             }
@@ -98,7 +108,7 @@ impl Refusal {
             Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
-            Refusal::NothingToSettle => "nothing needs to be done",
+            Refusal::SlipNotOpen | Refusal::NothingToSettle => "nothing needs to be done",
         }
     }
 
@@ -118,6 +128,8 @@ impl Refusal {
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)
+            | Refusal::ExpiredSince(_)
+            | Refusal::SlipNotOpen
             | Refusal::NothingToSettle => 1,
         }
     }

@@ -11,10 +11,11 @@ use crate::domain::contact::normal_form;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
+use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::{Head, OWN_NODE};
-use crate::ledger::codes::{CodeRow, Redemption, by_id, look_up, redemption, state_number};
+use crate::ledger::chain::OWN_NODE;
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up, state_number};
 use crate::ledger::customers::{
     contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
 };
@@ -23,7 +24,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, zone_of,
 };
 
 /// In the daily count of codes for customers without a contact, nobody stands for all of them.
@@ -47,9 +48,30 @@ pub struct ClaimRequest<'a> {
     pub minted: &'a Key,
     /// What set it off.
     pub trigger: Option<&'a str>,
+    /// What the caller noted beside it.
+    pub notes: Notes,
     /// Tell the code even where it is no longer usable.
     pub resends: bool,
+    /// Store the slip of a code that is assigned, or told again under its own key.
+    pub prints: bool,
     /// Random bytes for the name of a new customer.
+    pub random: [u8; 14],
+}
+
+/// A replacement as it is asked.
+#[derive(Debug, Clone)]
+pub struct ReplaceRequest<'a> {
+    /// The lost code, as typed or scanned.
+    pub raw: &'a [u8],
+    /// Why, in a person's words.
+    pub reason: &'a str,
+    /// The caller's own key.
+    pub key: Option<&'a Key>,
+    /// The key to use where the caller has none.
+    pub minted: &'a Key,
+    /// Store the slip of the new code.
+    pub prints: bool,
+    /// Random bytes, as a claim needs them.
     pub random: [u8; 14],
 }
 
@@ -75,15 +97,11 @@ impl Ledger {
     /// nothing is ended.
     pub fn replace(
         &mut self,
-        raw: &[u8],
-        reason: &str,
-        key: Option<&Key>,
-        minted: &Key,
-        random: [u8; 14],
+        request: &ReplaceRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
         self.write("replace", "a code", |writing| {
-            replace(writing, raw, reason, (key, minted), random, act)
+            replace(writing, request, act)
         })
     }
 
@@ -102,14 +120,11 @@ impl Ledger {
 /// A lost slip: the code's life ends, and its customer gets another, in one transaction.
 fn replace(
     writing: &mut Writing<'_, '_>,
-    raw: &[u8],
-    reason: &str,
-    key: (Option<&Key>, &Key),
-    random: [u8; 14],
+    replaced: &ReplaceRequest<'_>,
     act: &Act,
 ) -> Result<Result<Claim, Refusal>, Cause> {
-    let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
-        return Ok(Err(no_such(raw)));
+    let (Some(row), _) = look_up(writing.tx, replaced.raw, &[])? else {
+        return Ok(Err(no_such(replaced.raw)));
     };
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let name = campaign.id.clone();
@@ -117,16 +132,18 @@ fn replace(
         campaign: &name,
         contacts: &[],
         context: ClaimContext::Send,
-        key: key.0,
-        minted: key.1,
+        key: replaced.key,
+        minted: replaced.minted,
         trigger: Some("replace"),
+        notes: Notes::default(),
         resends: false,
-        random,
+        prints: replaced.prints,
+        random: replaced.random,
     };
     let mut case = Case {
         request: &request,
         act,
-        key: key.0.unwrap_or(key.1),
+        key: replaced.key.unwrap_or(replaced.minted),
         local: row.campaign,
         campaign,
         contact_key: Vec::new(),
@@ -137,7 +154,7 @@ fn replace(
     };
     if let Some(word) = case.replayed(writing, row.id)? {
         case.note(writing, word)?;
-        return case.tell(writing, word).map(Ok);
+        return case.tell_with_slip(writing, word).map(Ok);
     }
     if row.state != CodeState::Assigned {
         return Ok(Err(Refusal::State(row.state)));
@@ -147,13 +164,13 @@ fn replace(
         case.note(writing, ClaimWord::PoolExhausted)?;
         return case.tell(writing, ClaimWord::PoolExhausted).map(Ok);
     }
-    end_life(writing, &row, reason, act)?;
+    end_life(writing, &row, replaced.reason, act)?;
     if case.draw(writing)? != ClaimWord::Assigned {
         return Err(Cause::Changed(
             "the last codes of the pool were ended".into(),
         ));
     }
-    case.tell(writing, ClaimWord::Assigned).map(Ok)
+    case.tell_with_slip(writing, ClaimWord::Assigned).map(Ok)
 }
 
 fn assign(
@@ -181,7 +198,7 @@ fn assign(
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
-    case.tell(writing, word).map(Ok)
+    case.tell_with_slip(writing, word).map(Ok)
 }
 
 impl Case<'_> {
@@ -370,6 +387,7 @@ impl Case<'_> {
                 key: Some(self.key.as_str()),
                 side: Side {
                     trigger: self.request.trigger.map(str::to_owned),
+                    notes: self.request.notes.clone(),
                     ..Side::default()
                 },
                 ..setting_of(self.act)
@@ -509,11 +527,31 @@ impl Case<'_> {
                 campaign: Some(self.local),
                 customer: self.customer.filter(|_| tells_whose),
                 key: self.request.key.map(Key::as_str),
-                raw: None,
-                reason: None,
                 trigger: self.request.trigger,
+                notes: self.request.notes.clone(),
+                ..attempts::Attempt::default()
             },
         )
+    }
+
+    /// The answer, with the slip where one is wanted: in the transaction of the claim, so that a
+    /// crash before the paper leaves the slip to be printed.
+    fn tell_with_slip(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        word: ClaimWord,
+    ) -> Result<Claim, Cause> {
+        let mut claim = self.tell(writing, word)?;
+        let is_theirs_now = matches!(word, ClaimWord::Assigned | ClaimWord::Replayed)
+            && claim.state == Some(CodeState::Assigned.as_str());
+        if let Some(row) = self
+            .told
+            .as_ref()
+            .filter(|_| is_theirs_now && self.request.prints)
+        {
+            claim.slip = Some(slips::order(writing, row, &self.campaign, self.act)?);
+        }
+        Ok(claim)
     }
 
     /// The answer: a code only where it is usable, else the state that says why not.
@@ -526,6 +564,7 @@ impl Case<'_> {
             customer_id: None,
             key: self.key.to_string(),
             expires_at: None,
+            slip: None,
         };
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
@@ -577,27 +616,4 @@ pub(crate) fn customers_named(
         customers.extend(customers_of(tx, campaign, *kind, form, &hash)?);
     }
     Ok(customers)
-}
-
-/// The entry by which a code was assigned here; none: it came assigned.
-pub(crate) fn assignment_of(
-    tx: &Tx<'_>,
-    head: &Head,
-    row: &CodeRow,
-) -> Result<Option<Redemption>, Cause> {
-    let mut next = row.newest_entry;
-    while let Some(entry) = next {
-        let (kind, previous) = tx
-            .one(
-                "SELECT kind, previous_of_code FROM entry WHERE id = $1",
-                &[entry.into()],
-                |row| Ok((row.text(0)?, row.maybe_int(1)?)),
-            )?
-            .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
-        if kind == "assigned" {
-            return redemption(tx, head, entry).map(Some);
-        }
-        next = previous;
-    }
-    Ok(None)
 }

@@ -6,8 +6,7 @@ use crate::domain::log::Life;
 use crate::domain::reading::kept_form;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{CANCELLED, CodeState};
-use crate::ledger::assign::assignment_of;
-use crate::ledger::codes::{CodeRow, by_id, look_up};
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up};
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, life, no_such};
 use crate::ledger::{Act, Ledger, LedgerError, Writing, attempts};
@@ -83,10 +82,9 @@ fn note(
             code: row.map(|row| row.id),
             campaign: row.map(|row| row.campaign),
             customer: row.and_then(|row| row.customer),
-            key: None,
             raw: Some(kept_form(raw)),
             reason: Some(reason.to_owned()),
-            trigger: None,
+            ..attempts::Attempt::default()
         },
     )
 }

@@ -25,6 +25,7 @@ mod redeem;
 mod restore;
 mod reverse;
 mod schema;
+mod slips;
 mod sqlite;
 mod tally;
 mod verify;
@@ -36,7 +37,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
-pub use crate::ledger::assign::ClaimRequest;
+pub use crate::ledger::assign::{ClaimRequest, ReplaceRequest};
 pub use crate::ledger::console::Today;
 pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::log::{LogFilter, LogPosition};
