@@ -8,8 +8,9 @@ use crate::cli::config::Theme;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
 use crate::domain::contact::PhoneRegion;
-use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
+use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
@@ -413,9 +414,13 @@ pub(crate) struct AssignArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
-    /// What set it off, for the log
-    #[arg(long, value_name = "TEXT")]
+    /// What set it off, for the log: 1 to 200 characters
+    #[arg(long, value_name = "TEXT", value_parser = trigger)]
     pub(crate) trigger: Option<String>,
+    /// A note for the log, as in order=77; may be given 16 times. Names have 1 to 40 letters, digits,
+    /// '.', '_' and '-', values 1 to 200 characters
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
@@ -448,6 +453,13 @@ pub(crate) struct ReplaceArgs {
     pub(crate) key: Option<Key>,
 }
 
+/// What set an act off: one line for the log.
+fn trigger(text: &str) -> Result<String, String> {
+    is_plain_name(text, 200)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "use 1 to 200 characters without control characters".to_owned())
+}
+
 fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
     text.parse()
 }
@@ -470,6 +482,9 @@ pub(crate) struct LogArgs {
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only with this note; may be given several times
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,

@@ -11,6 +11,7 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
 use crate::domain::escape::for_display;
+use crate::domain::notes::Notes;
 use crate::ledger::{ClaimRequest, ReplaceRequest};
 
 pub(super) fn assign(
@@ -37,6 +38,7 @@ pub(super) fn assign(
         key: args.key.as_ref(),
         minted: &minted,
         trigger: args.trigger.as_deref(),
+        notes: Notes::of(&args.notes)?,
         resends: args.resend,
         prints: false,
         name: args.name.as_deref(),

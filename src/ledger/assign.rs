@@ -12,6 +12,7 @@ use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
+use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
@@ -53,6 +54,8 @@ pub struct ClaimRequest<'a> {
     pub minted: &'a Key,
     /// What set it off.
     pub trigger: Option<&'a str>,
+    /// What the caller noted beside it.
+    pub notes: Notes,
     /// Tell the code even where it is no longer usable.
     pub resends: bool,
     /// Store the slip of a code that is assigned, or told again under its own key.
@@ -147,6 +150,7 @@ fn replace(
         key: replaced.key,
         minted: replaced.minted,
         trigger: Some("replace"),
+        notes: Notes::default(),
         resends: false,
         prints: replaced.prints,
         name: None,
@@ -424,6 +428,7 @@ impl Case<'_> {
                 key: Some(self.key.as_str()),
                 side: Side {
                     trigger: self.request.trigger.map(str::to_owned),
+                    notes: self.request.notes.clone(),
                     ..Side::default()
                 },
                 ..setting_of(self.act)
@@ -572,9 +577,9 @@ impl Case<'_> {
                 campaign: Some(self.local),
                 customer: self.customer.filter(|_| tells_whose),
                 key: self.request.key.map(Key::as_str),
-                raw: None,
-                reason: None,
                 trigger: self.request.trigger,
+                notes: self.request.notes.clone(),
+                ..attempts::Attempt::default()
             },
         )
     }

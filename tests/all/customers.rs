@@ -1,6 +1,7 @@
 //! Customers: one person however they are written down, named, edited, joined, erased, exported.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "what fails here fails the test, and says where"
 )]
 
