@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
+use crate::cli::printer::{PrinterConfig, PrinterSection};
+use crate::devices::print::ProfileName;
 use crate::tui::model::FADE_AFTER;
 
 /// The file in the data folder.
@@ -20,6 +22,7 @@ struct File {
     console: ConsoleSection,
     scanner: ScannerSection,
     scan: ScanSection,
+    printer: PrinterSection,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -82,7 +85,7 @@ pub(crate) struct Sourced<T> {
 }
 
 impl<T> Sourced<T> {
-    fn first(
+    pub(crate) fn first(
         flag: Option<T>,
         environment: Option<T>,
         file: Option<T>,
@@ -104,6 +107,8 @@ pub(crate) struct Flags {
     pub(crate) theme: Option<Theme>,
     pub(crate) ports: Option<Vec<PathBuf>>,
     pub(crate) baud: Option<u32>,
+    pub(crate) printer: Option<String>,
+    pub(crate) profile: Option<ProfileName>,
 }
 
 /// The configuration in force.
@@ -116,6 +121,7 @@ pub(crate) struct Config {
     pub(crate) ports: Sourced<Vec<PathBuf>>,
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
+    pub(crate) printer: PrinterConfig,
 }
 
 impl Config {
@@ -161,6 +167,7 @@ impl Config {
                 file.scan.allowed_hosts,
                 Vec::new,
             ),
+            printer: PrinterConfig::new(file.printer, flags.printer, flags.profile),
         })
     }
 
@@ -176,7 +183,7 @@ impl Config {
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default();
-        vec![
+        let mut rows = vec![
             (
                 "console.counter",
                 self.counter.value.clone(),
@@ -204,7 +211,9 @@ impl Config {
                 self.allowed_hosts.value.join(", "),
                 self.allowed_hosts.origin,
             ),
-        ]
+        ];
+        rows.extend(self.printer.rows());
+        rows
     }
 }
 
