@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Print a customer's slip again: the same code, the next copy
+    Print(PrintArgs),
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
@@ -390,6 +392,10 @@ pub(crate) struct ReverseArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that have nothing to do with each other"
+)]
 pub(crate) struct AssignArgs {
     /// The campaign
     #[arg(long, value_name = "ID")]
@@ -428,6 +434,16 @@ pub(crate) struct AssignArgs {
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+    /// Print the slip of a code that is given now, or was given under this key; whoever has one
+    /// already gets another copy by `counterfoil print CODE`
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The code, which a customer has and can still use
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -455,6 +471,9 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+    /// Print the slip of the new code
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// What set an act off: one line for the log.

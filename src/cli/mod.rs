@@ -17,6 +17,7 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod print;
 mod printer;
 mod redeem;
 mod set_up;
@@ -72,6 +73,7 @@ fn dispatch(
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
+        Some(Command::Print(args)) => print::print(context, &args, out),
         Some(Command::Customer(command)) => customer::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
