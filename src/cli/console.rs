@@ -80,6 +80,7 @@ pub(super) fn open(
         allowed_hosts: config.allowed_hosts.value.clone(),
         phone_region: config.phone_region.value,
         scanners,
+        printer: None,
         rings_bell: config.rings_bell.value,
         baud: config.baud.value,
         remember: remembering(folder),

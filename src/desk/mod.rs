@@ -5,6 +5,7 @@
 
 mod recent;
 mod set_up;
+mod sign_up;
 mod slips;
 
 use std::time::Duration;
