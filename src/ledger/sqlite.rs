@@ -160,6 +160,39 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Whether deleted bytes are written over with zeros, as far as this connection deletes them.
+    pub(crate) fn zero_what_is_deleted(&self, zeroes: bool) -> Result<(), Cause> {
+        self.connection
+            .pragma_update(None, "secure_delete", zeroes)?;
+        Ok(())
+    }
+
+    /// Takes over the whole write-ahead log and leaves it empty; false where somebody still reads
+    /// from it.
+    pub(crate) fn empty_log(&mut self) -> Result<bool, Cause> {
+        self.writes_since_checkpoint = 0;
+        let is_busy: i64 =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(is_busy == 0)
+    }
+
+    /// Writes the whole file anew, without anything that was ever deleted; everybody else waits.
+    pub(crate) fn write_anew(&mut self) -> Result<(), Cause> {
+        let turnstile = self
+            .turnstile
+            .as_ref()
+            .ok_or_else(|| Cause::Damaged("the ledger is open for reading only".into()))?;
+        let turn = turnstile.enter()?;
+        // The copy may be larger than memory.
+        self.connection.pragma_update(None, "temp_store", "FILE")?;
+        let written = self.connection.execute_batch("VACUUM");
+        self.connection
+            .pragma_update(None, "temp_store", "MEMORY")?;
+        drop(turn);
+        Ok(written?)
+    }
+
     /// Whether it is time to take over the log, once the answer has been given.
     pub(crate) fn is_rest_due(&self) -> bool {
         self.writes_since_checkpoint >= WRITES_PER_CHECKPOINT
