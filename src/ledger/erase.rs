@@ -119,14 +119,9 @@ fn erase(
     let Some(mut traces) = looked_for(ledger, id).naming(op, thing)? else {
         return Ok(Err(Refusal::NoSuchCustomer(for_display(id))));
     };
-    ledger.engine.zero_what_is_deleted(true).naming(op, thing)?;
-    let erased = ledger.write(op, thing, |writing| forget(writing, id, &mut traces, act));
-    // The next deletions are ordinary ones again, also after a failure.
-    ledger
-        .engine
-        .zero_what_is_deleted(false)
-        .naming(op, thing)?;
-    let mut erasure = match erased? {
+    let erased =
+        ledger.write_zeroing(op, thing, |writing| forget(writing, id, &mut traces, act))?;
+    let mut erasure = match erased {
         Ok(erasure) => erasure,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -346,6 +341,76 @@ fn stands_at(held: &[u8], place: usize, needle: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ledger(folder: &Path) -> Ledger {
+        let setup = crate::ledger::Setup {
+            store: "Corner".into(),
+            timezone: "Europe/London".into(),
+            node: "BCDFGHJKLN".into(),
+            mode: 0o600,
+        };
+        let act = Act {
+            now: crate::ledger::built_at(),
+            counter: "till".into(),
+            operator: None,
+            salt: [7; 16],
+        };
+        Ledger::create(folder, &setup, &act).unwrap()
+    }
+
+    /// What is kept of somebody, and deleted as SQLite deletes.
+    fn leave_behind(ledger: &mut Ledger, form: &str) {
+        ledger
+            .write("keep", "a contact", |writing| {
+                let insert = "INSERT INTO contact (customer, kind, normal_form) VALUES (1, 0, $1)";
+                writing.tx.execute(insert, &[form.into()])
+            })
+            .unwrap();
+        ledger
+            .write("delete", "a contact", |writing| {
+                writing.tx.execute("DELETE FROM contact", &[])
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn what_was_left_behind_is_found_and_the_file_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(folder.path());
+        leave_behind(&mut ledger, "vera@example.org");
+        let needles = [b"vera@example.org".to_vec()];
+        assert!(ledger.engine.empty_log().unwrap());
+        let path = ledger.files.ledger();
+        assert!(holds_any(&path, &needles).unwrap(), "SQLite leaves it");
+        assert_eq!(scrub(&mut ledger, &needles).unwrap(), Left::Nothing);
+        assert!(!holds_any(&path, &needles).unwrap());
+        assert_eq!(
+            std::fs::metadata(path.with_extension("db-wal"))
+                .unwrap()
+                .len(),
+            0
+        );
+        // What stands in an entry stays, and is told.
+        assert_eq!(
+            scrub(&mut ledger, &[b"BCDFGHJKLN".to_vec()]).unwrap(),
+            Left::Alike
+        );
+    }
+
+    #[test]
+    fn a_log_that_somebody_reads_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(folder.path());
+        let other = rusqlite::Connection::open(ledger.files.ledger()).unwrap();
+        other
+            .execute_batch("BEGIN; SELECT * FROM contact;")
+            .unwrap();
+        leave_behind(&mut ledger, "vera@example.org");
+        let needles = [b"vera@example.org".to_vec()];
+        assert_eq!(scrub(&mut ledger, &needles).unwrap(), Left::Log);
+        other.execute_batch("COMMIT").unwrap();
+        assert_eq!(scrub(&mut ledger, &needles).unwrap(), Left::Nothing);
+    }
 
     #[test]
     fn a_number_is_not_found_within_a_longer_one() {

@@ -31,6 +31,10 @@ const WAL_KEPT_BYTES: i32 = 16 * 1024 * 1024;
 /// Foreign writers (a database browser) are waited for this long; our own never collide.
 const FOREIGN_WAIT: Duration = Duration::from_secs(10);
 
+/// Who reads from the write-ahead log is waited for this long before it is emptied; our own readers
+/// are done in less.
+const LOG_WAIT: Duration = Duration::from_millis(500);
+
 /// Writes between two takings-over of the write-ahead log while there is no idle moment: about
 /// 7 MiB of it.
 const WRITES_PER_CHECKPOINT: u32 = 256;
@@ -171,9 +175,13 @@ impl Sqlite {
     /// from it.
     pub(crate) fn empty_log(&mut self) -> Result<bool, Cause> {
         self.writes_since_checkpoint = 0;
-        let is_busy: i64 =
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        // Whoever wants to write waits as long as this does.
+        self.connection.busy_timeout(LOG_WAIT)?;
+        let emptied = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        self.connection.busy_timeout(FOREIGN_WAIT)?;
+        let is_busy: i64 = emptied?;
         Ok(is_busy == 0)
     }
 
