@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
+use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
 use crate::domain::contact::PhoneRegion;
-use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
+use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
@@ -75,7 +77,10 @@ pub(crate) enum Command {
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// The scanners this computer has, by the path that stays the same; opens none of them
+    /// The printer of slips: try it, ask how it is
+    #[command(subcommand)]
+    Printer(PrinterCommand),
+    /// The scanners and printers this computer has, by name; opens none of them
     Devices,
     /// Every setting, its value and where it came from
     Config,
@@ -413,9 +418,13 @@ pub(crate) struct AssignArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
-    /// What set it off, for the log
-    #[arg(long, value_name = "TEXT")]
+    /// What set it off, for the log: 1 to 200 characters
+    #[arg(long, value_name = "TEXT", value_parser = trigger)]
     pub(crate) trigger: Option<String>,
+    /// A note for the log, as in order=77; may be given 16 times. Names have 1 to 40 letters, digits,
+    /// '.', '_' and '-', values 1 to 200 characters
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
@@ -518,6 +527,13 @@ pub(crate) struct ReplaceArgs {
     pub(crate) key: Option<Key>,
 }
 
+/// What set an act off: one line for the log.
+fn trigger(text: &str) -> Result<String, String> {
+    is_plain_name(text, 200)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "use 1 to 200 characters without control characters".to_owned())
+}
+
 fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
     text.parse()
 }
@@ -540,6 +556,9 @@ pub(crate) struct LogArgs {
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only with this note; may be given several times
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,
@@ -579,6 +598,39 @@ pub(crate) enum OperatorCommand {
 
 fn role(text: &str) -> Result<Role, MalformedName> {
     text.parse()
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrinterCommand {
+    /// Print a sheet that shows which profile and settings suit the printer, and say what came back
+    Test {
+        #[command(flatten)]
+        printer: PrinterArgs,
+        /// Print a sample slip instead, by the shop's slip.txt if there is one
+        #[arg(long)]
+        slip: bool,
+    },
+    /// Ask the printer how it is; prints nothing
+    Status(PrinterArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrinterArgs {
+    /// Where it is [default: the configured printer]
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        long_help = "Where it is: tcp://192.168.1.50:9100, /dev/usb/lp0, serial:/dev/ttyUSB0@9600, \
+command:lp -d till -o raw, or file:PATH [default: the configured printer]"
+    )]
+    pub(crate) to: Option<String>,
+    /// What it is: epson80, generic80, generic58 or custom
+    #[arg(long, value_name = "PROFILE", value_parser = profile_name)]
+    pub(crate) profile: Option<ProfileName>,
+}
+
+fn profile_name(text: &str) -> Result<ProfileName, String> {
+    ProfileName::of(text).ok_or_else(|| "use epson80, generic80, generic58 or custom".to_owned())
 }
 
 #[derive(Debug, Args)]

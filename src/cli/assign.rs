@@ -11,7 +11,8 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
 use crate::domain::escape::for_display;
-use crate::ledger::ClaimRequest;
+use crate::domain::notes::Notes;
+use crate::ledger::{ClaimRequest, ReplaceRequest};
 
 pub(super) fn assign(
     context: &Context,
@@ -37,7 +38,9 @@ pub(super) fn assign(
         key: args.key.as_ref(),
         minted: &minted,
         trigger: args.trigger.as_deref(),
+        notes: Notes::of(&args.notes)?,
         resends: args.resend,
+        prints: false,
         name: args.name.as_deref(),
         consents: args.consent,
         random: random()?,
@@ -56,11 +59,14 @@ pub(super) fn replace(
     let act = context.act()?;
     let minted = mint_key(act.now)?;
     let claim = ledger.replace(
-        args.code.as_bytes(),
-        &args.reason,
-        args.key.as_ref(),
-        &minted,
-        random()?,
+        &ReplaceRequest {
+            raw: args.code.as_bytes(),
+            reason: &args.reason,
+            key: args.key.as_ref(),
+            minted: &minted,
+            prints: false,
+            random: random()?,
+        },
         &act,
     )??;
     let campaign = ledger

@@ -61,6 +61,7 @@ pub(super) fn open(
             theme: args.theme,
             ports: args.scanner.clone(),
             baud: args.baud,
+            ..Flags::default()
         },
     )?;
     let scanners = config

@@ -17,6 +17,7 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod printer;
 mod redeem;
 mod set_up;
 mod surroundings;
@@ -75,6 +76,7 @@ fn dispatch(
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
+        Some(Command::Printer(command)) => printer::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),
         Some(Command::Config) => surroundings::config(context, out),
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{CampaignId, MalformedName};
-use crate::domain::local_time::{Hours, Length, in_words};
+use crate::domain::local_time::{Hours, Length, in_words, last_in_words};
 
 /// A campaign as it stands after its newest revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -218,6 +218,25 @@ impl Rules {
             (Some(own), Some(campaign)) => Some(own.min(campaign)),
             (own, campaign) => own.or(campaign),
         }
+    }
+
+    /// Until when a code is valid, in words for the customer and in the store's zone; empty where
+    /// nothing limits it.
+    pub fn validity_in_words(&self, own_end: Option<Timestamp>, zone: &TimeZone) -> String {
+        let mut parts = Vec::new();
+        if let Some(starts) = self.starts_at {
+            parts.push(format!("from {}", in_words(starts, zone)));
+        }
+        if let Some(end) = self.end_of_code(own_end) {
+            parts.push(format!("until {}", last_in_words(end, zone)));
+        }
+        if let Some(hours) = &self.hours {
+            parts.push(format!("on {hours}"));
+        }
+        if parts.is_empty() {
+            return String::new();
+        }
+        format!("valid {}", parts.join(", "))
     }
 
     /// The window in words, in the store's zone.

@@ -4,7 +4,9 @@
 
 use jiff::Timestamp;
 
+use crate::domain::campaign::ContactKind;
 use crate::domain::ids::MalformedName;
+use crate::domain::slip_job::SlipJob;
 use crate::domain::verdict::CodeState;
 
 /// What the code is wanted for; only `Send` ever draws one.
@@ -230,6 +232,8 @@ pub struct Claim {
     pub key: String,
     /// The first instant at which the code is no longer valid.
     pub expires_at: Option<Timestamp>,
+    /// The slip to be printed now, where one was asked for.
+    pub slip: Option<SlipJob>,
     /// Live codes that the customer has beyond the campaign's limit: they were two customers
     /// before, and the oldest code is told.
     pub beyond_limit: u32,
@@ -265,6 +269,108 @@ pub fn told_state(
         return ("expired", false);
     }
     (state.as_str(), state == CodeState::Assigned)
+}
+
+/// Whether the oldest of a customer's live codes is told instead of the newest: they have more than
+/// they may, for two customers turned out to be one, and what they may have is what they had first.
+pub fn tells_oldest(codes_held: u32, per_customer: u32) -> bool {
+    codes_held > per_customer
+}
+
+/// A counter takes back what it has given out within this time; later, a manager.
+pub const OWN_CANCEL_MS: i64 = 15 * 60_000;
+
+/// Why an assignment is not taken back at the counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CancelFault {
+    /// Another counter gave it out, or none of this ledger.
+    #[error("the code was not given out at this counter")]
+    NotHere,
+    /// It was given out too long ago, or in the future of this clock.
+    #[error("the code was given out more than 15 minutes ago, by this computer's clock")]
+    NotLately,
+    /// It was used.
+    #[error("the code has been used")]
+    Used,
+}
+
+/// Where and when a code was given out.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenOut<'a> {
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// At which counter.
+    pub counter: &'a str,
+}
+
+/// Why a counter may not take an assignment back; none: it may. Its own only, within 15 minutes by
+/// the same clock, and only while the code has no uses.
+pub fn cancel_fault(
+    given_out: Option<GivenOut<'_>>,
+    uses_made: u32,
+    counter: &str,
+    now_ms: i64,
+) -> Option<CancelFault> {
+    if uses_made > 0 {
+        return Some(CancelFault::Used);
+    }
+    let Some(given_out) = given_out.filter(|given_out| given_out.counter == counter) else {
+        return Some(CancelFault::NotHere);
+    };
+    let is_lately = (0..=OWN_CANCEL_MS).contains(&(now_ms - given_out.at_ms));
+    (!is_lately).then_some(CancelFault::NotLately)
+}
+
+/// What a desk is told of whoever the contacts name, before anything is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// A contact is none, or none yet: it is still being typed.
+    Invalid {
+        /// Which.
+        kind: ContactKind,
+        /// Why, in words.
+        why: String,
+    },
+    /// Nobody is known by them.
+    Nobody,
+    /// One customer.
+    One(Looked),
+    /// They belong to two customers or more.
+    Several,
+}
+
+/// A customer as a look finds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Their name in this ledger.
+    pub customer_id: String,
+    /// Their live code of the campaign that a claim would tell, mostly the newest
+    /// ([`tells_oldest`]); none: they have none.
+    pub newest: Option<LookedCode>,
+    /// Codes of the campaign that they have, void ones not counted.
+    pub codes_held: u32,
+    /// How many they may have.
+    pub per_customer: u32,
+}
+
+impl Looked {
+    /// Whether a claim would draw a code for them, as far as their number goes.
+    pub fn may_have_another(&self) -> bool {
+        self.codes_held < self.per_customer
+    }
+}
+
+/// A code as a look tells it: enough to recognise, not enough to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedCode {
+    /// Its last letters.
+    pub masked: String,
+    /// Its state; `expired` is computed.
+    pub state: &'static str,
+    /// Whether it can be used.
+    pub is_usable: bool,
+    /// The first instant at which it is no longer valid.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -328,5 +434,31 @@ mod tests {
             ..shut
         };
         assert_eq!(send(several), Answer(ClaimWord::ContactsDisagree));
+    }
+
+    #[test]
+    fn a_counter_takes_back_only_its_own_unused_and_only_for_fifteen_minutes() {
+        let fault = |uses_made, counter, minutes: i64| {
+            let given_out = GivenOut {
+                at_ms: 1_000_000,
+                counter: "desk",
+            };
+            cancel_fault(
+                Some(given_out),
+                uses_made,
+                counter,
+                1_000_000 + minutes * 60_000,
+            )
+        };
+        assert_eq!(fault(0, "desk", 0), None);
+        assert_eq!(fault(0, "desk", 15), None);
+        assert_eq!(fault(0, "desk", 16), Some(CancelFault::NotLately));
+        assert_eq!(fault(0, "desk", -1), Some(CancelFault::NotLately));
+        assert_eq!(fault(0, "till", 0), Some(CancelFault::NotHere));
+        assert_eq!(fault(1, "desk", 0), Some(CancelFault::Used));
+        assert_eq!(
+            cancel_fault(None, 0, "desk", 1_000_000),
+            Some(CancelFault::NotHere)
+        );
     }
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::campaign::Rules;
 use crate::domain::ids::CampaignId;
+use crate::domain::notes::Notes;
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -95,6 +96,9 @@ pub struct Side {
     /// What set it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
+    /// What the caller noted beside it.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
 }
 
 impl Side {
@@ -210,6 +214,16 @@ pub enum Fact {
     },
     /// Everything readable about a customer was erased.
     CustomerErased,
+    /// A slip with the code was ordered: the first, or a reprint.
+    SlipOrdered {
+        /// Which copy, from 1.
+        copy: u32,
+    },
+    /// Somebody said that the customer has a slip that the printer did not confirm.
+    SlipSettled {
+        /// Which copy.
+        copy: u32,
+    },
     /// A code's life was ended.
     Voided {
         /// The state it had.
@@ -259,6 +273,8 @@ impl Fact {
             Fact::CustomerEdited { .. } => "customer_edited",
             Fact::CustomersJoined { .. } => "customers_joined",
             Fact::CustomerErased => "customer_erased",
+            Fact::SlipOrdered { .. } => "slip_ordered",
+            Fact::SlipSettled { .. } => "slip_settled",
             Fact::Voided { .. } => "voided",
             Fact::OperatorAdded { .. } => "operator_added",
             Fact::OperatorPinSet { .. } => "operator_pin_set",

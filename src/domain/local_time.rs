@@ -109,6 +109,17 @@ pub fn in_words(at: Timestamp, zone: &TimeZone) -> String {
         .to_string()
 }
 
+/// The excluded end of a window, as people say it: an end at midnight is the whole day before,
+/// `Thu 24 Dec 2026`; any other is its minute, `Thu 24 Dec 2026 18:00`.
+pub fn last_in_words(end: Timestamp, zone: &TimeZone) -> String {
+    let local = end.to_zoned(zone.clone());
+    let is_day_start = day_start(local.date(), zone) == Some(end);
+    match local.date().yesterday() {
+        Ok(day) if is_day_start => day.strftime("%a %-d %b %Y").to_string(),
+        _ => in_words(end, zone),
+    }
+}
+
 /// An instant in few words beside `now`: `14:31:07` today, `yesterday 18:02`, else with its date.
 pub fn in_few_words(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::claim::CancelFault;
 use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
 
@@ -49,6 +50,9 @@ pub enum Refusal {
     /// The code's state does not allow it.
     #[error("the code is {}", .0.as_str())]
     State(CodeState),
+    /// The counter may not take the assignment back.
+    #[error("{0}")]
+    NotCancelled(CancelFault),
     /// No operator has this name.
     #[error("there is no operator {0}")]
     NoSuchOperator(String),
@@ -64,6 +68,12 @@ pub enum Refusal {
     /// Too many wrong PINs at this counter.
     #[error("too many wrong PINs at this counter: locked until {0}")]
     LockedUntil(Timestamp),
+    /// The code is past its end.
+    #[error("the code expired at {0}")]
+    ExpiredSince(Timestamp),
+    /// The slip was confirmed, or settled by somebody.
+    #[error("this slip is settled already")]
+    SlipNotOpen,
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
@@ -84,11 +94,14 @@ impl Refusal {
             Refusal::NoSuchCode(_) => "not_found",
             Refusal::NoSuchCustomer(_) => "no_such_customer",
             Refusal::State(_) => "wrong_state",
+            Refusal::NotCancelled(_) => "not_cancelled",
             Refusal::NoSuchOperator(_) => "no_such_operator",
             Refusal::OperatorExists(_) => "operator_exists",
             Refusal::WrongPin => "wrong_pin",
             Refusal::NotAManager(_) => "not_a_manager",
             Refusal::LockedUntil(_) => "locked",
+            Refusal::ExpiredSince(_) => "expired",
+            Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
         }
     }
@@ -110,14 +123,21 @@ impl Refusal {
                 "check the letters; `counterfoil codes export` lists the codes"
             }
             Refusal::NoSuchCustomer(_) => "try another contact, the code, or its last four letters",
-            Refusal::State(_) => "`counterfoil codes show CODE` tells its life",
+            Refusal::State(_) | Refusal::ExpiredSince(_) => {
+                "`counterfoil codes show CODE` tells its life"
+            }
+            Refusal::NotCancelled(_) => {
+                "a manager ends it with `codes void`, or gives another with `replace`"
+            }
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
             Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
-            Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
+            Refusal::SlipNotOpen | Refusal::NothingToSettle | Refusal::OneCustomer(..) => {
+                "nothing needs to be done"
+            }
         }
     }
 
@@ -137,9 +157,12 @@ impl Refusal {
             | Refusal::NoSuchCode(_)
             | Refusal::NoSuchCustomer(_)
             | Refusal::State(_)
+            | Refusal::NotCancelled(_)
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)
+            | Refusal::ExpiredSince(_)
+            | Refusal::SlipNotOpen
             | Refusal::NothingToSettle => 1,
         }
     }

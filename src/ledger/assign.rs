@@ -2,29 +2,31 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::campaign::{Campaign, ContactKind};
+use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
     Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
-    told_state,
+    tells_oldest, told_state,
 };
 use crate::domain::contact::normal_form;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
-use crate::domain::ids::{CampaignId, EntryId, Key};
+use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
+use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, by_id, look_up, redemption, state_number};
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up, state_number};
 use crate::ledger::customers::{
     Recognition, customers_of, introduce, is_erased, kind_number, public_id, public_id_of,
     recognise, slots_of, standing, take_slot,
 };
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, zone_of,
 };
 
 /// In the daily count of codes for customers without a contact, nobody stands for all of them.
@@ -35,6 +37,10 @@ const PASSED_OVER_MAX: usize = 10_000;
 
 /// A claim as it is asked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "wishes of a caller that have nothing to do with each other"
+)]
 pub struct ClaimRequest<'a> {
     /// Of which campaign.
     pub campaign: &'a CampaignId,
@@ -48,13 +54,34 @@ pub struct ClaimRequest<'a> {
     pub minted: &'a Key,
     /// What set it off.
     pub trigger: Option<&'a str>,
+    /// What the caller noted beside it.
+    pub notes: Notes,
     /// Tell the code even where it is no longer usable.
     pub resends: bool,
+    /// Store the slip of a code that is assigned, or told again under its own key.
+    pub prints: bool,
     /// What the customer is called; kept where nothing was kept before, as the consent is.
     pub name: Option<&'a str>,
     /// Whether they agree to be written to.
     pub consents: bool,
     /// Random bytes for the id of a new customer.
+    pub random: [u8; 14],
+}
+
+/// A replacement as it is asked.
+#[derive(Debug, Clone)]
+pub struct ReplaceRequest<'a> {
+    /// The lost code, as typed or scanned.
+    pub raw: &'a [u8],
+    /// Why, in a person's words.
+    pub reason: &'a str,
+    /// The caller's own key.
+    pub key: Option<&'a Key>,
+    /// The key to use where the caller has none.
+    pub minted: &'a Key,
+    /// Store the slip of the new code.
+    pub prints: bool,
+    /// Random bytes, as a claim needs them.
     pub random: [u8; 14],
 }
 
@@ -85,15 +112,11 @@ impl Ledger {
     /// nothing is ended.
     pub fn replace(
         &mut self,
-        raw: &[u8],
-        reason: &str,
-        key: Option<&Key>,
-        minted: &Key,
-        random: [u8; 14],
+        request: &ReplaceRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
         self.write("replace", "a code", |writing| {
-            replace(writing, raw, reason, (key, minted), random, act)
+            replace(writing, request, act)
         })
     }
 
@@ -112,14 +135,11 @@ impl Ledger {
 /// A lost slip: the code's life ends, and its customer gets another, in one transaction.
 fn replace(
     writing: &mut Writing<'_, '_>,
-    raw: &[u8],
-    reason: &str,
-    key: (Option<&Key>, &Key),
-    random: [u8; 14],
+    replaced: &ReplaceRequest<'_>,
     act: &Act,
 ) -> Result<Result<Claim, Refusal>, Cause> {
-    let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
-        return Ok(Err(no_such(raw)));
+    let (Some(row), _) = look_up(writing.tx, replaced.raw, &[])? else {
+        return Ok(Err(no_such(replaced.raw)));
     };
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let name = campaign.id.clone();
@@ -127,18 +147,20 @@ fn replace(
         campaign: &name,
         contacts: &[],
         context: ClaimContext::Send,
-        key: key.0,
-        minted: key.1,
+        key: replaced.key,
+        minted: replaced.minted,
         trigger: Some("replace"),
+        notes: Notes::default(),
         resends: false,
+        prints: replaced.prints,
         name: None,
         consents: false,
-        random,
+        random: replaced.random,
     };
     let mut case = Case {
         request: &request,
         act,
-        key: key.0.unwrap_or(key.1),
+        key: replaced.key.unwrap_or(replaced.minted),
         local: row.campaign,
         campaign,
         name: None,
@@ -151,7 +173,7 @@ fn replace(
     };
     if let Some(word) = case.replayed(writing, row.id)? {
         case.note(writing, word)?;
-        return case.tell(writing, word).map(Ok);
+        return case.tell_with_slip(writing, word).map(Ok);
     }
     if row.state != CodeState::Assigned {
         return Ok(Err(Refusal::State(row.state)));
@@ -161,13 +183,13 @@ fn replace(
         case.note(writing, ClaimWord::PoolExhausted)?;
         return case.tell(writing, ClaimWord::PoolExhausted).map(Ok);
     }
-    end_life(writing, &row, reason, act)?;
+    end_life(writing, &row, replaced.reason, act)?;
     if case.draw(writing)? != ClaimWord::Assigned {
         return Err(Cause::Changed(
             "the last codes of the pool were ended".into(),
         ));
     }
-    case.tell(writing, ClaimWord::Assigned).map(Ok)
+    case.tell_with_slip(writing, ClaimWord::Assigned).map(Ok)
 }
 
 fn assign(
@@ -201,7 +223,7 @@ fn assign(
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
-    case.tell(writing, word).map(Ok)
+    case.tell_with_slip(writing, word).map(Ok)
 }
 
 impl Case<'_> {
@@ -268,8 +290,7 @@ impl Case<'_> {
         let live: Vec<_> = held.iter().filter(|slot| slot.is_live).collect();
         let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
         self.beyond_limit = codes_held.saturating_sub(self.campaign.rules.per_customer);
-        // Two customers who were one: what they may have is what they had first.
-        let told = if self.beyond_limit > 0 {
+        let told = if tells_oldest(codes_held, self.campaign.rules.per_customer) {
             live.first()
         } else {
             live.last()
@@ -288,12 +309,8 @@ impl Case<'_> {
 
     /// Whom the contacts name, by any that the campaign identifies people by.
     fn named(&mut self, writing: &Writing<'_, '_>) -> Result<Named, Cause> {
-        let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
-        let mut customers = BTreeSet::new();
-        for (kind, form) in self.identifying() {
-            let hashes = recognition.hashes(kind, &form)?;
-            customers.extend(customers_of(writing.tx, self.local, kind, &form, &hashes)?);
-        }
+        let campaign = (self.local, &self.campaign.rules);
+        let customers = customers_named(writing.tx, campaign, &self.identifying())?;
         self.customer = customers.first().copied();
         Ok(match customers.len() {
             0 => Named::Nobody,
@@ -306,12 +323,7 @@ impl Case<'_> {
     }
 
     fn identifying(&self) -> Vec<(ContactKind, String)> {
-        let identify_by = &self.campaign.rules.identify_by;
-        self.contacts
-            .iter()
-            .filter(|(kind, _)| *kind == ContactKind::ExternalId || identify_by.contains(kind))
-            .cloned()
-            .collect()
+        identifying(&self.campaign.rules, &self.contacts)
     }
 
     /// What the key is bound to; the code of its own claim is what a replay tells.
@@ -415,6 +427,7 @@ impl Case<'_> {
                 key: Some(self.key.as_str()),
                 side: Side {
                     trigger: self.request.trigger.map(str::to_owned),
+                    notes: self.request.notes.clone(),
                     ..Side::default()
                 },
                 ..setting_of(self.act)
@@ -563,11 +576,31 @@ impl Case<'_> {
                 campaign: Some(self.local),
                 customer: self.customer.filter(|_| tells_whose),
                 key: self.request.key.map(Key::as_str),
-                raw: None,
-                reason: None,
                 trigger: self.request.trigger,
+                notes: self.request.notes.clone(),
+                ..attempts::Attempt::default()
             },
         )
+    }
+
+    /// The answer, with the slip where one is wanted: in the transaction of the claim, so that a
+    /// crash before the paper leaves the slip to be printed.
+    fn tell_with_slip(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        word: ClaimWord,
+    ) -> Result<Claim, Cause> {
+        let mut claim = self.tell(writing, word)?;
+        let is_theirs_now = matches!(word, ClaimWord::Assigned | ClaimWord::Replayed)
+            && claim.state == Some(CodeState::Assigned.as_str());
+        if let Some(row) = self
+            .told
+            .as_ref()
+            .filter(|_| is_theirs_now && self.request.prints)
+        {
+            claim.slip = Some(slips::order(writing, row, &self.campaign, self.act)?);
+        }
+        Ok(claim)
     }
 
     /// The answer: a code only where it is usable, else the state that says why not.
@@ -580,6 +613,7 @@ impl Case<'_> {
             customer_id: None,
             key: self.key.to_string(),
             expires_at: None,
+            slip: None,
             beyond_limit: 0,
             contact_fault: self.contact_fault.clone(),
         };
@@ -602,7 +636,8 @@ impl Case<'_> {
             claim.beyond_limit = self.beyond_limit;
         }
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
-        claim.assignment_id = assignment_of(writing, row)?.map(|id| id.to_string());
+        claim.assignment_id =
+            assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
         claim.customer_id = match self.customer {
             Some(customer) => Some(public_id(writing.tx, customer)?),
             None => None,
@@ -611,22 +646,29 @@ impl Case<'_> {
     }
 }
 
-/// The entry by which a code was assigned here; none: it came assigned.
-fn assignment_of(writing: &Writing<'_, '_>, row: &CodeRow) -> Result<Option<EntryId>, Cause> {
-    let mut next = row.newest_entry;
-    while let Some(entry) = next {
-        let (kind, previous) = writing
-            .tx
-            .one(
-                "SELECT kind, previous_of_code FROM entry WHERE id = $1",
-                &[entry.into()],
-                |row| Ok((row.text(0)?, row.maybe_int(1)?)),
-            )?
-            .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
-        if kind == "assigned" {
-            return redemption(writing.tx, &writing.head, entry).map(|told| Some(told.id));
-        }
-        next = previous;
+/// Those of the contacts that a campaign goes by.
+pub(crate) fn identifying(
+    rules: &Rules,
+    contacts: &[(ContactKind, String)],
+) -> Vec<(ContactKind, String)> {
+    contacts
+        .iter()
+        .filter(|(kind, _)| *kind == ContactKind::ExternalId || rules.identify_by.contains(kind))
+        .cloned()
+        .collect()
+}
+
+/// The customers that contacts name, in a campaign with its local number and rules.
+pub(crate) fn customers_named(
+    tx: &Tx<'_>,
+    (campaign, rules): (i64, &Rules),
+    contacts: &[(ContactKind, String)],
+) -> Result<BTreeSet<i64>, Cause> {
+    let recognition = Recognition::of(tx, campaign, rules)?;
+    let mut customers = BTreeSet::new();
+    for (kind, form) in contacts {
+        let hashes = recognition.hashes(*kind, form)?;
+        customers.extend(customers_of(tx, campaign, *kind, form, &hashes)?);
     }
-    Ok(None)
+    Ok(customers)
 }

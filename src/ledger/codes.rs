@@ -235,6 +235,17 @@ fn each_standing(
     Ok(())
 }
 
+/// The entry by which a code was assigned here; none: it came assigned.
+pub(crate) fn assignment_of(
+    tx: &Tx<'_>,
+    head: &Head,
+    row: &CodeRow,
+) -> Result<Option<Redemption>, Cause> {
+    newest_of_kind(tx, row, "assigned")?
+        .map(|entry| redemption(tx, head, entry))
+        .transpose()
+}
+
 /// Why a code is void, where it is.
 pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, Cause> {
     if row.state != CodeState::Void {
@@ -242,8 +253,31 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
     }
     let text = tx.one(
         "SELECT text FROM side WHERE entry = $1",
-        &[row.newest_entry.into()],
+        &[newest_of_kind(tx, row, "voided")?.into()],
         |row| row.text(0),
     )?;
     Ok(side_of(text.as_deref())?.reason)
+}
+
+/// The newest entry of a kind in a code's list.
+pub(crate) fn newest_of_kind(
+    tx: &Tx<'_>,
+    row: &CodeRow,
+    wanted: &str,
+) -> Result<Option<i64>, Cause> {
+    let mut next = row.newest_entry;
+    while let Some(entry) = next {
+        let (kind, previous) = tx
+            .one(
+                "SELECT kind, previous_of_code FROM entry WHERE id = $1",
+                &[entry.into()],
+                |row| Ok((row.text(0)?, row.maybe_int(1)?)),
+            )?
+            .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
+        if kind == wanted {
+            return Ok(Some(entry));
+        }
+        next = previous;
+    }
+    Ok(None)
 }

@@ -5,7 +5,7 @@ use crate::domain::customer::Customer;
 use crate::domain::entry::{Fact, Side};
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
-use crate::ledger::codes::by_id;
+use crate::ledger::codes::{by_id, newest_of_kind};
 use crate::ledger::customers::{
     CustomerSlot, Recognition, by_public_id, campaigns_of, contacts_of, described, kind_number,
     slots_of,
@@ -242,31 +242,15 @@ fn aged(tx: &Tx<'_>, slots: Vec<CustomerSlot>) -> Result<Vec<(Age, i64)>, Cause>
     slots
         .into_iter()
         .map(|slot| {
-            let newest = by_id(tx, slot.code)?.and_then(|row| row.newest_entry);
-            let entry = assignment(tx, newest)?.unwrap_or(0);
+            let row = by_id(tx, slot.code)?;
+            let assigned = match &row {
+                Some(row) => newest_of_kind(tx, row, "assigned")?,
+                None => None,
+            };
+            let entry = assigned.unwrap_or(0);
             Ok(((entry, slot.code), slot.code))
         })
         .collect()
-}
-
-/// The assignment among a code's entries, from its newest one backwards.
-fn assignment(tx: &Tx<'_>, newest: Option<i64>) -> Result<Option<i64>, Cause> {
-    let mut next = newest;
-    while let Some(entry) = next {
-        let told = tx.one(
-            "SELECT kind, previous_of_code FROM entry WHERE id = $1",
-            &[entry.into()],
-            |row| Ok((row.text(0)?, row.maybe_int(1)?)),
-        )?;
-        let Some((kind, previous)) = told else {
-            return Ok(None);
-        };
-        if kind == "assigned" {
-            return Ok(Some(entry));
-        }
-        next = previous;
-    }
-    Ok(None)
 }
 
 /// Two lists of codes as one, by age; each keeps its own order, in which the newest is last.

@@ -257,7 +257,7 @@ impl<'s> Case<'s> {
                     raw: self.raw(),
                     receipt: self.ask.receipt.clone(),
                     customer_said: self.said_unknown(),
-                    trigger: None,
+                    ..Side::default()
                 },
                 ..setting_of(self.act)
             },
@@ -377,7 +377,7 @@ impl<'s> Case<'s> {
                 key: Some(self.key.as_str()),
                 raw: self.raw(),
                 reason: self.scan.approval.map(|approval| approval.reason.clone()),
-                trigger: None,
+                ..attempts::Attempt::default()
             },
         )
     }

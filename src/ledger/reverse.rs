@@ -307,13 +307,13 @@ fn note(
             code: row.map(|row| row.id),
             campaign: row.map(|row| row.campaign),
             customer: row.and_then(|row| row.customer),
-            trigger: None,
             key: request.key.map(Key::as_str),
             raw: match request.undo {
                 Undo::Code { raw, .. } => Some(kept_form(raw)),
                 Undo::Redemption(id) => Some(id.to_string()),
             },
             reason: Some(request.reason.to_owned()),
+            ..attempts::Attempt::default()
         },
     )
 }
