@@ -10,6 +10,7 @@ use crate::desk::{mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
+use crate::domain::escape::for_display;
 use crate::domain::notes::Notes;
 use crate::ledger::{ClaimRequest, ReplaceRequest};
 
@@ -43,7 +44,7 @@ pub(super) fn assign(
         random: random()?,
     };
     let claim = ledger.assign(&request, &act)??;
-    tell(context, &claim, Some(args.campaign.as_str()), out)
+    tell(context, &claim, out)
 }
 
 pub(super) fn replace(
@@ -66,21 +67,12 @@ pub(super) fn replace(
         },
         &act,
     )??;
-    let campaign = ledger
-        .life(args.code.as_bytes())?
-        .ok()
-        .map(|life| life.campaign);
-    tell(context, &claim, campaign.as_deref(), out)
+    tell(context, &claim, out)
 }
 
-fn tell(
-    context: &Context,
-    claim: &Claim,
-    campaign: Option<&str>,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
+fn tell(context: &Context, claim: &Claim, out: &mut dyn Write) -> Result<u8, Failure> {
     if context.is_json {
-        let line = ClaimJson::of(claim, campaign);
+        let line = ClaimJson::of(claim);
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         let code = claim.code.as_deref().map(grouped).unwrap_or_default();
@@ -89,7 +81,7 @@ fn tell(
             out,
             "{}  {code}  {state}  {}",
             claim.word.as_str().to_uppercase().replace('_', " "),
-            claim.word.message()
+            for_display(&claim.message())
         )?;
     }
     Ok(claim.word.exit_code())

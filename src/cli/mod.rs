@@ -20,6 +20,7 @@ mod pool;
 mod redeem;
 mod set_up;
 mod surroundings;
+mod test_mode;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -23,4 +23,5 @@ pub mod refusal;
 pub mod reversal;
 pub mod slip;
 pub mod slip_job;
+pub mod test_mode;
 pub mod verdict;

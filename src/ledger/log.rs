@@ -221,7 +221,7 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
 
 /// What was tried and what was answered, of an entry.
 fn told(fact: &Fact) -> (&'static str, &'static str) {
-    if matches!(fact, Fact::Assigned { .. }) {
+    if matches!(fact, Fact::Assigned { .. } | Fact::TestDrawn { .. }) {
         ("assign", "assigned")
     } else if matches!(fact, Fact::Redeemed { .. }) {
         ("redeem", "accepted")
@@ -304,7 +304,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
             words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
             words
         }
-        Fact::Assigned { expires_at_ms, .. } => expires_at_ms
+        Fact::Assigned { expires_at_ms, .. } | Fact::TestDrawn { expires_at_ms } => expires_at_ms
             .map(|at_ms| format!("valid until {}", instant(at_ms)))
             .into_iter()
             .collect(),
@@ -320,6 +320,8 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         | Fact::CampaignChanged { .. }
         | Fact::CampaignPaused
         | Fact::CampaignResumed
+        | Fact::TestModeOn { .. }
+        | Fact::TestModeOff { .. }
         | Fact::CodesAdded { .. }
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
@@ -352,7 +354,10 @@ fn void(
     let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
         return Ok(Err(no_such(raw)));
     };
-    if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
+    if matches!(
+        row.state,
+        CodeState::Redeemed | CodeState::Void | CodeState::Test
+    ) {
         return Ok(Err(Refusal::State(row.state)));
     }
     end_life(writing, &row, reason, act)?;

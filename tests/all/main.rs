@@ -14,5 +14,6 @@ mod restore;
 mod screens;
 mod shop;
 mod statements;
+mod test_mode;
 mod tidy;
 mod verdicts;
