@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
+use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
-use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
+use crate::domain::contact::PhoneRegion;
+use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
@@ -64,6 +67,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Print a customer's slip again: the same code, the next copy
+    Print(PrintArgs),
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
@@ -74,7 +79,10 @@ pub(crate) enum Command {
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// The scanners this computer has, by the path that stays the same; opens none of them
+    /// The printer of slips: try it, ask how it is
+    #[command(subcommand)]
+    Printer(PrinterCommand),
+    /// The scanners and printers this computer has, by name; opens none of them
     Devices,
     /// Every setting, its value and where it came from
     Config,
@@ -94,6 +102,9 @@ pub(crate) struct InitArgs {
     /// The store's time zone, as in Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// Of which country phone numbers are that come without one, as in GB; kept in counterfoil.toml
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) phone_region: Option<PhoneRegion>,
     /// Let every account of this group use the ledger (counters under several accounts)
     #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
@@ -212,6 +223,11 @@ pub(crate) struct RuleArgs {
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
+    /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
+    /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
+    /// code [default: no]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(crate) provider_aliases: Option<bool>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
@@ -226,6 +242,14 @@ fn contact_kind(text: &str) -> Result<ContactKind, String> {
     match text.parse::<ContactKind>() {
         Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
         Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("use yes or no".to_owned()),
     }
 }
 
@@ -368,6 +392,10 @@ pub(crate) struct ReverseArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that have nothing to do with each other"
+)]
 pub(crate) struct AssignArgs {
     /// The campaign
     #[arg(long, value_name = "ID")]
@@ -375,7 +403,7 @@ pub(crate) struct AssignArgs {
     /// The customer's e-mail address
     #[arg(long, value_name = "E")]
     pub(crate) email: Option<String>,
-    /// Their telephone number with its country, as in +44 20 7946 0958
+    /// Their telephone number; with its country, as in +44 20 7946 0958, where the store has none set
     #[arg(long, value_name = "P")]
     pub(crate) phone: Option<String>,
     /// Their loyalty number
@@ -384,25 +412,46 @@ pub(crate) struct AssignArgs {
     /// Another system's name for them
     #[arg(long, value_name = "X")]
     pub(crate) external_id: Option<String>,
+    /// What they are called, for the desk and the slip; kept where nothing was kept before
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They agree to be written to
+    #[arg(long)]
+    pub(crate) consent: bool,
     /// send gives a code; preview, view and forward never change the pool
     #[arg(long, value_name = "CONTEXT", default_value = "send", value_parser = claim_context)]
     pub(crate) context: ClaimContext,
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
-    /// What set it off, for the log
-    #[arg(long, value_name = "TEXT")]
+    /// What set it off, for the log: 1 to 200 characters
+    #[arg(long, value_name = "TEXT", value_parser = trigger)]
     pub(crate) trigger: Option<String>,
+    /// A note for the log, as in order=77; may be given 16 times. Names have 1 to 40 letters, digits,
+    /// '.', '_' and '-', values 1 to 200 characters
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+    /// Print the slip of a code that is given now, or was given under this key; whoever has one
+    /// already gets another copy by `counterfoil print CODE`
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The code, which a customer has and can still use
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
-    /// By a contact, a code, or the last letters of a code
+    /// By a contact, a name, a code, or the last letters of a code
     Find {
-        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        /// An e-mail address, phone, loyalty number, a part of a name, a code, or four or more last
+        /// letters of one
         text: String,
     },
     /// One customer, by id
@@ -422,6 +471,16 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+    /// Print the slip of the new code
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// What set an act off: one line for the log.
+fn trigger(text: &str) -> Result<String, String> {
+    is_plain_name(text, 200)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "use 1 to 200 characters without control characters".to_owned())
 }
 
 fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
@@ -446,6 +505,9 @@ pub(crate) struct LogArgs {
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only with this note; may be given several times
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,
@@ -485,6 +547,39 @@ pub(crate) enum OperatorCommand {
 
 fn role(text: &str) -> Result<Role, MalformedName> {
     text.parse()
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrinterCommand {
+    /// Print a sheet that shows which profile and settings suit the printer, and say what came back
+    Test {
+        #[command(flatten)]
+        printer: PrinterArgs,
+        /// Print a sample slip instead, by the shop's slip.txt if there is one
+        #[arg(long)]
+        slip: bool,
+    },
+    /// Ask the printer how it is; prints nothing
+    Status(PrinterArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrinterArgs {
+    /// Where it is [default: the configured printer]
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        long_help = "Where it is: tcp://192.168.1.50:9100, /dev/usb/lp0, serial:/dev/ttyUSB0@9600, \
+command:lp -d till -o raw, or file:PATH [default: the configured printer]"
+    )]
+    pub(crate) to: Option<String>,
+    /// What it is: epson80, generic80, generic58 or custom
+    #[arg(long, value_name = "PROFILE", value_parser = profile_name)]
+    pub(crate) profile: Option<ProfileName>,
+}
+
+fn profile_name(text: &str) -> Result<ProfileName, String> {
+    ProfileName::of(text).ok_or_else(|| "use epson80, generic80, generic58 or custom".to_owned())
 }
 
 #[derive(Debug, Args)]

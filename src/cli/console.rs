@@ -61,6 +61,7 @@ pub(super) fn open(
             theme: args.theme,
             ports: args.scanner.clone(),
             baud: args.baud,
+            ..Flags::default()
         },
     )?;
     let scanners = config
@@ -77,6 +78,7 @@ pub(super) fn open(
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        phone_region: config.phone_region.value,
         scanners,
         printer: None,
         rings_bell: config.rings_bell.value,

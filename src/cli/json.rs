@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::print::SlipJson;
 use crate::domain::claim::Claim;
 use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
@@ -108,12 +109,13 @@ pub(crate) struct ClaimJson<'a> {
     customer_id: Option<&'a str>,
     key: &'a str,
     expires_at: Option<Timestamp>,
-    message: &'static str,
+    message: String,
+    slip: Option<SlipJson>,
 }
 
 impl<'a> ClaimJson<'a> {
     /// The JSON of a claim.
-    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>) -> Self {
+    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>, slip: Option<SlipJson>) -> Self {
         ClaimJson {
             claim: claim.word.as_str(),
             code: claim.code.as_deref(),
@@ -123,7 +125,8 @@ impl<'a> ClaimJson<'a> {
             customer_id: claim.customer_id.as_deref(),
             key: &claim.key,
             expires_at: claim.expires_at,
-            message: claim.word.message(),
+            message: claim.message(),
+            slip,
         }
     }
 }

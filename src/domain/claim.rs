@@ -45,7 +45,7 @@ pub enum ClaimWord {
     Assigned,
     /// The same key again: the first answer.
     Replayed,
-    /// They have as many as they may: the newest live one.
+    /// They have as many as they may: the newest live one; with more than that, the oldest.
     AlreadyAssigned,
     /// A placeholder that redeems as `not_ours`.
     Preview,
@@ -234,6 +234,29 @@ pub struct Claim {
     pub expires_at: Option<Timestamp>,
     /// The slip to be printed now, where one was asked for.
     pub slip: Option<SlipJob>,
+    /// Live codes that the customer has beyond the campaign's limit: they were two customers
+    /// before, and the oldest code is told.
+    pub beyond_limit: u32,
+    /// Why a contact is none, where that is the answer.
+    pub contact_fault: Option<String>,
+}
+
+impl Claim {
+    /// The answer in words for people: the word's own, and what is special about this one.
+    pub fn message(&self) -> String {
+        if let Some(fault) = &self.contact_fault {
+            return fault.clone();
+        }
+        let words = self.word.message();
+        if self.beyond_limit == 0 {
+            return words.to_owned();
+        }
+        format!(
+            "{words}: their oldest, and they have {} more than the campaign allows, since they were \
+             two customers before",
+            self.beyond_limit
+        )
+    }
 }
 
 /// The state of a customer's code as a claim tells it, and whether the code is usable.

@@ -15,6 +15,7 @@ pub mod layout;
 mod link;
 pub mod local_time;
 pub mod log;
+pub mod notes;
 pub mod operator;
 mod private;
 pub mod qr;

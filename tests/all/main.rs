@@ -8,6 +8,7 @@ mod cancel;
 mod claims;
 mod command_line;
 mod console;
+mod customers;
 mod dice;
 mod forms;
 mod races;
