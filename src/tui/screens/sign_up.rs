@@ -65,7 +65,7 @@ impl Entry {
             Entry::Campaign => "Left, Right: another",
             Entry::Name => "may stay empty",
             Entry::Email => "one of e-mail, phone, loyalty number is enough",
-            Entry::Phone => "with its country, as in +44 20 7946 0958",
+            Entry::Phone => "as in +44 20 7946 0958",
             Entry::Loyalty => "scan it or type it",
             Entry::Consent => "Space: they agree to be written to, or not",
         }
@@ -440,7 +440,7 @@ impl SignUp {
             }
             ClaimWord::InvalidContact => {
                 self.at = Entry::Email;
-                self.say("name the customer by an e-mail, a phone or a loyalty number");
+                self.say(&claim.message());
                 self.changed();
             }
             ClaimWord::ContactsDisagree => {
