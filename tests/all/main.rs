@@ -15,6 +15,7 @@ mod races;
 mod restore;
 mod screens;
 mod shop;
+mod sign_up;
 mod statements;
 mod test_mode;
 mod tidy;
