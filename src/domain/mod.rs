@@ -16,6 +16,7 @@ mod link;
 pub mod local_time;
 pub mod log;
 pub mod operator;
+pub mod preflight;
 mod private;
 pub mod reading;
 pub mod refusal;

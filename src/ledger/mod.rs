@@ -20,6 +20,7 @@ mod marker;
 mod operators;
 mod pool;
 mod redeem;
+mod rehearse;
 mod restore;
 mod reverse;
 mod schema;
@@ -45,6 +46,7 @@ pub use crate::ledger::pool::{
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
@@ -112,6 +114,8 @@ pub struct Ledger {
     mode: u32,
     machine: String,
     inode: u64,
+    // A copy that is only played on has no marker, and looks for none.
+    is_rehearsal: bool,
     // Held shared for as long as the ledger is open, so that a restore knows.
     _in_use: File,
 }
@@ -377,6 +381,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         mode,
         machine: marker::machine(),
         inode: marker::inode(&path)?,
+        is_rehearsal: false,
         files,
         _in_use: in_use,
     })
