@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::config::Theme;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
-use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
+use crate::domain::contact::PhoneRegion;
+use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
@@ -119,6 +121,9 @@ pub(crate) struct InitArgs {
     /// The store's time zone, as in Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// Of which country phone numbers are that come without one, as in GB; kept in counterfoil.toml
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) phone_region: Option<PhoneRegion>,
     /// Let every account of this group use the ledger (counters under several accounts)
     #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
@@ -246,6 +251,11 @@ pub(crate) struct RuleArgs {
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
+    /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
+    /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
+    /// code [default: no]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(crate) provider_aliases: Option<bool>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
@@ -260,6 +270,14 @@ fn contact_kind(text: &str) -> Result<ContactKind, String> {
     match text.parse::<ContactKind>() {
         Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
         Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("use yes or no".to_owned()),
     }
 }
 
@@ -409,7 +427,7 @@ pub(crate) struct AssignArgs {
     /// The customer's e-mail address
     #[arg(long, value_name = "E")]
     pub(crate) email: Option<String>,
-    /// Their telephone number with its country, as in +44 20 7946 0958
+    /// Their telephone number; with its country, as in +44 20 7946 0958, where the store has none set
     #[arg(long, value_name = "P")]
     pub(crate) phone: Option<String>,
     /// Their loyalty number
@@ -418,15 +436,25 @@ pub(crate) struct AssignArgs {
     /// Another system's name for them
     #[arg(long, value_name = "X")]
     pub(crate) external_id: Option<String>,
+    /// What they are called, for the desk and the slip; kept where nothing was kept before
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They agree to be written to
+    #[arg(long)]
+    pub(crate) consent: bool,
     /// send gives a code; preview, view and forward never change the pool
     #[arg(long, value_name = "CONTEXT", default_value = "send", value_parser = claim_context)]
     pub(crate) context: ClaimContext,
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
-    /// What set it off, for the log
-    #[arg(long, value_name = "TEXT")]
+    /// What set it off, for the log: 1 to 200 characters
+    #[arg(long, value_name = "TEXT", value_parser = trigger)]
     pub(crate) trigger: Option<String>,
+    /// A note for the log, as in order=77; may be given 16 times. Names have 1 to 40 letters, digits,
+    /// '.', '_' and '-', values 1 to 200 characters
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
@@ -434,9 +462,10 @@ pub(crate) struct AssignArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
-    /// By a contact, a code, or the last letters of a code
+    /// By a contact, a name, a code, or the last letters of a code
     Find {
-        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        /// An e-mail address, phone, loyalty number, a part of a name, a code, or four or more last
+        /// letters of one
         text: String,
     },
     /// One customer, by id
@@ -456,6 +485,13 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+}
+
+/// What set an act off: one line for the log.
+fn trigger(text: &str) -> Result<String, String> {
+    is_plain_name(text, 200)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "use 1 to 200 characters without control characters".to_owned())
 }
 
 fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
@@ -480,6 +516,9 @@ pub(crate) struct LogArgs {
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only with this note; may be given several times
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,

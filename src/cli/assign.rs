@@ -10,6 +10,8 @@ use crate::desk::{mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
+use crate::domain::escape::for_display;
+use crate::domain::notes::Notes;
 use crate::ledger::{ClaimRequest, ReplaceRequest};
 
 pub(super) fn assign(
@@ -36,8 +38,11 @@ pub(super) fn assign(
         key: args.key.as_ref(),
         minted: &minted,
         trigger: args.trigger.as_deref(),
+        notes: Notes::of(&args.notes)?,
         resends: args.resend,
         prints: false,
+        name: args.name.as_deref(),
+        consents: args.consent,
         random: random()?,
     };
     let claim = ledger.assign(&request, &act)??;
@@ -87,7 +92,7 @@ fn tell(
             out,
             "{}  {code}  {state}  {}",
             claim.word.as_str().to_uppercase().replace('_', " "),
-            claim.word.message()
+            for_display(&claim.message())
         )?;
     }
     Ok(claim.word.exit_code())

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
+use crate::domain::contact::PhoneRegion;
+use crate::domain::ids::MalformedName;
 use crate::tui::model::FADE_AFTER;
 
 /// The file in the data folder.
@@ -17,9 +19,16 @@ pub(crate) const DEFAULT_FILE: &str = include_str!("../../assets/counterfoil.tom
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    store: StoreSection,
     console: ConsoleSection,
     scanner: ScannerSection,
     scan: ScanSection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StoreSection {
+    phone_region: Option<PhoneRegion>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -109,6 +118,8 @@ pub(crate) struct Flags {
 /// The configuration in force.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// Of which country phone numbers are that come without one.
+    pub(crate) phone_region: Sourced<Option<PhoneRegion>>,
     pub(crate) counter: Sourced<String>,
     pub(crate) theme: Sourced<Theme>,
     pub(crate) rings_bell: Sourced<bool>,
@@ -132,6 +143,12 @@ impl Config {
         };
         let paths = |names: Vec<String>| names.into_iter().map(PathBuf::from).collect();
         Ok(Config {
+            phone_region: Sourced::first(
+                None,
+                region_of_environment()?.map(Some),
+                file.store.phone_region.map(Some),
+                || None,
+            ),
             counter: Sourced::first(
                 flags.counter,
                 std::env::var("COUNTERFOIL_COUNTER").ok(),
@@ -176,7 +193,13 @@ impl Config {
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default();
+        let region = self.phone_region.value.map(|region| region.to_string());
         vec![
+            (
+                "store.phone_region",
+                region.unwrap_or_default(),
+                self.phone_region.origin,
+            ),
             (
                 "console.counter",
                 self.counter.value.clone(),
@@ -270,6 +293,19 @@ fn with_value(text: &str, section: &str, key: &str, value: &str) -> String {
         None => lines.insert(after, &line),
     }
     lines.join("\n") + "\n"
+}
+
+fn region_of_environment() -> Result<Option<PhoneRegion>, Failure> {
+    let Ok(text) = std::env::var("COUNTERFOIL_PHONE_REGION") else {
+        return Ok(None);
+    };
+    let region = text.parse().map_err(|fault: MalformedName| {
+        Failure::usage(
+            format!("COUNTERFOIL_PHONE_REGION: {fault}"),
+            "or unset it: each phone number then comes with its country",
+        )
+    })?;
+    Ok(Some(region))
 }
 
 fn theme_of_environment() -> Result<Option<Theme>, Failure> {

@@ -77,6 +77,7 @@ pub(super) fn open(
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        phone_region: config.phone_region.value,
         scanners,
         rings_bell: config.rings_bell.value,
         baud: config.baud.value,

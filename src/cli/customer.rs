@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
+use jiff::tz::TimeZone;
+
 use crate::cli::args::CustomerCommand;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, moment};
 use crate::cli::failure::Failure;
 use crate::domain::code::grouped;
 use crate::domain::customer::Customer;
@@ -18,17 +20,14 @@ pub(super) fn run(
     let mut ledger = context.open()?;
     let (text, customers) = match command {
         CustomerCommand::Find { text } => (text, ledger.find_customers(text)?),
-        CustomerCommand::Show { id } => {
-            let mut found = ledger.find_customers(id)?;
-            found.retain(|customer| customer.customer_id == id.trim());
-            (id, found)
-        }
+        CustomerCommand::Show { id } => (id, vec![ledger.customer(id)??]),
     };
     if customers.is_empty() {
         return Err(Refusal::NoSuchCustomer(for_display(text)).into());
     }
+    let zone = ledger.place()?.zone;
     for customer in &customers {
-        write_customer(context, customer, out)?;
+        write_customer(context, customer, &zone, out)?;
     }
     Ok(0)
 }
@@ -36,18 +35,20 @@ pub(super) fn run(
 fn write_customer(
     context: &Context,
     customer: &Customer,
+    zone: &TimeZone,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     if context.is_json {
         writeln!(out, "{}", serde_json::to_string(customer)?)?;
         return Ok(());
     }
-    let contacts: Vec<String> = customer
+    let contacts = customer
         .contacts
         .iter()
-        .map(|contact| format!("{} {}", contact.kind, for_display(&contact.masked)))
-        .collect();
-    writeln!(out, "{}  {}", customer.customer_id, contacts.join(", "))?;
+        .map(|contact| format!("{} {}", contact.kind, contact.masked));
+    let known: Vec<String> = customer.name.iter().cloned().chain(contacts).collect();
+    let known = for_display(&known.join(", "));
+    writeln!(out, "{}  {known}", customer.customer_id)?;
     for held in &customer.codes {
         writeln!(
             out,
@@ -57,6 +58,18 @@ fn write_customer(
             held.state,
             held.uses_made
         )?;
+    }
+    for campaign in &customer.more_than_allowed {
+        writeln!(
+            out,
+            "  more codes of {campaign} than one customer may have: they were two customers before"
+        )?;
+    }
+    if let Some(at) = customer.consented_at {
+        writeln!(out, "  agreed to be written to on {}", moment(at, zone))?;
+    }
+    if let Some(at) = customer.erased_at {
+        writeln!(out, "  erased on {}", moment(at, zone))?;
     }
     Ok(())
 }

@@ -108,7 +108,7 @@ pub(crate) struct ClaimJson<'a> {
     customer_id: Option<&'a str>,
     key: &'a str,
     expires_at: Option<Timestamp>,
-    message: &'static str,
+    message: String,
 }
 
 impl<'a> ClaimJson<'a> {
@@ -123,7 +123,7 @@ impl<'a> ClaimJson<'a> {
             customer_id: claim.customer_id.as_deref(),
             key: &claim.key,
             expires_at: claim.expires_at,
-            message: claim.word.message(),
+            message: claim.message(),
         }
     }
 }

@@ -137,6 +137,10 @@ pub struct Rules {
     pub identify_by: BTreeSet<ContactKind>,
     /// How many codes a day may go to customers without any contact.
     pub allow_anonymous_per_day: u32,
+    /// Whether e-mail addresses that one mailbox is behind are one contact
+    /// ([`crate::domain::contact::mailbox`]); stands once a customer has a code.
+    #[serde(default)]
+    pub provider_aliases: bool,
 }
 
 impl Rules {
@@ -163,6 +167,7 @@ impl Rules {
                 ContactKind::Loyalty,
             ]),
             allow_anonymous_per_day: 0,
+            provider_aliases: false,
         }
     }
 

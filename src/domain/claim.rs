@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::campaign::ContactKind;
 use crate::domain::ids::MalformedName;
 use crate::domain::slip_job::SlipJob;
 use crate::domain::verdict::CodeState;
@@ -44,7 +45,7 @@ pub enum ClaimWord {
     Assigned,
     /// The same key again: the first answer.
     Replayed,
-    /// They have as many as they may: the newest live one.
+    /// They have as many as they may: the newest live one; with more than that, the oldest.
     AlreadyAssigned,
     /// A placeholder that redeems as `not_ours`.
     Preview,
@@ -233,6 +234,29 @@ pub struct Claim {
     pub expires_at: Option<Timestamp>,
     /// The slip to be printed now, where one was asked for.
     pub slip: Option<SlipJob>,
+    /// Live codes that the customer has beyond the campaign's limit: they were two customers
+    /// before, and the oldest code is told.
+    pub beyond_limit: u32,
+    /// Why a contact is none, where that is the answer.
+    pub contact_fault: Option<String>,
+}
+
+impl Claim {
+    /// The answer in words for people: the word's own, and what is special about this one.
+    pub fn message(&self) -> String {
+        if let Some(fault) = &self.contact_fault {
+            return fault.clone();
+        }
+        let words = self.word.message();
+        if self.beyond_limit == 0 {
+            return words.to_owned();
+        }
+        format!(
+            "{words}: their oldest, and they have {} more than the campaign allows, since they were \
+             two customers before",
+            self.beyond_limit
+        )
+    }
 }
 
 /// The state of a customer's code as a claim tells it, and whether the code is usable.
@@ -245,6 +269,101 @@ pub fn told_state(
         return ("expired", false);
     }
     (state.as_str(), state == CodeState::Assigned)
+}
+
+/// A counter takes back what it has given out within this time; later, a manager.
+pub const OWN_CANCEL_MS: i64 = 15 * 60_000;
+
+/// Why an assignment is not taken back at the counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CancelFault {
+    /// Another counter gave it out, or none of this ledger.
+    #[error("the code was not given out at this counter")]
+    NotHere,
+    /// It was given out too long ago, or in the future of this clock.
+    #[error("the code was given out more than 15 minutes ago, by this computer's clock")]
+    NotLately,
+    /// It was used.
+    #[error("the code has been used")]
+    Used,
+}
+
+/// Where and when a code was given out.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenOut<'a> {
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
+    /// At which counter.
+    pub counter: &'a str,
+}
+
+/// Why a counter may not take an assignment back; none: it may. Its own only, within 15 minutes by
+/// the same clock, and only while the code has no uses.
+pub fn cancel_fault(
+    given_out: Option<GivenOut<'_>>,
+    uses_made: u32,
+    counter: &str,
+    now_ms: i64,
+) -> Option<CancelFault> {
+    if uses_made > 0 {
+        return Some(CancelFault::Used);
+    }
+    let Some(given_out) = given_out.filter(|given_out| given_out.counter == counter) else {
+        return Some(CancelFault::NotHere);
+    };
+    let is_lately = (0..=OWN_CANCEL_MS).contains(&(now_ms - given_out.at_ms));
+    (!is_lately).then_some(CancelFault::NotLately)
+}
+
+/// What a desk is told of whoever the contacts name, before anything is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    /// A contact is none, or none yet: it is still being typed.
+    Invalid {
+        /// Which.
+        kind: ContactKind,
+        /// Why, in words.
+        why: String,
+    },
+    /// Nobody is known by them.
+    Nobody,
+    /// One customer.
+    One(Looked),
+    /// They belong to two customers or more.
+    Several,
+}
+
+/// A customer as a look finds them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Their name in this ledger.
+    pub customer_id: String,
+    /// Their newest live code of the campaign; none: they have none.
+    pub newest: Option<LookedCode>,
+    /// Codes of the campaign that they have, void ones not counted.
+    pub codes_held: u32,
+    /// How many they may have.
+    pub per_customer: u32,
+}
+
+impl Looked {
+    /// Whether a claim would draw a code for them, as far as their number goes.
+    pub fn may_have_another(&self) -> bool {
+        self.codes_held < self.per_customer
+    }
+}
+
+/// A code as a look tells it: enough to recognise, not enough to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookedCode {
+    /// Its last letters.
+    pub masked: String,
+    /// Its state; `expired` is computed.
+    pub state: &'static str,
+    /// Whether it can be used.
+    pub is_usable: bool,
+    /// The first instant at which it is no longer valid.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -308,5 +427,31 @@ mod tests {
             ..shut
         };
         assert_eq!(send(several), Answer(ClaimWord::ContactsDisagree));
+    }
+
+    #[test]
+    fn a_counter_takes_back_only_its_own_unused_and_only_for_fifteen_minutes() {
+        let fault = |uses_made, counter, minutes: i64| {
+            let given_out = GivenOut {
+                at_ms: 1_000_000,
+                counter: "desk",
+            };
+            cancel_fault(
+                Some(given_out),
+                uses_made,
+                counter,
+                1_000_000 + minutes * 60_000,
+            )
+        };
+        assert_eq!(fault(0, "desk", 0), None);
+        assert_eq!(fault(0, "desk", 15), None);
+        assert_eq!(fault(0, "desk", 16), Some(CancelFault::NotLately));
+        assert_eq!(fault(0, "desk", -1), Some(CancelFault::NotLately));
+        assert_eq!(fault(0, "till", 0), Some(CancelFault::NotHere));
+        assert_eq!(fault(1, "desk", 0), Some(CancelFault::Used));
+        assert_eq!(
+            cancel_fault(None, 0, "desk", 1_000_000),
+            Some(CancelFault::NotHere)
+        );
     }
 }

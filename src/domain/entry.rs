@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::campaign::Rules;
 use crate::domain::ids::CampaignId;
+use crate::domain::notes::Notes;
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -95,6 +96,9 @@ pub struct Side {
     /// What set it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
+    /// What the caller noted beside it.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
 }
 
 impl Side {

@@ -265,6 +265,8 @@ pub struct PaperOut {
     pub why: Option<String>,
     /// The code on the slip that was printed again, and which copy it is.
     pub again: Option<(String, u32)>,
+    /// Whether the printer with a new roll printed it.
+    pub is_printed_again: bool,
     /// By how many the pool fell, the claim's own code counted.
     pub fell_by: i64,
 }
@@ -277,17 +279,23 @@ pub fn keeps_slip(trial: Trial, paper: &PaperOut) -> Check {
         .as_ref()
         .is_some_and(|(code, copy)| Some(code) == paper.code.as_ref() && *copy == 2);
     let why = paper.why.as_deref().unwrap_or("confirmed");
-    let is_well = is_same && is_again && why == "paper_out" && paper.fell_by == 1;
+    let is_well =
+        is_same && is_again && why == "paper_out" && paper.is_printed_again && paper.fell_by == 1;
     let copy = match &paper.again {
         None => "no reprint".to_owned(),
         Some((code, copy)) if Some(code) == paper.code.as_ref() => {
-            format!("copy {copy} says the same code")
+            let printed = if paper.is_printed_again {
+                "printed"
+            } else {
+                "not printed"
+            };
+            format!("copy {copy} says the same code and is {printed}")
         }
         Some((_, copy)) => format!("copy {copy} says another code"),
     };
     trial.ends(
         is_well,
-        "the slip stays unconfirmed, copy 2 says the same code, 1 code in all",
+        "the slip stays open, copy 2 says the same code and is printed, 1 code in all",
         format!("{why}, {copy}, {}", fall(paper.fell_by)),
     )
 }
@@ -572,6 +580,7 @@ mod tests {
             first: Some("A".into()),
             why: Some("paper_out".into()),
             again: Some(("A".into(), 2)),
+            is_printed_again: true,
             fell_by: 1,
         };
         let outcome = |change: fn(&mut PaperOut)| {
@@ -586,6 +595,10 @@ mod tests {
         );
         assert_eq!(outcome(|paper| paper.first = None), Outcome::Fail);
         assert_eq!(outcome(|paper| paper.why = None), Outcome::Fail);
+        assert_eq!(
+            outcome(|paper| paper.is_printed_again = false),
+            Outcome::Fail
+        );
         assert_eq!(outcome(|paper| paper.fell_by = 2), Outcome::Fail);
     }
 

@@ -419,6 +419,9 @@ pub struct Judgement {
     pub overrode: Vec<&'static str>,
 }
 
+/// How the reason begins for which a counter took back what it had just given out.
+pub const CANCELLED: &str = "cancelled: ";
+
 /// How long a code must have been out of view before it is read as a further use.
 pub const REREAD_WINDOW: Duration = Duration::from_secs(3);
 
@@ -587,7 +590,11 @@ pub fn message(verdict: &Verdict, facts: &Facts, uses_made: u32, now: Timestamp)
             .and_then(|found| found.void_reason.as_deref())
             .map_or_else(
                 || "cancelled".to_owned(),
-                |reason| format!("cancelled: {reason}"),
+                |reason| {
+                    // What a counter took back says so itself.
+                    let bare = reason.strip_prefix(CANCELLED).unwrap_or(reason);
+                    format!("{CANCELLED}{bare}")
+                },
             ),
         Verdict::Suspect => {
             "may have been used before this ledger was restored: a manager decides".to_owned()

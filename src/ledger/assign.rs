@@ -2,22 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::campaign::{Campaign, ContactKind};
+use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
     Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
     told_state,
 };
 use crate::domain::contact::normal_form;
+use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
+use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up, state_number};
 use crate::ledger::customers::{
-    contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
+    Recognition, customers_of, introduce, is_erased, kind_number, public_id, public_id_of,
+    recognise, slots_of, standing, take_slot,
 };
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
@@ -33,6 +37,10 @@ const PASSED_OVER_MAX: usize = 10_000;
 
 /// A claim as it is asked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "wishes of a caller that have nothing to do with each other"
+)]
 pub struct ClaimRequest<'a> {
     /// Of which campaign.
     pub campaign: &'a CampaignId,
@@ -46,11 +54,17 @@ pub struct ClaimRequest<'a> {
     pub minted: &'a Key,
     /// What set it off.
     pub trigger: Option<&'a str>,
+    /// What the caller noted beside it.
+    pub notes: Notes,
     /// Tell the code even where it is no longer usable.
     pub resends: bool,
     /// Store the slip of a code that is assigned, or told again under its own key.
     pub prints: bool,
-    /// Random bytes for the name of a new customer.
+    /// What the customer is called; kept where nothing was kept before, as the consent is.
+    pub name: Option<&'a str>,
+    /// Whether they agree to be written to.
+    pub consents: bool,
+    /// Random bytes for the id of a new customer.
     pub random: [u8; 14],
 }
 
@@ -78,10 +92,15 @@ struct Case<'r> {
     key: &'r Key,
     local: i64,
     campaign: Campaign,
-    contact_key: Vec<u8>,
+    /// What the customer is called.
+    name: Option<Name>,
     /// The contacts in normal form.
     contacts: Vec<(ContactKind, String)>,
+    /// Why one of them is none.
+    contact_fault: Option<String>,
     customer: Option<i64>,
+    /// Live codes that the customer has beyond the campaign's limit.
+    beyond_limit: u32,
     /// What the key is bound to, where a code is drawn: the verb, and the code that it replaces.
     bound_as: (&'static str, Option<i64>),
     /// The code that is told of: of the key, else the newest live one.
@@ -131,8 +150,11 @@ fn replace(
         key: replaced.key,
         minted: replaced.minted,
         trigger: Some("replace"),
+        notes: Notes::default(),
         resends: false,
         prints: replaced.prints,
+        name: None,
+        consents: false,
         random: replaced.random,
     };
     let mut case = Case {
@@ -141,9 +163,11 @@ fn replace(
         key: replaced.key.unwrap_or(replaced.minted),
         local: row.campaign,
         campaign,
-        contact_key: Vec::new(),
+        name: None,
         contacts: Vec::new(),
+        contact_fault: None,
         customer: row.customer,
+        beyond_limit: 0,
         bound_as: ("replace", Some(row.id)),
         told: None,
     };
@@ -176,20 +200,26 @@ fn assign(
     let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
         return Ok(Err(Refusal::NoSuchCampaign(request.campaign.clone())));
     };
-    let contact_key = campaigns::contact_key(writing.tx, local)?;
+    let name = match request.name.map(str::parse::<Name>).transpose() {
+        Ok(name) => name,
+        Err(fault) => return Ok(Err(Refusal::Faulty(fault.0))),
+    };
     let mut case = Case {
         request,
         act,
         key: request.key.unwrap_or(request.minted),
         local,
         campaign,
-        contact_key,
+        name,
         contacts: Vec::new(),
+        contact_fault: None,
         customer: None,
+        beyond_limit: 0,
         bound_as: ("assign", None),
         told: None,
     };
     let word = case.answer(writing)?;
+    case.introduce(writing, word)?;
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
@@ -235,10 +265,13 @@ impl Case<'_> {
 
     fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
         for (kind, text) in self.request.contacts {
-            match normal_form(*kind, text) {
+            match normal_form(*kind, text, writing.phone_region) {
                 Ok(form) => self.contacts.push((*kind, form)),
                 Err(_) if self.request.context == ClaimContext::Preview => {}
-                Err(_) => return Ok(ClaimWord::InvalidContact),
+                Err(fault) => {
+                    self.contact_fault = Some(fault.0);
+                    return Ok(ClaimWord::InvalidContact);
+                }
             }
         }
         let facts = self.facts(writing)?;
@@ -255,13 +288,21 @@ impl Case<'_> {
             None => Vec::new(),
         };
         let live: Vec<_> = held.iter().filter(|slot| slot.is_live).collect();
-        if let Some(newest) = live.last() {
-            self.told = by_id(writing.tx, newest.code)?;
+        let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        self.beyond_limit = codes_held.saturating_sub(self.campaign.rules.per_customer);
+        // Two customers who were one: what they may have is what they had first.
+        let told = if self.beyond_limit > 0 {
+            live.first()
+        } else {
+            live.last()
+        };
+        if let Some(told) = told {
+            self.told = by_id(writing.tx, told.code)?;
         }
         Ok(ClaimFacts {
             key: self.binding(writing)?,
             named,
-            codes_held: u32::try_from(live.len()).unwrap_or(u32::MAX),
+            codes_held,
             per_customer: self.campaign.rules.per_customer,
             openness: self.openness(writing)?,
         })
@@ -269,11 +310,8 @@ impl Case<'_> {
 
     /// Whom the contacts name, by any that the campaign identifies people by.
     fn named(&mut self, writing: &Writing<'_, '_>) -> Result<Named, Cause> {
-        let mut customers = BTreeSet::new();
-        for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            customers.extend(customers_of(writing.tx, self.local, kind, &form, &hash)?);
-        }
+        let campaign = (self.local, &self.campaign.rules);
+        let customers = customers_named(writing.tx, campaign, &self.identifying())?;
         self.customer = customers.first().copied();
         Ok(match customers.len() {
             0 => Named::Nobody,
@@ -286,12 +324,7 @@ impl Case<'_> {
     }
 
     fn identifying(&self) -> Vec<(ContactKind, String)> {
-        let identify_by = &self.campaign.rules.identify_by;
-        self.contacts
-            .iter()
-            .filter(|(kind, _)| *kind == ContactKind::ExternalId || identify_by.contains(kind))
-            .cloned()
-            .collect()
+        identifying(&self.campaign.rules, &self.contacts)
     }
 
     /// What the key is bound to; the code of its own claim is what a replay tells.
@@ -303,6 +336,11 @@ impl Case<'_> {
         )?;
         let Some((verb, customer, entry)) = bound else {
             return Ok(ClaimKey::Free);
+        };
+        let customer = if verb == "assign" {
+            standing(writing.tx, customer)?
+        } else {
+            customer
         };
         let claimed = writing.tx.one(
             "SELECT campaign, code FROM entry WHERE id = $1",
@@ -390,6 +428,7 @@ impl Case<'_> {
                 key: Some(self.key.as_str()),
                 side: Side {
                     trigger: self.request.trigger.map(str::to_owned),
+                    notes: self.request.notes.clone(),
                     ..Side::default()
                 },
                 ..setting_of(self.act)
@@ -464,14 +503,6 @@ impl Case<'_> {
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
     /// that erasing empties.
     fn keep_contacts(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<(), Cause> {
-        for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            writing.tx.execute(
-                "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
-                 ON CONFLICT DO NOTHING",
-                &[self.local.into(), hash.as_slice().into(), customer.into()],
-            )?;
-        }
         for (kind, form) in &self.contacts {
             writing.tx.execute(
                 "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
@@ -479,7 +510,24 @@ impl Case<'_> {
                 &[customer.into(), kind_number(*kind).into(), form.into()],
             )?;
         }
-        Ok(())
+        recognise(writing.tx, self.local, &self.campaign.rules, customer)
+    }
+
+    /// Keeps what the customer said of themselves: where a code was drawn, and where they are known
+    /// and were not erased.
+    fn introduce(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
+        let Some(customer) = self.customer else {
+            return Ok(());
+        };
+        let is_asked_again = word == ClaimWord::AlreadyAssigned
+            && self.request.context == ClaimContext::Send
+            && !is_erased(writing.tx, customer)?;
+        if word != ClaimWord::Assigned && !is_asked_again {
+            return Ok(());
+        }
+        let now_ms = self.act.now.as_millisecond();
+        let consents = self.request.consents;
+        introduce(writing.tx, customer, self.name.as_ref(), consents, now_ms)
     }
 
     /// Binds the key, and keeps the counts, in the transaction of the act.
@@ -529,9 +577,9 @@ impl Case<'_> {
                 campaign: Some(self.local),
                 customer: self.customer.filter(|_| tells_whose),
                 key: self.request.key.map(Key::as_str),
-                raw: None,
-                reason: None,
                 trigger: self.request.trigger,
+                notes: self.request.notes.clone(),
+                ..attempts::Attempt::default()
             },
         )
     }
@@ -567,6 +615,8 @@ impl Case<'_> {
             key: self.key.to_string(),
             expires_at: None,
             slip: None,
+            beyond_limit: 0,
+            contact_fault: self.contact_fault.clone(),
         };
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
@@ -583,6 +633,9 @@ impl Case<'_> {
         let (state, is_usable) = told_state(row.state, ends_at, self.act.now);
         claim.state = Some(state);
         claim.expires_at = ends_at;
+        if word == ClaimWord::AlreadyAssigned {
+            claim.beyond_limit = self.beyond_limit;
+        }
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
         claim.assignment_id =
             assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
@@ -592,4 +645,31 @@ impl Case<'_> {
         };
         Ok(claim)
     }
+}
+
+/// Those of the contacts that a campaign goes by.
+pub(crate) fn identifying(
+    rules: &Rules,
+    contacts: &[(ContactKind, String)],
+) -> Vec<(ContactKind, String)> {
+    contacts
+        .iter()
+        .filter(|(kind, _)| *kind == ContactKind::ExternalId || rules.identify_by.contains(kind))
+        .cloned()
+        .collect()
+}
+
+/// The customers that contacts name, in a campaign with its local number and rules.
+pub(crate) fn customers_named(
+    tx: &Tx<'_>,
+    (campaign, rules): (i64, &Rules),
+    contacts: &[(ContactKind, String)],
+) -> Result<BTreeSet<i64>, Cause> {
+    let recognition = Recognition::of(tx, campaign, rules)?;
+    let mut customers = BTreeSet::new();
+    for (kind, form) in contacts {
+        let hashes = recognition.hashes(*kind, form)?;
+        customers.extend(customers_of(tx, campaign, *kind, form, &hashes)?);
+    }
+    Ok(customers)
 }

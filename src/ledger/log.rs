@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::log::{Life, LifeEntry, LogLine};
-use crate::domain::reading::kept_form;
+use crate::domain::notes::{Note, Notes};
+use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, side_of};
@@ -12,7 +13,9 @@ use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::move_tally;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of, slips,
+};
 
 /// Where a reader of the log is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct LogFilter {
     pub outcome: Option<String>,
     /// Only of this code, folded.
     pub code: Option<String>,
+    /// Only with all of these notes.
+    pub notes: Vec<Note>,
 }
 
 /// How many lines are read in one view of the ledger.
@@ -54,6 +59,18 @@ impl Ledger {
         self.read("read", "a code", |tx| match look_up(tx, raw, &[])? {
             (Some(row), _) => life(tx, &row).map(Ok),
             (None, _) => Ok(Err(no_such(raw))),
+        })
+    }
+
+    /// What a scan is that names no code; none: it names one.
+    pub fn meaning(
+        &mut self,
+        raw: &[u8],
+        allowed_hosts: &[String],
+    ) -> Result<Option<Otherwise>, LedgerError> {
+        self.read("look up", "a scan", |tx| {
+            let (row, otherwise) = look_up(tx, raw, allowed_hosts)?;
+            Ok(row.is_none().then_some(otherwise))
         })
     }
 
@@ -146,6 +163,7 @@ fn entries_after(
                 key: body.key.clone(),
                 raw: side.raw,
                 reason: side.reason,
+                notes: side.notes,
             };
             let folded = row.maybe_text(3)?;
             Ok(Placed {
@@ -166,7 +184,7 @@ fn attempts_after(
     tx.all(
         "SELECT a.id, a.after_entry, a.at_ms, a.kind, a.answer, coalesce(c.shown, c.folded), \
          m.name, u.public_id, a.counter, a.operator, a.trigger_text, a.key, a.raw, a.reason, \
-         c.folded FROM attempt a LEFT JOIN code c ON c.id = a.code \
+         c.folded, a.notes FROM attempt a LEFT JOIN code c ON c.id = a.code \
          LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
          WHERE a.id > $1 ORDER BY a.id LIMIT $2",
         &[after.into(), PAGE.into()],
@@ -185,6 +203,10 @@ fn attempts_after(
                 key: row.maybe_text(11)?,
                 raw: row.maybe_text(12)?,
                 reason: row.maybe_text(13)?,
+                notes: match row.maybe_text(15)? {
+                    Some(stored) => serde_json::from_str(&stored)?,
+                    None => Notes::default(),
+                },
             };
             let folded = row.maybe_text(14)?;
             Ok(Placed {
@@ -206,6 +228,7 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
             .code
             .as_ref()
             .is_none_or(|code| folded == Some(code.as_str()))
+        && filter.notes.iter().all(|note| line.notes.hold(note))
 }
 
 /// What was tried and what was answered, of an entry.
@@ -223,7 +246,7 @@ fn told(fact: &Fact) -> (&'static str, &'static str) {
     }
 }
 
-fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
+pub(crate) fn life(tx: &Tx<'_>, row: &CodeRow) -> Result<Life, Cause> {
     let head = Head::load(tx)?;
     let campaign = campaigns::load(tx, row.campaign)?;
     let mut entries = Vec::new();
@@ -374,12 +397,14 @@ pub(crate) fn end_life(
         },
     )?;
     let changed = writing.tx.execute(
-        "UPDATE code SET state = $1, newest_entry = $2 WHERE id = $3 AND state = $4",
+        "UPDATE code SET state = $1, newest_entry = $2 WHERE id = $3 AND state = $4 \
+         AND uses_made = $5",
         &[
             state_number(CodeState::Void).into(),
             entry.local.into(),
             row.id.into(),
             state_number(row.state).into(),
+            row.uses_made.into(),
         ],
     )?;
     if changed != 1 {
@@ -387,5 +412,7 @@ pub(crate) fn end_life(
             "this code was just changed elsewhere".into(),
         ));
     }
+    // Whether the customer has its slip is nobody's question any more.
+    slips::let_go(writing.tx, row.id)?;
     move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
 }

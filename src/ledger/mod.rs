@@ -9,6 +9,7 @@ mod assign;
 mod attempts;
 mod ballast;
 mod campaigns;
+mod cancel;
 mod chain;
 mod codes;
 mod console;
@@ -16,6 +17,7 @@ mod customers;
 mod engine;
 mod error;
 mod log;
+mod look;
 mod marker;
 mod operators;
 mod pool;
@@ -51,6 +53,7 @@ pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
 
+use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};
 use crate::ledger::chain::{Appended, Head, Setting};
 use crate::ledger::engine::Tx;
@@ -116,6 +119,7 @@ pub struct Ledger {
     inode: u64,
     // A copy that is only played on has no marker, and looks for none.
     is_rehearsal: bool,
+    phone_region: Option<PhoneRegion>,
     // Held shared for as long as the ledger is open, so that a restore knows.
     _in_use: File,
 }
@@ -124,6 +128,8 @@ pub struct Ledger {
 pub(crate) struct Writing<'t, 'c> {
     pub(crate) tx: &'t Tx<'c>,
     pub(crate) head: Head,
+    /// Of which country phone numbers are that come without one.
+    pub(crate) phone_region: Option<PhoneRegion>,
 }
 
 impl Writing<'_, '_> {
@@ -148,6 +154,12 @@ impl Ledger {
     /// Opens the ledger in `folder` to look at it: nothing is changed, nothing repaired.
     pub fn open_reading(folder: &Path) -> Result<Ledger, LedgerError> {
         open_reading(folder).naming("open", "the ledger")
+    }
+
+    /// Says of which country phone numbers are that come without one, from here on and for as long
+    /// as this ledger is open; none: each must come with its country.
+    pub fn dial_in(&mut self, region: Option<PhoneRegion>) {
+        self.phone_region = region;
     }
 
     /// Whether `folder` holds a ledger.
@@ -204,6 +216,7 @@ impl Ledger {
     ) -> Result<T, LedgerError> {
         let marker = self.marker.as_ref();
         let (machine, inode) = (&self.machine, self.inode);
+        let phone_region = self.phone_region;
         self.engine
             .write(|tx| {
                 let head = Head::load(&tx)?;
@@ -211,7 +224,11 @@ impl Ledger {
                     return Err(Cause::Moved);
                 }
                 let before = head.clone();
-                let mut writing = Writing { tx: &tx, head };
+                let mut writing = Writing {
+                    tx: &tx,
+                    head,
+                    phone_region,
+                };
                 let done = work(&mut writing)?;
                 let head = writing.head;
                 if head.seq != before.seq || head.next_code_id != before.next_code_id {
@@ -382,6 +399,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         machine: marker::machine(),
         inode: marker::inode(&path)?,
         is_rehearsal: false,
+        phone_region: None,
         files,
         _in_use: in_use,
     })

@@ -232,6 +232,7 @@ fn open(folder: &Path, now: Timestamp) -> Result<Rehearsal, Cause> {
         machine: marker::machine(),
         inode: marker::inode(&path)?,
         is_rehearsal: true,
+        phone_region: None,
         files,
         _in_use: in_use,
     }))

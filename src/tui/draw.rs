@@ -7,6 +7,7 @@ use ratatui::style::Style;
 
 use crate::tui::canvas::{Canvas, columns, cut};
 use crate::tui::keys::{self, Place, name};
+use crate::tui::layout::strip_rows;
 use crate::tui::model::{Model, Screen, is_small};
 use crate::tui::pages::View;
 use crate::tui::theme::Tone;
@@ -70,7 +71,7 @@ fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
 }
 
 fn draw_small(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-    if let (Screen::Redeem, None) = (&model.screen, &model.help) {
+    if let (Screen::Redeem | Screen::SignUp | Screen::Find, None) = (&model.screen, &model.help) {
         let height = canvas.rows();
         let mut top = 0;
         if model.options.training.is_some() {
@@ -112,7 +113,26 @@ fn draw_screen(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
             model.redeem.draw_strip(&mut strip, zone);
         }
         Screen::Redeem => model.redeem.draw(canvas, &view(model, zone)),
+        Screen::SignUp => {
+            let view = view(model, zone);
+            let mut form = above_form(model, canvas, &view);
+            model.sign_up.draw(&mut form, &view);
+        }
+        Screen::Find => {
+            let view = view(model, zone);
+            let mut form = above_form(model, canvas, &view);
+            model.find.draw(&mut form, &view);
+        }
     }
+}
+
+/// Draws the verdict strip, and leaves the rest to the form.
+fn above_form<'c>(model: &Model, canvas: &'c mut Canvas<'_>, view: &View<'_>) -> Canvas<'c> {
+    let (columns, rows) = (canvas.columns(), canvas.rows());
+    let strip_rows = strip_rows(rows);
+    let mut strip = canvas.part(0, 0, columns, strip_rows);
+    model.redeem.draw_above_form(&mut strip, view);
+    canvas.part(0, strip_rows, columns, rows.saturating_sub(strip_rows))
 }
 
 fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
@@ -122,7 +142,7 @@ fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
         .saturating_add(3);
     let who = match (&model.operator, &model.screen) {
         (Some(operator), _) => format!("{} ({})", operator.name, operator.role.as_str()),
-        (None, Screen::Redeem) => "open to all".to_owned(),
+        (None, Screen::Redeem | Screen::SignUp | Screen::Find) => "open to all".to_owned(),
         (None, Screen::SignIn(_)) => "signed out".to_owned(),
         (None, Screen::Starting | Screen::SetUp(_)) => String::new(),
     };
@@ -161,6 +181,7 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::Starting => "not open yet: a scan must be repeated".to_owned(),
         Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
         Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),
+        Screen::SignUp | Screen::Find => "Ready for the next scan, also while you type".to_owned(),
     };
     // The end of a long line is what is being typed.
     let hidden = words

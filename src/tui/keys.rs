@@ -12,6 +12,10 @@ pub enum Command {
     Help,
     /// Back to the scans.
     Home,
+    /// Sign a customer up.
+    SignUp,
+    /// Find a customer or a code.
+    Find,
     /// Undo a redemption of this counter.
     Undo,
     /// A manager sets the refusal aside.
@@ -69,6 +73,10 @@ pub enum Place {
     Question,
     /// Undo is open.
     Undo,
+    /// The form of the sign-up.
+    SignUp,
+    /// The form of the search.
+    Find,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -121,7 +129,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 26] = [
+pub const KEYS: [KeyRow; 28] = [
     row(
         Key::F(1),
         Command::Help,
@@ -135,14 +143,30 @@ pub const KEYS: [KeyRow; 26] = [
             Place::Refused,
             Place::Question,
             Place::Undo,
+            Place::SignUp,
+            Place::Find,
         ],
     ),
     row(
         Key::F(2),
         Command::Home,
         "Redeem",
-        "back to the scans, from anywhere",
-        &[Place::Question, Place::Undo],
+        "back to the scans, from anywhere; a form stays as it is",
+        &[Place::Question, Place::Undo, Place::SignUp, Place::Find],
+    ),
+    row(
+        Key::F(3),
+        Command::SignUp,
+        "Sign-up",
+        "give a customer a code of their own",
+        &[Place::Home, Place::Refused, Place::Find],
+    ),
+    row(
+        Key::F(4),
+        Command::Find,
+        "Find",
+        "find a customer, or the life of a code",
+        &[Place::Home, Place::Refused, Place::SignUp],
     ),
     row(
         Key::F(8),
@@ -163,7 +187,7 @@ pub const KEYS: [KeyRow; 26] = [
         command: Command::SignOut,
         label: "Sign out",
         help: "sign out",
-        places: &[Place::Home, Place::Refused],
+        places: &[Place::Home, Place::Refused, Place::SignUp, Place::Find],
         who: Who::SignedIn,
     },
     KeyRow {
@@ -171,7 +195,14 @@ pub const KEYS: [KeyRow; 26] = [
         command: Command::Leave,
         label: "Leave",
         help: "where nobody is signed in: leave the console, with Enter as second key",
-        places: &[Place::SetUp, Place::SignIn, Place::Home, Place::Refused],
+        places: &[
+            Place::SetUp,
+            Place::SignIn,
+            Place::Home,
+            Place::Refused,
+            Place::SignUp,
+            Place::Find,
+        ],
         who: Who::Nobody,
     },
     row(

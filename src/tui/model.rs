@@ -13,11 +13,13 @@ use crate::domain::operator::{Operator, Role};
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::pages::Sample;
+use crate::tui::screens::find::Find;
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
-use crate::tui::screens::redeem::Redeem;
+use crate::tui::screens::redeem::{NoCode, Redeem};
 use crate::tui::screens::set_up::SetUp;
 use crate::tui::screens::sign_in::SignIn;
+use crate::tui::screens::sign_up::SignUp;
 use crate::tui::theme::{Theme, Tone};
 
 /// How long a notice stays.
@@ -47,12 +49,14 @@ pub struct Options {
     pub now: Timestamp,
 }
 
-/// Which screen is open; one that is not has no state.
+/// Which screen is open. Those that somebody may come back to keep their state in the model.
 pub(super) enum Screen {
     Starting,
     SetUp(Box<SetUp>),
     SignIn(SignIn),
     Redeem,
+    SignUp,
+    Find,
 }
 
 /// What a key before has prepared.
@@ -78,6 +82,8 @@ pub struct Model {
     pub(super) screen: Screen,
     pub(super) help: Option<Help>,
     pub(super) redeem: Redeem,
+    pub(super) sign_up: SignUp,
+    pub(super) find: Find,
     pub(super) armed: Armed,
     pub(super) shop: Option<Shop>,
     pub(super) operator: Option<Operator>,
@@ -113,6 +119,8 @@ impl Model {
             screen: Screen::Starting,
             help: None,
             redeem: Redeem::new(),
+            sign_up: SignUp::new(),
+            find: Find::new(),
             armed: Armed::Nothing,
             shop: None,
             operator: None,
@@ -147,7 +155,12 @@ impl Model {
                 let managers = self.managers();
                 self.redeem
                     .judged(number, answer, &managers, self.now, &mut effects);
+                if self.redeem.place() == Place::Question {
+                    // It is asked where there is room for it; the form waits.
+                    self.leave_form();
+                }
             }
+            Msg::NoCode { number } => self.no_code(number, &mut effects),
             Msg::NotJudged { number, why } => self.not_judged(number, why, &mut effects),
             Msg::ApprovalRefused { number, words } => {
                 self.redeem.approval_refused(number, &words);
@@ -202,7 +215,10 @@ impl Model {
             Screen::Starting | Screen::SetUp(_) => Vec::new(),
             Screen::SignIn(_) if self.is_small() => Vec::new(),
             Screen::SignIn(_) => self.redeem.drawn_as_strip(),
-            Screen::Redeem if self.is_small() => self.redeem.drawn(0, 0, has_banner),
+            Screen::Redeem | Screen::SignUp | Screen::Find if self.is_small() => {
+                self.redeem.drawn(0, 0, has_banner)
+            }
+            Screen::SignUp | Screen::Find => self.redeem.drawn_above_form(),
             Screen::Redeem => self.redeem.drawn(columns, rows, has_banner),
         }
     }
@@ -232,6 +248,8 @@ impl Model {
             Screen::SetUp(_) => Place::SetUp,
             Screen::SignIn(_) => Place::SignIn,
             Screen::Redeem => self.redeem.place(),
+            Screen::SignUp => self.sign_up.place(),
+            Screen::Find => self.find.place(),
         }
     }
 
@@ -309,7 +327,13 @@ impl Model {
                 sign_in.say("reading …");
                 false
             }
-            Screen::Redeem => true,
+            Screen::SignUp if self.sign_up.is_scannable() => {
+                return self.redeem.scanned_for_form(raw, flags, effects);
+            }
+            Screen::Find if self.find.is_scannable() => {
+                return self.redeem.scanned_for_form(raw, flags, effects);
+            }
+            Screen::Redeem | Screen::SignUp | Screen::Find => true,
         };
         self.redeem.scanned(raw, flags, may_judge, effects);
     }
@@ -326,6 +350,8 @@ impl Model {
             Screen::Starting | Screen::Redeem => self.redeem.typed(character),
             Screen::SetUp(set_up) => set_up.typed(character),
             Screen::SignIn(sign_in) => sign_in.typed(character),
+            Screen::SignUp => self.sign_up.typed(character),
+            Screen::Find => self.find.typed(character),
         }
     }
 
@@ -352,6 +378,8 @@ impl Model {
                 }
             }
             Command::Home
+            | Command::SignUp
+            | Command::Find
             | Command::Undo
             | Command::Manager
             | Command::Enter
@@ -382,7 +410,11 @@ impl Model {
             }
             return;
         }
+        if self.changes_screen(command) {
+            return;
+        }
         let managers = self.managers();
+        let is_small = self.is_small();
         let operators = self.shop.as_ref().map_or(&[][..], |shop| &shop.operators);
         let outcome = match &mut self.screen {
             Screen::Starting => Outcome::Open,
@@ -392,9 +424,92 @@ impl Model {
                 self.redeem.command(command, &managers, effects);
                 Outcome::Open
             }
+            // What cannot be seen is not filled in.
+            Screen::SignUp | Screen::Find if is_small => Outcome::Open,
+            Screen::SignUp => self.sign_up.command(command, effects),
+            Screen::Find => self.find.command(command, effects),
         };
         if let Outcome::Scan(raw) = outcome {
             self.scanned(raw, ScanFlags::NONE, effects);
+        }
+    }
+
+    /// Goes to another screen where the command says so; what was typed on this one stays.
+    fn changes_screen(&mut self, command: Command) -> bool {
+        if !matches!(self.screen, Screen::Redeem | Screen::SignUp | Screen::Find) {
+            return false;
+        }
+        match command {
+            Command::SignUp => {
+                self.redeem.put_away();
+                self.screen = Screen::SignUp;
+            }
+            Command::Find => {
+                self.redeem.put_away();
+                self.screen = Screen::Find;
+            }
+            Command::Home => {
+                self.redeem.put_away();
+                self.screen = Screen::Redeem;
+            }
+            Command::Drop => {
+                return match self.screen {
+                    Screen::SignUp if !self.sign_up.has_something_open() => self.leave_form(),
+                    Screen::Find if !self.find.has_something_open() => self.leave_form(),
+                    Screen::Starting
+                    | Screen::SetUp(_)
+                    | Screen::SignIn(_)
+                    | Screen::Redeem
+                    | Screen::SignUp
+                    | Screen::Find => false,
+                };
+            }
+            Command::Help
+            | Command::Undo
+            | Command::Manager
+            | Command::SignOut
+            | Command::Leave
+            | Command::Enter
+            | Command::Up
+            | Command::Down
+            | Command::Left
+            | Command::Right
+            | Command::PageUp
+            | Command::PageDown
+            | Command::Next
+            | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
+            | Command::Erase
+            | Command::EraseNext
+            | Command::EraseLine => return false,
+        }
+        true
+    }
+
+    /// Back to the scans, if a form is open.
+    fn leave_form(&mut self) -> bool {
+        let is_form = matches!(self.screen, Screen::SignUp | Screen::Find);
+        if is_form {
+            self.screen = Screen::Redeem;
+        }
+        is_form
+    }
+
+    /// A scan was no code: the form's field takes it, if it still waits for it.
+    fn no_code(&mut self, number: u64, effects: &mut Vec<Effect>) {
+        let Some(NoCode { raw, flags }) = self.redeem.was_no_code(number, effects) else {
+            return;
+        };
+        match &self.screen {
+            Screen::SignUp if self.sign_up.is_scannable() => self.sign_up.fill(&raw),
+            Screen::Find if self.find.is_scannable() => self.find.fill(&raw),
+            Screen::Starting
+            | Screen::SetUp(_)
+            | Screen::SignIn(_)
+            | Screen::Redeem
+            | Screen::SignUp
+            | Screen::Find => self.scanned(raw, flags, effects),
         }
     }
 
@@ -402,6 +517,9 @@ impl Model {
         self.operator = None;
         self.help = None;
         self.redeem.signed_out();
+        // A form holds what a customer has said of themselves.
+        self.sign_up = SignUp::new();
+        self.find = Find::new();
         self.screen = Screen::SignIn(SignIn::new());
         effects.push(Effect::SignOut);
     }
@@ -412,7 +530,7 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.say(words),
             Screen::SetUp(set_up) => set_up.say(words),
-            Screen::Starting | Screen::Redeem => {}
+            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
         effects.push(Effect::Bell { times: 2 });
     }
@@ -429,7 +547,7 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.refused(&both, None),
             Screen::SetUp(set_up) => set_up.refused(&both),
-            Screen::Starting | Screen::Redeem => {}
+            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
         self.redeem.failed(number, words, hint);
         effects.push(Effect::Bell { times: 3 });
@@ -465,7 +583,9 @@ impl Model {
             }
             self.say(&format!("{} is signed in", operator.name), Tone::Plain);
             self.operator = Some(operator);
-            self.screen = Screen::Redeem;
+            if !matches!(self.screen, Screen::SignUp | Screen::Find) {
+                self.screen = Screen::Redeem;
+            }
         } else if let Msg::SignInRefused {
             words,
             locked_until,

@@ -182,6 +182,11 @@ pub enum Msg {
         /// Why.
         why: WhyNotJudged,
     },
+    /// A scan was no code, and a field waited for it; nothing was judged.
+    NoCode {
+        /// Of the [`Effect::Scan`].
+        number: u64,
+    },
     /// A manager's PIN was wrong, or the counter is locked; nothing happened.
     ApprovalRefused {
         /// Of the [`Effect::Redeem`]; none: of an [`Effect::Undo`].
@@ -256,6 +261,8 @@ pub enum Effect {
         raw: Vec<u8>,
         /// Only a badge counts while this is false.
         may_judge: bool,
+        /// A field waits for what is no code: then nothing is judged, and [`Msg::NoCode`] says so.
+        fills: bool,
     },
     /// Redeem with the answers to questions.
     Redeem {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Barrier;
 
 use rusqlite::Connection;
@@ -9,12 +10,12 @@ use serde_json::Value;
 
 use crate::shop::{run_on, text};
 
-fn counterfoil(folder: &Path, words: &[&str]) -> (i32, Value) {
+pub(crate) fn counterfoil(folder: &Path, words: &[&str]) -> (i32, Value) {
     let ran = run_on(folder, words);
     (ran.exit, ran.lines.last().cloned().unwrap_or_default())
 }
 
-fn shop(codes: &str) -> tempfile::TempDir {
+pub(crate) fn shop(codes: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("shop");
     for words in [
@@ -35,13 +36,13 @@ fn shop(codes: &str) -> tempfile::TempDir {
     folder
 }
 
-fn claim(data: &Path, words: &[&str]) -> (i32, Value) {
+pub(crate) fn claim(data: &Path, words: &[&str]) -> (i32, Value) {
     let mut all = vec!["assign", "--campaign", "coffee"];
     all.extend(words);
     counterfoil(data, &all)
 }
 
-fn pool(data: &Path) -> Value {
+pub(crate) fn pool(data: &Path) -> Value {
     counterfoil(data, &["pool"]).1
 }
 
@@ -323,4 +324,70 @@ fn the_canary_gives_one_code_to_two_people_without_the_guard() {
         })
         .expect("a count");
     assert_eq!(assigned, 1, "and the pool looks clean");
+}
+
+#[test]
+fn what_a_tool_notes_beside_a_claim_is_found_again_in_the_log() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let asked = |email: &str, order: &str| {
+        let note = format!("order={order}");
+        let words = [
+            "--trigger",
+            "web form",
+            "--note",
+            &note,
+            "--note",
+            "shop=a=b",
+        ];
+        claim(&data, &[&["--email", email], &words[..]].concat()).0
+    };
+    // An entry, and an attempt that changed nothing.
+    assert_eq!(asked("ana@example.org", "77"), 0);
+    assert_eq!(asked("ben@example.org", "78"), 1);
+    let log = |words: &[&str]| run_on(&data, &[&["log"], words].concat()).lines;
+    for (order, answer) in [("77", "assigned"), ("78", "pool_exhausted")] {
+        let found = log(&["--note", &format!("order={order}"), "--note", "shop=a=b"]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let line = &found[0];
+        assert_eq!(text(line, "answer"), answer);
+        assert_eq!(text(line, "trigger"), "web form");
+        let notes = serde_json::json!({"order": order, "shop": "a=b"});
+        assert_eq!(line["notes"], notes);
+    }
+    assert_eq!(log(&["--note", "order=79"]).len(), 0);
+    let words = in_words(&data, &["log"]);
+    assert_eq!(words.matches("set off by web form").count(), 2, "{words}");
+    assert!(words.contains("order=77 shop=a=b"), "{words}");
+    // They stand in the erasable text, not in what is chained.
+    let file = Connection::open(data.join("ledger.db")).expect("the file opens");
+    let bodies: i64 = file
+        .query_row(
+            "SELECT count(*) FROM entry WHERE body LIKE '%order%' OR body LIKE '%web form%'",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a count");
+    assert_eq!(bodies, 0);
+    for bad in ["order", "a=b\nc", "ä=1"] {
+        let (exit, _) = claim(&data, &["--email", "cy@example.org", "--note", bad]);
+        assert_eq!(exit, 2, "{bad}");
+    }
+    let (exit, _) = claim(
+        &data,
+        &["--email", "c@b.org", "--note", "a=1", "--note", "a=2"],
+    );
+    assert_eq!(exit, 2);
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+/// What the program says without `--json`.
+pub(crate) fn in_words(data: &Path, words: &[&str]) -> String {
+    let ended = Command::new(env!("CARGO_BIN_EXE_counterfoil"))
+        .arg("--data")
+        .arg(data)
+        .args(words)
+        .output()
+        .expect("it runs");
+    String::from_utf8(ended.stdout).expect("text")
 }

@@ -4,10 +4,13 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod cancel;
 mod claims;
 mod command_line;
 mod console;
+mod customers;
 mod dice;
+mod forms;
 mod preflight;
 mod races;
 mod restore;

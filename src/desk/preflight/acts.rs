@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::act;
-use crate::desk::preflight::{ActOf, CODES_NEEDED, COUNTER, Event, Play, Played, Unplayed};
+use crate::desk::preflight::{ActOf, CODES_NEEDED, COUNTER, Event, Paper, Play, Played, Unplayed};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, ClaimContext};
 use crate::domain::local_time::last_in_words;
@@ -87,7 +87,7 @@ impl<'p> Play<'p> {
         for _ in 0..ROUNDS {
             let events = events(self)?;
             let before = self.available()?;
-            let told = self.processes.at_once(&events)?;
+            let told = self.around.at_once(&events)?;
             if told.len() != events.len() {
                 return Err(Unplayed("a process has not answered".to_owned()));
             }
@@ -243,26 +243,27 @@ impl<'p> Play<'p> {
         let guests = std::slice::from_ref(&guest);
         let claim = self.ask(guests, ClaimContext::Send, None, true, self.live)?;
         let act = act(COUNTER, None, self.live)?;
-        let ledger = self.rehearsal.ledger();
         let mut paper = PaperOut {
             code: claim.code.clone(),
             first: claim.slip.as_ref().map(|job| job.slip.code.clone()),
             why: None,
             again: None,
+            is_printed_again: false,
             fell_by: 0,
         };
         if let Some(job) = &claim.slip {
-            ledger.slip_done(
-                job.number,
-                &SlipOutcome::Unconfirmed("paper_out".to_owned()),
-            )?;
+            let outcome = self.around.print(&job.slip, Paper::AtItsEnd)?;
+            let ledger = self.rehearsal.ledger();
+            ledger.slip_done(job.number, &outcome)?;
             paper.why = ledger
                 .open_slips(&act)?
                 .into_iter()
                 .find(|open| open.number == job.number)
                 .and_then(|open| open.why);
             let again = ledger.order_slip(job.slip.code.as_bytes(), &act)??;
-            ledger.slip_done(again.number, &SlipOutcome::Printed)?;
+            let outcome = self.around.print(&again.slip, Paper::New)?;
+            self.rehearsal.ledger().slip_done(again.number, &outcome)?;
+            paper.is_printed_again = outcome == SlipOutcome::Printed;
             paper.again = Some((again.slip.code, again.slip.copy));
         }
         paper.fell_by = before - self.available()?;
@@ -273,7 +274,7 @@ impl<'p> Play<'p> {
         let guest = self.guest()?;
         let event = self.event(COUNTER, &guest)?;
         let before = self.available()?;
-        self.processes.killed_after_commit(&event)?;
+        self.around.killed_after_commit(&event)?;
         let fell_by = before - self.available()?;
         let mut told = Vec::new();
         for _ in 0..2 {

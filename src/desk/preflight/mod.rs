@@ -2,7 +2,7 @@
 //! acts that the counter and the command line do.
 //!
 //! Not here: the clock, which comes in; how another process of this program is started
-//! ([`Processes`]); what a check means ([`crate::domain::preflight`]).
+//! ([`Surroundings`]); what a check means ([`crate::domain::preflight`]).
 
 mod acts;
 
@@ -16,8 +16,11 @@ use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{Claim, ClaimContext};
 use crate::domain::code::{Shape, letters_of};
 use crate::domain::ids::{CampaignId, Key, MalformedName};
+use crate::domain::notes::Notes;
 use crate::domain::preflight::{Check, Standing, Told, Trial, look_at, played_at};
 use crate::domain::refusal::Refusal;
+use crate::domain::slip::Slip;
+use crate::domain::slip_job::SlipOutcome;
 use crate::domain::verdict::Answer;
 use crate::ledger::{
     ClaimRequest, Drawing, GenerateOrder, LedgerError, LongWork, Place, Rehearsal, Scan,
@@ -62,14 +65,26 @@ pub struct Event {
     pub at: Timestamp,
 }
 
-/// Other processes of this program, on the same copy.
-pub trait Processes {
+/// How the roll of a printer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paper {
+    /// Used up.
+    AtItsEnd,
+    /// New.
+    New,
+}
+
+/// What is around the copy: other processes of this program, and a printer.
+pub trait Surroundings {
     /// Lets each event be claimed by a process of its own, all in one instant; the answers in the
     /// same order.
     fn at_once(&mut self, events: &[Event]) -> io::Result<Vec<Told>>;
 
     /// Lets a process claim, and kills it after its commit, before it has told anybody.
     fn killed_after_commit(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Lets a printer print a slip, by the transport that slips go by.
+    fn print(&mut self, slip: &Slip, paper: Paper) -> io::Result<SlipOutcome>;
 }
 
 /// Makes an event's claim on a copy.
@@ -103,6 +118,9 @@ fn request<'r>(
         key: None,
         minted,
         trigger: Some("preflight"),
+        notes: Notes::default(),
+        name: None,
+        consents: false,
         resends: false,
         prints: false,
         random: random()?,
@@ -151,7 +169,7 @@ impl From<MalformedName> for Unplayed {
 
 impl From<io::Error> for Unplayed {
     fn from(error: io::Error) -> Self {
-        Unplayed(format!("another process of this program: {error}"))
+        Unplayed(format!("outside the ledger: {error}"))
     }
 }
 
@@ -162,7 +180,7 @@ impl From<io::Error> for Unplayed {
 pub fn play(
     rehearsal: &mut Rehearsal,
     order: &Order<'_>,
-    processes: &mut dyn Processes,
+    around: &mut dyn Surroundings,
     watch: &mut Watch<'_>,
 ) -> Result<Result<(), Refusal>, LedgerError> {
     let campaign = match rehearsal.ledger().campaign(order.campaign)? {
@@ -194,7 +212,7 @@ pub fn play(
         campaign,
         place,
         rehearsal,
-        processes,
+        around,
         name: letters_of(&random::<8>()?),
         count: 0,
         theirs: None,
@@ -222,7 +240,7 @@ type ActOf<'p> = fn(&mut Play<'p>, Trial) -> Played;
 /// A play under way.
 struct Play<'p> {
     rehearsal: &'p mut Rehearsal,
-    processes: &'p mut dyn Processes,
+    around: &'p mut dyn Surroundings,
     id: &'p CampaignId,
     campaign: Campaign,
     place: Place,

@@ -32,6 +32,8 @@ impl Help {
             Command::PageDown => return self.forward(PAGE_ROWS, end),
             Command::Help
             | Command::Home
+            | Command::SignUp
+            | Command::Find
             | Command::Undo
             | Command::Manager
             | Command::SignOut

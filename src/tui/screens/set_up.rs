@@ -191,6 +191,8 @@ impl SetUp {
             | Command::Right
             | Command::Help
             | Command::Home
+            | Command::SignUp
+            | Command::Find
             | Command::Undo
             | Command::Manager
             | Command::SignOut

@@ -1,10 +1,11 @@
 //! `campaign preflight`: a copy of the ledger, the play on it, the table of what happened; and the
-//! processes that claim on the copy.
+//! claims that other processes make on the copy.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write};
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+mod others;
+mod paper;
+
+use std::io::{self, BufRead as _, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,17 +17,15 @@ use crate::cli::args::RehearseClaimArgs;
 use crate::cli::context::{Context, now, stop_flag};
 use crate::cli::failure::Failure;
 use crate::cli::json::ClaimJson;
-use crate::desk::preflight::{self, Event, Order, Processes, Watch};
+use crate::cli::preflight::others::{COMMITTED, Others, READY};
+use crate::desk::preflight::{self, Event, Order, Watch};
 use crate::desk::random;
 use crate::domain::code::letters_of;
 use crate::domain::entry::instant;
 use crate::domain::escape::for_display;
 use crate::domain::ids::CampaignId;
-use crate::domain::preflight::{Check, Outcome, Told};
+use crate::domain::preflight::{Check, Outcome};
 use crate::ledger::{Cause, Ledger, LedgerError, Rehearsal};
-
-const READY: &str = "ready";
-const COMMITTED: &str = "committed";
 
 /// Plays the campaign on a copy of the ledger; exit code 1 where a check fails.
 pub(super) fn preflight(
@@ -228,133 +227,6 @@ fn write_row(out: &mut dyn Write, check: &Check) -> io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// Other processes of this program.
-struct Others<'o> {
-    folder: &'o Path,
-    program: PathBuf,
-}
-
-/// One of them; it ends with this, whatever happens.
-struct Other {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        // One that has ended cannot be killed, and is only waited for.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-impl Other {
-    /// Tells it to go on.
-    fn release(&mut self) -> io::Result<()> {
-        match &mut self.input {
-            Some(input) => input.write_all(b"go\n").and_then(|()| input.flush()),
-            None => Ok(()),
-        }
-    }
-
-    /// The next line it says; where it says none, what it complained of is the error.
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line)?;
-        if line.ends_with('\n') {
-            return Ok(line.trim_end().to_owned());
-        }
-        let mut complaint = String::new();
-        if let Some(errors) = &mut self.child.stderr {
-            errors.read_to_string(&mut complaint)?;
-        }
-        let complaint: String = complaint.trim().chars().take(200).collect();
-        Err(io::Error::other(format!("it ended early: {complaint}")))
-    }
-
-    /// Waits for a word of it.
-    fn expect_word(&mut self, word: &str) -> io::Result<()> {
-        let line = self.line()?;
-        if line == word {
-            return Ok(());
-        }
-        Err(io::Error::other(format!("it said {line:?}, not {word}")))
-    }
-}
-
-impl Others<'_> {
-    /// Starts a process that has the copy open and waits to be released.
-    fn begin(&self, event: &Event, is_held: bool) -> io::Result<Other> {
-        let (kind, contact) = &event.contact;
-        let mut command = Command::new(&self.program);
-        command
-            .args(["--json", "--counter", &event.counter, "--data"])
-            .arg(self.folder)
-            .args(["rehearse-claim", "--campaign", event.campaign.as_str()])
-            .args(["--kind", kind.as_str(), "--contact", contact])
-            .args(["--key", event.key.as_str()])
-            .args(["--at-ms", &event.at.as_millisecond().to_string()]);
-        if is_held {
-            command.arg("--held");
-        }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let output = output.ok_or_else(|| io::Error::other("it has no output"))?;
-        Ok(Other {
-            child,
-            input,
-            output: BufReader::new(output),
-        })
-    }
-}
-
-impl Processes for Others<'_> {
-    fn at_once(&mut self, events: &[Event]) -> io::Result<Vec<Told>> {
-        let mut others = Vec::new();
-        for event in events {
-            others.push(self.begin(event, false)?);
-        }
-        for other in &mut others {
-            other.expect_word(READY)?;
-        }
-        for other in &mut others {
-            other.release()?;
-        }
-        others
-            .iter_mut()
-            .map(|other| told(&other.line()?))
-            .collect()
-    }
-
-    fn killed_after_commit(&mut self, event: &Event) -> io::Result<()> {
-        let mut other = self.begin(event, true)?;
-        other.expect_word(READY)?;
-        other.release()?;
-        other.expect_word(COMMITTED)?;
-        other.child.kill()?;
-        let status = other.child.wait()?;
-        if status.signal() == Some(signal_hook::consts::SIGKILL) {
-            return Ok(());
-        }
-        Err(io::Error::other(format!("it was not killed: {status}")))
-    }
-}
-
-/// What a claim's line of JSON tells.
-fn told(line: &str) -> io::Result<Told> {
-    let value: Value = serde_json::from_str(line)?;
-    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    Ok(Told {
-        word: text("claim").ok_or_else(|| io::Error::other(format!("it said {line}")))?,
-        code: text("code"),
-    })
 }
 
 /// One claim on a preflight's copy, by a process of its own.

@@ -1,0 +1,69 @@
+//! Sign-up: a customer gets a code of their own.
+
+use ratatui::style::Style;
+
+use crate::tui::canvas::Canvas;
+use crate::tui::field::Field;
+use crate::tui::keys::{Command, Place};
+use crate::tui::msg::Effect;
+use crate::tui::pages::View;
+use crate::tui::screens::question::{Outcome, edit, field_line};
+use crate::tui::theme::Tone;
+
+/// The sign-up screen.
+#[derive(Default)]
+pub struct SignUp {
+    loyalty: Field,
+}
+
+impl SignUp {
+    /// An empty form.
+    pub fn new() -> SignUp {
+        SignUp::default()
+    }
+
+    /// Where the operator is.
+    pub fn place(&self) -> Place {
+        Place::SignUp
+    }
+
+    /// Whether Esc closes something here, before it leads back to the scans.
+    pub fn has_something_open(&self) -> bool {
+        false
+    }
+
+    /// Whether a barcode that is no code of ours fills the field that is being typed in.
+    pub fn is_scannable(&self) -> bool {
+        true
+    }
+
+    /// Takes a scanned barcode that is no code.
+    pub fn fill(&mut self, raw: &[u8]) {
+        self.loyalty.fill_scanned(raw);
+    }
+
+    /// Takes a typed character.
+    pub fn typed(&mut self, character: char) {
+        self.loyalty.push(character);
+    }
+
+    /// Does what a key orders.
+    pub fn command(&mut self, command: Command, _effects: &mut Vec<Effect>) -> Outcome {
+        if !edit(&mut self.loyalty, command) && command == Command::Enter && self.loyalty.is_code()
+        {
+            return Outcome::Scan(self.loyalty.take().into_bytes());
+        }
+        Outcome::Open
+    }
+
+    /// Draws the form.
+    pub fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        let theme = canvas.theme();
+        canvas.border(theme.border(Tone::Plain), Style::new());
+        canvas.text(2, 0, " SIGN-UP ", theme.strong());
+        let mut inside = canvas.inside(3);
+        let room = inside.columns();
+        let line = field_line("Loyalty number", &self.loyalty, view.pending, room);
+        inside.line(0, 1, &line, Style::new());
+    }
+}
