@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
+use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
 use crate::domain::contact::PhoneRegion;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Print a customer's slip again: the same code, the next copy
+    Print(PrintArgs),
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
@@ -76,7 +79,10 @@ pub(crate) enum Command {
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// The scanners this computer has, by the path that stays the same; opens none of them
+    /// The printer of slips: try it, ask how it is
+    #[command(subcommand)]
+    Printer(PrinterCommand),
+    /// The scanners and printers this computer has, by name; opens none of them
     Devices,
     /// Every setting, its value and where it came from
     Config,
@@ -420,6 +426,10 @@ pub(crate) struct ReverseArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that have nothing to do with each other"
+)]
 pub(crate) struct AssignArgs {
     /// The campaign
     #[arg(long, value_name = "ID")]
@@ -458,6 +468,16 @@ pub(crate) struct AssignArgs {
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+    /// Print the slip of a code that is given now, or was given under this key; whoever has one
+    /// already gets another copy by `counterfoil print CODE`
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The code, which a customer has and can still use
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -485,6 +505,9 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+    /// Print the slip of the new code
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// What set an act off: one line for the log.
@@ -558,6 +581,39 @@ pub(crate) enum OperatorCommand {
 
 fn role(text: &str) -> Result<Role, MalformedName> {
     text.parse()
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrinterCommand {
+    /// Print a sheet that shows which profile and settings suit the printer, and say what came back
+    Test {
+        #[command(flatten)]
+        printer: PrinterArgs,
+        /// Print a sample slip instead, by the shop's slip.txt if there is one
+        #[arg(long)]
+        slip: bool,
+    },
+    /// Ask the printer how it is; prints nothing
+    Status(PrinterArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrinterArgs {
+    /// Where it is [default: the configured printer]
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        long_help = "Where it is: tcp://192.168.1.50:9100, /dev/usb/lp0, serial:/dev/ttyUSB0@9600, \
+command:lp -d till -o raw, or file:PATH [default: the configured printer]"
+    )]
+    pub(crate) to: Option<String>,
+    /// What it is: epson80, generic80, generic58 or custom
+    #[arg(long, value_name = "PROFILE", value_parser = profile_name)]
+    pub(crate) profile: Option<ProfileName>,
+}
+
+fn profile_name(text: &str) -> Result<ProfileName, String> {
+    ProfileName::of(text).ok_or_else(|| "use epson80, generic80, generic58 or custom".to_owned())
 }
 
 #[derive(Debug, Args)]

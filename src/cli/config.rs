@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
+use crate::cli::printer::{PrinterConfig, PrinterSection};
+use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::MalformedName;
 use crate::tui::model::FADE_AFTER;
@@ -23,6 +25,7 @@ struct File {
     console: ConsoleSection,
     scanner: ScannerSection,
     scan: ScanSection,
+    printer: PrinterSection,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -91,7 +94,7 @@ pub(crate) struct Sourced<T> {
 }
 
 impl<T> Sourced<T> {
-    fn first(
+    pub(crate) fn first(
         flag: Option<T>,
         environment: Option<T>,
         file: Option<T>,
@@ -113,6 +116,8 @@ pub(crate) struct Flags {
     pub(crate) theme: Option<Theme>,
     pub(crate) ports: Option<Vec<PathBuf>>,
     pub(crate) baud: Option<u32>,
+    pub(crate) printer: Option<String>,
+    pub(crate) profile: Option<ProfileName>,
 }
 
 /// The configuration in force.
@@ -127,6 +132,7 @@ pub(crate) struct Config {
     pub(crate) ports: Sourced<Vec<PathBuf>>,
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
+    pub(crate) printer: PrinterConfig,
 }
 
 impl Config {
@@ -178,6 +184,7 @@ impl Config {
                 file.scan.allowed_hosts,
                 Vec::new,
             ),
+            printer: PrinterConfig::new(file.printer, flags.printer, flags.profile),
         })
     }
 
@@ -194,7 +201,7 @@ impl Config {
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default();
         let region = self.phone_region.value.map(|region| region.to_string());
-        vec![
+        let mut rows = vec![
             (
                 "store.phone_region",
                 region.unwrap_or_default(),
@@ -227,7 +234,9 @@ impl Config {
                 self.allowed_hosts.value.join(", "),
                 self.allowed_hosts.origin,
             ),
-        ]
+        ];
+        rows.extend(self.printer.rows());
+        rows
     }
 }
 

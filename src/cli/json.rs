@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::print::SlipJson;
 use crate::domain::claim::Claim;
 use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
@@ -109,11 +110,12 @@ pub(crate) struct ClaimJson<'a> {
     key: &'a str,
     expires_at: Option<Timestamp>,
     message: String,
+    slip: Option<SlipJson>,
 }
 
 impl<'a> ClaimJson<'a> {
     /// The JSON of a claim.
-    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>) -> Self {
+    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>, slip: Option<SlipJson>) -> Self {
         ClaimJson {
             claim: claim.word.as_str(),
             code: claim.code.as_deref(),
@@ -124,6 +126,7 @@ impl<'a> ClaimJson<'a> {
             key: &claim.key,
             expires_at: claim.expires_at,
             message: claim.message(),
+            slip,
         }
     }
 }

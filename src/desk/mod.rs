@@ -6,6 +6,7 @@
 pub mod preflight;
 mod recent;
 mod set_up;
+mod sign_up;
 mod slips;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
+pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
 use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};

@@ -349,6 +349,28 @@ fn planted_faults_fail_the_checks_that_look_for_them() {
 }
 
 #[test]
+fn a_printer_that_is_never_asked_is_a_warning_and_a_slip_that_cannot_be_a_fail() {
+    let stage = Stage::with(&IN_TIME, "50");
+    let configuration = stage.data.join("counterfoil.toml");
+    let to_file = "[printer]\nto = \"file:/dev/null\"\n";
+    std::fs::write(&configuration, to_file).expect("writes");
+    let told = stage.preflight(&[]);
+    assert_eq!((told.exit, told.wrong()), (0, vec![("paper_out", "warn")]));
+    std::fs::write(
+        stage.data.join("slip.txt"),
+        "{{no such place}}\n{nonsense}\n",
+    )
+    .expect("writes");
+    let told = stage.preflight(&[]);
+    assert_eq!((told.exit, told.wrong()), (1, vec![("paper_out", "fail")]));
+    assert!(
+        told.happened("paper_out").contains("slip.txt"),
+        "{}",
+        told.happened("paper_out")
+    );
+}
+
+#[test]
 fn a_copied_ledger_is_named_and_not_healed() {
     let stage = Stage::with(&IN_TIME, "50");
     std::fs::remove_file(stage.data.join("ledger.marker")).expect("goes");

@@ -5,7 +5,7 @@ mod others;
 mod paper;
 
 use std::io::{self, BufRead as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,8 +18,11 @@ use crate::cli::context::{Context, now, stop_flag};
 use crate::cli::failure::Failure;
 use crate::cli::json::ClaimJson;
 use crate::cli::preflight::others::{COMMITTED, Others, READY};
+use crate::cli::printer::{printer_of, template_of};
+use crate::desk::SlipPrinter;
 use crate::desk::preflight::{self, Event, Order, Watch};
 use crate::desk::random;
+use crate::devices::print::{Destination, Printer, ProfileName, StatusMode};
 use crate::domain::code::letters_of;
 use crate::domain::entry::instant;
 use crate::domain::escape::for_display;
@@ -48,10 +51,7 @@ pub(super) fn preflight(
     drop(ledger);
     let at = now();
     let mut rehearsal = Rehearsal::open(&folder.0, at)?;
-    let mut others = Others {
-        folder: &folder.0,
-        program: std::env::current_exe()?,
-    };
+    let mut others = others_of(context, &folder.0)?;
     let bar = bar_of(context);
     let mut table = Table {
         is_json: context.is_json,
@@ -86,6 +86,36 @@ pub(super) fn preflight(
         .into());
     }
     table.end()
+}
+
+/// The shop's printer and its slip; without a printer the narrowest paper, on which the least fits.
+fn paper_of(context: &Context, printer: Option<Printer>) -> Result<SlipPrinter, Failure> {
+    let narrow = || {
+        let profile = ProfileName::Generic58.profile();
+        Printer::new(Destination::File(PathBuf::new()), profile)
+    };
+    Ok(SlipPrinter {
+        printer: printer.unwrap_or_else(narrow),
+        template: template_of(&context.data)?,
+    })
+}
+
+/// What is around the copy in a folder.
+fn others_of<'f>(context: &Context, folder: &'f Path) -> Result<Others<'f>, Failure> {
+    let printer = printer_of(&context.config);
+    Ok(Others {
+        folder,
+        program: std::env::current_exe()?,
+        is_printer_deaf: matches!(&printer, Ok(Some(printer)) if is_deaf(printer)),
+        paper: printer
+            .and_then(|printer| paper_of(context, printer))
+            .map_err(|failure| failure.message),
+    })
+}
+
+/// Whether a printer is never asked how it is, or cannot answer.
+fn is_deaf(printer: &Printer) -> bool {
+    printer.status == StatusMode::None || !printer.destination.can_answer()
 }
 
 /// The folder of a copy, which goes away with this.
@@ -258,7 +288,7 @@ pub(super) fn claim(
         is_released()?;
         return Ok(0);
     }
-    let line = ClaimJson::of(&claim, Some(args.campaign.as_str()));
+    let line = ClaimJson::of(&claim, Some(args.campaign.as_str()), None);
     writeln!(out, "{}", serde_json::to_string(&line)?)?;
     Ok(claim.word.exit_code())
 }

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::Value;
 
 use crate::cli::preflight::paper::print;
+use crate::desk::SlipPrinter;
 use crate::desk::preflight::{Event, Paper, Surroundings};
 use crate::domain::preflight::Told;
 use crate::domain::slip::Slip;
@@ -25,6 +26,10 @@ pub(super) struct Others<'o> {
     pub(super) folder: &'o Path,
     /// The program.
     pub(super) program: PathBuf,
+    /// The shop's paper and slip; or why there is none.
+    pub(super) paper: Result<SlipPrinter, String>,
+    /// Whether the shop's own printer is never asked how it is.
+    pub(super) is_printer_deaf: bool,
 }
 
 /// One of them; it ends with this, whatever happens.
@@ -137,8 +142,16 @@ impl Surroundings for Others<'_> {
         Err(io::Error::other(format!("it was not killed: {status}")))
     }
 
+    fn is_printer_deaf(&self) -> bool {
+        self.is_printer_deaf
+    }
+
     fn print(&mut self, slip: &Slip, paper: Paper) -> io::Result<SlipOutcome> {
-        print(slip, paper)
+        let shop = self
+            .paper
+            .as_ref()
+            .map_err(|why| io::Error::other(why.clone()))?;
+        print(shop, slip, paper)
     }
 }
 

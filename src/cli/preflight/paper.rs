@@ -4,11 +4,11 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 
+use crate::desk::SlipPrinter;
 use crate::desk::preflight::Paper;
-use crate::devices::print::{Destination, Outcome, Printer, ProfileName};
+use crate::devices::print::{Destination, Printer};
 use crate::domain::slip::Slip;
 use crate::domain::slip_job::SlipOutcome;
-use crate::domain::slip_template::Template;
 
 /// `DLE EOT`, to which the number of a question is added.
 const ASKED: [u8; 2] = [0x10, 0x04];
@@ -25,20 +25,18 @@ const WELL: u8 = 0x12;
 /// The answer that the roll is at its end.
 const PAPER_END: u8 = 0x72;
 
-/// Prints a slip on it, by the transport that slips go by.
-pub(super) fn print(slip: &Slip, paper: Paper) -> io::Result<SlipOutcome> {
+/// Prints a slip on it, by the transport that slips go by, with this printer's paper and lines.
+pub(super) fn print(shop: &SlipPrinter, slip: &Slip, paper: Paper) -> io::Result<SlipOutcome> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
-    let printer = Printer::new(
-        Destination::Tcp {
-            host: Ipv4Addr::LOCALHOST.to_string(),
-            port,
-        },
-        ProfileName::Generic58.profile(),
-    );
-    let job = printer
-        .job(slip, &Template::standard())
-        .map_err(io::Error::other)?;
+    let destination = Destination::Tcp {
+        host: Ipv4Addr::LOCALHOST.to_string(),
+        port,
+    };
+    let ours = SlipPrinter {
+        printer: Printer::new(destination, shop.printer.profile.clone()),
+        template: shop.template.clone(),
+    };
     std::thread::scope(|scope| {
         scope.spawn(|| {
             if let Ok((wire, _)) = listener.accept() {
@@ -46,15 +44,10 @@ pub(super) fn print(slip: &Slip, paper: Paper) -> io::Result<SlipOutcome> {
                 drop(serve(wire, paper));
             }
         });
-        let outcome = printer.print(&job.bytes);
+        let told = ours.print(slip);
         // Lets the printer go home also where nobody came.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
-        Ok(match outcome {
-            Outcome::Printed { .. } | Outcome::Sent => SlipOutcome::Printed,
-            Outcome::Unconfirmed(reason) | Outcome::NotSent(reason) => {
-                SlipOutcome::Unconfirmed(reason.word().to_owned())
-            }
-        })
+        Ok(told.outcome)
     })
 }
 

@@ -83,6 +83,9 @@ pub trait Surroundings {
     /// Lets a process claim, and kills it after its commit, before it has told anybody.
     fn killed_after_commit(&mut self, event: &Event) -> io::Result<()>;
 
+    /// Whether the shop's own printer is never asked how it is: then an end of its roll is not noticed.
+    fn is_printer_deaf(&self) -> bool;
+
     /// Lets a printer print a slip, by the transport that slips go by.
     fn print(&mut self, slip: &Slip, paper: Paper) -> io::Result<SlipOutcome>;
 }

@@ -25,6 +25,8 @@ mod transport;
 use std::fmt;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::devices::print::escpos::{FENCE, Question, ask};
 use crate::devices::print::status::{Ears, Heard};
 use crate::devices::print::transport::{Answered, Deadline, Wire, WriteFault};
@@ -55,12 +57,23 @@ pub struct Printer {
 }
 
 /// Whether a printer is asked how it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StatusMode {
     /// It is, where anything can come back: before a job and after it.
     Auto,
     /// It is not: cheap models answer nothing, and each slip would wait for it.
     None,
+}
+
+impl StatusMode {
+    /// The name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StatusMode::Auto => "auto",
+            StatusMode::None => "none",
+        }
+    }
 }
 
 /// How long each step may take.

@@ -4,6 +4,8 @@
 //! 58 mm; `ESC t` 19 is PC858 on 32 of 50 models; ten of 50 print garbage for a native QR code, with
 //! no word of error, and every one with graphics prints a raster: so a raster is the default.
 
+use serde::Deserialize;
+
 use crate::devices::print::text::CodeTable;
 
 /// What a model of printer can do.
@@ -53,7 +55,8 @@ pub struct PageCode {
 }
 
 /// How a QR code is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum QrWay {
     /// As a picture, by `GS v 0`.
     Raster,
@@ -61,8 +64,19 @@ pub enum QrWay {
     Native,
 }
 
+impl QrWay {
+    /// The name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QrWay::Raster => "raster",
+            QrWay::Native => "native",
+        }
+    }
+}
+
 /// How the paper is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// Not at all: fed to the tear bar.
     None,
@@ -72,8 +86,20 @@ pub enum Cut {
     Full,
 }
 
+impl Cut {
+    /// The name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cut::None => "none",
+            Cut::Partial => "partial",
+            Cut::Full => "full",
+        }
+    }
+}
+
 /// The profiles that are built in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProfileName {
     /// Epson TM and what copies it well, 80 mm.
     Epson80,

@@ -3,7 +3,7 @@
 
 use crate::devices::print::escpos::Size;
 use crate::devices::print::page::{Job, JobFault, Page};
-use crate::devices::print::profile::{Cut, PageCode, Profile, ProfileName, QrWay};
+use crate::devices::print::profile::{PageCode, Profile, ProfileName, QrWay};
 use crate::devices::print::text::{CodeTable, spell};
 use crate::domain::slip_template::{Align, Style};
 
@@ -124,11 +124,7 @@ fn pictures(page: &mut Page<'_>) -> Result<(), JobFault> {
 }
 
 fn cutting(page: &mut Page<'_>) -> Result<(), JobFault> {
-    let cut = match page.profile.cut {
-        Cut::None => "none",
-        Cut::Partial => "partial",
-        Cut::Full => "full",
-    };
+    let cut = page.profile.cut.as_str();
     page.text("", PLAIN, false)?;
     page.text("4 CUT. Below this line:", HEADING, false)?;
     page.text(&format!("cut = \"{cut}\""), PLAIN, false)

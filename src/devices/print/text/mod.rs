@@ -13,13 +13,16 @@ mod letters;
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use crate::domain::escape::for_display;
 
 /// What is printed where there is nothing to print.
 const UNKNOWN: &str = "?";
 
 /// The upper half of the characters a printer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CodeTable {
     /// None: ASCII alone, the same on every printer that speaks ESC/POS.
     Ascii,
