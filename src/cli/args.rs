@@ -493,6 +493,76 @@ pub(crate) enum CustomerCommand {
         /// The customer's id
         id: String,
     },
+    /// As a manager, change what is known of a customer; it never frees a second code
+    Edit {
+        /// The customer's id
+        id: String,
+        #[command(flatten)]
+        change: Box<EditArgs>,
+    },
+    /// As a manager, make two customers one who are one person: both keep their codes, and both ids
+    /// find them
+    Join {
+        /// The id that stays
+        kept: String,
+        /// The id whose contacts, codes and counts become the other's
+        gone: String,
+        /// Why
+        #[arg(long, value_name = "R", value_parser = reason)]
+        reason: String,
+    },
+    /// As a manager, erase everything readable about a customer, for ever; they are still recognised,
+    /// and their codes still honoured
+    #[command(
+        after_help = "Erased are contacts, name, consent, reasons and raw texts of entries and \
+attempts about them and their codes, and the words on their slips; from the bytes of the ledger's \
+files, too, for which the file may have to be written anew while the counters wait. Not reached are \
+backups, lists that were exported, and a caller's --key, which is part of the chain of entries."
+    )]
+    Erase {
+        /// The customer's id
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    Export {
+        /// The customer's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct EditArgs {
+    /// What they are called from now on
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They are known by this e-mail address as well; may be given again, as may all the others
+    #[arg(long, value_name = "E")]
+    pub(crate) add_email: Vec<String>,
+    /// By this telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) add_phone: Vec<String>,
+    /// By this loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) add_loyalty: Vec<String>,
+    /// By this name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) add_external_id: Vec<String>,
+    /// This e-mail address is theirs no more
+    #[arg(long, value_name = "E")]
+    pub(crate) remove_email: Vec<String>,
+    /// This telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) remove_phone: Vec<String>,
+    /// This loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) remove_loyalty: Vec<String>,
+    /// This name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) remove_external_id: Vec<String>,
 }
 
 #[derive(Debug, Args)]

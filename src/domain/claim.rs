@@ -271,6 +271,12 @@ pub fn told_state(
     (state.as_str(), state == CodeState::Assigned)
 }
 
+/// Whether the oldest of a customer's live codes is told instead of the newest: they have more than
+/// they may, for two customers turned out to be one, and what they may have is what they had first.
+pub fn tells_oldest(codes_held: u32, per_customer: u32) -> bool {
+    codes_held > per_customer
+}
+
 /// A counter takes back what it has given out within this time; later, a manager.
 pub const OWN_CANCEL_MS: i64 = 15 * 60_000;
 
@@ -338,7 +344,8 @@ pub enum Look {
 pub struct Looked {
     /// Their name in this ledger.
     pub customer_id: String,
-    /// Their newest live code of the campaign; none: they have none.
+    /// Their live code of the campaign that a claim would tell, mostly the newest
+    /// ([`tells_oldest`]); none: they have none.
     pub newest: Option<LookedCode>,
     /// Codes of the campaign that they have, void ones not counted.
     pub codes_held: u32,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
     Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
-    told_state,
+    tells_oldest, told_state,
 };
 use crate::domain::contact::normal_form;
 use crate::domain::customer::Name;
@@ -290,8 +290,7 @@ impl Case<'_> {
         let live: Vec<_> = held.iter().filter(|slot| slot.is_live).collect();
         let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
         self.beyond_limit = codes_held.saturating_sub(self.campaign.rules.per_customer);
-        // Two customers who were one: what they may have is what they had first.
-        let told = if self.beyond_limit > 0 {
+        let told = if tells_oldest(codes_held, self.campaign.rules.per_customer) {
             live.first()
         } else {
             live.last()

@@ -69,6 +69,11 @@ impl Ledger {
     }
 }
 
+/// The local number of every campaign.
+pub(crate) fn every(tx: &Tx<'_>) -> Result<Vec<i64>, Cause> {
+    tx.all("SELECT id FROM campaign ORDER BY id", &[], |row| row.int(0))
+}
+
 /// A campaign by its local number.
 pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
     tx.one(

@@ -90,10 +90,11 @@ pub(crate) fn no_such(raw: &[u8]) -> Refusal {
     Refusal::NoSuchCode(kept_form(raw))
 }
 
-struct Placed {
+/// A line in its place: after which entry, and of an attempt its number.
+pub(crate) struct Placed {
     entry: i64,
     attempt: i64,
-    line: Option<LogLine>,
+    pub(crate) line: Option<LogLine>,
 }
 
 fn page(
@@ -103,7 +104,7 @@ fn page(
 ) -> Result<(Vec<LogLine>, LogPosition), Cause> {
     let head = Head::load(tx)?;
     let entries = entries_after(tx, &head, from.entry, filter)?;
-    let attempts = attempts_after(tx, &head, from.attempt, filter)?;
+    let attempts = attempts_after(tx, &head, from.attempt, PAGE, filter)?;
     // What lies beyond the shorter page may come before what the longer one holds: leave it.
     let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
     let entry_limit = entries
@@ -175,10 +176,12 @@ fn entries_after(
     )
 }
 
-fn attempts_after(
+/// A page of attempts after a number; the lines of those that are wanted.
+pub(crate) fn attempts_after(
     tx: &Tx<'_>,
     head: &Head,
     after: i64,
+    most: i64,
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
@@ -187,7 +190,7 @@ fn attempts_after(
          c.folded, a.notes FROM attempt a LEFT JOIN code c ON c.id = a.code \
          LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
          WHERE a.id > $1 ORDER BY a.id LIMIT $2",
-        &[after.into(), PAGE.into()],
+        &[after.into(), most.into()],
         |row| {
             let line = LogLine {
                 at: instant(row.int(2)?),
@@ -333,6 +336,9 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         | Fact::CampaignPaused
         | Fact::CampaignResumed
         | Fact::CodesAdded { .. }
+        | Fact::CustomerEdited { .. }
+        | Fact::CustomersJoined { .. }
+        | Fact::CustomerErased
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::domain::campaign::{Campaign, ContactKind};
-use crate::domain::claim::{Look, Looked, LookedCode, told_state};
+use crate::domain::claim::{Look, Looked, LookedCode, tells_oldest, told_state};
 use crate::domain::code::last_letters;
 use crate::domain::contact::{PhoneRegion, normal_form};
 use crate::domain::entry::instant;
@@ -88,7 +88,13 @@ fn looked_at(
         ],
         |row| row.int(0),
     )?;
-    let newest = match live.first() {
+    let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+    let told = if tells_oldest(codes_held, per_customer) {
+        live.last()
+    } else {
+        live.first()
+    };
+    let newest = match told {
         Some(code) => by_id(tx, *code)?,
         None => None,
     };
@@ -104,7 +110,7 @@ fn looked_at(
                 expires_at,
             }
         }),
-        codes_held: u32::try_from(live.len()).unwrap_or(u32::MAX),
+        codes_held,
         per_customer,
     })
 }

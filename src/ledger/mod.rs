@@ -14,13 +14,17 @@ mod chain;
 mod codes;
 mod console;
 mod customers;
+mod edit;
 mod engine;
+mod erase;
 mod error;
 mod given_out;
+mod join;
 mod log;
 mod look;
 mod marker;
 mod operators;
+mod person;
 mod pool;
 mod redeem;
 mod rehearse;
@@ -41,6 +45,8 @@ use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::assign::{ClaimRequest, ReplaceRequest};
 pub use crate::ledger::console::Today;
+pub use crate::ledger::edit::CustomerEdit;
+pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
@@ -243,6 +249,20 @@ impl Ledger {
                 Ok(done)
             })
             .naming(op, thing)
+    }
+
+    /// A use case that writes and deletes what somebody may not find again: zeros take its place.
+    pub(crate) fn write_zeroing<T>(
+        &mut self,
+        op: &'static str,
+        thing: &str,
+        work: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, Cause>,
+    ) -> Result<T, LedgerError> {
+        self.engine.zero_what_is_deleted(true).naming(op, thing)?;
+        let done = self.write(op, thing, work);
+        // The next deletions are ordinary ones again, also after a failure.
+        self.engine.zero_what_is_deleted(false).naming(op, thing)?;
+        done
     }
 
     /// One use case that only reads: one consistent view.
