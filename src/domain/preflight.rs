@@ -321,31 +321,29 @@ pub fn outlasts_empty_pool(
     )
 }
 
-/// The same code presented twice is honoured once.
+/// A code is presented at most so often: one with more uses is not used up.
+pub const PRESENTED_MAX: u32 = 20;
+
+/// A code that is presented again and again is honoured as often as the campaign says.
 ///
-/// `first` and `second` are a verdict's word and band; no second where the first used nothing up.
-pub fn honours_once(
-    trial: Trial,
-    first: (&str, &str),
-    second: Option<(&str, &str)>,
-    uses: u32,
-) -> Check {
-    let expected = if uses == 1 {
-        "accepted, then already_redeemed"
-    } else {
-        "accepted"
-    };
-    let (word, band) = first;
-    let said = second.map_or_else(
-        || word.to_owned(),
-        |(second, _)| format!("{word}, then {second}"),
-    );
-    if band == "look" || word == "outside_hours" {
+/// `accepted` counts the acceptances, at most [`PRESENTED_MAX`]; `then` is the word and the band of
+/// the verdict after them.
+pub fn honours(trial: Trial, accepted: u32, then: (&str, &str), rules: &Rules) -> Check {
+    let allowed = rules
+        .limit_per_day
+        .map_or(rules.uses, |limit| limit.min(rules.uses));
+    let expected = format!("accepted {allowed} times, then refused");
+    let (word, band) = then;
+    if accepted == 0 && (band == "look" || word == "outside_hours") {
         // Nothing is used up before the question is answered or the hours begin.
-        return trial.ends(true, expected, format!("{said}: nothing is used up yet"));
+        return trial.ends(true, expected, format!("{word}: nothing is used up yet"));
     }
-    let is_twice = second.is_some_and(|(second, _)| second == "already_redeemed");
-    trial.ends(word == "accepted" && (uses > 1 || is_twice), expected, said)
+    let happened = format!("accepted {accepted} times, then {word}");
+    if allowed > PRESENTED_MAX {
+        return trial.ends(accepted == PRESENTED_MAX, expected, happened);
+    }
+    let is_refused = word == "already_redeemed" || word == "limit_reached";
+    trial.ends(accepted == allowed && is_refused, expected, happened)
 }
 
 /// Of several rounds of one trial the worst, the first of them.
@@ -365,6 +363,10 @@ pub struct Standing<'c> {
     pub campaign: &'c Campaign,
     /// Codes that can be given out here.
     pub available: u64,
+    /// Codes of the pool beside them that have ended by themselves before anybody has them.
+    pub ended: u64,
+    /// Until when it is in test mode, and for how many customers; none: it is not.
+    pub test_mode: Option<(Timestamp, u64)>,
     /// How many customers are to have one; none: not said.
     pub audience: Option<u64>,
     /// The store of this ledger.
@@ -383,6 +385,8 @@ pub fn look_at(standing: &Standing<'_>) -> Vec<Check> {
         window(standing),
         hours(standing),
         store(standing),
+        test_mode(standing),
+        ended(standing),
         pool(standing),
     ]
 }
@@ -459,6 +463,29 @@ fn store(standing: &Standing<'_>) -> Check {
         rules.include_store(standing.store),
         format!("{} among its stores", standing.store),
         stores,
+    )
+}
+
+fn test_mode(standing: &Standing<'_>) -> Check {
+    let happened = standing.test_mode.map_or_else(
+        || "off".to_owned(),
+        |(until, customers)| {
+            let until = last_in_words(until, standing.zone);
+            format!("TEST MODE until {until}; test customers: {customers}")
+        },
+    );
+    Trial::new("test_mode", "test mode is off").ends(standing.test_mode.is_none(), "off", happened)
+}
+
+fn ended(standing: &Standing<'_>) -> Check {
+    let happened = match standing.ended {
+        0 => "none has ended".to_owned(),
+        ended => format!("{ended} codes of the pool have ended already: nobody is given them"),
+    };
+    Trial::new("ended", "no code ends before it is given").ends(
+        standing.ended == 0,
+        "none has ended",
+        happened,
     )
 }
 
@@ -632,16 +659,27 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_is_honoured_twice_fails_and_a_question_does_not() {
-        let once = |first, second| honours_once(TRIAL, first, second, 1).outcome;
-        let accepted = ("accepted", "go");
+    fn a_code_that_is_honoured_too_often_or_too_rarely_fails_and_a_question_does_not() {
+        let mut rules = Rules::new("one coffee");
+        let used = ("already_redeemed", "stop");
+        let outcome = |accepted, then, rules: &Rules| honours(TRIAL, accepted, then, rules).outcome;
+        assert_eq!(outcome(1, used, &rules), Outcome::Pass);
+        assert_eq!(outcome(2, used, &rules), Outcome::Fail);
+        assert_eq!(outcome(1, ("accepted", "go"), &rules), Outcome::Fail);
+        assert_eq!(outcome(0, ("needs_answer", "look"), &rules), Outcome::Pass);
+        assert_eq!(outcome(0, ("paused", "stop"), &rules), Outcome::Fail);
+        rules.uses = 3;
+        assert_eq!(outcome(3, used, &rules), Outcome::Pass);
+        assert_eq!(outcome(2, used, &rules), Outcome::Fail);
+        rules.limit_per_day = Some(2);
+        assert_eq!(outcome(2, ("limit_reached", "stop"), &rules), Outcome::Pass);
+        rules.uses = 500;
+        rules.limit_per_day = None;
         assert_eq!(
-            once(accepted, Some(("already_redeemed", "stop"))),
+            outcome(PRESENTED_MAX, ("accepted", "go"), &rules),
             Outcome::Pass
         );
-        assert_eq!(once(accepted, Some(accepted)), Outcome::Fail);
-        assert_eq!(once(("needs_answer", "look"), None), Outcome::Pass);
-        assert_eq!(once(("paused", "stop"), None), Outcome::Fail);
+        assert_eq!(outcome(3, used, &rules), Outcome::Fail);
     }
 
     #[test]
@@ -677,6 +715,8 @@ mod tests {
             let standing = Standing {
                 campaign,
                 available: 10,
+                ended: 0,
+                test_mode: None,
                 audience,
                 store: "Corner",
                 zone: &zone,

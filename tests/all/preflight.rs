@@ -280,6 +280,10 @@ fn a_campaign_without_a_code_or_known_by_telephone_alone_is_played_on_topped_up_
     let told = Stage::with(&rules, "9").preflight(&[]);
     assert_eq!((told.exit, told.wrong()), (0, vec![]), "{:?}", told.lines);
     assert!(told.happened("honoured").starts_with("needs_answer"));
+    let rules = [&IN_TIME[..], &["--uses", "3"]].concat();
+    let told = Stage::with(&rules, "9").preflight(&[]);
+    assert_eq!((told.exit, told.wrong()), (0, vec![]), "{:?}", told.lines);
+    assert!(told.happened("honoured").starts_with("accepted 3 times"));
 }
 
 #[test]
@@ -336,15 +340,20 @@ fn planted_faults_fail_the_checks_that_look_for_them() {
     stage.plant(
         "CREATE TRIGGER planted AFTER UPDATE OF state ON slip WHEN NEW.state = 2 \
          BEGIN UPDATE slip SET state = 3 WHERE id = NEW.id; END;
-         UPDATE code SET expires_at_ms = 1000;
+         UPDATE code SET expires_at_ms = 1000 WHERE ordinal >= 150;
+         UPDATE campaign SET test_until_ms = 4000000000000;
+         INSERT INTO test_customer (campaign, customer) VALUES (1, 7);
          UPDATE entry SET body = replace(body, 'coffee', 'toffee')",
     );
     let told = stage.preflight(&[]);
     assert_eq!(told.exit, 1);
-    for check in ["paper_out", "validity", "chain"] {
+    for check in ["paper_out", "ended", "test_mode", "chain"] {
         assert_eq!(told.outcome(check), "fail", "{check}: {:?}", told.lines);
     }
     assert!(told.happened("chain").contains("entry 2"));
+    assert!(told.happened("ended").starts_with("50 codes"));
+    assert!(told.happened("test_mode").ends_with("test customers: 1"));
+    assert!(told.happened("pool").starts_with("150 available"));
     assert_eq!(stage.left(), Vec::<PathBuf>::new());
 }
 

@@ -157,11 +157,11 @@ fn copy(context: &Context, ledger: &mut Ledger, stop: &AtomicBool) -> Result<Fol
     });
     bar.finish_and_clear();
     copied.map(Folder).map_err(|error| {
-        let is_full = matches!(error.cause, Cause::DiskFull);
+        let is_place = matches!(error.cause, Cause::DiskFull | Cause::NetworkFileSystem(_));
         let failure = Failure::from(error);
-        if is_full {
-            let hint = "the copy is as large as the ledger: free some room, or name another folder \
-                        by TMPDIR";
+        if is_place {
+            let hint = "the copy is as large as the ledger and needs a local disk: free some room, or name \
+                        another folder by TMPDIR";
             return Failure {
                 hint: hint.to_owned(),
                 ..failure

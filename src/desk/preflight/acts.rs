@@ -8,11 +8,10 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, ClaimContext};
 use crate::domain::local_time::last_in_words;
 use crate::domain::preflight::{
-    Check, PaperOut, Told, Trial, gives, gives_nothing, honours_once, keeps_slip,
+    Check, PRESENTED_MAX, PaperOut, Told, Trial, gives, gives_nothing, honours, keeps_slip,
     outlasts_empty_pool, previews, refuses, rereads, survives, worst_of,
 };
 use crate::domain::slip_job::SlipOutcome;
-use crate::domain::verdict::Verdict;
 
 /// Two processes at once are tried so often.
 const ROUNDS: usize = 3;
@@ -35,7 +34,7 @@ const PAPER_OUT: Trial = Trial::new("paper_out", "the printer out of paper");
 const CRASH: Trial = Trial::new("crash", "killed between claim and answer");
 const EXHAUSTED: Trial = Trial::new("exhausted", "the pool empty, then refilled");
 const VALIDITY: Trial = Trial::new("validity", "codes are valid for some time");
-const HONOURED: Trial = Trial::new("honoured", "a code presented twice");
+const HONOURED: Trial = Trial::new("honoured", "a code presented again and again");
 const EXPIRED: Trial = Trial::new("expired", "at the end");
 const CHAIN: Trial = Trial::new("chain", "the chain of entries holds");
 
@@ -359,14 +358,6 @@ impl<'p> Play<'p> {
 
     fn validity(&mut self, trial: Trial) -> Played {
         let (_, claim) = self.theirs()?;
-        let ended = self.rehearsal.ended_before_given(self.id, self.live)?;
-        if ended > 0 {
-            return Ok(trial.ends(
-                false,
-                "codes that end after they are given",
-                format!("{ended} codes of the pool have ended before anybody has them"),
-            ));
-        }
         let is_well = claim.expires_at.is_none_or(|end| end > self.live);
         let happened = claim.expires_at.map_or_else(
             || "until it is used".to_owned(),
@@ -378,20 +369,16 @@ impl<'p> Play<'p> {
     fn honoured(&mut self, trial: Trial) -> Played {
         let (_, claim) = self.given()?;
         let code = claim.code.unwrap_or_default();
-        let first = self.scan(&code, self.live)?.verdict;
-        let second = if first.word() == "accepted" {
-            Some(self.scan(&code, self.live)?.verdict)
-        } else {
-            None
+        let mut accepted = 0;
+        let then = loop {
+            let verdict = self.scan(&code, self.live)?.verdict;
+            if verdict.word() != "accepted" || accepted == PRESENTED_MAX {
+                break verdict;
+            }
+            accepted += 1;
         };
-        let said = |verdict: &Verdict| (verdict.word(), verdict.band().as_str());
-        let uses = self.campaign.rules.uses;
-        Ok(honours_once(
-            trial,
-            said(&first),
-            second.as_ref().map(said),
-            uses,
-        ))
+        let then = (then.word(), then.band().as_str());
+        Ok(honours(trial, accepted, then, &self.campaign.rules))
     }
 
     fn expired(&mut self, trial: Trial) -> Played {

@@ -195,9 +195,15 @@ pub fn play(
         Ok(pools) => pools.first().map_or(0, |pool| pool.available),
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let live = played_at(&campaign.rules, order.now);
+    let ended = rehearsal.ended_before_given(order.campaign, live)?;
+    // Those are no supply, whatever the tally says.
+    let available = available.saturating_sub(ended);
     let standing = Standing {
         campaign: &campaign,
         available,
+        ended,
+        test_mode: rehearsal.test_mode(order.campaign, order.now)?,
         audience: order.audience,
         store: &place.store,
         zone: &place.zone,
@@ -210,7 +216,8 @@ pub fn play(
         }
     }
     let mut play = Play {
-        live: played_at(&campaign.rules, order.now),
+        live,
+        has_ended: ended > 0,
         id: order.campaign,
         campaign,
         place,
@@ -249,6 +256,8 @@ struct Play<'p> {
     place: Place,
     /// The instant that everything but its edges is played at.
     live: Timestamp,
+    /// Whether codes of the pool ended before anybody has them: they leave it unseen.
+    has_ended: bool,
     /// Letters drawn for this play, so that its customers and keys are nobody's.
     name: String,
     count: u32,
@@ -262,6 +271,7 @@ impl Play<'_> {
         let at = act(COUNTER, None, self.live)?;
         let ledger = self.rehearsal.ledger();
         ledger.pause_campaign(self.id, false, &at)??;
+        self.rehearsal.end_test_mode(self.id)?;
         let included = self.campaign.rules.stores.first().cloned();
         if let Some(store) = included
             && !self.campaign.rules.include_store(&self.place.store)
@@ -384,7 +394,12 @@ impl Play<'_> {
     fn available(&mut self) -> Result<i64, Unplayed> {
         let pools = self.rehearsal.ledger().pools(Some(self.id), self.live)??;
         let available = pools.first().map_or(0, |pool| pool.available);
-        Ok(i64::try_from(available).unwrap_or(i64::MAX))
+        let ended = if self.has_ended {
+            self.rehearsal.ended_before_given(self.id, self.live)?
+        } else {
+            0
+        };
+        Ok(i64::try_from(available.saturating_sub(ended)).unwrap_or(i64::MAX))
     }
 
     /// Changes the copy's rules.
