@@ -92,6 +92,31 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Check the file, the chain of entries, the counts and the codes; changes nothing
     Verify,
+    /// One claim of a preflight on its copy: waits for a line, claims, answers
+    #[command(hide = true)]
+    RehearseClaim(RehearseClaimArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseClaimArgs {
+    /// The campaign
+    #[arg(long)]
+    pub(crate) campaign: CampaignId,
+    /// How the customer is known: `email`, `phone`, `loyalty` or `external_id`
+    #[arg(long)]
+    pub(crate) kind: ContactKind,
+    /// The customer's contact
+    #[arg(long)]
+    pub(crate) contact: String,
+    /// The event's key
+    #[arg(long)]
+    pub(crate) key: Key,
+    /// When it is asked, in milliseconds since 1970
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) at_ms: i64,
+    /// Say `committed` instead of the answer, and wait to be killed
+    #[arg(long)]
+    pub(crate) held: bool,
 }
 
 #[derive(Debug, Args)]
@@ -145,6 +170,15 @@ pub(crate) enum CampaignCommand {
     },
     /// Let named test customers draw test codes that no counter honours, as often as they like
     TestMode(TestModeArgs),
+    /// Play what goes wrong in production on a copy of the ledger, and say how each ended; exit code
+    /// 1 where any fails. Nothing here changes
+    Preflight {
+        /// The campaign
+        id: CampaignId,
+        /// How many customers are to have a code: fails where there are too few
+        #[arg(long, value_name = "N")]
+        audience: Option<u64>,
+    },
 }
 
 #[derive(Debug, Args)]

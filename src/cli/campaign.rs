@@ -1,4 +1,4 @@
-//! `campaign create|list|show|set|pause|resume|test-mode`.
+//! `campaign create|list|show|set|pause|resume`; `test-mode` and `preflight` have files of their own.
 
 use std::io::Write;
 
@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use crate::cli::args::{CampaignCommand, Given, RuleArgs};
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
+use crate::cli::preflight;
 use crate::cli::test_mode;
 use crate::desk::random;
 use crate::domain::campaign::{Campaign, Requirement, Rules};
@@ -22,6 +23,9 @@ pub(super) fn run(
     command: CampaignCommand,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    if let CampaignCommand::Preflight { id, audience } = &command {
+        return preflight::preflight(context, id, *audience, out);
+    }
     let mut ledger = context.open()?;
     let zone = ledger.place()?.zone;
     let test_modes = ledger.campaigns_in_test_mode(now())?;
@@ -37,6 +41,8 @@ pub(super) fn run(
             }
             return Ok(0);
         }
+        // Played on a copy, before the ledger was opened to write.
+        CampaignCommand::Preflight { .. } => return Ok(0),
         CampaignCommand::Show { id } => ledger.campaign(&id)??,
         CampaignCommand::Create { id, rules } => {
             context.need_manager(&mut ledger)?;

@@ -17,6 +17,7 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod preflight;
 mod print;
 mod printer;
 mod redeem;
@@ -84,6 +85,7 @@ fn dispatch(
         Some(Command::Config) => surroundings::config(context, out),
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),
         Some(Command::Restore(args)) => ledger_file::restore(context, &args, out),
+        Some(Command::RehearseClaim(args)) => preflight::claim(context, &args, out),
         Some(Command::Verify) => ledger_file::verify(context, out),
     }
 }

@@ -17,6 +17,7 @@ pub mod local_time;
 pub mod log;
 pub mod notes;
 pub mod operator;
+pub mod preflight;
 mod private;
 pub mod qr;
 pub mod reading;

@@ -27,6 +27,7 @@ mod operators;
 mod person;
 mod pool;
 mod redeem;
+mod rehearse;
 mod restore;
 mod reverse;
 mod schema;
@@ -55,6 +56,7 @@ pub use crate::ledger::pool::{
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
@@ -123,6 +125,8 @@ pub struct Ledger {
     mode: u32,
     machine: String,
     inode: u64,
+    // A copy that is only played on has no marker, and looks for none.
+    is_rehearsal: bool,
     phone_region: Option<PhoneRegion>,
     // Held shared for as long as the ledger is open, so that a restore knows.
     _in_use: File,
@@ -416,6 +420,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         mode,
         machine: marker::machine(),
         inode: marker::inode(&path)?,
+        is_rehearsal: false,
         phone_region: None,
         files,
         _in_use: in_use,

@@ -11,6 +11,7 @@ mod console;
 mod customers;
 mod dice;
 mod forms;
+mod preflight;
 mod races;
 mod restore;
 mod screens;

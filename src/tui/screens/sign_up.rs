@@ -453,8 +453,13 @@ impl SignUp {
                 effects.push(Effect::ReadSignUpRoom);
                 self.say("nothing was given: this form was used for somebody else. Enter again");
             }
-            ClaimWord::PoolExhausted
-            | ClaimWord::NotLive
+            ClaimWord::PoolExhausted => {
+                let next = claim.fallback.as_deref().unwrap_or("Tell the manager");
+                self.say(&format!(
+                    "no code of this offer is left: nothing was given. {next}"
+                ));
+            }
+            ClaimWord::NotLive
             | ClaimWord::NotEligible
             | ClaimWord::InProgress
             | ClaimWord::Preview
