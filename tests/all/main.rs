@@ -8,6 +8,7 @@ mod claims;
 mod command_line;
 mod console;
 mod dice;
+mod printing;
 mod races;
 mod restore;
 mod screens;

@@ -538,7 +538,7 @@ impl<'w> Talk<'w> {
                 Ok(Reply::Fence(fence)) => return printed(fence, paper),
                 // An answer that comes too late to what was asked before the job.
                 Ok(Reply::Status(_)) => {}
-                Ok(Reply::Nothing) => match self.why_not_yet(paper) {
+                Ok(Reply::Nothing) => match self.why_not_yet(paper, is_noise) {
                     Ok(None) => {}
                     Ok(Some(outcome)) => return outcome,
                     Err(reason) => return Outcome::Unconfirmed(reason),
@@ -549,10 +549,10 @@ impl<'w> Talk<'w> {
     }
 
     /// Asks a printer whose fence does not come; `None` if it says that all is well.
-    fn why_not_yet(&mut self, before: Paper) -> Result<Option<Outcome>, Reason> {
+    fn why_not_yet(&mut self, before: Paper, is_noise: bool) -> Result<Option<Outcome>, Reason> {
         self.write(&ask(Question::Paper))?;
         match self.reply(Deadline::after(self.waits.status))? {
-            Reply::Fence(fence) if !self.ears.hears_only_noise() => {
+            Reply::Fence(fence) if !is_noise => {
                 return Ok(Some(printed(fence, before)));
             }
             Reply::Fence(_) | Reply::Nothing => {
@@ -577,7 +577,7 @@ impl<'w> Talk<'w> {
         loop {
             match self.reply(deadline)? {
                 Reply::Status(status) => return Ok(Some(status)),
-                Reply::Fence(_) => self.ears.distrust(),
+                Reply::Fence(_) => {}
                 Reply::Nothing => return Ok(None),
             }
         }

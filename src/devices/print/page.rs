@@ -13,7 +13,7 @@ use crate::devices::print::raster::{self, RasterFault};
 use crate::devices::print::text::{Substitution, spell};
 use crate::domain::code::CODE_BYTES_MAX;
 use crate::domain::escape::escape;
-use crate::domain::qr::{QrFault, QrMatrix};
+use crate::domain::qr::{QUIET_ZONE_MODULES, QrFault, QrMatrix};
 use crate::domain::slip::Slip;
 use crate::domain::slip_template::{Align, SlipLine, Style, Template};
 
@@ -178,11 +178,18 @@ impl<'a> Page<'a> {
                 )
                 .and_then(|module| u8::try_from(module).ok())
                 .ok_or(too_narrow)?;
-                // The printer draws no quiet zone: a line of text is 24 dots high.
-                self.escpos.look(Size::Tall, false);
-                self.escpos.line(b"");
+                // The printer draws no quiet zone; a line is fed by 24 dots or more.
+                let quiet = usize::from(module)
+                    .saturating_mul(QUIET_ZONE_MODULES)
+                    .div_ceil(24);
+                self.escpos.look(Size::Normal, false);
+                for _ in 0..quiet {
+                    self.escpos.line(b"");
+                }
                 self.escpos.native_qr(text.as_bytes(), module);
-                self.escpos.line(b"");
+                for _ in 0..quiet {
+                    self.escpos.line(b"");
+                }
             }
         }
         Ok(())
