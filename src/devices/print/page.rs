@@ -235,8 +235,8 @@ fn fit(spelled: &[u8], columns: usize, style: Style, holds_code: bool) -> (Size,
     (Size::Normal, wrap(spelled, columns))
 }
 
-/// Breaks text into lines at spaces, then behind hyphens, and words that are longer than a line where
-/// the line ends.
+/// Breaks text into lines at spaces; words that are longer than a line behind their hyphens, and what
+/// is still longer where the line ends.
 fn wrap(spelled: &[u8], columns: usize) -> Wrapped {
     let columns = columns.max(1);
     let mut wrapped = Wrapped {
@@ -255,6 +255,12 @@ fn wrap(spelled: &[u8], columns: usize) -> Wrapped {
         }
         if line.len().saturating_add(word.len()) <= columns {
             line.extend_from_slice(word);
+            continue;
+        }
+        if word.len() <= columns {
+            wrapped
+                .lines
+                .push(std::mem::replace(&mut line, word.to_vec()));
             continue;
         }
         for part in word.split_inclusive(|byte| *byte == b'-') {
@@ -306,7 +312,7 @@ mod tests {
 
     #[test]
     fn lines_break_at_spaces_then_behind_hyphens_then_anywhere() {
-        let table: [(&str, &[&str]); 9] = [
+        let table: [(&str, &[&str]); 10] = [
             ("", &[""]),
             ("one two", &["one two"]),
             ("one two three", &["one two", "three"]),
@@ -314,6 +320,7 @@ mod tests {
             ("  indented", &["  indented"]),
             ("BCDF-GHJK-LNPR-ST", &["BCDF-GHJK-", "LNPR-ST"]),
             ("for BCDF-GHJK-ST", &["for BCDF-", "GHJK-ST"]),
+            ("for BCDF-GHJK", &["for", "BCDF-GHJK"]),
             ("ABCDEFGHIJKLMNO", &["ABCDEFGHIJ", "KLMNO"]),
             ("a          b", &["a", "b"]),
         ];

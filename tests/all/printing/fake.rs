@@ -118,6 +118,7 @@ fn serve<S: Read + Write>(stream: &mut S, mood: Mood) -> Vec<u8> {
     let mut kept: Vec<u8> = Vec::new();
     let mut seen = 0;
     let mut has_fence = false;
+    let mut is_asked_again = false;
     let mut buffer = [0; 512];
     loop {
         let count = match stream.read(&mut buffer) {
@@ -137,7 +138,14 @@ fn serve<S: Read + Write>(stream: &mut S, mood: Mood) -> Vec<u8> {
         while let Some(asked) = kept.get(seen..seen + 3) {
             seen += 1;
             let answer = match asked {
-                [0x10, 0x04, question @ 1..=4] => status(mood, *question, has_fence),
+                [0x10, 0x04, question @ 1..=4] => {
+                    let mut answer = status(mood, *question, has_fence);
+                    if mood == Mood::Slow && has_fence && !is_asked_again {
+                        is_asked_again = true;
+                        answer.push(0x00);
+                    }
+                    answer
+                }
                 [0x1d, b'r', 1] => {
                     has_fence = true;
                     fence(mood)
@@ -156,7 +164,6 @@ fn status(mood: Mood, question: u8, has_fence: bool) -> Vec<u8> {
     let [printer, offline, error, paper] = match mood {
         Mood::Silent | Mood::FenceOnly | Mood::NeverReads | Mood::Echo => return Vec::new(),
         Mood::Garbage => return vec![0xff, 0x92, 0x00, 0x13],
-        Mood::Slow if has_fence => return vec![0x12, 0x00],
         Mood::NearEnd => [0x04, 0, 0, 0x0c],
         Mood::PaperOut => [0x0c, 0x20, 0, 0x6c],
         Mood::CoverOpen => [0x0c, 0x04, 0, 0],
