@@ -12,6 +12,7 @@ mod customers;
 mod dice;
 mod forms;
 mod preflight;
+mod printing;
 mod races;
 mod restore;
 mod screens;
