@@ -61,6 +61,8 @@ impl Lane {
                 notes: Notes::default(),
                 resends: false,
                 prints: false,
+                name: None,
+                consents: false,
                 random: *random,
             };
             let at = Instant::now();

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
+use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
+use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
 use crate::domain::notes::Note;
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Print a customer's slip again: the same code, the next copy
+    Print(PrintArgs),
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
@@ -75,7 +79,10 @@ pub(crate) enum Command {
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// The scanners this computer has, by the path that stays the same; opens none of them
+    /// The printer of slips: try it, ask how it is
+    #[command(subcommand)]
+    Printer(PrinterCommand),
+    /// The scanners and printers this computer has, by name; opens none of them
     Devices,
     /// Every setting, its value and where it came from
     Config,
@@ -95,6 +102,9 @@ pub(crate) struct InitArgs {
     /// The store's time zone, as in Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// Of which country phone numbers are that come without one, as in GB; kept in counterfoil.toml
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) phone_region: Option<PhoneRegion>,
     /// Let every account of this group use the ledger (counters under several accounts)
     #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
@@ -259,6 +269,11 @@ pub(crate) struct RuleArgs {
     /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
     #[arg(long, value_name = "TEXT")]
     pub(crate) fallback: Option<Given<String>>,
+    /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
+    /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
+    /// code [default: no]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(crate) provider_aliases: Option<bool>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
@@ -273,6 +288,14 @@ fn contact_kind(text: &str) -> Result<ContactKind, String> {
     match text.parse::<ContactKind>() {
         Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
         Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("use yes or no".to_owned()),
     }
 }
 
@@ -415,6 +438,10 @@ pub(crate) struct ReverseArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that have nothing to do with each other"
+)]
 pub(crate) struct AssignArgs {
     /// The campaign
     #[arg(long, value_name = "ID")]
@@ -422,7 +449,7 @@ pub(crate) struct AssignArgs {
     /// The customer's e-mail address
     #[arg(long, value_name = "E")]
     pub(crate) email: Option<String>,
-    /// Their telephone number with its country, as in +44 20 7946 0958
+    /// Their telephone number; with its country, as in +44 20 7946 0958, where the store has none set
     #[arg(long, value_name = "P")]
     pub(crate) phone: Option<String>,
     /// Their loyalty number
@@ -431,6 +458,12 @@ pub(crate) struct AssignArgs {
     /// Another system's name for them
     #[arg(long, value_name = "X")]
     pub(crate) external_id: Option<String>,
+    /// What they are called, for the desk and the slip; kept where nothing was kept before
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They agree to be written to
+    #[arg(long)]
+    pub(crate) consent: bool,
     /// send gives a code; preview, view and forward never change the pool
     #[arg(long, value_name = "CONTEXT", default_value = "send", value_parser = claim_context)]
     pub(crate) context: ClaimContext,
@@ -447,13 +480,24 @@ pub(crate) struct AssignArgs {
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+    /// Print the slip of a code that is given now, or was given under this key; whoever has one
+    /// already gets another copy by `counterfoil print CODE`
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The code, which a customer has and can still use
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
-    /// By a contact, a code, or the last letters of a code
+    /// By a contact, a name, a code, or the last letters of a code
     Find {
-        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        /// An e-mail address, phone, loyalty number, a part of a name, a code, or four or more last
+        /// letters of one
         text: String,
     },
     /// One customer, by id
@@ -461,6 +505,76 @@ pub(crate) enum CustomerCommand {
         /// The customer's id
         id: String,
     },
+    /// As a manager, change what is known of a customer; it never frees a second code
+    Edit {
+        /// The customer's id
+        id: String,
+        #[command(flatten)]
+        change: Box<EditArgs>,
+    },
+    /// As a manager, make two customers one who are one person: both keep their codes, and both ids
+    /// find them
+    Join {
+        /// The id that stays
+        kept: String,
+        /// The id whose contacts, codes and counts become the other's
+        gone: String,
+        /// Why
+        #[arg(long, value_name = "R", value_parser = reason)]
+        reason: String,
+    },
+    /// As a manager, erase everything readable about a customer, for ever; they are still recognised,
+    /// and their codes still honoured
+    #[command(
+        after_help = "Erased are contacts, name, consent, reasons and raw texts of entries and \
+attempts about them and their codes, and the words on their slips; from the bytes of the ledger's \
+files, too, for which the file may have to be written anew while the counters wait. Not reached are \
+backups, lists that were exported, and a caller's --key, which is part of the chain of entries."
+    )]
+    Erase {
+        /// The customer's id
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    Export {
+        /// The customer's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct EditArgs {
+    /// What they are called from now on
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They are known by this e-mail address as well; may be given again, as may all the others
+    #[arg(long, value_name = "E")]
+    pub(crate) add_email: Vec<String>,
+    /// By this telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) add_phone: Vec<String>,
+    /// By this loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) add_loyalty: Vec<String>,
+    /// By this name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) add_external_id: Vec<String>,
+    /// This e-mail address is theirs no more
+    #[arg(long, value_name = "E")]
+    pub(crate) remove_email: Vec<String>,
+    /// This telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) remove_phone: Vec<String>,
+    /// This loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) remove_loyalty: Vec<String>,
+    /// This name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) remove_external_id: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -473,6 +587,9 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+    /// Print the slip of the new code
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// What set an act off: one line for the log.
@@ -546,6 +663,39 @@ pub(crate) enum OperatorCommand {
 
 fn role(text: &str) -> Result<Role, MalformedName> {
     text.parse()
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrinterCommand {
+    /// Print a sheet that shows which profile and settings suit the printer, and say what came back
+    Test {
+        #[command(flatten)]
+        printer: PrinterArgs,
+        /// Print a sample slip instead, by the shop's slip.txt if there is one
+        #[arg(long)]
+        slip: bool,
+    },
+    /// Ask the printer how it is; prints nothing
+    Status(PrinterArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrinterArgs {
+    /// Where it is [default: the configured printer]
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        long_help = "Where it is: tcp://192.168.1.50:9100, /dev/usb/lp0, serial:/dev/ttyUSB0@9600, \
+command:lp -d till -o raw, or file:PATH [default: the configured printer]"
+    )]
+    pub(crate) to: Option<String>,
+    /// What it is: epson80, generic80, generic58 or custom
+    #[arg(long, value_name = "PROFILE", value_parser = profile_name)]
+    pub(crate) profile: Option<ProfileName>,
+}
+
+fn profile_name(text: &str) -> Result<ProfileName, String> {
+    ProfileName::of(text).ok_or_else(|| "use epson80, generic80, generic58 or custom".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -111,6 +111,7 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
         &mut rules.allow_anonymous_per_day,
         given.allow_anonymous.as_ref(),
     );
+    set(&mut rules.provider_aliases, given.provider_aliases.as_ref());
     set_or_clear(&mut rules.offline_per_day, given.offline_per_day.as_ref());
     set_or_clear(&mut rules.hours, given.hours.as_ref());
     set_or_clear(&mut rules.assign_for, given.assign_for.as_ref());
@@ -263,17 +264,24 @@ fn write_whole(
                     .map(|length| format!("{length} from assignment")),
             ),
         ),
-        (
-            "known by",
-            list(
-                rules.identify_by.iter().map(ToString::to_string).collect(),
-                "",
-            ),
-        ),
         ("offline", rules.offline.to_string()),
     ];
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(known_rows(rules)) {
         writeln!(out, "{name:<18} {value}")?;
     }
     Ok(())
+}
+
+/// How customers are told apart.
+fn known_rows(rules: &Rules) -> [(&'static str, String); 2] {
+    let kinds: Vec<String> = rules.identify_by.iter().map(ToString::to_string).collect();
+    let aliases = if rules.provider_aliases {
+        "one customer, as their provider says"
+    } else {
+        "each address for itself"
+    };
+    [
+        ("known by", kinds.join(", ")),
+        ("mail aliases", aliases.to_owned()),
+    ]
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::print::SlipJson;
 use crate::domain::claim::Claim;
 use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
@@ -111,11 +112,12 @@ pub(crate) struct ClaimJson<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<&'a str>,
+    slip: Option<SlipJson>,
 }
 
 impl<'a> ClaimJson<'a> {
     /// The JSON of a claim.
-    pub(crate) fn of(claim: &'a Claim) -> Self {
+    pub(crate) fn of(claim: &'a Claim, slip: Option<SlipJson>) -> Self {
         ClaimJson {
             claim: claim.word.as_str(),
             code: claim.code.as_deref(),
@@ -127,6 +129,7 @@ impl<'a> ClaimJson<'a> {
             expires_at: claim.expires_at,
             message: claim.message(),
             fallback: claim.fallback.as_deref(),
+            slip,
         }
     }
 }

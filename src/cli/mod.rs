@@ -17,6 +17,8 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod print;
+mod printer;
 mod redeem;
 mod set_up;
 mod surroundings;
@@ -72,10 +74,12 @@ fn dispatch(
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
+        Some(Command::Print(args)) => print::print(context, &args, out),
         Some(Command::Customer(command)) => customer::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
+        Some(Command::Printer(command)) => printer::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),
         Some(Command::Config) => surroundings::config(context, out),
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),

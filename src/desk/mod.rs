@@ -5,6 +5,7 @@
 
 mod recent;
 mod set_up;
+mod sign_up;
 mod slips;
 
 use std::time::Duration;
@@ -12,8 +13,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
+pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
+use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};
 use crate::domain::entry::instant;
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
@@ -163,6 +166,24 @@ impl Desk {
             return Ok(None);
         }
         self.ledger.operator_of_badge(text)
+    }
+
+    /// Whether a scan is neither badge nor code, but something that a field of a form may take, such
+    /// as a loyalty number. Judges nothing and writes nothing.
+    pub fn may_fill(&mut self, raw: &[u8]) -> Result<bool, LedgerError> {
+        if self.badge(raw)?.is_some() {
+            return Ok(false);
+        }
+        // Right check letters make it a code, known here or not: it is judged.
+        let text = String::from_utf8_lossy(raw);
+        let is_checked = fold(without_aim(text.trim())).is_ok_and(|folded| {
+            folded.as_str().len() >= SHAPE_LETTERS_MIN && check_passes(folded.as_str())
+        });
+        if is_checked {
+            return Ok(false);
+        }
+        let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
+        Ok(meant.is_some_and(|meant| meant.may_fill()))
     }
 
     /// Signs in by badge, and judges nothing.

@@ -35,6 +35,15 @@ pub fn stand_in_form(text: &str) -> String {
     fold_letters(text.trim()).to_uppercase()
 }
 
+impl Campaign {
+    /// Whether it gives out codes and honours them at this instant, as far as its window goes.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.is_paused
+            && self.rules.starts_at.is_none_or(|starts| now >= starts)
+            && self.rules.ends_at.is_none_or(|ends| now < ends)
+    }
+}
+
 /// What a store may do with a code whose holder is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -159,6 +168,10 @@ pub struct Rules {
     /// What is said where no code is left; 1 to 200 characters. Never a code.
     #[serde(default)]
     pub fallback: Option<String>,
+    /// Whether e-mail addresses that one mailbox is behind are one contact
+    /// ([`crate::domain::contact::mailbox`]); stands once a customer has a code.
+    #[serde(default)]
+    pub provider_aliases: bool,
 }
 
 impl Rules {
@@ -186,6 +199,7 @@ impl Rules {
             ]),
             allow_anonymous_per_day: 0,
             fallback: None,
+            provider_aliases: false,
         }
     }
 

@@ -47,7 +47,7 @@ pub enum ClaimWord {
     Assigned,
     /// The same key again: the first answer.
     Replayed,
-    /// They have as many as they may: the newest live one.
+    /// They have as many as they may: the newest live one; with more than that, the oldest.
     AlreadyAssigned,
     /// A placeholder that redeems as `not_ours`.
     Preview,
@@ -347,6 +347,9 @@ pub struct Claim {
     pub fallback: Option<String>,
     /// Why nothing was given, where the word has more than one cause.
     pub because: Option<String>,
+    /// Live codes that the customer has beyond the campaign's limit: they were two customers
+    /// before, or it was lowered; the oldest code is told.
+    pub beyond_limit: u32,
 }
 
 impl Claim {
@@ -368,6 +371,11 @@ impl Claim {
             ClaimWord::Replayed => format!(
                 "the same request again: the code of {campaign} that it was given is {state}; ask \
                  under another key"
+            ),
+            ClaimWord::AlreadyAssigned if self.beyond_limit > 0 => format!(
+                "this customer has codes of {campaign} already, {} more than the campaign allows: \
+                 their oldest",
+                self.beyond_limit
             ),
             ClaimWord::AlreadyAssigned if self.is_usable() => {
                 format!("this customer has a code of {campaign} already: this one")
@@ -437,6 +445,12 @@ pub fn told_state(
     (state.as_str(), is_usable)
 }
 
+/// Whether the oldest of a customer's live codes is told instead of the newest: they have more than
+/// they may, for two customers turned out to be one, and what they may have is what they had first.
+pub fn tells_oldest(codes_held: u32, per_customer: u32) -> bool {
+    codes_held > per_customer
+}
+
 /// A counter takes back what it has given out within this time; later, a manager.
 pub const OWN_CANCEL_MS: i64 = 15 * 60_000;
 
@@ -504,7 +518,8 @@ pub enum Look {
 pub struct Looked {
     /// Their name in this ledger.
     pub customer_id: String,
-    /// Their newest live code of the campaign; none: they have none.
+    /// Their live code of the campaign that a claim would tell, mostly the newest
+    /// ([`tells_oldest`]); none: they have none.
     pub newest: Option<LookedCode>,
     /// Codes of the campaign that they have, void ones not counted.
     pub codes_held: u32,

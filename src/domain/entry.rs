@@ -213,6 +213,24 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,
     },
+    /// What is known of a customer was changed; what it says stands in no entry.
+    CustomerEdited {
+        /// Whether they have another name.
+        is_renamed: bool,
+        /// The kinds of contacts they are known by from now on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        added: Vec<String>,
+        /// The kinds of contacts that were removed; the person is still recognised by them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<String>,
+    },
+    /// Two customers turned out to be one.
+    CustomersJoined {
+        /// The id of the one that is now the entry's customer.
+        gone: String,
+    },
+    /// Everything readable about a customer was erased.
+    CustomerErased,
     /// A slip with the code was ordered: the first, or a reprint.
     SlipOrdered {
         /// Which copy, from 1.
@@ -272,6 +290,9 @@ impl Fact {
             Fact::TestDrawn { .. } => "test_drawn",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
+            Fact::CustomerEdited { .. } => "customer_edited",
+            Fact::CustomersJoined { .. } => "customers_joined",
+            Fact::CustomerErased => "customer_erased",
             Fact::SlipOrdered { .. } => "slip_ordered",
             Fact::SlipSettled { .. } => "slip_settled",
             Fact::Voided { .. } => "voided",

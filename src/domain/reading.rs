@@ -47,6 +47,38 @@ pub enum Otherwise {
     NotFound,
 }
 
+impl Otherwise {
+    /// Whether a field that asks for another number, such as a receipt's, may take the scan: it is
+    /// readable, it is one thing, and it is nobody's secret.
+    pub fn may_fill(&self) -> bool {
+        match self {
+            Otherwise::NotFound => true,
+            Otherwise::Misread(_) => false,
+            Otherwise::NotOurs(what) => match what {
+                NotOurs::ProductBarcode
+                | NotOurs::Gs1
+                | NotOurs::WebLink { .. }
+                | NotOurs::AppLink { .. }
+                | NotOurs::MailLink
+                | NotOurs::PhoneLink
+                | NotOurs::TooLong { .. } => true,
+                NotOurs::Blank
+                | NotOurs::ContactCard
+                | NotOurs::WifiCard
+                | NotOurs::OneTimePassword
+                | NotOurs::CalendarEntry
+                | NotOurs::MessageLink
+                | NotOurs::MapLink
+                | NotOurs::SeveralCodes
+                | NotOurs::Preview { .. }
+                | NotOurs::TestCode
+                | NotOurs::Fallback { .. }
+                | NotOurs::Unreadable => false,
+            },
+        }
+    }
+}
+
 /// Why a scan did not arrive as it was printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MisreadHint {

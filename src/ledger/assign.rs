@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
     Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Known, Named, Openness,
-    Source, decide, openness, told_state,
+    Source, decide, openness, tells_oldest, told_state,
 };
 use crate::domain::contact::normal_form;
+use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
@@ -17,7 +18,8 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
 use crate::ledger::customers::{
-    contact_hash, customers_of, kind_number, kind_of, public_id, public_id_of, slots_of, take_slot,
+    Recognition, contacts_of, customers_of, introduce, is_erased, kind_number, public_id,
+    public_id_of, recognise, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -43,6 +45,10 @@ const EXPIRED_IN_POOL: &str = "expired before it was given out";
 
 /// A claim as it is asked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "wishes of a caller that have nothing to do with each other"
+)]
 pub struct ClaimRequest<'a> {
     /// Of which campaign.
     pub campaign: &'a CampaignId,
@@ -62,7 +68,11 @@ pub struct ClaimRequest<'a> {
     pub resends: bool,
     /// Store the slip of a code that is assigned, or told again under its own key.
     pub prints: bool,
-    /// Random bytes for the name of a new customer.
+    /// What the customer is called; kept where nothing was kept before, as the consent is.
+    pub name: Option<&'a str>,
+    /// Whether they agree to be written to.
+    pub consents: bool,
+    /// Random bytes for the id of a new customer.
     pub random: [u8; 14],
 }
 
@@ -90,10 +100,13 @@ struct Case<'r> {
     key: &'r Key,
     local: i64,
     campaign: Campaign,
-    contact_key: Vec<u8>,
+    /// What the customer is called.
+    name: Option<Name>,
     /// The contacts in normal form.
     contacts: Vec<(ContactKind, String)>,
     customer: Option<i64>,
+    /// Live codes that the customer has beyond the campaign's limit.
+    beyond_limit: u32,
     /// What the key is bound to, where a code is drawn: the verb, and the code that it replaces.
     bound_as: (&'static str, Option<i64>),
     /// How many codes the customer may have.
@@ -174,12 +187,14 @@ fn replace(
         notes: Notes::default(),
         resends: false,
         prints: replaced.prints,
+        name: None,
+        consents: false,
         random: replaced.random,
     };
     let mut case = Case {
         customer: row.customer,
         bound_as: ("replace", Some(row.id)),
-        ..Case::new(&request, act, row.campaign, campaign, Vec::new())
+        ..Case::new(&request, act, row.campaign, campaign)
     };
     if let Some(word) = case.replayed(writing, row.id)? {
         case.note(writing, word)?;
@@ -216,11 +231,18 @@ fn assign(
     let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
         return Ok(Some(Err(Refusal::NoSuchCampaign(request.campaign.clone()))));
     };
-    let contact_key = campaigns::contact_key(writing.tx, local)?;
-    let mut case = Case::new(request, act, local, campaign, contact_key);
+    let name = match request.name.map(str::parse::<Name>).transpose() {
+        Ok(name) => name,
+        Err(fault) => return Ok(Some(Err(Refusal::Faulty(fault.0)))),
+    };
+    let mut case = Case {
+        name,
+        ..Case::new(request, act, local, campaign)
+    };
     let Some(word) = case.answer(writing)? else {
         return Ok(None);
     };
+    case.introduce(writing, word)?;
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
@@ -233,7 +255,6 @@ impl<'r> Case<'r> {
         act: &'r Act,
         local: i64,
         campaign: Campaign,
-        contact_key: Vec<u8>,
     ) -> Case<'r> {
         Case {
             request,
@@ -242,9 +263,10 @@ impl<'r> Case<'r> {
             local,
             limit: campaign.rules.per_customer,
             campaign,
-            contact_key,
+            name: None,
             contacts: Vec::new(),
             customer: None,
+            beyond_limit: 0,
             bound_as: ("assign", None),
             told: None,
             because: None,
@@ -279,7 +301,7 @@ impl Case<'_> {
     /// The answer; none where only the cursor moved on.
     fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<Option<ClaimWord>, Cause> {
         for (kind, text) in self.request.contacts {
-            match normal_form(*kind, text) {
+            match normal_form(*kind, text, writing.phone_region) {
                 Ok(form) => self.contacts.push((*kind, form)),
                 Err(_) if self.request.context == ClaimContext::Preview => {}
                 Err(fault) => {
@@ -314,6 +336,8 @@ impl Case<'_> {
             None => false,
         };
         let live = self.live_codes(writing)?;
+        let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        self.beyond_limit = codes_held.saturating_sub(self.limit);
         self.told = self.to_be_told(writing, &live, is_tester)?;
         Ok(ClaimFacts {
             // Only what draws binds a key: a look never answers for another act.
@@ -323,7 +347,7 @@ impl Case<'_> {
                 ClaimKey::Free
             },
             named,
-            codes_held: u32::try_from(live.len()).unwrap_or(u32::MAX),
+            codes_held,
             has_code: self.told.is_some(),
             per_customer: self.limit,
             openness: self.openness(writing, is_tester)?,
@@ -364,20 +388,25 @@ impl Case<'_> {
         {
             return by_id(writing.tx, code);
         }
-        let mut newest = None;
-        for code in live.iter().rev().take(LOOKED_AT_MAX) {
-            let Some(row) = by_id(writing.tx, *code)? else {
+        let held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        let mut in_turn: Vec<i64> = live.to_vec();
+        if !tells_oldest(held, self.limit) {
+            in_turn.reverse();
+        }
+        let mut first = None;
+        for code in in_turn.into_iter().take(LOOKED_AT_MAX) {
+            let Some(row) = by_id(writing.tx, code)? else {
                 continue;
             };
-            if !is_published(writing.tx, *code)? {
+            if !is_published(writing.tx, code)? {
                 continue;
             }
             if is_looked_at || self.is_usable(&row) {
                 return Ok(Some(row));
             }
-            newest = newest.or(Some(row));
+            first = first.or(Some(row));
         }
-        Ok(newest)
+        Ok(first)
     }
 
     fn is_usable(&self, row: &CodeRow) -> bool {
@@ -389,16 +418,18 @@ impl Case<'_> {
     /// Whether an import that is not done has one of these contacts: whose they are is settled when
     /// it is.
     fn is_arriving(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
         for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            let arriving = writing.tx.one(
-                "SELECT h.customer FROM contact_hash h JOIN batch b ON b.id = h.batch \
-                 WHERE h.campaign = $1 AND h.hash = $2 AND b.is_published = 0",
-                &[self.local.into(), hash.as_slice().into()],
-                |row| row.int(0),
-            )?;
-            if arriving.is_some() {
-                return Ok(true);
+            for hash in recognition.hashes(kind, &form)? {
+                let arriving = writing.tx.one(
+                    "SELECT h.customer FROM contact_hash h JOIN batch b ON b.id = h.batch \
+                     WHERE h.campaign = $1 AND h.hash = $2 AND b.is_published = 0",
+                    &[self.local.into(), hash.as_slice().into()],
+                    |row| row.int(0),
+                )?;
+                if arriving.is_some() {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
@@ -406,7 +437,7 @@ impl Case<'_> {
 
     /// Whom the contacts name, by any that the campaign identifies people by.
     fn named(&mut self, writing: &Writing<'_, '_>) -> Result<Named, Cause> {
-        let campaign = (self.local, self.contact_key.as_slice());
+        let campaign = (self.local, &self.campaign.rules);
         let customers = customers_named(writing.tx, campaign, &self.identifying())?;
         self.customer = customers.first().copied();
         Ok(match customers.len() {
@@ -432,6 +463,11 @@ impl Case<'_> {
         )?;
         let Some((verb, customer, entry)) = bound else {
             return Ok(ClaimKey::Free);
+        };
+        let customer = if verb == "assign" {
+            standing(writing.tx, customer)?
+        } else {
+            customer
         };
         let claimed = writing.tx.one(
             "SELECT campaign, code FROM entry WHERE id = $1",
@@ -459,27 +495,10 @@ impl Case<'_> {
         if !self.identifying().is_empty() {
             return Ok(false);
         }
-        let erased = writing.tx.one(
-            "SELECT erased_at_ms FROM customer WHERE id = $1",
-            &[customer.into()],
-            |row| row.maybe_int(0),
-        )?;
-        let mut theirs = Vec::new();
-        writing.tx.each(
-            "SELECT kind, normal_form FROM contact WHERE customer = $1",
-            &[customer.into()],
-            |row| {
-                theirs.extend(kind_of(row.int(0)?).map(|kind| (kind, row.text(1))));
-                Ok(())
-            },
-        )?;
-        let mut known = Vec::new();
-        for (kind, form) in theirs {
-            known.push((kind, form?));
-        }
+        let known = contacts_of(writing.tx, customer)?;
         let is_named_otherwise = !identifying(&self.campaign.rules, &known).is_empty();
         let is_alike = self.contacts.iter().all(|contact| known.contains(contact));
-        Ok(erased.flatten().is_none() && !is_named_otherwise && is_alike)
+        Ok(!is_erased(writing.tx, customer)? && !is_named_otherwise && is_alike)
     }
 
     fn openness(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Openness, Cause> {
@@ -672,14 +691,6 @@ impl Case<'_> {
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
     /// that erasing empties.
     fn keep_contacts(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<(), Cause> {
-        for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            writing.tx.execute(
-                "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
-                 ON CONFLICT DO NOTHING",
-                &[self.local.into(), hash.as_slice().into(), customer.into()],
-            )?;
-        }
         for (kind, form) in &self.contacts {
             writing.tx.execute(
                 "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
@@ -687,7 +698,24 @@ impl Case<'_> {
                 &[customer.into(), kind_number(*kind).into(), form.into()],
             )?;
         }
-        Ok(())
+        recognise(writing.tx, self.local, &self.campaign.rules, customer)
+    }
+
+    /// Keeps what the customer said of themselves: where a code was drawn, and where they are known
+    /// and were not erased.
+    fn introduce(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
+        let Some(customer) = self.customer else {
+            return Ok(());
+        };
+        let is_asked_again = word == ClaimWord::AlreadyAssigned
+            && self.request.context == ClaimContext::Send
+            && !is_erased(writing.tx, customer)?;
+        if word != ClaimWord::Assigned && !is_asked_again {
+            return Ok(());
+        }
+        let now_ms = self.act.now.as_millisecond();
+        let consents = self.request.consents;
+        introduce(writing.tx, customer, self.name.as_ref(), consents, now_ms)
     }
 
     /// Binds the key, in the transaction of the act.
@@ -790,6 +818,7 @@ impl Case<'_> {
                 .clone()
                 .filter(|_| word == ClaimWord::PoolExhausted),
             because: self.because.clone(),
+            beyond_limit: 0,
         };
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
@@ -806,6 +835,9 @@ impl Case<'_> {
         let (state, is_usable) = told_state(row.state, ends_at, self.act.now);
         claim.state = Some(state);
         claim.expires_at = ends_at;
+        if word == ClaimWord::AlreadyAssigned {
+            claim.beyond_limit = self.beyond_limit;
+        }
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
         claim.assignment_id =
             assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
@@ -829,16 +861,17 @@ pub(crate) fn identifying(
         .collect()
 }
 
-/// The customers that contacts name, in a campaign with its local number and contact key.
+/// The customers that contacts name, in a campaign with its local number and rules.
 pub(crate) fn customers_named(
     tx: &Tx<'_>,
-    (campaign, contact_key): (i64, &[u8]),
+    (campaign, rules): (i64, &Rules),
     contacts: &[(ContactKind, String)],
 ) -> Result<BTreeSet<i64>, Cause> {
+    let recognition = Recognition::of(tx, campaign, rules)?;
     let mut customers = BTreeSet::new();
     for (kind, form) in contacts {
-        let hash = contact_hash(contact_key, *kind, form)?;
-        customers.extend(customers_of(tx, campaign, *kind, form, &hash)?);
+        let hashes = recognition.hashes(*kind, form)?;
+        customers.extend(customers_of(tx, campaign, *kind, form, &hashes)?);
     }
     Ok(customers)
 }

@@ -71,6 +71,11 @@ impl Ledger {
     }
 }
 
+/// The local number of every campaign.
+pub(crate) fn every(tx: &Tx<'_>) -> Result<Vec<i64>, Cause> {
+    tx.all("SELECT id FROM campaign ORDER BY id", &[], |row| row.int(0))
+}
+
 /// A campaign by its local number.
 pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
     tx.one(
@@ -182,6 +187,12 @@ fn set(
         // The states of used codes, and every tally, were counted under the former number.
         return Ok(Err(Refusal::UsesMade { made }));
     }
+    if rules.provider_aliases != campaign.rules.provider_aliases
+        && has_customers(writing.tx, local)?
+    {
+        // They are recognised by hashes made under the former rule.
+        return Ok(Err(Refusal::CustomersKnown));
+    }
     let revision = campaign.revision + 1;
     let text = serde_json::to_string(&rules)?;
     writing.tx.execute(
@@ -272,6 +283,21 @@ fn revise(
         )?;
     }
     Ok(())
+}
+
+/// Whether a customer has a code of the campaign, or an import is about to say so.
+fn has_customers(tx: &Tx<'_>, campaign: i64) -> Result<bool, Cause> {
+    for table in ["customer_slot", "contact_hash"] {
+        let customer = tx.one(
+            &format!("SELECT customer FROM {table} WHERE campaign = $1 LIMIT 1"),
+            &[campaign.into()],
+            |row| row.int(0),
+        )?;
+        if customer.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn uses_made(tx: &Tx<'_>, campaign: i64) -> Result<u64, Cause> {

@@ -331,7 +331,11 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
 }
 
 /// The newest entry of a kind in a code's list.
-fn newest_of_kind(tx: &Tx<'_>, row: &CodeRow, wanted: &str) -> Result<Option<i64>, Cause> {
+pub(crate) fn newest_of_kind(
+    tx: &Tx<'_>,
+    row: &CodeRow,
+    wanted: &str,
+) -> Result<Option<i64>, Cause> {
     let mut next = row.newest_entry;
     while let Some(entry) = next {
         let (kind, previous) = tx

@@ -163,7 +163,11 @@ impl Ledger {
                 None => estimate_missing(&tx, head.newest_at_ms, act)?,
             }
             .max(cue.missing_min());
-            let mut writing = Writing { tx: &tx, head };
+            let mut writing = Writing {
+                tx: &tx,
+                head,
+                phone_region: None,
+            };
             // No life has the number of another that this disk knows of.
             writing.head.incarnation = marked_incarnation(&reading, &writing.head)
                 .max(cue.incarnation())

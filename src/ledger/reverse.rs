@@ -279,7 +279,7 @@ fn give_back_day(writing: &Writing<'_, '_>, row: &CodeRow, made: &Redemption) ->
     let Some(public_id) = &made.body.customer else {
         return Ok(());
     };
-    let Some((customer, _)) = customers::resolve(writing.tx, public_id)? else {
+    let Some((customer, _)) = customers::by_public_id(writing.tx, public_id)? else {
         return Ok(());
     };
     let day = day_number(instant(made.body.at_ms), &zone_of(&writing.head)?);

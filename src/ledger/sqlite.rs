@@ -31,6 +31,10 @@ const WAL_KEPT_BYTES: i32 = 16 * 1024 * 1024;
 /// Foreign writers (a database browser) are waited for this long; our own never collide.
 const FOREIGN_WAIT: Duration = Duration::from_secs(10);
 
+/// Who reads from the write-ahead log is waited for this long before it is emptied; our own readers
+/// are done in less.
+const LOG_WAIT: Duration = Duration::from_millis(500);
+
 /// Writes between two takings-over of the write-ahead log while there is no idle moment: about
 /// 7 MiB of it.
 const WRITES_PER_CHECKPOINT: u32 = 256;
@@ -158,6 +162,43 @@ impl Sqlite {
         self.connection
             .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(())
+    }
+
+    /// Whether deleted bytes are written over with zeros, as far as this connection deletes them.
+    pub(crate) fn zero_what_is_deleted(&self, zeroes: bool) -> Result<(), Cause> {
+        self.connection
+            .pragma_update(None, "secure_delete", zeroes)?;
+        Ok(())
+    }
+
+    /// Takes over the whole write-ahead log and leaves it empty; false where somebody still reads
+    /// from it.
+    pub(crate) fn empty_log(&mut self) -> Result<bool, Cause> {
+        self.writes_since_checkpoint = 0;
+        // Whoever wants to write waits as long as this does.
+        self.connection.busy_timeout(LOG_WAIT)?;
+        let emptied = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        self.connection.busy_timeout(FOREIGN_WAIT)?;
+        let is_busy: i64 = emptied?;
+        Ok(is_busy == 0)
+    }
+
+    /// Writes the whole file anew, without anything that was ever deleted; everybody else waits.
+    pub(crate) fn write_anew(&mut self) -> Result<(), Cause> {
+        let turnstile = self
+            .turnstile
+            .as_ref()
+            .ok_or_else(|| Cause::Damaged("the ledger is open for reading only".into()))?;
+        let turn = turnstile.enter()?;
+        // The copy may be larger than memory.
+        self.connection.pragma_update(None, "temp_store", "FILE")?;
+        let written = self.connection.execute_batch("VACUUM");
+        self.connection
+            .pragma_update(None, "temp_store", "MEMORY")?;
+        drop(turn);
+        Ok(written?)
     }
 
     /// Whether it is time to take over the log, once the answer has been given.

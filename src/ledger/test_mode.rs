@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::campaign::{Campaign, ContactKind};
 use crate::domain::code::{ALPHABET, Shape, fold};
-use crate::domain::contact::normal_forms;
+use crate::domain::contact::{PhoneRegion, normal_forms};
 use crate::domain::entry::{Fact, instant};
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
@@ -18,7 +18,8 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::{assignment_of, by_id, state_number};
 use crate::ledger::customers::{
-    contact_hash, customers_of as customers_known, kind_number, public_id, public_id_of, resolve,
+    Recognition, customers_of as customers_known, kind_number, known_by, public_id, public_id_of,
+    recognise, resolve,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -133,7 +134,7 @@ fn begin(
     // Nobody is made a customer before everybody is known to be one.
     let mut customers = Vec::new();
     for (text, random) in named {
-        match whom(writing.tx, (local, &campaign), text)? {
+        match whom(writing.tx, (local, &campaign), text, writing.phone_region)? {
             Ok(whom) => customers.push((whom, *random)),
             Err(refusal) => return Ok(Err(refusal)),
         }
@@ -157,7 +158,7 @@ fn begin(
     for (whom, random) in customers {
         let customer = match whom {
             Whom::Known(customer) => customer,
-            Whom::New(kind, form) => introduce(tx, local, kind, &form, random)?,
+            Whom::New(kind, form) => introduce(tx, (local, &campaign), kind, &form, random)?,
         };
         tx.execute(
             "INSERT INTO test_customer (campaign, customer) VALUES ($1, $2) \
@@ -196,11 +197,12 @@ fn whom(
     tx: &Tx<'_>,
     (local, campaign): (i64, &Campaign),
     text: &str,
+    region: Option<PhoneRegion>,
 ) -> Result<Result<Whom, Refusal>, Cause> {
-    if let Some((customer, _)) = resolve(tx, text)? {
+    if let Some((customer, _)) = resolve(tx, text, region)? {
         return Ok(Ok(Whom::Known(customer)));
     }
-    let contact = normal_forms(text)
+    let contact = normal_forms(text, region)
         .into_iter()
         .find(|(kind, _)| campaign.rules.identify_by.contains(kind))
         // An id that nobody has is a slip of the pen, never a loyalty number.
@@ -209,8 +211,8 @@ fn whom(
         return Ok(Err(Refusal::NoSuchCustomer(text.trim().to_owned())));
     };
     // Who was erased is recognised by the campaign still.
-    let hash = contact_hash(&campaigns::contact_key(tx, local)?, kind, &form)?;
-    let known = customers_known(tx, local, kind, &form, &hash)?;
+    let recognition = Recognition::of(tx, local, &campaign.rules)?;
+    let known = customers_known(tx, local, kind, &form, &recognition.hashes(kind, &form)?)?;
     Ok(Ok(match known.first() {
         Some(customer) => Whom::Known(*customer),
         None => Whom::New(kind, form),
@@ -225,29 +227,24 @@ fn is_like_an_id(text: &str) -> bool {
 
 fn introduce(
     tx: &Tx<'_>,
-    campaign: i64,
+    (local, campaign): (i64, &Campaign),
     kind: ContactKind,
     form: &str,
     random: [u8; 14],
 ) -> Result<i64, Cause> {
     // Named twice in one breath.
-    if let Some((customer, _)) = resolve(tx, form)? {
-        return Ok(customer);
+    if let Some(customer) = known_by(tx, kind, form)?.first() {
+        return Ok(*customer);
     }
     let customer = tx.insert(
         "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
         &[(&public_id_of(random)).into()],
     )?;
-    let hash = contact_hash(&campaigns::contact_key(tx, campaign)?, kind, form)?;
-    tx.execute(
-        "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
-         ON CONFLICT DO NOTHING",
-        &[campaign.into(), hash.as_slice().into(), customer.into()],
-    )?;
     tx.execute(
         "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3)",
         &[customer.into(), kind_number(kind).into(), form.into()],
     )?;
+    recognise(tx, local, &campaign.rules, customer)?;
     Ok(customer)
 }
 

@@ -7,6 +7,7 @@ use ratatui::style::Style;
 
 use crate::tui::canvas::{Canvas, columns, cut};
 use crate::tui::keys::{self, Place, name};
+use crate::tui::layout::strip_rows;
 use crate::tui::model::{Model, Screen, is_small};
 use crate::tui::pages::View;
 use crate::tui::theme::Tone;
@@ -29,14 +30,13 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     draw_header(model, &mut canvas);
     let mut top = 1;
     if model.options.training.is_some() {
-        let style = canvas.theme().banner();
-        let mut banner = canvas.part(0, 1, area.width, 1);
-        banner.fill(style);
-        let left = area.width.saturating_sub(columns(BANNER)) / 2;
-        banner.text(left, 0, BANNER, style);
-        banner.text(2, 0, "▒▒▒▒▒▒▒▒", style);
-        banner.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+        draw_banner(&mut canvas.part(0, 1, area.width, 1), BANNER);
         top = 2;
+    }
+    if !model.in_test_mode.is_empty() {
+        let words = format!("TEST MODE – {}", model.in_test_mode.join(", "));
+        draw_banner(&mut canvas.part(0, top, area.width, 1), &words);
+        top = top.saturating_add(1);
     }
     let bottom = canvas.rows().saturating_sub(3);
     let (width, height) = (canvas.columns(), bottom.saturating_sub(top));
@@ -58,6 +58,17 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     );
 }
 
+/// A line that cannot be missed.
+fn draw_banner(canvas: &mut Canvas<'_>, words: &str) {
+    let style = canvas.theme().banner();
+    canvas.fill(style);
+    let words = cut(words, canvas.columns().saturating_sub(22));
+    let left = canvas.columns().saturating_sub(columns(&words)) / 2;
+    canvas.text(left, 0, &words, style);
+    canvas.text(2, 0, "▒▒▒▒▒▒▒▒", style);
+    canvas.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+}
+
 fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
     View {
         now: model.now,
@@ -66,11 +77,12 @@ fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
         training: model.options.training.as_deref(),
         fade_after: model.options.fade_after,
         pending: &model.pending,
+        in_test_mode: &model.in_test_mode,
     }
 }
 
 fn draw_small(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-    if let (Screen::Redeem, None) = (&model.screen, &model.help) {
+    if let (Screen::Redeem | Screen::SignUp | Screen::Find, None) = (&model.screen, &model.help) {
         let height = canvas.rows();
         let mut top = 0;
         if model.options.training.is_some() {
@@ -112,7 +124,26 @@ fn draw_screen(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
             model.redeem.draw_strip(&mut strip, zone);
         }
         Screen::Redeem => model.redeem.draw(canvas, &view(model, zone)),
+        Screen::SignUp => {
+            let view = view(model, zone);
+            let mut form = above_form(model, canvas, &view);
+            model.sign_up.draw(&mut form, &view);
+        }
+        Screen::Find => {
+            let view = view(model, zone);
+            let mut form = above_form(model, canvas, &view);
+            model.find.draw(&mut form, &view);
+        }
     }
+}
+
+/// Draws the verdict strip, and leaves the rest to the form.
+fn above_form<'c>(model: &Model, canvas: &'c mut Canvas<'_>, view: &View<'_>) -> Canvas<'c> {
+    let (columns, rows) = (canvas.columns(), canvas.rows());
+    let strip_rows = strip_rows(rows);
+    let mut strip = canvas.part(0, 0, columns, strip_rows);
+    model.redeem.draw_above_form(&mut strip, view);
+    canvas.part(0, strip_rows, columns, rows.saturating_sub(strip_rows))
 }
 
 fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
@@ -122,7 +153,7 @@ fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
         .saturating_add(3);
     let who = match (&model.operator, &model.screen) {
         (Some(operator), _) => format!("{} ({})", operator.name, operator.role.as_str()),
-        (None, Screen::Redeem) => "open to all".to_owned(),
+        (None, Screen::Redeem | Screen::SignUp | Screen::Find) => "open to all".to_owned(),
         (None, Screen::SignIn(_)) => "signed out".to_owned(),
         (None, Screen::Starting | Screen::SetUp(_)) => String::new(),
     };
@@ -161,6 +192,7 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::Starting => "not open yet: a scan must be repeated".to_owned(),
         Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
         Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),
+        Screen::SignUp | Screen::Find => "Ready for the next scan, also while you type".to_owned(),
     };
     // The end of a long line is what is being typed.
     let hidden = words
@@ -235,6 +267,15 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         let words = format!("scanner {name}: {}", scanner.words);
         parts.push((words, theme.warning(), Tone::Failed));
     }
+    let ill_printer = model.printer.iter().filter(|printer| !printer.is_well);
+    for printer in ill_printer {
+        let words = format!("printer: {}", printer.words);
+        parts.push((words, theme.warning(), Tone::Failed));
+    }
+    if model.open_slips > 0 {
+        let words = slips_in_words(model.open_slips);
+        parts.push((words, theme.warning(), Tone::Failed));
+    }
     if model.shop.is_some() {
         parts.push((ALONE.to_owned(), theme.dim(), Tone::Go));
     }
@@ -243,6 +284,9 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
             let words = format!("scanner {name}: {}", scanner.words);
             parts.push((words, theme.dim(), Tone::Go));
         }
+    }
+    for printer in model.printer.iter().filter(|printer| printer.is_well) {
+        parts.push((format!("printer: {}", printer.words), theme.dim(), Tone::Go));
     }
     let mut line = canvas.part(0, 0, room.saturating_sub(1), 1);
     let mut column: u16 = 0;
@@ -255,5 +299,13 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         column = column
             .saturating_add(line.text(column, 0, &words, style))
             .saturating_add(2);
+    }
+}
+
+fn slips_in_words(count: u32) -> String {
+    if count == 1 {
+        "1 slip not confirmed".to_owned()
+    } else {
+        format!("{count} slips not confirmed")
     }
 }

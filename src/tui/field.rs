@@ -1,11 +1,12 @@
 //! One line of typed text.
 
 use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};
+use crate::domain::reading::without_aim;
 
 /// How many characters a line may hold; more are not taken.
 pub const FIELD_CHARS_MAX: usize = 120;
 
-/// A line typed by hand; scanned bytes never get in, except by [`Field::fill`].
+/// A line typed by hand; scanned bytes never get in, except by [`Field::fill`] and [`Field::fill_scanned`].
 #[derive(Clone, Default)]
 pub struct Field {
     text: String,
@@ -114,6 +115,12 @@ impl Field {
         for character in text.chars() {
             self.push(character);
         }
+    }
+
+    /// Replaces everything by a scanned barcode: without AIM identifiers and control characters.
+    pub fn fill_scanned(&mut self, raw: &[u8]) {
+        let text = String::from_utf8_lossy(raw);
+        self.fill(without_aim(&text));
     }
 
     /// Hands the text over and starts anew.

@@ -12,8 +12,14 @@ pub enum Command {
     Help,
     /// Back to the scans.
     Home,
+    /// Sign a customer up.
+    SignUp,
+    /// Find a customer or a code.
+    Find,
     /// Undo a redemption of this counter.
     Undo,
+    /// Slips: those in doubt, or this one again.
+    Slips,
     /// A manager sets the refusal aside.
     Manager,
     /// Sign out.
@@ -69,6 +75,16 @@ pub enum Place {
     Question,
     /// Undo is open.
     Undo,
+    /// The form of the sign-up.
+    SignUp,
+    /// Its second key is awaited.
+    SignUpAsked,
+    /// A sign-up was answered.
+    SignUpDone,
+    /// A list lies over the sign-up.
+    SignUpList,
+    /// The form of the search.
+    Find,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -121,7 +137,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 26] = [
+pub const KEYS: [KeyRow; 33] = [
     row(
         Key::F(1),
         Command::Help,
@@ -135,14 +151,60 @@ pub const KEYS: [KeyRow; 26] = [
             Place::Refused,
             Place::Question,
             Place::Undo,
+            Place::SignUp,
+            Place::SignUpAsked,
+            Place::SignUpDone,
+            Place::SignUpList,
+            Place::Find,
         ],
     ),
     row(
         Key::F(2),
         Command::Home,
         "Redeem",
-        "back to the scans, from anywhere",
-        &[Place::Question, Place::Undo],
+        "back to the scans, from anywhere; a form stays as it is",
+        &[
+            Place::Question,
+            Place::Undo,
+            Place::SignUp,
+            Place::SignUpAsked,
+            Place::SignUpDone,
+            Place::SignUpList,
+            Place::Find,
+        ],
+    ),
+    row(
+        Key::F(3),
+        Command::SignUp,
+        "Sign-up",
+        "give a customer a code of their own",
+        &[Place::Home, Place::Refused, Place::Find],
+    ),
+    row(
+        Key::F(4),
+        Command::Find,
+        "Find",
+        "find a customer, or the life of a code",
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::SignUp,
+            Place::SignUpDone,
+        ],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Slips",
+        "in sign-up: slips that no printer has confirmed: a digit for what is done, Enter",
+        &[Place::SignUp],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Print again",
+        "after a sign-up: print its slip again, with Enter as second key",
+        &[Place::SignUpDone],
     ),
     row(
         Key::F(8),
@@ -150,6 +212,13 @@ pub const KEYS: [KeyRow; 26] = [
         "Undo",
         "undo a redemption of this counter: F8, a digit for the reason, Enter",
         &[Place::Home, Place::Refused],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Take back",
+        "in sign-up: take back a code just given out: F8, a digit for the reason, Enter",
+        &[Place::SignUp, Place::SignUpDone],
     ),
     row(
         Key::F(9),
@@ -163,7 +232,13 @@ pub const KEYS: [KeyRow; 26] = [
         command: Command::SignOut,
         label: "Sign out",
         help: "sign out",
-        places: &[Place::Home, Place::Refused],
+        places: &[
+            Place::Home,
+            Place::Refused,
+            Place::SignUp,
+            Place::SignUpDone,
+            Place::Find,
+        ],
         who: Who::SignedIn,
     },
     KeyRow {
@@ -171,7 +246,15 @@ pub const KEYS: [KeyRow; 26] = [
         command: Command::Leave,
         label: "Leave",
         help: "where nobody is signed in: leave the console, with Enter as second key",
-        places: &[Place::SetUp, Place::SignIn, Place::Home, Place::Refused],
+        places: &[
+            Place::SetUp,
+            Place::SignIn,
+            Place::Home,
+            Place::Refused,
+            Place::SignUp,
+            Place::SignUpDone,
+            Place::Find,
+        ],
         who: Who::Nobody,
     },
     row(
@@ -180,6 +263,20 @@ pub const KEYS: [KeyRow; 26] = [
         "Do it",
         "end a line typed by hand; do what is marked",
         &[Place::Question, Place::Undo],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "in sign-up: once to ask, once more to give the code",
+        &[Place::SignUpAsked, Place::SignUpList],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Next customer",
+        "after a sign-up: on to the next customer",
+        &[Place::SignUpDone],
     ),
     row(
         Key::Enter,
@@ -207,7 +304,7 @@ pub const KEYS: [KeyRow; 26] = [
         Command::Drop,
         "Back",
         "close this page",
-        &[Place::Help],
+        &[Place::Help, Place::SignUpAsked, Place::SignUpList],
     ),
     row(
         Key::Up,

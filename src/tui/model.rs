@@ -13,11 +13,13 @@ use crate::domain::operator::{Operator, Role};
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::pages::Sample;
+use crate::tui::screens::find::Find;
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
-use crate::tui::screens::redeem::Redeem;
+use crate::tui::screens::redeem::{NoCode, Redeem};
 use crate::tui::screens::set_up::SetUp;
 use crate::tui::screens::sign_in::SignIn;
+use crate::tui::screens::sign_up::SignUp;
 use crate::tui::theme::{Theme, Tone};
 
 /// How long a notice stays.
@@ -47,12 +49,14 @@ pub struct Options {
     pub now: Timestamp,
 }
 
-/// Which screen is open; one that is not has no state.
+/// Which screen is open. Those that somebody may come back to keep their state in the model.
 pub(super) enum Screen {
     Starting,
     SetUp(Box<SetUp>),
     SignIn(SignIn),
     Redeem,
+    SignUp,
+    Find,
 }
 
 /// What a key before has prepared.
@@ -65,8 +69,8 @@ pub(super) enum Armed {
     Leaving,
 }
 
-/// The health of one scanner.
-pub(super) struct Scanner {
+/// The health of a scanner, or of the printer.
+pub(super) struct Device {
     pub(super) words: String,
     pub(super) is_well: bool,
 }
@@ -78,10 +82,15 @@ pub struct Model {
     pub(super) screen: Screen,
     pub(super) help: Option<Help>,
     pub(super) redeem: Redeem,
+    pub(super) sign_up: SignUp,
+    pub(super) find: Find,
     pub(super) armed: Armed,
     pub(super) shop: Option<Shop>,
     pub(super) operator: Option<Operator>,
-    pub(super) scanners: BTreeMap<String, Scanner>,
+    pub(super) scanners: BTreeMap<String, Device>,
+    pub(super) printer: Option<Device>,
+    pub(super) open_slips: u32,
+    pub(super) in_test_mode: Vec<String>,
     pub(super) today: TodayCounts,
     pub(super) is_clock_behind: bool,
     pub(super) disk: Option<String>,
@@ -113,10 +122,15 @@ impl Model {
             screen: Screen::Starting,
             help: None,
             redeem: Redeem::new(),
+            sign_up: SignUp::new(),
+            find: Find::new(),
             armed: Armed::Nothing,
             shop: None,
             operator: None,
             scanners: BTreeMap::new(),
+            printer: None,
+            open_slips: 0,
+            in_test_mode: Vec::new(),
             today: TodayCounts::default(),
             is_clock_behind: false,
             disk: None,
@@ -137,6 +151,9 @@ impl Model {
             Msg::Ticked { now } => {
                 self.now = now;
                 self.redeem.ticked(now);
+                if matches!(self.screen, Screen::SignUp) {
+                    self.sign_up.ticked(&mut effects);
+                }
             }
             Msg::Resized { columns, rows } => {
                 self.options.columns = columns;
@@ -147,7 +164,12 @@ impl Model {
                 let managers = self.managers();
                 self.redeem
                     .judged(number, answer, &managers, self.now, &mut effects);
+                if self.redeem.place() == Place::Question {
+                    // It is asked where there is room for it; the form waits.
+                    self.leave_form();
+                }
             }
+            Msg::NoCode { number } => self.no_code(number, &mut effects),
             Msg::NotJudged { number, why } => self.not_judged(number, why, &mut effects),
             Msg::ApprovalRefused { number, words } => {
                 self.redeem.approval_refused(number, &words);
@@ -164,22 +186,19 @@ impl Model {
                 self.redeem.undone(answer, &managers, self.now);
             }
             Msg::LedgerSlow => self.redeem.slow(),
-            Msg::StatusRead {
-                today,
-                is_clock_behind,
-                disk,
-            } => {
-                self.today = today;
-                self.is_clock_behind = is_clock_behind;
-                self.disk = disk;
+            Msg::StatusRead { .. } | Msg::ScannerHealth { .. } | Msg::PrinterHealth { .. } => {
+                self.surroundings(msg);
             }
-            Msg::ScannerHealth {
-                name,
-                words,
-                is_well,
-            } => {
-                self.scanners.insert(name, Scanner { words, is_well });
-            }
+            Msg::SignUpRoomRead(_)
+            | Msg::Looked { .. }
+            | Msg::Claimed { .. }
+            | Msg::SignUpRefused { .. }
+            | Msg::GivenOutListed { .. }
+            | Msg::Cancelled { .. }
+            | Msg::SlipsListed { .. }
+            | Msg::SlipOrdered { .. }
+            | Msg::SlipRefused { .. }
+            | Msg::SlipPrinted { .. } => self.at_sign_up(msg, &mut effects),
             Msg::Opened(_)
             | Msg::SetUpNeeded { .. }
             | Msg::ScannersFound { .. }
@@ -202,7 +221,10 @@ impl Model {
             Screen::Starting | Screen::SetUp(_) => Vec::new(),
             Screen::SignIn(_) if self.is_small() => Vec::new(),
             Screen::SignIn(_) => self.redeem.drawn_as_strip(),
-            Screen::Redeem if self.is_small() => self.redeem.drawn(0, 0, has_banner),
+            Screen::Redeem | Screen::SignUp | Screen::Find if self.is_small() => {
+                self.redeem.drawn(0, 0, has_banner)
+            }
+            Screen::SignUp | Screen::Find => self.redeem.drawn_above_form(),
             Screen::Redeem => self.redeem.drawn(columns, rows, has_banner),
         }
     }
@@ -232,6 +254,8 @@ impl Model {
             Screen::SetUp(_) => Place::SetUp,
             Screen::SignIn(_) => Place::SignIn,
             Screen::Redeem => self.redeem.place(),
+            Screen::SignUp => self.sign_up.place(),
+            Screen::Find => self.find.place(),
         }
     }
 
@@ -309,7 +333,13 @@ impl Model {
                 sign_in.say("reading …");
                 false
             }
-            Screen::Redeem => true,
+            Screen::SignUp if self.sign_up.is_scannable() => {
+                return self.redeem.scanned_for_form(raw, flags, effects);
+            }
+            Screen::Find if self.find.is_scannable() => {
+                return self.redeem.scanned_for_form(raw, flags, effects);
+            }
+            Screen::Redeem | Screen::SignUp | Screen::Find => true,
         };
         self.redeem.scanned(raw, flags, may_judge, effects);
     }
@@ -326,6 +356,8 @@ impl Model {
             Screen::Starting | Screen::Redeem => self.redeem.typed(character),
             Screen::SetUp(set_up) => set_up.typed(character),
             Screen::SignIn(sign_in) => sign_in.typed(character),
+            Screen::SignUp => self.sign_up.typed(character),
+            Screen::Find => self.find.typed(character),
         }
     }
 
@@ -352,7 +384,10 @@ impl Model {
                 }
             }
             Command::Home
+            | Command::SignUp
+            | Command::Find
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::Enter
             | Command::Drop
@@ -382,7 +417,11 @@ impl Model {
             }
             return;
         }
+        if self.changes_screen(command, effects) {
+            return;
+        }
         let managers = self.managers();
+        let is_small = self.is_small();
         let operators = self.shop.as_ref().map_or(&[][..], |shop| &shop.operators);
         let outcome = match &mut self.screen {
             Screen::Starting => Outcome::Open,
@@ -392,9 +431,100 @@ impl Model {
                 self.redeem.command(command, &managers, effects);
                 Outcome::Open
             }
+            // What cannot be seen is not filled in.
+            Screen::SignUp | Screen::Find if is_small => Outcome::Open,
+            Screen::SignUp => self
+                .sign_up
+                .command(command, self.printer.is_some(), effects),
+            Screen::Find => self.find.command(command, effects),
         };
         if let Outcome::Scan(raw) = outcome {
             self.scanned(raw, ScanFlags::NONE, effects);
+        }
+    }
+
+    /// Goes to another screen where the command says so; what was typed on this one stays.
+    fn changes_screen(&mut self, command: Command, effects: &mut Vec<Effect>) -> bool {
+        if !matches!(self.screen, Screen::Redeem | Screen::SignUp | Screen::Find) {
+            return false;
+        }
+        match command {
+            Command::SignUp => {
+                self.redeem.put_away();
+                if matches!(self.screen, Screen::SignUp) {
+                    self.sign_up.again(effects);
+                } else {
+                    self.sign_up.opened(effects);
+                }
+                self.screen = Screen::SignUp;
+            }
+            Command::Find => {
+                self.redeem.put_away();
+                self.screen = Screen::Find;
+            }
+            Command::Home => {
+                self.redeem.put_away();
+                self.screen = Screen::Redeem;
+            }
+            Command::Drop => {
+                return match self.screen {
+                    Screen::SignUp if !self.sign_up.has_something_open() => self.leave_form(),
+                    Screen::Find if !self.find.has_something_open() => self.leave_form(),
+                    Screen::Starting
+                    | Screen::SetUp(_)
+                    | Screen::SignIn(_)
+                    | Screen::Redeem
+                    | Screen::SignUp
+                    | Screen::Find => false,
+                };
+            }
+            Command::Help
+            | Command::Undo
+            | Command::Slips
+            | Command::Manager
+            | Command::SignOut
+            | Command::Leave
+            | Command::Enter
+            | Command::Up
+            | Command::Down
+            | Command::Left
+            | Command::Right
+            | Command::PageUp
+            | Command::PageDown
+            | Command::Next
+            | Command::Previous
+            | Command::LineStart
+            | Command::LineEnd
+            | Command::Erase
+            | Command::EraseNext
+            | Command::EraseLine => return false,
+        }
+        true
+    }
+
+    /// Back to the scans, if a form is open.
+    fn leave_form(&mut self) -> bool {
+        let is_form = matches!(self.screen, Screen::SignUp | Screen::Find);
+        if is_form {
+            self.screen = Screen::Redeem;
+        }
+        is_form
+    }
+
+    /// A scan was no code: the form's field takes it, if it still waits for it.
+    fn no_code(&mut self, number: u64, effects: &mut Vec<Effect>) {
+        let Some(NoCode { raw, flags }) = self.redeem.was_no_code(number, effects) else {
+            return;
+        };
+        match &self.screen {
+            Screen::SignUp if self.sign_up.is_scannable() => self.sign_up.fill(&raw),
+            Screen::Find if self.find.is_scannable() => self.find.fill(&raw),
+            Screen::Starting
+            | Screen::SetUp(_)
+            | Screen::SignIn(_)
+            | Screen::Redeem
+            | Screen::SignUp
+            | Screen::Find => self.scanned(raw, flags, effects),
         }
     }
 
@@ -402,6 +532,9 @@ impl Model {
         self.operator = None;
         self.help = None;
         self.redeem.signed_out();
+        // A form holds what a customer has said of themselves.
+        self.sign_up = SignUp::new();
+        self.find = Find::new();
         self.screen = Screen::SignIn(SignIn::new());
         effects.push(Effect::SignOut);
     }
@@ -412,7 +545,7 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.say(words),
             Screen::SetUp(set_up) => set_up.say(words),
-            Screen::Starting | Screen::Redeem => {}
+            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
         effects.push(Effect::Bell { times: 2 });
     }
@@ -429,10 +562,66 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.refused(&both, None),
             Screen::SetUp(set_up) => set_up.refused(&both),
-            Screen::Starting | Screen::Redeem => {}
+            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
+        self.sign_up.refused(&both);
         self.redeem.failed(number, words, hint);
         effects.push(Effect::Bell { times: 3 });
+    }
+
+    /// The figures, the machine, and the devices.
+    fn surroundings(&mut self, msg: Msg) {
+        if let Msg::StatusRead {
+            today,
+            is_clock_behind,
+            disk,
+            open_slips,
+            in_test_mode,
+        } = msg
+        {
+            self.today = today;
+            self.is_clock_behind = is_clock_behind;
+            self.disk = disk;
+            self.open_slips = open_slips;
+            self.in_test_mode = in_test_mode;
+        } else if let Msg::ScannerHealth {
+            name,
+            words,
+            is_well,
+        } = msg
+        {
+            self.scanners.insert(name, Device { words, is_well });
+        } else if let Msg::PrinterHealth { words, is_well } = msg {
+            self.printer = Some(Device { words, is_well });
+        }
+    }
+
+    /// What the desk and the printer say of sign-ups and slips, whatever screen is open.
+    fn at_sign_up(&mut self, msg: Msg, effects: &mut Vec<Effect>) {
+        if let Msg::SignUpRoomRead(room) = msg {
+            self.sign_up.room_read(*room, self.now);
+        } else if let Msg::Looked { number, look } = msg {
+            self.sign_up.looked(number, look);
+        } else if let Msg::Claimed { key, claim } = msg {
+            let zone = self.zone();
+            self.sign_up.claimed(&key, &claim, &zone, effects);
+            // Whoever has signed out meanwhile: the code is theirs, and so is the slip.
+            effects.extend(claim.slip.map(|job| Effect::Print(Box::new(job))));
+        } else if let Msg::SignUpRefused { words } | Msg::SlipRefused { words } = msg {
+            self.sign_up.refused(&words);
+        } else if let Msg::GivenOutListed { choices } = msg {
+            self.sign_up.given_out_listed(choices);
+        } else if let Msg::Cancelled { code, problem } = msg {
+            self.sign_up.cancelled(&code, problem.as_deref(), effects);
+        } else if let Msg::SlipsListed { slips } = msg {
+            self.sign_up.slips_listed(slips);
+        } else if let Msg::SlipOrdered { job } = msg {
+            self.sign_up.slip_ordered(&job);
+            effects.push(Effect::Print(job));
+        } else if let Msg::SlipPrinted { number, outcome } = msg {
+            self.sign_up.slip_printed(number, &outcome);
+            effects.push(Effect::NoteSlip { number, outcome });
+        }
     }
 
     /// Starting, set-up and signing in.
@@ -465,7 +654,9 @@ impl Model {
             }
             self.say(&format!("{} is signed in", operator.name), Tone::Plain);
             self.operator = Some(operator);
-            self.screen = Screen::Redeem;
+            if !matches!(self.screen, Screen::SignUp | Screen::Find) {
+                self.screen = Screen::Redeem;
+            }
         } else if let Msg::SignInRefused {
             words,
             locked_until,

@@ -121,6 +121,62 @@ pub fn draw(canvas: &mut Canvas<'_>, page: &Page) {
     }
 }
 
+/// Draws a page in two rows, within a border where there are four: shape, word, offer, one line.
+/// Without a page, that a scan counts here too.
+pub fn draw_strip(canvas: &mut Canvas<'_>, page: Option<&Page>) {
+    let theme = canvas.theme();
+    let (tone, is_odd) = page.map_or((Tone::Plain, false), |page| {
+        let is_odd = page.number.is_some_and(|number| number % 2 == 1);
+        (page.tone, is_odd)
+    });
+    let style = theme.panel(tone, is_odd);
+    canvas.fill(style);
+    let has_border = canvas.rows() >= 4;
+    if has_border {
+        canvas.border(theme.border(tone), style);
+    }
+    let strong = style.add_modifier(Modifier::BOLD);
+    if let Some(number) = page.and_then(|page| page.number) {
+        let title = format!(" #{number} ");
+        if is_odd {
+            canvas.text_right(2, 0, &title, strong);
+        } else if has_border {
+            canvas.text(2, 0, &title, strong);
+        }
+    }
+    let (columns, rows) = (canvas.columns().saturating_sub(4), canvas.rows());
+    let mut inside = canvas.part(2, u16::from(has_border), columns, rows);
+    let Some(page) = page else {
+        inside.text(
+            0,
+            0,
+            "A code scanned here is redeemed at once.",
+            theme.dim(),
+        );
+        inside.text(0, 1, "The form stays as it is.", theme.dim());
+        return;
+    };
+    let words: Vec<String> = page
+        .lines
+        .iter()
+        .map(|line| line.to_string().trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let (headline, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| {
+        (first.trim_start_matches(page.glyph).trim_start(), rest)
+    });
+    let word = format!("{} {}   ", page.glyph, page.word);
+    let taken = inside.text(0, 0, word.trim_start(), strong);
+    let tail = if has_border { 0 } else { 6 };
+    let room = columns.saturating_sub(taken).saturating_sub(tail);
+    inside.text(taken, 0, &cut(headline, room), strong);
+    let mut detail = rest.join(" · ");
+    if page.tone == Tone::Faded {
+        detail = format!("{} · {detail}", page.note);
+    }
+    inside.text(0, 1, &cut(&detail, columns), style);
+}
+
 /// One row of a big word; where ink is `#`, its ground takes the ink's colour, so that it is solid.
 fn draw_pixels(canvas: &mut Canvas<'_>, row: u16, line: &str, style: Style) {
     canvas.text(0, row, line, style);

@@ -255,6 +255,8 @@ fn test_mode_ends_by_itself() {
             notes: Notes::default(),
             resends: false,
             prints: true,
+            name: None,
+            consents: false,
             random: desk::random().expect("random bytes"),
         };
         let (mut ledger, _) = Ledger::open(&data, &act).expect("it opens");

@@ -17,11 +17,12 @@ const LAYERS: [(&str, &[&str]); 6] = [
 const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger"])];
 
 /// Crates that only some places may name.
-const FENCED: [(&str, &[&str]); 9] = [
+const FENCED: [(&str, &[&str]); 10] = [
     ("ratatui", &["tui/"]),
     ("crossterm", &["tui/"]),
     ("rusqlite", &["ledger/"]),
     ("serialport", &["devices/"]),
+    ("qrcode", &["domain/qr.rs"]),
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),
     ("rpassword", &["cli/"]),

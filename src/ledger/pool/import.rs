@@ -60,7 +60,6 @@ pub struct ImportReport {
 struct Target {
     local: i64,
     campaign: Campaign,
-    contact_key: Vec<u8>,
     zone: TimeZone,
 }
 
@@ -139,12 +138,10 @@ fn target(job: &mut Job<'_, '_>, id: &CampaignId) -> Result<Target, Fail> {
         let Some((local, campaign)) = campaigns::find(tx, id)? else {
             return Ok(None);
         };
-        let contact_key = campaigns::contact_key(tx, local)?;
         let zone = zone_of(&Head::load(tx)?)?;
         Ok(Some(Target {
             local,
             campaign,
-            contact_key,
             zone,
         }))
     })?;
@@ -170,6 +167,7 @@ fn read_list(
         return Err(ListFault::Empty.into());
     };
     let columns = list.columns().clone();
+    let region = job.ledger.phone_region;
     let mut census = DigitCensus::default();
     let mut rows = job.sorter();
     let (mut seen, mut count) = (0, 0);
@@ -177,7 +175,7 @@ fn read_list(
     while let Some((line, record)) = list.next()? {
         seen += 1;
         job.tick(Step::Reading, seen, None)?;
-        let row = match columns.read(record.iter(), order.check, &target.zone) {
+        let row = match columns.read(record.iter(), order.check, &target.zone, region) {
             Ok(row) => row,
             Err(field) => {
                 bad.push(&columns.bad_row(line, &field))?;
@@ -300,12 +298,7 @@ fn settle(
         job.tick(Step::Checking, done, None)?;
         let people = match &mut people {
             Some(people) => people,
-            none => none.insert(People::new(
-                job,
-                target.local,
-                target.contact_key.clone(),
-                &target.campaign.rules,
-            )?),
+            none => none.insert(People::new(job, target.local, &target.campaign.rules)?),
         };
         let record = without_code(record.payload)?;
         let row = Listed::decode(record.payload)?;

@@ -13,10 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::{Desk, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
+use crate::domain::contact::PhoneRegion;
 use crate::ledger::{Ledger, LedgerError};
 use crate::tui::msg::{Effect, Msg, NewShop, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
-use crate::tui::runner::orders::{counts_of, describe, found_shop, redeem, scan, sign_in, undo};
+use crate::tui::runner::orders::{answer, counts_of, describe, found_shop, number_of};
 use crate::tui::runner::{Chosen, Clock, Happening, Remember};
 
 /// What the desk is opened with.
@@ -25,6 +26,7 @@ pub(super) struct DeskOrder {
     pub(super) may_set_up: bool,
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
+    pub(super) phone_region: Option<PhoneRegion>,
     pub(super) zone: String,
     pub(super) scanners_in_use: Vec<PathBuf>,
     pub(super) remember: Remember,
@@ -201,7 +203,8 @@ impl DeskThread {
         self.tell.send(happening).ok().ok_or(Unheard)
     }
 
-    fn opened(&mut self, ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
+    fn opened(&mut self, mut ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
+        ledger.dial_in(self.order.phone_region);
         let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts);
         match describe(&mut desk, &self.order.counter, now) {
             Ok(opened) => {
@@ -249,53 +252,11 @@ impl DeskThread {
         if let Some(seen) = &mut self.seen {
             seen.version = None;
         }
-        let done = match order.effect {
-            Effect::Scan {
-                number,
-                raw,
-                may_judge,
-            } => scan(desk, number, &raw, may_judge, moment).map_err(|error| (Some(number), error)),
-            Effect::Redeem {
-                number,
-                raw,
-                receipt,
-                customer,
-                approval,
-            } => redeem(
-                desk,
-                number,
-                &raw,
-                (receipt, customer),
-                approval.as_ref(),
-                moment,
-            )
-            .map_err(|error| (Some(number), error)),
-            Effect::SignIn { operator, pin } => {
-                sign_in(desk, &operator, &pin, moment.now).map_err(|error| (None, error))
-            }
-            Effect::SignOut => {
-                desk.sign_out();
-                Ok(None)
-            }
-            Effect::ListUndo => desk
-                .undo_choices(moment.now)
-                .map(|choices| Some(Msg::UndoListed { choices }))
-                .map_err(|error| (None, error)),
-            Effect::Undo {
-                redemption_id,
-                reason,
-                approval,
-            } => undo(desk, &redemption_id, &reason, approval.as_ref(), moment.now)
-                .map_err(|error| (None, error)),
-            // Taken care of above, or by the UI thread.
-            Effect::SetUp(_) | Effect::MarkShown { .. } | Effect::Bell { .. } | Effect::Quit => {
-                Ok(None)
-            }
-        };
-        match done {
+        let number = number_of(&order.effect);
+        match answer(desk, order.effect, moment) {
             Ok(Some(msg)) => self.say(msg)?,
             Ok(None) => {}
-            Err((number, error)) => self.fail(number, &error)?,
+            Err(error) => self.fail(number, &error)?,
         }
         if let Some(desk) = &mut self.desk {
             // The answer is on its way: what the log needs makes nobody wait.
@@ -375,6 +336,7 @@ impl DeskThread {
             return Ok(());
         }
         let now = moment.now;
+        let open_slips = desk.open_slip_count(now).unwrap_or(0);
         let (Ok(today), Ok(is_clock_behind)) =
             (desk.ledger().today(now), desk.ledger().is_clock_behind(now))
         else {
@@ -392,6 +354,8 @@ impl DeskThread {
             today: counts_of(today),
             is_clock_behind,
             disk: trouble,
+            open_slips,
+            in_test_mode: Vec::new(),
         })
     }
 

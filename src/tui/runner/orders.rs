@@ -10,7 +10,84 @@ use crate::domain::operator::{name_fault, pin_fault};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
-use crate::tui::msg::{ApprovalAsk, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
+use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
+use crate::tui::runner::sign_up_orders;
+
+/// The running number of the scan that an order is about.
+pub(super) fn number_of(effect: &Effect) -> Option<u64> {
+    if let Effect::Scan { number, .. } | Effect::Redeem { number, .. } = effect {
+        Some(*number)
+    } else {
+        None
+    }
+}
+
+/// Carries out one order, and answers it.
+pub(super) fn answer(
+    desk: &mut Desk,
+    effect: Effect,
+    moment: Moment,
+) -> Result<Option<Msg>, LedgerError> {
+    let now = moment.now;
+    match effect {
+        Effect::Scan {
+            number,
+            raw,
+            may_judge,
+            fills,
+        } => match (may_judge, fills) {
+            (false, _) => badge_in(desk, number, &raw),
+            (true, false) => scan(desk, number, &raw, moment),
+            (true, true) => scan_for_field(desk, number, &raw, moment),
+        },
+        Effect::Redeem {
+            number,
+            raw,
+            receipt,
+            customer,
+            approval,
+        } => {
+            let answers = (receipt, customer);
+            redeem(desk, number, &raw, answers, approval.as_ref(), moment)
+        }
+        Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
+        Effect::SignOut => {
+            desk.sign_out();
+            Ok(None)
+        }
+        Effect::ListUndo => desk
+            .undo_choices(now)
+            .map(|choices| Some(Msg::UndoListed { choices })),
+        Effect::Undo {
+            redemption_id,
+            reason,
+            approval,
+        } => undo(desk, &redemption_id, &reason, approval.as_ref(), now),
+        Effect::ReadSignUpRoom => sign_up_orders::room(desk, now),
+        Effect::LookFor {
+            number,
+            campaign,
+            contacts,
+        } => Ok(sign_up_orders::look(
+            desk, number, &campaign, &contacts, now,
+        )),
+        Effect::SignUp(ask) => sign_up_orders::sign_up(desk, &ask, now),
+        Effect::ListGivenOut => sign_up_orders::given_out(desk, now),
+        Effect::Cancel { code, reason } => sign_up_orders::cancel(desk, code, &reason, now),
+        Effect::ListSlips => sign_up_orders::slips(desk, now),
+        Effect::Reprint { code } => sign_up_orders::reprint(desk, &code, now),
+        Effect::NoteSlip { number, outcome } => {
+            sign_up_orders::note_slip(desk, number, &outcome, now)
+        }
+        Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
+        // Taken care of by the desk thread itself, or by the UI thread.
+        Effect::SetUp(_)
+        | Effect::MarkShown { .. }
+        | Effect::Print(_)
+        | Effect::Bell { .. }
+        | Effect::Quit => Ok(None),
+    }
+}
 
 pub(super) fn describe(
     desk: &mut Desk,
@@ -40,18 +117,31 @@ pub(super) fn counts_of(today: Today) -> TodayCounts {
     }
 }
 
-pub(super) fn scan(
+fn scan(
     desk: &mut Desk,
     number: u64,
     raw: &[u8],
-    may_judge: bool,
     moment: Moment,
 ) -> Result<Option<Msg>, LedgerError> {
-    if may_judge {
-        return desk
-            .scan(raw, &Extra::default(), moment)
-            .map(|scanned| Some(told(scanned, number)));
+    desk.scan(raw, &Extra::default(), moment)
+        .map(|scanned| Some(told(scanned, number)))
+}
+
+/// A scan while a field waits for what is no code.
+fn scan_for_field(
+    desk: &mut Desk,
+    number: u64,
+    raw: &[u8],
+    moment: Moment,
+) -> Result<Option<Msg>, LedgerError> {
+    if desk.may_fill(raw)? {
+        return Ok(Some(Msg::NoCode { number }));
     }
+    scan(desk, number, raw, moment)
+}
+
+/// A scan while nobody is signed in.
+fn badge_in(desk: &mut Desk, number: u64, raw: &[u8]) -> Result<Option<Msg>, LedgerError> {
     Ok(Some(match desk.badge_in(raw)? {
         Some(operator) => Msg::SignedIn {
             operator,
@@ -74,7 +164,7 @@ fn told(scanned: Scanned, number: u64) -> Msg {
     }
 }
 
-pub(super) fn redeem(
+fn redeem(
     desk: &mut Desk,
     number: u64,
     raw: &[u8],
@@ -115,7 +205,7 @@ fn approve(
     Ok(desk.approve(manager, &ask.reason, now)?.map(Some))
 }
 
-pub(super) fn sign_in(
+fn sign_in(
     desk: &mut Desk,
     name: &str,
     pin: &Pin,
@@ -137,7 +227,7 @@ pub(super) fn sign_in(
     }))
 }
 
-pub(super) fn undo(
+fn undo(
     desk: &mut Desk,
     redemption_id: &str,
     reason: &str,

@@ -32,7 +32,10 @@ impl Help {
             Command::PageDown => return self.forward(PAGE_ROWS, end),
             Command::Help
             | Command::Home
+            | Command::SignUp
+            | Command::Find
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::SignOut
             | Command::Leave

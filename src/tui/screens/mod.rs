@@ -1,8 +1,12 @@
 //! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
 
+pub mod find;
 pub mod help;
 pub mod question;
 pub mod redeem;
 pub mod set_up;
 pub mod sign_in;
+pub mod sign_up;
+pub mod slips;
+pub mod take_back;
 pub mod undo;

@@ -5,7 +5,6 @@
 use ratatui::text::Line;
 
 use crate::domain::code::grouped;
-use crate::domain::reading::without_aim;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::tui::canvas::{bold, cut, padded, wrapped};
 use crate::tui::field::Field;
@@ -108,7 +107,7 @@ impl Question {
     /// Takes a scanned barcode as the answer, still to be confirmed with Enter.
     pub fn fill(&mut self, raw: &[u8]) {
         match &mut self.asked {
-            Asked::Receipt(field) | Asked::Customer(field) => field.fill(&as_text(raw)),
+            Asked::Receipt(field) | Asked::Customer(field) => field.fill_scanned(raw),
             Asked::Manager(_) => {}
         }
     }
@@ -338,7 +337,10 @@ pub fn edit(field: &mut Field, command: Command) -> bool {
         Command::EraseLine => field.clear(),
         Command::Help
         | Command::Home
+        | Command::SignUp
+        | Command::Find
         | Command::Undo
+        | Command::Slips
         | Command::Manager
         | Command::SignOut
         | Command::Leave
@@ -394,13 +396,4 @@ pub fn field_line(label: &str, field: &Field, pending: &str, room: u16) -> Line<
         .saturating_sub(4);
     let seen = field.with_cursor(pending, room.saturating_add(1));
     Line::from(vec![format!("{label}  ").into(), bold(seen)])
-}
-
-/// A scanned barcode as text: without AIM identifiers and without control characters.
-fn as_text(raw: &[u8]) -> String {
-    let text = String::from_utf8_lossy(raw);
-    without_aim(&text)
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect()
 }

@@ -24,6 +24,24 @@ use crate::tui::screens::undo::Undo;
 use crate::tui::theme::Tone;
 use crate::tui::today::{draw_today, today_in_one_line};
 
+/// What takes a scan that turns out to be no code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fills {
+    Nothing,
+    /// The open question with this number.
+    Question(u64),
+    /// A field of the form on another screen.
+    Form,
+}
+
+/// A scan that was no code, for a field of a form.
+pub struct NoCode {
+    /// The bytes as they came.
+    pub raw: Vec<u8>,
+    /// What was odd about it.
+    pub flags: ScanFlags,
+}
+
 /// A scan that the desk has not answered yet.
 struct AtDesk {
     number: u64,
@@ -31,8 +49,7 @@ struct AtDesk {
     given: Given,
     /// The answered question, to be asked again if the desk refuses the answer.
     question: Option<Box<Question>>,
-    /// The open question that this scan answers if it is no code.
-    fills: Option<u64>,
+    fills: Fills,
     flags: ScanFlags,
     ticks: u8,
 }
@@ -45,7 +62,7 @@ impl AtDesk {
             raw,
             given: Given::default(),
             question: None,
-            fills: None,
+            fills: Fills::Nothing,
             flags: ScanFlags::NONE,
             ticks: 0,
         }
@@ -110,13 +127,30 @@ impl Redeem {
         effects: &mut Vec<Effect>,
     ) {
         let fills = match &self.mode {
-            Mode::Asking(question) if question.is_scannable() => Some(question.number),
+            Mode::Asking(question) if question.is_scannable() => Fills::Question(question.number),
             Mode::Asking(_) | Mode::Undoing(_) => {
                 self.mode = Mode::Scanning;
-                None
+                Fills::Nothing
             }
-            Mode::Scanning => None,
+            Mode::Scanning => Fills::Nothing,
         };
+        self.send(raw, flags, may_judge, fills, effects);
+    }
+
+    /// The same while a form is on the screen, whose field takes what is no code.
+    pub fn scanned_for_form(&mut self, raw: Vec<u8>, flags: ScanFlags, effects: &mut Vec<Effect>) {
+        self.mode = Mode::Scanning;
+        self.send(raw, flags, true, Fills::Form, effects);
+    }
+
+    fn send(
+        &mut self,
+        raw: Vec<u8>,
+        flags: ScanFlags,
+        may_judge: bool,
+        fills: Fills,
+        effects: &mut Vec<Effect>,
+    ) {
         let number = self.leave_for_desk(AtDesk {
             fills,
             flags,
@@ -126,7 +160,28 @@ impl Redeem {
             number,
             raw,
             may_judge,
+            fills: fills != Fills::Nothing,
         });
+    }
+
+    /// A scan was no code, and nothing was judged: it answers the question, or is given back for
+    /// the form. Where nobody waits for it any more, it is judged as any other.
+    pub fn was_no_code(&mut self, number: u64, effects: &mut Vec<Effect>) -> Option<NoCode> {
+        let AtDesk {
+            raw, flags, fills, ..
+        } = self.back_from_desk(number)?;
+        match (fills, &mut self.mode) {
+            (Fills::Form, _) => return Some(NoCode { raw, flags }),
+            (Fills::Question(asked), Mode::Asking(question))
+                if question.number == asked && question.is_scannable() =>
+            {
+                question.fill(&raw);
+            }
+            (Fills::Question(_) | Fills::Nothing, _) => {
+                self.send(raw, flags, true, Fills::Nothing, effects);
+            }
+        }
+        None
     }
 
     /// Takes a typed character.
@@ -141,7 +196,7 @@ impl Redeem {
     /// Does what a key orders.
     pub fn command(&mut self, command: Command, managers: &Managers, effects: &mut Vec<Effect>) {
         match command {
-            Command::Home => self.mode = Mode::Scanning,
+            Command::Home | Command::SignUp | Command::Find => self.mode = Mode::Scanning,
             Command::Drop => self.drop_one(),
             Command::Undo => {
                 self.mode = Mode::Undoing(Undo::new());
@@ -149,6 +204,7 @@ impl Redeem {
             }
             Command::Manager => self.ask_manager(managers),
             Command::Help
+            | Command::Slips
             | Command::SignOut
             | Command::Leave
             | Command::Enter
@@ -275,9 +331,6 @@ impl Redeem {
         effects: &mut Vec<Effect>,
     ) {
         let act = self.back_from_desk(number);
-        if self.is_filling(act.as_ref(), &answer) {
-            return;
-        }
         if let Some(entry) = answer.unshown {
             self.to_mark.push((number, entry));
             let excess = self.to_mark.len().saturating_sub(LAST_SCANS_MAX);
@@ -310,20 +363,6 @@ impl Redeem {
             answer,
             at: now,
         });
-    }
-
-    /// Whether this scan was no code, and so the answer to the open question.
-    fn is_filling(&mut self, act: Option<&AtDesk>, answer: &Answer) -> bool {
-        let is_no_code = matches!(answer.verdict, Verdict::NotFound | Verdict::NotOurs(_));
-        if let (Some(act), Mode::Asking(question)) = (act, &mut self.mode)
-            && is_no_code
-            && act.fills == Some(question.number)
-            && question.is_scannable()
-        {
-            question.fill(&act.raw);
-            return true;
-        }
-        false
     }
 
     fn is_newer_shown(&self, number: u64) -> bool {
@@ -414,6 +453,11 @@ impl Redeem {
         }
     }
 
+    /// Another screen is opened: a question or an undo gives way.
+    pub fn put_away(&mut self) {
+        self.mode = Mode::Scanning;
+    }
+
     /// The operator has gone: what they typed and what was asked goes with them.
     pub fn signed_out(&mut self) {
         self.mode = Mode::Scanning;
@@ -443,6 +487,12 @@ impl Redeem {
                 _,
             ) => Vec::new(),
         }
+    }
+
+    /// The same where the verdict is in view above a form.
+    pub fn drawn_above_form(&mut self) -> Vec<Effect> {
+        let seen: Vec<u64> = self.in_panel().into_iter().collect();
+        self.mark(&seen)
     }
 
     fn mark(&mut self, seen: &[u64]) -> Vec<Effect> {
@@ -549,6 +599,16 @@ impl Redeem {
         if let (Shown::Verdict(_), Some(newest)) = (&self.shown, self.last_scans.newest()) {
             draw_recent(canvas, 0, newest, zone);
         }
+    }
+
+    /// Draws what the panel says in a few rows, above a form.
+    pub fn draw_above_form(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        let page = if self.at_desk.is_empty() && matches!(self.shown, Shown::Nothing) {
+            None
+        } else {
+            Some(self.page(canvas.columns().saturating_mul(2), canvas.rows(), view))
+        };
+        panel::draw_strip(canvas, page.as_ref());
     }
 
     /// The line for the next scan: what is typed, or that it is ready.

@@ -191,7 +191,10 @@ impl SetUp {
             | Command::Right
             | Command::Help
             | Command::Home
+            | Command::SignUp
+            | Command::Find
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::SignOut
             | Command::Leave
