@@ -300,14 +300,14 @@ pub(crate) struct RuleArgs {
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
+    /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) fallback: Option<Given<String>>,
     /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
     /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
     /// code [default: no]
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     pub(crate) provider_aliases: Option<bool>,
-    /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) fallback: Option<Given<String>>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {

@@ -110,9 +110,9 @@ pub(crate) struct ClaimJson<'a> {
     key: &'a str,
     expires_at: Option<Timestamp>,
     message: String,
-    slip: Option<SlipJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<&'a str>,
+    slip: Option<SlipJson>,
 }
 
 impl<'a> ClaimJson<'a> {
@@ -128,8 +128,8 @@ impl<'a> ClaimJson<'a> {
             key: &claim.key,
             expires_at: claim.expires_at,
             message: claim.message(),
-            slip,
             fallback: claim.fallback.as_deref(),
+            slip,
         }
     }
 }

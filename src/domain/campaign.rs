@@ -27,6 +27,14 @@ pub struct Campaign {
     pub rules: Rules,
 }
 
+/// The longest fallback, in characters.
+pub const FALLBACK_CHARS_MAX: usize = 200;
+
+/// The form in which a scan is compared with a fallback: as codes are folded, but for any letters.
+pub fn stand_in_form(text: &str) -> String {
+    fold_letters(text.trim()).to_uppercase()
+}
+
 impl Campaign {
     /// Whether it gives out codes and honours them at this instant, as far as its window goes.
     pub fn is_live(&self, now: Timestamp) -> bool {
@@ -34,14 +42,6 @@ impl Campaign {
             && self.rules.starts_at.is_none_or(|starts| now >= starts)
             && self.rules.ends_at.is_none_or(|ends| now < ends)
     }
-}
-
-/// The longest fallback, in characters.
-pub const FALLBACK_CHARS_MAX: usize = 200;
-
-/// The form in which a scan is compared with a fallback: as codes are folded, but for any letters.
-pub fn stand_in_form(text: &str) -> String {
-    fold_letters(text.trim()).to_uppercase()
 }
 
 /// What a store may do with a code whose holder is out of reach.
@@ -165,13 +165,13 @@ pub struct Rules {
     pub identify_by: BTreeSet<ContactKind>,
     /// How many codes a day may go to customers without any contact.
     pub allow_anonymous_per_day: u32,
+    /// What is said where no code is left; 1 to 200 characters. Never a code.
+    #[serde(default)]
+    pub fallback: Option<String>,
     /// Whether e-mail addresses that one mailbox is behind are one contact
     /// ([`crate::domain::contact::mailbox`]); stands once a customer has a code.
     #[serde(default)]
     pub provider_aliases: bool,
-    /// What is said where no code is left; 1 to 200 characters. Never a code.
-    #[serde(default)]
-    pub fallback: Option<String>,
 }
 
 impl Rules {
@@ -198,8 +198,8 @@ impl Rules {
                 ContactKind::Loyalty,
             ]),
             allow_anonymous_per_day: 0,
-            provider_aliases: false,
             fallback: None,
+            provider_aliases: false,
         }
     }
 

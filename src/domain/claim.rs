@@ -343,13 +343,13 @@ pub struct Claim {
     pub expires_at: Option<Timestamp>,
     /// The slip to be printed now, where one was asked for.
     pub slip: Option<SlipJob>,
-    /// Live codes that the customer has beyond the campaign's limit: they were two customers
-    /// before, and the oldest code is told.
-    pub beyond_limit: u32,
     /// What the campaign says where no code is left; with `pool_exhausted` only.
     pub fallback: Option<String>,
     /// Why nothing was given, where the word has more than one cause.
     pub because: Option<String>,
+    /// Live codes that the customer has beyond the campaign's limit: they were two customers
+    /// before, or it was lowered; the oldest code is told.
+    pub beyond_limit: u32,
 }
 
 impl Claim {
@@ -373,8 +373,8 @@ impl Claim {
                  under another key"
             ),
             ClaimWord::AlreadyAssigned if self.beyond_limit > 0 => format!(
-                "this customer has a code of {campaign} already: their oldest, and they have {} \
-                 more than the campaign allows, since they were two customers before",
+                "this customer has codes of {campaign} already, {} more than the campaign allows: \
+                 their oldest",
                 self.beyond_limit
             ),
             ClaimWord::AlreadyAssigned if self.is_usable() => {

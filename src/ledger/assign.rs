@@ -18,8 +18,8 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
 use crate::ledger::customers::{
-    Recognition, customers_of, introduce, is_erased, kind_number, kind_of, public_id, public_id_of,
-    recognise, slots_of, standing, take_slot,
+    Recognition, contacts_of, customers_of, introduce, is_erased, kind_number, public_id,
+    public_id_of, recognise, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -337,7 +337,7 @@ impl Case<'_> {
         };
         let live = self.live_codes(writing)?;
         let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
-        self.beyond_limit = codes_held.saturating_sub(self.campaign.rules.per_customer);
+        self.beyond_limit = codes_held.saturating_sub(self.limit);
         self.told = self.to_be_told(writing, &live, is_tester)?;
         Ok(ClaimFacts {
             // Only what draws binds a key: a look never answers for another act.
@@ -388,13 +388,13 @@ impl Case<'_> {
         {
             return by_id(writing.tx, code);
         }
-        let mut newest = None;
-        let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
-        let mut in_order: Vec<i64> = live.to_vec();
-        if !tells_oldest(codes_held, self.campaign.rules.per_customer) {
-            in_order.reverse();
+        let held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        let mut in_turn: Vec<i64> = live.to_vec();
+        if !tells_oldest(held, self.limit) {
+            in_turn.reverse();
         }
-        for code in in_order.into_iter().take(LOOKED_AT_MAX) {
+        let mut first = None;
+        for code in in_turn.into_iter().take(LOOKED_AT_MAX) {
             let Some(row) = by_id(writing.tx, code)? else {
                 continue;
             };
@@ -404,9 +404,9 @@ impl Case<'_> {
             if is_looked_at || self.is_usable(&row) {
                 return Ok(Some(row));
             }
-            newest = newest.or(Some(row));
+            first = first.or(Some(row));
         }
-        Ok(newest)
+        Ok(first)
     }
 
     fn is_usable(&self, row: &CodeRow) -> bool {
@@ -495,27 +495,10 @@ impl Case<'_> {
         if !self.identifying().is_empty() {
             return Ok(false);
         }
-        let erased = writing.tx.one(
-            "SELECT erased_at_ms FROM customer WHERE id = $1",
-            &[customer.into()],
-            |row| row.maybe_int(0),
-        )?;
-        let mut theirs = Vec::new();
-        writing.tx.each(
-            "SELECT kind, normal_form FROM contact WHERE customer = $1",
-            &[customer.into()],
-            |row| {
-                theirs.extend(kind_of(row.int(0)?).map(|kind| (kind, row.text(1))));
-                Ok(())
-            },
-        )?;
-        let mut known = Vec::new();
-        for (kind, form) in theirs {
-            known.push((kind, form?));
-        }
+        let known = contacts_of(writing.tx, customer)?;
         let is_named_otherwise = !identifying(&self.campaign.rules, &known).is_empty();
         let is_alike = self.contacts.iter().all(|contact| known.contains(contact));
-        Ok(erased.flatten().is_none() && !is_named_otherwise && is_alike)
+        Ok(!is_erased(writing.tx, customer)? && !is_named_otherwise && is_alike)
     }
 
     fn openness(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Openness, Cause> {
@@ -828,7 +811,6 @@ impl Case<'_> {
             key: self.key.to_string(),
             expires_at: None,
             slip: None,
-            beyond_limit: 0,
             fallback: self
                 .campaign
                 .rules
@@ -836,6 +818,7 @@ impl Case<'_> {
                 .clone()
                 .filter(|_| word == ClaimWord::PoolExhausted),
             because: self.because.clone(),
+            beyond_limit: 0,
         };
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));

@@ -296,7 +296,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         |row| row.text(0),
     )?;
     let side = side_of(stored.as_deref())?;
-    let mut detail = words_of(&told.body.fact);
+    let mut detail = fact_words(&told.body.fact);
     detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
     detail.extend(
         side.customer_said
@@ -314,8 +314,8 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
     })
 }
 
-/// What an entry of a code changed, in words.
-fn words_of(fact: &Fact) -> Vec<String> {
+/// What an entry says beside its kind, in words.
+fn fact_words(fact: &Fact) -> Vec<String> {
     match fact {
         Fact::Redeemed {
             uses_made,

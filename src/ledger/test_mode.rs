@@ -9,8 +9,7 @@ use jiff::Timestamp;
 
 use crate::domain::campaign::{Campaign, ContactKind};
 use crate::domain::code::{ALPHABET, Shape, fold};
-use crate::domain::contact::PhoneRegion;
-use crate::domain::contact::normal_forms;
+use crate::domain::contact::{PhoneRegion, normal_forms};
 use crate::domain::entry::{Fact, instant};
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
@@ -19,8 +18,8 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::{assignment_of, by_id, state_number};
 use crate::ledger::customers::{
-    Recognition, customers_of as customers_known, kind_number, public_id, public_id_of, recognise,
-    resolve,
+    Recognition, customers_of as customers_known, kind_number, known_by, public_id, public_id_of,
+    recognise, resolve,
 };
 
 use crate::ledger::engine::Tx;
@@ -213,8 +212,8 @@ fn whom(
         return Ok(Err(Refusal::NoSuchCustomer(text.trim().to_owned())));
     };
     // Who was erased is recognised by the campaign still.
-    let hashes = Recognition::of(tx, local, &campaign.rules)?.hashes(kind, &form)?;
-    let known = customers_known(tx, local, kind, &form, &hashes)?;
+    let recognition = Recognition::of(tx, local, &campaign.rules)?;
+    let known = customers_known(tx, local, kind, &form, &recognition.hashes(kind, &form)?)?;
     Ok(Ok(match known.first() {
         Some(customer) => Whom::Known(*customer),
         None => Whom::New(kind, form),
@@ -235,8 +234,8 @@ fn introduce(
     random: [u8; 14],
 ) -> Result<i64, Cause> {
     // Named twice in one breath.
-    if let Some((customer, _)) = resolve(tx, form, None)? {
-        return Ok(customer);
+    if let Some(customer) = known_by(tx, kind, form)?.first() {
+        return Ok(*customer);
     }
     let customer = tx.insert(
         "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
