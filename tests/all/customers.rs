@@ -687,6 +687,20 @@ fn an_erased_customer_is_in_no_byte_of_the_ledger_and_still_has_their_one_code()
     for what in readable {
         assert!(!files_with(&shop, what).is_empty(), "{what}");
     }
+    let words = r#"{"store":"Corner","name":"Vera Vanishing"}"#;
+    rusqlite::Connection::open(shop.folder().join("ledger.db"))
+        .unwrap()
+        .execute(
+            "INSERT INTO slip (code, copy, entry, state, counter, at_ms, words) \
+             SELECT id, 1, newest_entry, 1, 'desk', 0, ?1 FROM code WHERE folded = ?2",
+            (words, code),
+        )
+        .unwrap();
+    let exported = shop.run(&["customer", "export", id]).well().json().clone();
+    assert_eq!(
+        text(&exported["slips"][0]["words"], "name"),
+        "Vera Vanishing"
+    );
     let entries = shop.count("SELECT count(*) FROM entry");
     refused(&shop.run(&["customer", "erase", id]), 2, "usage");
     assert_eq!(shop.count("SELECT count(*) FROM entry"), entries);
@@ -697,6 +711,11 @@ fn an_erased_customer_is_in_no_byte_of_the_ledger_and_still_has_their_one_code()
         .json()
         .clone();
     assert_eq!(erased["still_readable"], Value::Null);
+    assert_eq!(number(&erased, "slips"), 1);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM slip WHERE words IS NULL"),
+        1
+    );
     assert_eq!(
         (number(&erased, "contacts"), number(&erased, "codes_kept")),
         (3, 3)
@@ -863,4 +882,28 @@ fn only_a_manager_changes_erases_or_exports_a_customer() {
     let words = ["--json", "--operator", "ana", "customer", "find", other];
     let told = shop.ok(&words).out;
     assert!(told.contains(id) && !told.contains('@'), "{told}");
+}
+
+#[test]
+fn verify_finds_a_code_that_counts_for_somebody_else() {
+    let shop = desk(&[], 3);
+    let ana = assigned(&shop, &["--email", "ana@example.org"]);
+    let ben = assigned(&shop, &["--email", "ben@example.org"]);
+    let ids = [text(&ana, "customer_id"), text(&ben, "customer_id")];
+    let change = |sql: &str| {
+        rusqlite::Connection::open(shop.folder().join("ledger.db"))
+            .unwrap()
+            .execute(sql, ids)
+            .unwrap()
+    };
+    let moved = "UPDATE code SET customer = (SELECT id FROM customer WHERE public_id = ?1) \
+                 WHERE customer = (SELECT id FROM customer WHERE public_id = ?2)";
+    assert_eq!(change(moved), 1);
+    let (exit, faults) = shop.verify();
+    assert!(exit == 5 && faults.contains("whose it is not"), "{faults}");
+    let joined = "UPDATE customer SET joined_to = (SELECT id FROM customer WHERE public_id = ?1) \
+                  WHERE public_id = ?2";
+    assert_eq!(change(joined), 1);
+    let (exit, faults) = shop.verify();
+    assert!(exit == 5 && faults.contains("was joined"), "{faults}");
 }
