@@ -907,3 +907,53 @@ fn verify_finds_a_code_that_counts_for_somebody_else() {
     let (exit, faults) = shop.verify();
     assert!(exit == 5 && faults.contains("was joined"), "{faults}");
 }
+
+#[test]
+fn a_mailbox_asked_for_by_many_at_once_under_many_spellings_has_one_code() {
+    const PROCESSES: usize = 8;
+    let shop = desk(&["--provider-aliases", "yes"], 20);
+    let together = std::sync::Barrier::new(PROCESSES);
+    let told: Vec<Value> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..PROCESSES)
+            .map(|process| {
+                let (shop, together) = (&shop, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    let email = format!("{}ana+{process}@gmail.com", "v.".repeat(process % 3));
+                    claim(shop, &["--email", &email])
+                })
+            })
+            .collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let assigned = told
+        .iter()
+        .filter(|told| told["claim"] == "assigned")
+        .count();
+    let codes: std::collections::BTreeSet<&str> =
+        told.iter().map(|told| text(told, "code")).collect();
+    assert_eq!((assigned, codes.len()), (3, 3), "{told:?}");
+    assert_eq!(shop.count("SELECT count(*) FROM customer"), 3);
+    shop.assert_well();
+}
+
+#[test]
+fn on_a_terminal_an_erasing_is_asked_about() {
+    let shop = crate::console::shop::Shop::new();
+    shop.ok(&["campaign", "create", "tea", "--offer", "tea"]);
+    shop.ok(&["codes", "generate", "--campaign", "tea", "--count", "1"]);
+    let words = ["--email", "ana@example.org", "--name", "Ana"];
+    let given = shop.json(&[&["assign", "--campaign", "tea"], &words[..]].concat());
+    let id = text(&given[0], "customer_id");
+    let name = || shop.json(&["customer", "show", id])[0]["name"].clone();
+    for (answer, says, left) in [
+        ("no", "nothing was erased", Value::from("Ana")),
+        ("yes", "is erased", Value::Null),
+    ] {
+        let mut asked = shop.console_with(&["customer", "erase", id]);
+        asked.wait_for("Type yes");
+        asked.send(format!("{answer}\n").as_bytes());
+        asked.wait_for(says);
+        assert_eq!(name(), left);
+    }
+}

@@ -12,6 +12,7 @@ mod customers;
 mod dice;
 mod forms;
 mod races;
+mod recognition;
 mod restore;
 mod screens;
 mod shop;
