@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Print a customer's slip again: the same code, the next copy
+    Print(PrintArgs),
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
@@ -141,6 +143,40 @@ pub(crate) enum CampaignCommand {
         /// The campaign
         id: CampaignId,
     },
+    /// Let named test customers draw test codes that no counter honours, as often as they like
+    TestMode(TestModeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestModeArgs {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// on or off; off lists what was drawn
+    #[arg(value_name = "on|off", value_parser = switch)]
+    pub(crate) switch: Switch,
+    /// A test customer: an id or a contact; a contact nobody knows makes a customer. May be repeated,
+    /// 100 at most; these and no others from now on
+    #[arg(long = "customer", value_name = "C", num_args = 1..)]
+    pub(crate) customers: Vec<String>,
+    /// Until when: 2026-12-24 (that whole day), 2026-12-24T18:00 (not included) [default: 7 days from
+    /// now]
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<Boundary>,
+}
+
+/// What is switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+fn switch(text: &str) -> Result<Switch, String> {
+    match text {
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err("use on or off".to_owned()),
+    }
 }
 
 /// A rule that may also be taken away.
@@ -157,6 +193,15 @@ fn given<T: std::str::FromStr<Err = MalformedName>>(text: &str) -> Result<Given<
         Ok(Given::Nothing)
     } else {
         text.parse().map(Given::This)
+    }
+}
+
+impl From<&str> for Given<String> {
+    fn from(text: &str) -> Self {
+        match text.trim() {
+            "none" => Given::Nothing,
+            text => Given::This(text.to_owned()),
+        }
     }
 }
 
@@ -226,6 +271,9 @@ pub(crate) struct RuleArgs {
     /// code [default: no]
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     pub(crate) provider_aliases: Option<bool>,
+    /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) fallback: Option<Given<String>>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
@@ -390,6 +438,10 @@ pub(crate) struct ReverseArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that have nothing to do with each other"
+)]
 pub(crate) struct AssignArgs {
     /// The campaign
     #[arg(long, value_name = "ID")]
@@ -428,6 +480,16 @@ pub(crate) struct AssignArgs {
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+    /// Print the slip of a code that is given now, or was given under this key; whoever has one
+    /// already gets another copy by `counterfoil print CODE`
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The code, which a customer has and can still use
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -525,6 +587,9 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+    /// Print the slip of the new code
+    #[arg(long)]
+    pub(crate) print: bool,
 }
 
 /// What set an act off: one line for the log.

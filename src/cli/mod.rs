@@ -17,10 +17,12 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod print;
 mod printer;
 mod redeem;
 mod set_up;
 mod surroundings;
+mod test_mode;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -72,6 +74,7 @@ fn dispatch(
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
+        Some(Command::Print(args)) => print::print(context, &args, out),
         Some(Command::Customer(command)) => customer::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),

@@ -5,6 +5,7 @@
 
 mod recent;
 mod set_up;
+mod sign_up;
 mod slips;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
+pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
 use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};

@@ -18,6 +18,7 @@ mod edit;
 mod engine;
 mod erase;
 mod error;
+mod given_out;
 mod join;
 mod log;
 mod look;
@@ -32,6 +33,7 @@ mod schema;
 mod slips;
 mod sqlite;
 mod tally;
+mod test_mode;
 mod verify;
 
 use std::fs::File;
