@@ -957,3 +957,41 @@ fn on_a_terminal_an_erasing_is_asked_about() {
         assert_eq!(name(), left);
     }
 }
+
+#[test]
+fn test_codes_go_with_a_join_and_their_texts_with_an_erasing() {
+    let shop = desk(&[], 3);
+    let mut ids = Vec::new();
+    for email in ["tess@example.org", "tom@example.org"] {
+        ids.push(text(&assigned(&shop, &["--email", email]), "customer_id").to_owned());
+    }
+    let on = [
+        "campaign",
+        "test-mode",
+        CAMPAIGN,
+        "on",
+        "--customer",
+        &ids[1],
+    ];
+    shop.run(&on).well();
+    let drawn = claim(
+        &shop,
+        &["--email", "tom@example.org", "--trigger", "tom tests"],
+    );
+    assert_eq!(text(&drawn, "state"), "test", "{drawn}");
+    join(&shop, &ids[0], &ids[1]).well();
+    // Who tests goes on testing, under the id that stays.
+    let more = claim(&shop, &["--email", "tess@example.org"]);
+    assert_eq!(
+        (text(&more, "state"), text(&more, "customer_id")),
+        ("test", ids[0].as_str())
+    );
+    assert_eq!(
+        shop.count("SELECT count(DISTINCT customer) FROM code WHERE state = 5"),
+        1
+    );
+    assert!(!files_with(&shop, "tom tests").is_empty());
+    shop.run(&["customer", "erase", &ids[0], "--yes"]).well();
+    assert_eq!(files_with(&shop, "tom tests"), Vec::<String>::new());
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+}
