@@ -44,6 +44,8 @@
 //!   changed means refused. `BEGIN IMMEDIATE` always, `synchronous=FULL` always.
 //! - Entries are never changed. Each carries the hash of the one before; `counterfoil verify` follows
 //!   the chain. What can identify a person lives in tables that can be erased, never in the chain.
+//! - A person is recognised by keyed hashes of their contacts in normal form, for as long as the
+//!   campaign lives: no edit, join or erasing frees a second code.
 //! - A right is decided by state and order, never by comparing clocks.
 //! - No read transaction is held across frames, and no write lock longer than about 100 ms: imports go
 //!   in slices under an unpublished batch.

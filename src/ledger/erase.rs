@@ -14,7 +14,7 @@ use crate::domain::customer::Customer;
 use crate::domain::entry::Fact;
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
-use crate::ledger::customers::{described, known_by};
+use crate::ledger::customers::{described, is_erased, known_by};
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
@@ -52,7 +52,8 @@ pub enum Left {
 
 impl Ledger {
     /// Erases everything readable about a customer; they are still recognised, and their codes
-    /// still honoured. What it answers is committed, and looked for in the files.
+    /// still honoured. What it answers is committed, and looked for in the files. For a customer
+    /// who was erased before there is nothing to look for any more: the file is written anew.
     pub fn erase_customer(
         &mut self,
         id: &str,
@@ -65,6 +66,7 @@ impl Ledger {
 /// The numbers of what is to be erased, and how far it was looked for.
 #[derive(Default)]
 struct Traces {
+    was_erased: bool,
     sides: Vec<i64>,
     attempts: Vec<i64>,
     /// Bytes that must not be found in the files afterwards.
@@ -125,7 +127,7 @@ fn erase(
         Ok(erasure) => erasure,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    erasure.left = scrub(ledger, &traces.needles).naming("erase from the file", thing)?;
+    erasure.left = scrub(ledger, &traces).naming("erase from the file", thing)?;
     Ok(Ok(erasure))
 }
 
@@ -170,6 +172,7 @@ fn forget(
     // What came since it was looked for.
     traces.finish(tx, &person)?;
     traces.needles.extend(needles_of(tx, &person)?);
+    traces.was_erased = is_erased(tx, person.customer)?;
     recognise_everywhere(tx, person.customer)?;
     let (mut contacts, mut entries, mut attempts, mut slips) = (0, 0, 0, 0);
     for number in &person.numbers {
@@ -271,12 +274,13 @@ fn needles_of(tx: &Tx<'_>, person: &Person) -> Result<Vec<Vec<u8>>, Cause> {
 }
 
 /// Empties the log, reads the file, and writes it anew where it still holds something.
-fn scrub(ledger: &mut Ledger, needles: &[Vec<u8>]) -> Result<Left, Cause> {
+fn scrub(ledger: &mut Ledger, traces: &Traces) -> Result<Left, Cause> {
     if !ledger.engine.empty_log()? {
         return Ok(Left::Log);
     }
     let path = ledger.files.ledger();
-    if !holds_any(&path, needles)? {
+    let needles = &traces.needles;
+    if !traces.was_erased && !holds_any(&path, needles)? {
         return Ok(Left::Nothing);
     }
     ledger.engine.write_anew()?;
@@ -358,6 +362,13 @@ mod tests {
         Ledger::create(folder, &setup, &act).unwrap()
     }
 
+    fn traces(text: &str) -> Traces {
+        Traces {
+            needles: vec![text.as_bytes().to_vec()],
+            ..Traces::default()
+        }
+    }
+
     /// What is kept of somebody, and deleted as SQLite deletes.
     fn leave_behind(ledger: &mut Ledger, form: &str) {
         ledger
@@ -378,12 +389,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = ledger(folder.path());
         leave_behind(&mut ledger, "vera@example.org");
-        let needles = [b"vera@example.org".to_vec()];
+        let vera = traces("vera@example.org");
         assert!(ledger.engine.empty_log().unwrap());
         let path = ledger.files.ledger();
-        assert!(holds_any(&path, &needles).unwrap(), "SQLite leaves it");
-        assert_eq!(scrub(&mut ledger, &needles).unwrap(), Left::Nothing);
-        assert!(!holds_any(&path, &needles).unwrap());
+        assert!(holds_any(&path, &vera.needles).unwrap(), "SQLite leaves it");
+        assert_eq!(scrub(&mut ledger, &vera).unwrap(), Left::Nothing);
+        assert!(!holds_any(&path, &vera.needles).unwrap());
+        // For whom nothing is known any more, the file is written anew unasked.
+        leave_behind(&mut ledger, "vera@example.org");
+        let again = Traces {
+            was_erased: true,
+            ..Traces::default()
+        };
+        assert_eq!(scrub(&mut ledger, &again).unwrap(), Left::Nothing);
+        assert!(!holds_any(&path, &vera.needles).unwrap());
         assert_eq!(
             std::fs::metadata(path.with_extension("db-wal"))
                 .unwrap()
@@ -392,7 +411,7 @@ mod tests {
         );
         // What stands in an entry stays, and is told.
         assert_eq!(
-            scrub(&mut ledger, &[b"BCDFGHJKLN".to_vec()]).unwrap(),
+            scrub(&mut ledger, &traces("BCDFGHJKLN")).unwrap(),
             Left::Alike
         );
     }
@@ -406,10 +425,10 @@ mod tests {
             .execute_batch("BEGIN; SELECT * FROM contact;")
             .unwrap();
         leave_behind(&mut ledger, "vera@example.org");
-        let needles = [b"vera@example.org".to_vec()];
-        assert_eq!(scrub(&mut ledger, &needles).unwrap(), Left::Log);
+        let vera = traces("vera@example.org");
+        assert_eq!(scrub(&mut ledger, &vera).unwrap(), Left::Log);
         other.execute_batch("COMMIT").unwrap();
-        assert_eq!(scrub(&mut ledger, &needles).unwrap(), Left::Nothing);
+        assert_eq!(scrub(&mut ledger, &vera).unwrap(), Left::Nothing);
     }
 
     #[test]

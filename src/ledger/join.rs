@@ -13,7 +13,7 @@ use crate::ledger::customers::{
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of, test_mode};
 
 impl Ledger {
     /// Makes everything of the customer `gone` that of the customer `kept`.
@@ -188,6 +188,12 @@ impl Pair {
 
     fn move_tests(&self, tx: &Tx<'_>) -> Result<(), Cause> {
         for campaign in campaigns::every(tx)? {
+            for code in test_mode::codes_of(tx, campaign, self.gone)? {
+                tx.execute(
+                    "UPDATE code SET customer = $1 WHERE id = $2 AND customer = $3",
+                    &[self.kept.into(), code.into(), self.gone.into()],
+                )?;
+            }
             let removed = tx.execute(
                 "DELETE FROM test_customer WHERE campaign = $1 AND customer = $2",
                 &[campaign.into(), self.gone.into()],

@@ -360,6 +360,9 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.turn-a", "ledger.turn-b"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
+    // Unlocked, not only closed: a process begun this moment holds a copy of the file until it runs
+    // its own program.
+    flock(&in_use, FlockOperation::Unlock)?;
     drop(in_use);
     open(folder, act).map(|(ledger, _)| ledger)
 }

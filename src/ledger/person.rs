@@ -16,7 +16,7 @@ use crate::ledger::customers::{by_public_id, contacts_of, described};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::log::{LogFilter, attempts_after};
-use crate::ledger::{Ledger, LedgerError, campaigns};
+use crate::ledger::{Ledger, LedgerError, campaigns, test_mode};
 
 /// Rows read in one view of the ledger.
 const PAGE: i64 = 2_000;
@@ -32,7 +32,7 @@ pub(crate) struct Person {
     pub(crate) numbers: Vec<i64>,
     /// The ids, in the same order.
     pub(crate) ids: Vec<String>,
-    /// Their codes, void ones among them.
+    /// Their codes, void ones and test codes among them.
     pub(crate) codes: BTreeSet<i64>,
     pub(crate) contacts: Vec<(ContactKind, String)>,
     region: Option<PhoneRegion>,
@@ -79,6 +79,10 @@ impl Person {
             )?
             .into_iter()
             .collect();
+        for campaign in campaigns::every(tx)? {
+            let tests = test_mode::codes_of(tx, campaign, customer)?;
+            person.codes.extend(tests);
+        }
         Ok(Some(person))
     }
 

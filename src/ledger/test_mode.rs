@@ -355,6 +355,16 @@ pub(crate) fn is_tester(
         .is_some())
 }
 
+/// The test codes of a customer, of a campaign; test codes have no slots.
+pub(crate) fn codes_of(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<Vec<i64>, Cause> {
+    tx.all(
+        "SELECT p.code FROM pool_slot p JOIN code c ON c.id = p.code \
+         WHERE p.campaign = $1 AND p.ordinal < 0 AND c.customer = $2 ORDER BY p.ordinal DESC",
+        &[campaign.into(), customer.into()],
+        |row| row.int(0),
+    )
+}
+
 /// The newest test code that a customer drew of a campaign.
 pub(crate) fn newest_of(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<Option<i64>, Cause> {
     tx.one(

@@ -222,9 +222,35 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             ));
         }
     }
+    check_slots(tx, health)?;
     check_hours(tx, health)?;
     check_reversals(tx, health)?;
     check_uses(tx, health)
+}
+
+/// Every code that counts for a customer is theirs, and nothing is left with who was joined to
+/// another.
+fn check_slots(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT c.folded, u.public_id, u.joined_to FROM customer_slot s \
+         JOIN code c ON c.id = s.code JOIN customer u ON u.id = s.customer \
+         WHERE c.customer IS NULL OR c.customer <> s.customer OR c.campaign <> s.campaign \
+         OR u.joined_to IS NOT NULL LIMIT 20",
+        &[],
+        |row| {
+            let why = if row.maybe_int(2)?.is_some() {
+                "who was joined to another"
+            } else {
+                "whose it is not"
+            };
+            health.faults.push(format!(
+                "the tallies: code {} counts for customer {}, {why}",
+                row.text(0)?,
+                row.text(1)?
+            ));
+            Ok(())
+        },
+    )
 }
 
 /// Every hour's acts are as many as its entries.

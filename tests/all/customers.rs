@@ -687,6 +687,20 @@ fn an_erased_customer_is_in_no_byte_of_the_ledger_and_still_has_their_one_code()
     for what in readable {
         assert!(!files_with(&shop, what).is_empty(), "{what}");
     }
+    let words = r#"{"store":"Corner","name":"Vera Vanishing"}"#;
+    rusqlite::Connection::open(shop.folder().join("ledger.db"))
+        .unwrap()
+        .execute(
+            "INSERT INTO slip (code, copy, entry, state, counter, at_ms, words) \
+             SELECT id, 1, newest_entry, 1, 'desk', 0, ?1 FROM code WHERE folded = ?2",
+            (words, code),
+        )
+        .unwrap();
+    let exported = shop.run(&["customer", "export", id]).well().json().clone();
+    assert_eq!(
+        text(&exported["slips"][0]["words"], "name"),
+        "Vera Vanishing"
+    );
     let entries = shop.count("SELECT count(*) FROM entry");
     refused(&shop.run(&["customer", "erase", id]), 2, "usage");
     assert_eq!(shop.count("SELECT count(*) FROM entry"), entries);
@@ -697,6 +711,11 @@ fn an_erased_customer_is_in_no_byte_of_the_ledger_and_still_has_their_one_code()
         .json()
         .clone();
     assert_eq!(erased["still_readable"], Value::Null);
+    assert_eq!(number(&erased, "slips"), 1);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM slip WHERE words IS NULL"),
+        1
+    );
     assert_eq!(
         (number(&erased, "contacts"), number(&erased, "codes_kept")),
         (3, 3)
@@ -863,4 +882,116 @@ fn only_a_manager_changes_erases_or_exports_a_customer() {
     let words = ["--json", "--operator", "ana", "customer", "find", other];
     let told = shop.ok(&words).out;
     assert!(told.contains(id) && !told.contains('@'), "{told}");
+}
+
+#[test]
+fn verify_finds_a_code_that_counts_for_somebody_else() {
+    let shop = desk(&[], 3);
+    let ana = assigned(&shop, &["--email", "ana@example.org"]);
+    let ben = assigned(&shop, &["--email", "ben@example.org"]);
+    let ids = [text(&ana, "customer_id"), text(&ben, "customer_id")];
+    let change = |sql: &str| {
+        rusqlite::Connection::open(shop.folder().join("ledger.db"))
+            .unwrap()
+            .execute(sql, ids)
+            .unwrap()
+    };
+    let moved = "UPDATE code SET customer = (SELECT id FROM customer WHERE public_id = ?1) \
+                 WHERE customer = (SELECT id FROM customer WHERE public_id = ?2)";
+    assert_eq!(change(moved), 1);
+    let (exit, faults) = shop.verify();
+    assert!(exit == 5 && faults.contains("whose it is not"), "{faults}");
+    let joined = "UPDATE customer SET joined_to = (SELECT id FROM customer WHERE public_id = ?1) \
+                  WHERE public_id = ?2";
+    assert_eq!(change(joined), 1);
+    let (exit, faults) = shop.verify();
+    assert!(exit == 5 && faults.contains("was joined"), "{faults}");
+}
+
+#[test]
+fn a_mailbox_asked_for_by_many_at_once_under_many_spellings_has_one_code() {
+    const PROCESSES: usize = 8;
+    let shop = desk(&["--provider-aliases", "yes"], 20);
+    let together = std::sync::Barrier::new(PROCESSES);
+    let told: Vec<Value> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..PROCESSES)
+            .map(|process| {
+                let (shop, together) = (&shop, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    let email = format!("{}ana+{process}@gmail.com", "v.".repeat(process % 3));
+                    claim(shop, &["--email", &email])
+                })
+            })
+            .collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let assigned = told
+        .iter()
+        .filter(|told| told["claim"] == "assigned")
+        .count();
+    let codes: std::collections::BTreeSet<&str> =
+        told.iter().map(|told| text(told, "code")).collect();
+    assert_eq!((assigned, codes.len()), (3, 3), "{told:?}");
+    assert_eq!(shop.count("SELECT count(*) FROM customer"), 3);
+    shop.assert_well();
+}
+
+#[test]
+fn on_a_terminal_an_erasing_is_asked_about() {
+    let shop = crate::console::shop::Shop::new();
+    shop.ok(&["campaign", "create", "tea", "--offer", "tea"]);
+    shop.ok(&["codes", "generate", "--campaign", "tea", "--count", "1"]);
+    let words = ["--email", "ana@example.org", "--name", "Ana"];
+    let given = shop.json(&[&["assign", "--campaign", "tea"], &words[..]].concat());
+    let id = text(&given[0], "customer_id");
+    let name = || shop.json(&["customer", "show", id])[0]["name"].clone();
+    for (answer, says, left) in [
+        ("no", "nothing was erased", Value::from("Ana")),
+        ("yes", "is erased", Value::Null),
+    ] {
+        let mut asked = shop.console_with(&["customer", "erase", id]);
+        asked.wait_for("Type yes");
+        asked.send(format!("{answer}\n").as_bytes());
+        asked.wait_for(says);
+        assert_eq!(name(), left);
+    }
+}
+
+#[test]
+fn test_codes_go_with_a_join_and_their_texts_with_an_erasing() {
+    let shop = desk(&[], 3);
+    let mut ids = Vec::new();
+    for email in ["tess@example.org", "tom@example.org"] {
+        ids.push(text(&assigned(&shop, &["--email", email]), "customer_id").to_owned());
+    }
+    let on = [
+        "campaign",
+        "test-mode",
+        CAMPAIGN,
+        "on",
+        "--customer",
+        &ids[1],
+    ];
+    shop.run(&on).well();
+    let drawn = claim(
+        &shop,
+        &["--email", "tom@example.org", "--trigger", "tom tests"],
+    );
+    assert_eq!(text(&drawn, "state"), "test", "{drawn}");
+    join(&shop, &ids[0], &ids[1]).well();
+    // Who tests goes on testing, under the id that stays.
+    let more = claim(&shop, &["--email", "tess@example.org"]);
+    assert_eq!(
+        (text(&more, "state"), text(&more, "customer_id")),
+        ("test", ids[0].as_str())
+    );
+    assert_eq!(
+        shop.count("SELECT count(DISTINCT customer) FROM code WHERE state = 5"),
+        1
+    );
+    assert!(!files_with(&shop, "tom tests").is_empty());
+    shop.run(&["customer", "erase", &ids[0], "--yes"]).well();
+    assert_eq!(files_with(&shop, "tom tests"), Vec::<String>::new());
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
 }

@@ -14,6 +14,7 @@ mod forms;
 mod preflight;
 mod printing;
 mod races;
+mod recognition;
 mod restore;
 mod screens;
 mod shop;
