@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | [`cli`] | arguments, configuration, words and exit codes; one file a family of commands | rules |
 //! | [`tui`] | the console: [`tui::msg`] in, [`tui::model`] decides, [`tui::screens`] show, [`tui::runner`] runs threads and terminal | clocks and ledgers outside the runner |
-//! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up | terminals |
+//! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up, preflight | terminals |
 //! | [`devices`] | scanners: bytes into one scan; printers: a slip onto paper, and what became of it | what a scan means, which slips there are |
 //! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | the wall clock, a screen |
 //! | [`domain`] | what is true: codes, campaigns, entries, the verdict | clock, disk, network, thread, randomness |
@@ -58,6 +58,8 @@
 //! - A kind of entry: [`domain::entry::Fact`].
 //! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
 //! - A command: [`cli`], one variant of its arguments and one file of its family.
+//! - A failure to be played before a launch: an act in [`desk::preflight`], its rule in
+//!   [`domain::preflight`].
 //! - A scanner: [`devices::scan`], beside `tty` and `serial`.
 //! - A printer: its numbers in [`devices::print::ProfileName::profile`]; a way to reach it in
 //!   [`devices::print::Destination`].

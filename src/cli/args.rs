@@ -92,6 +92,31 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Check the file, the chain of entries, the counts and the codes; changes nothing
     Verify,
+    /// One claim of a preflight on its copy: waits for a line, claims, answers
+    #[command(hide = true)]
+    RehearseClaim(RehearseClaimArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseClaimArgs {
+    /// The campaign
+    #[arg(long)]
+    pub(crate) campaign: CampaignId,
+    /// How the customer is known: `email`, `phone`, `loyalty` or `external_id`
+    #[arg(long)]
+    pub(crate) kind: ContactKind,
+    /// The customer's contact
+    #[arg(long)]
+    pub(crate) contact: String,
+    /// The event's key
+    #[arg(long)]
+    pub(crate) key: Key,
+    /// When it is asked, in milliseconds since 1970
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) at_ms: i64,
+    /// Say `committed` instead of the answer, and wait to be killed
+    #[arg(long)]
+    pub(crate) held: bool,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +168,49 @@ pub(crate) enum CampaignCommand {
         /// The campaign
         id: CampaignId,
     },
+    /// Let named test customers draw test codes that no counter honours, as often as they like
+    TestMode(TestModeArgs),
+    /// Play what goes wrong in production on a copy of the ledger, and say how each ended; exit code
+    /// 1 where any fails. Nothing here changes
+    Preflight {
+        /// The campaign
+        id: CampaignId,
+        /// How many customers are to have a code: fails where there are too few
+        #[arg(long, value_name = "N")]
+        audience: Option<u64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestModeArgs {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// on or off; off lists what was drawn
+    #[arg(value_name = "on|off", value_parser = switch)]
+    pub(crate) switch: Switch,
+    /// A test customer: an id or a contact; a contact nobody knows makes a customer. May be repeated,
+    /// 100 at most; these and no others from now on
+    #[arg(long = "customer", value_name = "C", num_args = 1..)]
+    pub(crate) customers: Vec<String>,
+    /// Until when: 2026-12-24 (that whole day), 2026-12-24T18:00 (not included) [default: 7 days from
+    /// now]
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<Boundary>,
+}
+
+/// What is switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+fn switch(text: &str) -> Result<Switch, String> {
+    match text {
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err("use on or off".to_owned()),
+    }
 }
 
 /// A rule that may also be taken away.
@@ -159,6 +227,15 @@ fn given<T: std::str::FromStr<Err = MalformedName>>(text: &str) -> Result<Given<
         Ok(Given::Nothing)
     } else {
         text.parse().map(Given::This)
+    }
+}
+
+impl From<&str> for Given<String> {
+    fn from(text: &str) -> Self {
+        match text.trim() {
+            "none" => Given::Nothing,
+            text => Given::This(text.to_owned()),
+        }
     }
 }
 
@@ -223,6 +300,9 @@ pub(crate) struct RuleArgs {
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
+    /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) fallback: Option<Given<String>>,
     /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
     /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
     /// code [default: no]
@@ -459,6 +539,76 @@ pub(crate) enum CustomerCommand {
         /// The customer's id
         id: String,
     },
+    /// As a manager, change what is known of a customer; it never frees a second code
+    Edit {
+        /// The customer's id
+        id: String,
+        #[command(flatten)]
+        change: Box<EditArgs>,
+    },
+    /// As a manager, make two customers one who are one person: both keep their codes, and both ids
+    /// find them
+    Join {
+        /// The id that stays
+        kept: String,
+        /// The id whose contacts, codes and counts become the other's
+        gone: String,
+        /// Why
+        #[arg(long, value_name = "R", value_parser = reason)]
+        reason: String,
+    },
+    /// As a manager, erase everything readable about a customer, for ever; they are still recognised,
+    /// and their codes still honoured
+    #[command(
+        after_help = "Erased are contacts, name, consent, reasons and raw texts of entries and \
+attempts about them and their codes, and the words on their slips; from the bytes of the ledger's \
+files, too, for which the file may have to be written anew while the counters wait. Not reached are \
+backups, lists that were exported, and a caller's --key, which is part of the chain of entries."
+    )]
+    Erase {
+        /// The customer's id
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    Export {
+        /// The customer's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct EditArgs {
+    /// What they are called from now on
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They are known by this e-mail address as well; may be given again, as may all the others
+    #[arg(long, value_name = "E")]
+    pub(crate) add_email: Vec<String>,
+    /// By this telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) add_phone: Vec<String>,
+    /// By this loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) add_loyalty: Vec<String>,
+    /// By this name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) add_external_id: Vec<String>,
+    /// This e-mail address is theirs no more
+    #[arg(long, value_name = "E")]
+    pub(crate) remove_email: Vec<String>,
+    /// This telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) remove_phone: Vec<String>,
+    /// This loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) remove_loyalty: Vec<String>,
+    /// This name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) remove_external_id: Vec<String>,
 }
 
 #[derive(Debug, Args)]

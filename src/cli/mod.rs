@@ -17,11 +17,13 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod preflight;
 mod print;
 mod printer;
 mod redeem;
 mod set_up;
 mod surroundings;
+mod test_mode;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -83,6 +85,7 @@ fn dispatch(
         Some(Command::Config) => surroundings::config(context, out),
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),
         Some(Command::Restore(args)) => ledger_file::restore(context, &args, out),
+        Some(Command::RehearseClaim(args)) => preflight::claim(context, &args, out),
         Some(Command::Verify) => ledger_file::verify(context, out),
     }
 }

@@ -1,10 +1,12 @@
 //! `print CODE`, and the paper of `assign --print` and `replace --print`.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::cli::args::PrintArgs;
+use crate::cli::config::Config;
 use crate::cli::context::{Context, warn};
 use crate::cli::failure::Failure;
 use crate::cli::printer::{printer_of, template_of};
@@ -32,7 +34,7 @@ pub(crate) struct SlipJson {
 
 /// The printer, for a command that cannot do without.
 pub(super) fn need_printer(context: &Context) -> Result<SlipPrinter, Failure> {
-    slip_printer(context)?.ok_or_else(|| {
+    slip_printer(&context.config, &context.data)?.ok_or_else(|| {
         Failure::usage(
             "printing a slip: no printer is set up",
             "set [printer] to = \"tcp://ADDRESS:9100\" in counterfoil.toml; `counterfoil devices` \
@@ -42,11 +44,11 @@ pub(super) fn need_printer(context: &Context) -> Result<SlipPrinter, Failure> {
 }
 
 /// The printer with the shop's template; none where none is set up.
-pub(super) fn slip_printer(context: &Context) -> Result<Option<SlipPrinter>, Failure> {
-    let Some(printer) = printer_of(&context.config)? else {
+pub(super) fn slip_printer(config: &Config, folder: &Path) -> Result<Option<SlipPrinter>, Failure> {
+    let Some(printer) = printer_of(config)? else {
         return Ok(None);
     };
-    let template = template_of(&context.data)?;
+    let template = template_of(folder)?;
     Ok(Some(SlipPrinter { printer, template }))
 }
 

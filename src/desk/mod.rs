@@ -3,6 +3,7 @@
 //!
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
+pub mod preflight;
 mod recent;
 mod set_up;
 mod sign_up;

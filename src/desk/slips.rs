@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::desk::Desk;
-use crate::devices::print::{Outcome, Printer};
+use crate::devices::print::{Health, Outcome, Printer};
 use crate::domain::refusal::Refusal;
 use crate::domain::slip::Slip;
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
@@ -33,6 +33,13 @@ pub struct PrintedSlip {
 }
 
 impl SlipPrinter {
+    /// How the printer is, in words, and whether it would print.
+    pub fn health(&self) -> (String, bool) {
+        let health = self.printer.health();
+        let is_well = !matches!(health, Health::NotReady(_));
+        (health.to_string(), is_well)
+    }
+
     /// Prints a slip once, and waits until it is known what became of it: up to half a minute.
     pub fn print(&self, slip: &Slip) -> PrintedSlip {
         let job = match self.printer.job(slip, &self.template) {

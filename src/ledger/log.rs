@@ -90,10 +90,11 @@ pub(crate) fn no_such(raw: &[u8]) -> Refusal {
     Refusal::NoSuchCode(kept_form(raw))
 }
 
-struct Placed {
+/// A line in its place: after which entry, and of an attempt its number.
+pub(crate) struct Placed {
     entry: i64,
     attempt: i64,
-    line: Option<LogLine>,
+    pub(crate) line: Option<LogLine>,
 }
 
 fn page(
@@ -103,7 +104,7 @@ fn page(
 ) -> Result<(Vec<LogLine>, LogPosition), Cause> {
     let head = Head::load(tx)?;
     let entries = entries_after(tx, &head, from.entry, filter)?;
-    let attempts = attempts_after(tx, &head, from.attempt, filter)?;
+    let attempts = attempts_after(tx, &head, from.attempt, PAGE, filter)?;
     // What lies beyond the shorter page may come before what the longer one holds: leave it.
     let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
     let entry_limit = entries
@@ -175,10 +176,12 @@ fn entries_after(
     )
 }
 
-fn attempts_after(
+/// A page of attempts after a number; the lines of those that are wanted.
+pub(crate) fn attempts_after(
     tx: &Tx<'_>,
     head: &Head,
     after: i64,
+    most: i64,
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
@@ -187,7 +190,7 @@ fn attempts_after(
          c.folded, a.notes FROM attempt a LEFT JOIN code c ON c.id = a.code \
          LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
          WHERE a.id > $1 ORDER BY a.id LIMIT $2",
-        &[after.into(), PAGE.into()],
+        &[after.into(), most.into()],
         |row| {
             let line = LogLine {
                 at: instant(row.int(2)?),
@@ -233,7 +236,7 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
 
 /// What was tried and what was answered, of an entry.
 fn told(fact: &Fact) -> (&'static str, &'static str) {
-    if matches!(fact, Fact::Assigned { .. }) {
+    if matches!(fact, Fact::Assigned { .. } | Fact::TestDrawn { .. }) {
         ("assign", "assigned")
     } else if matches!(fact, Fact::Redeemed { .. }) {
         ("redeem", "accepted")
@@ -293,7 +296,27 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         |row| row.text(0),
     )?;
     let side = side_of(stored.as_deref())?;
-    let mut detail = match &told.body.fact {
+    let mut detail = fact_words(&told.body.fact);
+    detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
+    detail.extend(
+        side.customer_said
+            .map(|said| format!("customer said to be {said}")),
+    );
+    detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
+    Ok(LifeEntry {
+        id: told.id.to_string(),
+        at: instant(told.body.at_ms),
+        kind: told.body.fact.kind(),
+        store: head.store.clone(),
+        counter: told.body.counter,
+        operator: told.body.operator,
+        detail: detail.join("; "),
+    })
+}
+
+/// What an entry says beside its kind, in words.
+fn fact_words(fact: &Fact) -> Vec<String> {
+    match fact {
         Fact::Redeemed {
             uses_made,
             certainty,
@@ -316,7 +339,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
             words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
             words
         }
-        Fact::Assigned { expires_at_ms, .. } => expires_at_ms
+        Fact::Assigned { expires_at_ms, .. } | Fact::TestDrawn { expires_at_ms } => expires_at_ms
             .map(|at_ms| format!("valid until {}", instant(at_ms)))
             .into_iter()
             .collect(),
@@ -332,27 +355,17 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         | Fact::CampaignChanged { .. }
         | Fact::CampaignPaused
         | Fact::CampaignResumed
+        | Fact::TestModeOn { .. }
+        | Fact::TestModeOff { .. }
         | Fact::CodesAdded { .. }
+        | Fact::CustomerEdited { .. }
+        | Fact::CustomersJoined { .. }
+        | Fact::CustomerErased
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
         | Fact::OperatorRemoved { .. } => Vec::new(),
-    };
-    detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
-    detail.extend(
-        side.customer_said
-            .map(|said| format!("customer said to be {said}")),
-    );
-    detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
-    Ok(LifeEntry {
-        id: told.id.to_string(),
-        at: instant(told.body.at_ms),
-        kind: told.body.fact.kind(),
-        store: head.store.clone(),
-        counter: told.body.counter,
-        operator: told.body.operator,
-        detail: detail.join("; "),
-    })
+    }
 }
 
 fn void(
@@ -364,7 +377,10 @@ fn void(
     let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
         return Ok(Err(no_such(raw)));
     };
-    if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
+    if matches!(
+        row.state,
+        CodeState::Redeemed | CodeState::Void | CodeState::Test
+    ) {
         return Ok(Err(Refusal::State(row.state)));
     }
     end_life(writing, &row, reason, act)?;

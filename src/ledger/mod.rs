@@ -14,21 +14,27 @@ mod chain;
 mod codes;
 mod console;
 mod customers;
+mod edit;
 mod engine;
+mod erase;
 mod error;
 mod given_out;
+mod join;
 mod log;
 mod look;
 mod marker;
 mod operators;
+mod person;
 mod pool;
 mod redeem;
+mod rehearse;
 mod restore;
 mod reverse;
 mod schema;
 mod slips;
 mod sqlite;
 mod tally;
+mod test_mode;
 mod verify;
 
 use std::fs::File;
@@ -40,6 +46,8 @@ use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::assign::{ClaimRequest, ReplaceRequest};
 pub use crate::ledger::console::Today;
+pub use crate::ledger::edit::CustomerEdit;
+pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
@@ -48,6 +56,7 @@ pub use crate::ledger::pool::{
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
@@ -116,6 +125,8 @@ pub struct Ledger {
     mode: u32,
     machine: String,
     inode: u64,
+    // A copy that is only played on has no marker, and looks for none.
+    is_rehearsal: bool,
     phone_region: Option<PhoneRegion>,
     // Held shared for as long as the ledger is open, so that a restore knows.
     _in_use: File,
@@ -239,6 +250,20 @@ impl Ledger {
                 Ok(done)
             })
             .naming(op, thing)
+    }
+
+    /// A use case that writes and deletes what somebody may not find again: zeros take its place.
+    pub(crate) fn write_zeroing<T>(
+        &mut self,
+        op: &'static str,
+        thing: &str,
+        work: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, Cause>,
+    ) -> Result<T, LedgerError> {
+        self.engine.zero_what_is_deleted(true).naming(op, thing)?;
+        let done = self.write(op, thing, work);
+        // The next deletions are ordinary ones again, also after a failure.
+        self.engine.zero_what_is_deleted(false).naming(op, thing)?;
+        done
     }
 
     /// One use case that only reads: one consistent view.
@@ -395,6 +420,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         mode,
         machine: marker::machine(),
         inode: marker::inode(&path)?,
+        is_rehearsal: false,
         phone_region: None,
         files,
         _in_use: in_use,

@@ -2,7 +2,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what fails here fails the test, and says where"
+    clippy::too_many_lines,
+    reason = "what fails here fails the test, and says where; each story is told in one piece"
 )]
 
 use std::process::Stdio;
@@ -331,4 +332,535 @@ fn whoever_has_a_code_is_recognised_by_every_contact_they_were_ever_known_by() {
     assert_eq!(text(&cake, "claim"), "assigned");
     assert_eq!(shop.count("SELECT count(*) FROM contact_hash"), 4);
     assert_eq!(claim_of(&shop, "cake", &both[2..])["code"], cake["code"]);
+}
+
+/// A customer as they are shown.
+fn shown(shop: &Shop, id: &str) -> Value {
+    shop.run(&["customer", "show", id]).well().json().clone()
+}
+
+fn edit(shop: &Shop, id: &str, words: &[&str]) -> Ran {
+    shop.run(&[&["customer", "edit", id], words].concat())
+}
+
+fn join(shop: &Shop, kept: &str, gone: &str) -> Ran {
+    shop.run(&["customer", "join", kept, gone, "--reason", "one person"])
+}
+
+fn masks(customer: &Value) -> Vec<String> {
+    let contacts = customer["contacts"].as_array().unwrap();
+    contacts
+        .iter()
+        .map(|contact| text(contact, "masked").to_owned())
+        .collect()
+}
+
+#[test]
+fn editing_never_frees_a_second_code_and_says_nothing_readable_in_the_chain() {
+    let shop = desk(&["--provider-aliases", "yes"], 5);
+    another(&shop, "cake", &[], 5);
+    let given = assigned(&shop, &["--email", "a.na@gmail.com"]);
+    let id = text(&given, "customer_id");
+    let changed = edit(
+        &shop,
+        id,
+        &[
+            "--name",
+            "Ana Weiß",
+            "--add-email",
+            "ANA@example.org",
+            "--add-phone",
+            "+442079460958",
+            "--add-loyalty",
+            "12 34",
+            "--add-external-id",
+            "crm-7",
+            "--remove-email",
+            "a.na@GMAIL.com",
+        ],
+    );
+    let changed = changed.well().json();
+    assert_eq!(text(changed, "name"), "Ana Weiß");
+    assert_eq!(masks(changed), ["a…@example.org", "…0958", "…34", "…-7"]);
+    // By what was removed, its mailbox, and what was added: the one code.
+    for words in [
+        ["--email", "a.na@gmail.com"],
+        ["--email", "ana+x@googlemail.com"],
+        ["--email", "ana@example.org"],
+        ["--phone", "+44 20 7946 0958"],
+        ["--loyalty", "1234"],
+        ["--external-id", "CRM-7"],
+    ] {
+        has_already(&shop, &words, &given);
+    }
+    // What is removed is gone from what is readable; where there was no code it names nobody.
+    assert!(found(&shop, "a.na@gmail.com").is_empty());
+    let cake = claim_of(&shop, "cake", &["--email", "a.na@gmail.com"]);
+    assert_eq!(text(&cake, "claim"), "assigned");
+    assert_ne!(cake["customer_id"], given["customer_id"]);
+    // One entry, with kinds only; the same again makes none.
+    edit(&shop, id, &["--name", "Ana Weiß", "--add-loyalty", "1234"]).well();
+    let bodies = shop.run(&["log"]).well().lines.clone();
+    let edits: Vec<&Value> = bodies
+        .iter()
+        .filter(|line| line["kind"] == "customer_edited")
+        .collect();
+    assert_eq!(edits.len(), 1);
+    assert_eq!(text(edits[0], "customer_id"), id);
+    for readable in ["Ana", "ana@", "2079", "crm-7"] {
+        let sql = format!("SELECT count(*) FROM entry WHERE body LIKE '%{readable}%'");
+        assert_eq!(shop.count(&sql), 0, "{readable}");
+    }
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+}
+
+#[test]
+fn an_edit_is_done_whole_or_not_at_all() {
+    let shop = desk(&[], 3);
+    let ana = assigned(&shop, &["--email", "ana@example.org"]);
+    let ben = assigned(&shop, &["--email", "ben@example.org"]);
+    let (ana, ben) = (text(&ana, "customer_id"), text(&ben, "customer_id"));
+    let attempt = |words: &[&str], exit, name| refused(&edit(&shop, ana, words), exit, name);
+    let words = ["--name", "Ana", "--add-email", "ben@example.org"];
+    let told = attempt(&words, 1, "contact_of_another");
+    assert!(
+        told.contains(ben) && told.contains("customer join"),
+        "{told}"
+    );
+    attempt(
+        &["--name", "Ana", "--remove-phone", "+442079460958"],
+        1,
+        "no_such_contact",
+    );
+    attempt(&["--name", "Ana", "--add-email", "nobody"], 2, "faulty");
+    attempt(&["--name", "A\nB"], 2, "faulty");
+    assert_eq!(edit(&shop, ana, &[]).exit, 2);
+    refused(
+        &edit(&shop, "UNOBODY", &["--name", "X"]),
+        1,
+        "no_such_customer",
+    );
+    // Also what somebody is only recognised by, because it was removed, is theirs.
+    edit(&shop, ben, &["--remove-email", "ben@example.org"]).well();
+    attempt(&["--add-email", "ben@example.org"], 1, "contact_of_another");
+    assert_eq!(shown(&shop, ana)["name"], Value::Null);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM entry WHERE kind = 'customer_edited'"),
+        1
+    );
+    shop.assert_well();
+}
+
+#[test]
+fn two_customers_who_are_one_person_keep_both_codes_and_are_told_the_oldest() {
+    let shop = desk(&["--limit-per-day", "5", "--uses", "3"], 9);
+    another(&shop, "cake", &[], 3);
+    let old = assigned(
+        &shop,
+        &["--email", "ana@example.org", "--key", "form-1", "--consent"],
+    );
+    let new = assigned(
+        &shop,
+        &[
+            "--phone",
+            "+442079460958",
+            "--key",
+            "form-2",
+            "--name",
+            "Ana",
+        ],
+    );
+    let cake = claim_of(&shop, "cake", &["--email", "ana@example.org"]);
+    let (gone, kept) = (text(&old, "customer_id"), text(&new, "customer_id"));
+    for (code, times) in [(&old, 2), (&new, 1)] {
+        for _ in 0..times {
+            assert_eq!(shop.redeem(text(code, "code")), "accepted");
+        }
+    }
+    let joined = join(&shop, kept, gone).well().json().clone();
+    assert_eq!(text(&joined, "customer_id"), kept);
+    assert_eq!(text(&joined, "name"), "Ana");
+    assert!(joined["consented_at"].is_string());
+    assert_eq!(masks(&joined), ["a…@example.org", "…0958"]);
+    assert_eq!(joined["more_than_allowed"], serde_json::json!([CAMPAIGN]));
+    let codes = joined["codes"].as_array().unwrap();
+    assert_eq!(codes.len(), 3);
+    assert_eq!(
+        codes[0]["code"], old["code"],
+        "the oldest first, though it was the other's"
+    );
+    // Nothing is left with who is gone, and counts are those of both.
+    for table in ["contact", "contact_hash", "customer_slot", "customer_day"] {
+        let of = |who: &str| {
+            shop.count(&format!(
+                "SELECT count(*) FROM {table} WHERE customer = \
+                 (SELECT id FROM customer WHERE public_id = '{who}')"
+            ))
+        };
+        assert_eq!(of(gone), 0, "{table}");
+        assert!(of(kept) > 0, "{table}");
+    }
+    assert_eq!(
+        shop.count(
+            "SELECT sum(amount) FROM customer_day WHERE customer = \
+                    (SELECT id FROM customer WHERE joined_to IS NULL AND name IS NOT NULL)"
+        ),
+        3
+    );
+    // Either contact, and every campaign: what they had first.
+    for words in [["--email", "ana@example.org"], ["--phone", "+442079460958"]] {
+        has_already(&shop, &words, &old);
+        let told = claim(&shop, &words);
+        assert!(
+            text(&told, "message").contains("1 more than the campaign allows"),
+            "{told}"
+        );
+        assert_eq!(claim_of(&shop, "cake", &words)["code"], cake["code"]);
+    }
+    // Keys tell their own codes for ever, whoever they were made by.
+    for (key, code) in [("form-1", &old), ("form-2", &new)] {
+        for contact in [["--email", "ana@example.org"], ["--phone", "+442079460958"]] {
+            let told = claim(&shop, &[&contact[..], &["--key", key]].concat());
+            assert_eq!(text(&told, "claim"), "replayed", "{key} {contact:?}");
+            assert_eq!(told["code"], code["code"]);
+            assert_eq!(text(&told, "customer_id"), kept);
+        }
+    }
+    // Both ids find the person, and either is them at the counter.
+    for id in [kept, gone] {
+        assert_eq!(shown(&shop, id), shown(&shop, kept));
+        assert_eq!(found(&shop, id), [kept]);
+        let check = ["redeem", text(&old, "code"), "--check", "--customer", id];
+        assert_eq!(text(shop.run(&check).json(), "verdict"), "accepted");
+    }
+    refused(&join(&shop, gone, kept), 1, "one_customer");
+    refused(&join(&shop, kept, "UNOBODY"), 1, "no_such_customer");
+    // An undo gives the day back to the person.
+    shop.run(&["reverse", text(&old, "code"), "--reason", "slip"])
+        .well();
+    assert_eq!(shop.count("SELECT sum(amount) FROM customer_day"), 2);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM entry WHERE kind = 'customers_joined'"),
+        1
+    );
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+}
+
+#[test]
+fn the_oldest_live_code_is_told_also_after_it_was_ended_and_after_a_second_join() {
+    let shop = desk(&[], 9);
+    let given: Vec<Value> = ["a", "b", "c"]
+        .iter()
+        .map(|name| assigned(&shop, &["--email", &format!("{name}@example.org")]))
+        .collect();
+    let id = |place: usize| text(&given[place], "customer_id");
+    join(&shop, id(1), id(0)).well();
+    join(&shop, id(2), id(1)).well();
+    for contact in ["a@example.org", "b@example.org", "c@example.org"] {
+        has_already(&shop, &["--email", contact], &given[0]);
+    }
+    assert_eq!(text(&shown(&shop, id(0)), "customer_id"), id(2));
+    shop.run(&[
+        "codes",
+        "void",
+        text(&given[0], "code"),
+        "--reason",
+        "cancelled",
+    ])
+    .well();
+    has_already(&shop, &["--email", "c@example.org"], &given[1]);
+    shop.run(&[
+        "codes",
+        "void",
+        text(&given[1], "code"),
+        "--reason",
+        "cancelled",
+    ])
+    .well();
+    has_already(&shop, &["--email", "a@example.org"], &given[2]);
+    assert_eq!(
+        shown(&shop, id(2))["more_than_allowed"],
+        serde_json::json!([])
+    );
+    // A contact that was removed before the join still names the person after it.
+    let dan = assigned(&shop, &["--email", "d@example.org"]);
+    edit(
+        &shop,
+        text(&dan, "customer_id"),
+        &["--remove-email", "d@example.org"],
+    )
+    .well();
+    join(&shop, id(2), text(&dan, "customer_id")).well();
+    has_already(&shop, &["--email", "d@example.org"], &given[2]);
+    shop.assert_well();
+}
+
+/// The files of a ledger that hold a text, whatever its letter case.
+fn files_with(shop: &Shop, what: &str) -> Vec<String> {
+    let what = what.to_lowercase();
+    let mut found = Vec::new();
+    for item in std::fs::read_dir(shop.folder()).unwrap() {
+        let path = item.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes.make_ascii_lowercase();
+        if bytes
+            .windows(what.len())
+            .any(|part| part == what.as_bytes())
+        {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+#[test]
+fn an_erased_customer_is_in_no_byte_of_the_ledger_and_still_has_their_one_code() {
+    let shop = desk(&["--require", "receipt"], 9);
+    another(&shop, "cake", &[], 4);
+    // Enough of them that pages were split, with what was on them left behind.
+    let mut list = String::from("code,email,phone,external_id\n");
+    for row in 0..600 {
+        use std::fmt::Write as _;
+        let (mail, place) = ((row * 7919) % 600, row % 10);
+        writeln!(
+            list,
+            "LIST-{row},guest{mail:03}@shop{place}.example.org,,crm-{mail:06}"
+        )
+        .unwrap();
+    }
+    import(&shop, &list).well();
+    // A till is open all the while.
+    let till = crate::shop::Till::up(shop.folder(), "till 1", &[]);
+    let words = [
+        "--email",
+        "Vanishing.Vera@example.org",
+        "--phone",
+        "+442079460958",
+        "--name",
+        "Vera Vanishing",
+        "--consent",
+        "--trigger",
+        "vera wrote",
+    ];
+    let given = assigned(&shop, &words);
+    let (id, code) = (text(&given, "customer_id"), text(&given, "code"));
+    claim_of(&shop, "cake", &["--phone", "+442079460958"]);
+    // Names and contacts come into reasons and scans.
+    let redeem = ["redeem", code, "--receipt", "VERA-RECEIPT-77"];
+    shop.run(&redeem).well();
+    shop.run(&[
+        "reverse",
+        code,
+        "--reason",
+        "Vera Vanishing changed her mind",
+    ])
+    .well();
+    shop.run(&[
+        "redeem",
+        "LIST-1",
+        "--customer",
+        "vanishing.vera@example.org",
+    ]);
+    shop.run(&["redeem", "vanishing.vera@example.org"]);
+    shop.run(&["redeem", code, "--customer", "vera.before@example.org"]);
+    edit(&shop, id, &["--add-email", "vera.before@example.org"]).well();
+    edit(&shop, id, &["--remove-email", "vera.before@example.org"]).well();
+    let gone = assigned(&shop, &["--email", "vera.twice@example.org"]);
+    shop.run(&[
+        "customer",
+        "join",
+        id,
+        text(&gone, "customer_id"),
+        "--reason",
+        "Vera told us",
+    ])
+    .well();
+    let readable = [
+        "vanishing",
+        "442079460958",
+        "vera wrote",
+        "vera-receipt",
+        "vera.twice",
+        "vera told",
+        "vera.before",
+    ];
+    for what in readable {
+        assert!(!files_with(&shop, what).is_empty(), "{what}");
+    }
+    let entries = shop.count("SELECT count(*) FROM entry");
+    refused(&shop.run(&["customer", "erase", id]), 2, "usage");
+    assert_eq!(shop.count("SELECT count(*) FROM entry"), entries);
+
+    let erased = shop
+        .run(&["customer", "erase", id, "--yes"])
+        .well()
+        .json()
+        .clone();
+    assert_eq!(erased["still_readable"], Value::Null);
+    assert_eq!(
+        (number(&erased, "contacts"), number(&erased, "codes_kept")),
+        (3, 3)
+    );
+    for what in readable {
+        assert_eq!(files_with(&shop, what), Vec::<String>::new(), "{what}");
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM entry"), entries + 1);
+    let shown = shown(&shop, id);
+    assert_eq!(
+        (&shown["name"], &shown["consented_at"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(masks(&shown).is_empty() && shown["erased_at"].is_string());
+    // Still recognised, by everything, and not made readable again by being asked for.
+    for contact in [
+        ["--email", "vanishing.vera@example.org"],
+        ["--phone", "+442079460958"],
+        ["--email", "vera.before@example.org"],
+        ["--email", "vera.twice@example.org"],
+    ] {
+        let again = [&contact[..], &["--name", "Vera Vanishing"]].concat();
+        has_already(&shop, &again, &given);
+        assert_eq!(
+            text(&claim_of(&shop, "cake", &contact), "claim"),
+            "already_assigned"
+        );
+    }
+    for what in readable {
+        assert_eq!(files_with(&shop, what), Vec::<String>::new(), "{what}");
+    }
+    // The code is honoured, the others are untouched, and everything adds up.
+    shop.run(&["redeem", code, "--receipt", "1"]).well();
+    assert_eq!(found(&shop, "guest007@shop3.example.org").len(), 1);
+    assert_eq!(shop.count("SELECT count(*) FROM contact"), 1200);
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+    let (_, errors, exit) = till.close();
+    assert_eq!((errors.as_str(), exit), ("", Some(0)));
+    // Once more there is nothing to erase, and that is fine.
+    let again = shop
+        .run(&["customer", "erase", id, "--yes"])
+        .well()
+        .json()
+        .clone();
+    assert_eq!(number(&again, "contacts"), 0);
+}
+
+#[test]
+fn a_customers_export_tells_everything_known() {
+    let shop = desk(&[], 3);
+    let words = [
+        "--email",
+        "ana@example.org",
+        "--name",
+        "Ana",
+        "--consent",
+        "--trigger",
+        "web form",
+        "--key",
+        "form-1",
+    ];
+    let given = assigned(&shop, &words);
+    let (id, code) = (text(&given, "customer_id"), text(&given, "code"));
+    let twin = assigned(&shop, &["--phone", "+442079460958"]);
+    let twin = text(&twin, "customer_id");
+    has_already(&shop, &["--email", "ana@example.org"], &given);
+    shop.run(&["redeem", code]).well();
+    shop.run(&["redeem", code]);
+    shop.run(&["reverse", code, "--reason", "slip of the hand"])
+        .well();
+    join(&shop, id, twin).well();
+    // Somebody else's act is none of theirs.
+    assigned(&shop, &["--email", "ben@example.org"]);
+    let told = shop
+        .run(&["customer", "export", twin])
+        .well()
+        .json()
+        .clone();
+    assert_eq!(text(&told, "customer_id"), id);
+    assert_eq!(told["former_ids"], serde_json::json!([twin]));
+    assert_eq!(text(&told, "name"), "Ana");
+    assert!(told["consented_at"].is_string() && told["erased_at"].is_null());
+    assert_eq!(
+        told["contacts"],
+        serde_json::json!([
+            {"kind": "email", "contact": "ana@example.org"},
+            {"kind": "phone", "contact": "+442079460958"},
+        ])
+    );
+    let of = |list: &str, key: &str| -> Vec<String> {
+        let rows = told[list].as_array().unwrap();
+        rows.iter().map(|row| text(row, key).to_owned()).collect()
+    };
+    assert_eq!(of("codes", "offer"), ["one coffee", "one coffee"]);
+    assert_eq!(
+        of("entries", "kind"),
+        [
+            "assigned",
+            "assigned",
+            "redeemed",
+            "reversed",
+            "customers_joined"
+        ]
+    );
+    assert_eq!(text(&told["entries"][0], "trigger"), "web form");
+    assert_eq!(text(&told["entries"][0], "key"), "form-1");
+    assert_eq!(text(&told["entries"][3], "reason"), "slip of the hand");
+    assert_eq!(
+        of("attempts", "answer"),
+        ["already_assigned", "already_redeemed"]
+    );
+    assert_eq!(told["slips"], serde_json::json!([]));
+    // For people: the same, over many lines.
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_counterfoil"))
+        .arg("--data")
+        .arg(shop.folder())
+        .args(["customer", "export", id])
+        .output()
+        .unwrap();
+    assert!(ended.stdout.split(|byte| *byte == b'\n').count() > 20);
+    assert_eq!(
+        serde_json::from_slice::<Value>(&ended.stdout).unwrap(),
+        told
+    );
+    refused(
+        &shop.run(&["customer", "export", "UNOBODY"]),
+        1,
+        "no_such_customer",
+    );
+}
+
+#[test]
+fn only_a_manager_changes_erases_or_exports_a_customer() {
+    let shop = crate::console::shop::Shop::new();
+    shop.ok(&["campaign", "create", "tea", "--offer", "tea"]);
+    shop.ok(&["codes", "generate", "--campaign", "tea", "--count", "3"]);
+    let given = shop.json(&["assign", "--campaign", "tea", "--email", "ana@example.org"]);
+    let other = shop.json(&["assign", "--campaign", "tea", "--email", "ben@example.org"]);
+    let (id, other) = (
+        text(&given[0], "customer_id"),
+        text(&other[0], "customer_id"),
+    );
+    shop.operator("ana", "cashier", "246810");
+    shop.operator("mia", "manager", "135791");
+    let acts: [&[&str]; 4] = [
+        &["customer", "edit", id, "--name", "Ana"],
+        &["customer", "export", id],
+        &["customer", "join", id, other, "--reason", "one person"],
+        &["customer", "erase", id, "--yes"],
+    ];
+    for act in acts {
+        let by = |name: &str, pin: &str| {
+            let words = [&["--json", "--operator", name], act].concat();
+            shop.run_with(&words, format!("{pin}\n").as_bytes())
+        };
+        assert_eq!(
+            by("ana", "246810").error()["code"],
+            "not_a_manager",
+            "{act:?}"
+        );
+        assert_eq!(by("mia", "135791").code, 0, "{act:?}");
+    }
+    // To look is for everybody, and shows no full contact.
+    let words = ["--json", "--operator", "ana", "customer", "find", other];
+    let told = shop.ok(&words).out;
+    assert!(told.contains(id) && !told.contains('@'), "{told}");
 }

@@ -113,7 +113,9 @@ fn claim(word: ClaimWord) -> Claim {
         expires_at: has_code.then(|| after(86_400 * 30)),
         slip: None,
         beyond_limit: 0,
-        contact_fault: None,
+        campaign: "coffee".parse().expect("an id"),
+        fallback: None,
+        because: None,
     }
 }
 

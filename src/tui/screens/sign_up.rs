@@ -422,24 +422,23 @@ impl SignUp {
                     "these contacts belong to two customers: nothing was given. Leave one out",
                 );
             }
-            ClaimWord::PoolExhausted => {
-                self.say("no code of this offer is left: nothing was given. Tell the manager");
-            }
-            ClaimWord::NotLive => {
-                let words = self.why_not_live();
-                self.say(&format!("nothing was given: {words}"));
-            }
-            ClaimWord::NotEligible => {
-                self.say("nothing was given: not for this shop, or not without a contact");
-            }
             ClaimWord::KeyConflict => {
                 self.key = None;
                 effects.push(Effect::ReadSignUpRoom);
                 self.say("nothing was given: this form was used for somebody else. Enter again");
             }
-            ClaimWord::Preview | ClaimWord::NothingAssigned | ClaimWord::Forward => {
-                self.say(claim.word.message());
+            ClaimWord::PoolExhausted => {
+                let next = claim.fallback.as_deref().unwrap_or("Tell the manager");
+                self.say(&format!(
+                    "no code of this offer is left: nothing was given. {next}"
+                ));
             }
+            ClaimWord::NotLive
+            | ClaimWord::NotEligible
+            | ClaimWord::InProgress
+            | ClaimWord::Preview
+            | ClaimWord::NothingAssigned
+            | ClaimWord::Forward => self.say(&claim.message()),
         }
     }
 
@@ -467,13 +466,6 @@ impl SignUp {
             who: self.who().join(" · "),
         };
         SignedUp::new(given, claim.slip.as_ref())
-    }
-
-    fn why_not_live(&self) -> &'static str {
-        match self.campaign() {
-            Some(campaign) if campaign.is_paused => "the campaign is paused",
-            Some(_) | None => "the campaign has not begun, or is over",
-        }
     }
 
     /// Nothing was given, and the form stays.
