@@ -711,6 +711,13 @@ pub(crate) enum PrinterCommand {
     },
     /// Ask the printer how it is; prints nothing
     Status(PrinterArgs),
+    /// The slips of which nobody knows whether the customer has them, newest first; at most 100
+    Slips,
+    /// The customer has this slip, though no printer said so
+    Settle {
+        /// Its number, as `printer slips` shows it
+        slip: i64,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::args::PrintArgs;
 use crate::cli::config::Config;
-use crate::cli::context::{Context, warn};
+use crate::cli::context::{Context, moment, warn};
 use crate::cli::failure::Failure;
 use crate::cli::printer::{printer_of, template_of};
 use crate::desk::{PrintedSlip, SlipPrinter};
@@ -74,6 +74,51 @@ pub(super) fn print(
         )?;
     }
     Ok(told.exit_code())
+}
+
+/// `printer slips`: those that no printer confirmed.
+pub(super) fn slips(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    let zone = ledger.place()?.zone;
+    for slip in ledger.open_slips(&context.act()?)? {
+        if context.is_json {
+            let line = serde_json::json!({
+                "slip": slip.number, "code": slip.code, "campaign": slip.campaign,
+                "name": slip.name, "copy": slip.copy, "why": slip.why,
+                "counter": slip.counter, "at": slip.at,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(
+                out,
+                "{:>6}  {}  {}  copy {}  {}  {}  {}",
+                slip.number,
+                moment(slip.at, &zone),
+                grouped(&slip.code),
+                slip.copy,
+                slip.why.as_deref().unwrap_or("interrupted"),
+                for_display(&slip.counter),
+                for_display(slip.name.as_deref().unwrap_or_default())
+            )?;
+        }
+    }
+    Ok(0)
+}
+
+/// `printer settle`: the customer has it.
+pub(super) fn settle(context: &Context, slip: i64, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    ledger.settle_slip(slip, &context.act()?)??;
+    if context.is_json {
+        writeln!(
+            out,
+            "{}",
+            serde_json::json!({"slip": slip, "state": "settled"})
+        )?;
+    } else {
+        writeln!(out, "slip {slip} is settled: the customer has it")?;
+    }
+    Ok(0)
 }
 
 /// Prints a slip that is stored, and keeps what became of it.

@@ -11,6 +11,7 @@ use crate::cli::args::{PrinterArgs, PrinterCommand};
 use crate::cli::config::{Config, FILE_NAME, Flags, Origin, Sourced};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::print;
 use crate::devices::print::{
     COLUMNS_MAX, COLUMNS_MIN, CodeTable, Cut, DOTS_MAX, DOTS_MIN, Destination, Health,
     MODULE_DOTS_MAX, MODULE_DOTS_MIN, MalformedDestination, Outcome, PageCode, Paper, Printer,
@@ -260,6 +261,8 @@ pub(super) fn run(
     match command {
         PrinterCommand::Test { printer, slip } => test(context, &printer, slip, out),
         PrinterCommand::Status(printer) => status(context, &printer, out),
+        PrinterCommand::Slips => print::slips(context, out),
+        PrinterCommand::Settle { slip } => print::settle(context, slip, out),
     }
 }
 

@@ -19,6 +19,7 @@ mod restore;
 mod screens;
 mod shop;
 mod sign_up;
+mod slips;
 mod statements;
 mod test_mode;
 mod tidy;

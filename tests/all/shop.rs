@@ -8,7 +8,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -31,6 +31,21 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// What a program that has ended printed.
+    pub(crate) fn of(ended: &Output) -> Ran {
+        let printed = std::str::from_utf8(&ended.stdout).unwrap();
+        Ran {
+            exit: ended.status.code().unwrap_or(-1),
+            lines: printed
+                .lines()
+                .map(|line| {
+                    serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))
+                })
+                .collect(),
+            errors: String::from_utf8(ended.stderr.clone()).unwrap(),
+        }
+    }
+
     /// The only object it printed.
     pub(crate) fn json(&self) -> &Value {
         assert_eq!(self.lines.len(), 1, "one line: {:?}", self.lines);
@@ -77,15 +92,7 @@ pub(crate) fn run_on(folder: &Path, arguments: &[&str]) -> Ran {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    let printed = String::from_utf8(ended.stdout).unwrap();
-    Ran {
-        exit: ended.status.code().unwrap_or(-1),
-        lines: printed
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
-            .collect(),
-        errors: String::from_utf8(ended.stderr).unwrap(),
-    }
+    Ran::of(&ended)
 }
 
 /// The program on a folder, not yet told what to do.

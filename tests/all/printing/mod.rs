@@ -1,8 +1,8 @@
 //! Slips: what is on the paper, whatever was in the names; what is said about it, whatever the
 //! printer does.
 
-mod fake;
-mod interpreter;
+pub(crate) mod fake;
+pub(crate) mod interpreter;
 mod outcomes;
 mod paper;
 mod program;
