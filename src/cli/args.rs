@@ -177,6 +177,40 @@ pub(crate) enum CampaignCommand {
         #[arg(long, value_name = "N")]
         audience: Option<u64>,
     },
+    /// Let named test customers draw test codes that no counter honours, as often as they like
+    TestMode(TestModeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestModeArgs {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// on or off; off lists what was drawn
+    #[arg(value_name = "on|off", value_parser = switch)]
+    pub(crate) switch: Switch,
+    /// A test customer: an id or a contact; a contact nobody knows makes a customer. May be repeated,
+    /// 100 at most; these and no others from now on
+    #[arg(long = "customer", value_name = "C", num_args = 1..)]
+    pub(crate) customers: Vec<String>,
+    /// Until when: 2026-12-24 (that whole day), 2026-12-24T18:00 (not included) [default: 7 days from
+    /// now]
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<Boundary>,
+}
+
+/// What is switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+fn switch(text: &str) -> Result<Switch, String> {
+    match text {
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err("use on or off".to_owned()),
+    }
 }
 
 /// A rule that may also be taken away.
@@ -193,6 +227,15 @@ fn given<T: std::str::FromStr<Err = MalformedName>>(text: &str) -> Result<Given<
         Ok(Given::Nothing)
     } else {
         text.parse().map(Given::This)
+    }
+}
+
+impl From<&str> for Given<String> {
+    fn from(text: &str) -> Self {
+        match text.trim() {
+            "none" => Given::Nothing,
+            text => Given::This(text.to_owned()),
+        }
     }
 }
 
@@ -262,6 +305,9 @@ pub(crate) struct RuleArgs {
     /// code [default: no]
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     pub(crate) provider_aliases: Option<bool>,
+    /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) fallback: Option<Given<String>>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {

@@ -49,7 +49,7 @@ pub(super) fn assign(
     };
     let claim = ledger.assign(&request, &act)??;
     let slip = print_slip(printer.as_ref(), &mut ledger, &claim)?;
-    tell(context, &claim, Some(args.campaign.as_str()), slip, out)
+    tell(context, &claim, slip, out)
 }
 
 pub(super) fn replace(
@@ -73,12 +73,8 @@ pub(super) fn replace(
         },
         &act,
     )??;
-    let campaign = ledger
-        .life(args.code.as_bytes())?
-        .ok()
-        .map(|life| life.campaign);
     let slip = print_slip(printer.as_ref(), &mut ledger, &claim)?;
-    tell(context, &claim, campaign.as_deref(), slip, out)
+    tell(context, &claim, slip, out)
 }
 
 /// Prints what the claim has stored to be printed.
@@ -96,13 +92,12 @@ fn print_slip(
 fn tell(
     context: &Context,
     claim: &Claim,
-    campaign: Option<&str>,
     slip: Option<SlipJson>,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let slip_exit = slip.as_ref().map_or(0, SlipJson::exit_code);
     if context.is_json {
-        let line = ClaimJson::of(claim, campaign, slip);
+        let line = ClaimJson::of(claim, slip);
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         let code = claim.code.as_deref().map(grouped).unwrap_or_default();

@@ -23,6 +23,7 @@ mod printer;
 mod redeem;
 mod set_up;
 mod surroundings;
+mod test_mode;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{CampaignId, MalformedName};
+use crate::domain::code::fold_letters;
+use crate::domain::ids::{CampaignId, MalformedName, is_plain_name};
 use crate::domain::local_time::{Hours, Length, in_words, last_in_words};
 
 /// A campaign as it stands after its newest revision.
@@ -33,6 +34,14 @@ impl Campaign {
             && self.rules.starts_at.is_none_or(|starts| now >= starts)
             && self.rules.ends_at.is_none_or(|ends| now < ends)
     }
+}
+
+/// The longest fallback, in characters.
+pub const FALLBACK_CHARS_MAX: usize = 200;
+
+/// The form in which a scan is compared with a fallback: as codes are folded, but for any letters.
+pub fn stand_in_form(text: &str) -> String {
+    fold_letters(text.trim()).to_uppercase()
 }
 
 /// What a store may do with a code whose holder is out of reach.
@@ -100,6 +109,16 @@ impl ContactKind {
         ContactKind::ExternalId,
     ];
 
+    /// The kind in words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            ContactKind::Email => "an e-mail address",
+            ContactKind::Phone => "a phone number",
+            ContactKind::Loyalty => "a loyalty number",
+            ContactKind::ExternalId => "an id of another system",
+        }
+    }
+
     /// The kind as it is written in columns, arguments and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -150,6 +169,9 @@ pub struct Rules {
     /// ([`crate::domain::contact::mailbox`]); stands once a customer has a code.
     #[serde(default)]
     pub provider_aliases: bool,
+    /// What is said where no code is left; 1 to 200 characters. Never a code.
+    #[serde(default)]
+    pub fallback: Option<String>,
 }
 
 impl Rules {
@@ -177,6 +199,7 @@ impl Rules {
             ]),
             allow_anonymous_per_day: 0,
             provider_aliases: false,
+            fallback: None,
         }
     }
 
@@ -199,6 +222,13 @@ impl Rules {
             && starts >= ends
         {
             return Some("the campaign ends before it starts".to_owned());
+        }
+        if let Some(fallback) = &self.fallback
+            && (!is_plain_name(fallback, FALLBACK_CHARS_MAX) || stand_in_form(fallback).is_empty())
+        {
+            return Some(format!(
+                "the fallback needs 1 to {FALLBACK_CHARS_MAX} characters without control characters"
+            ));
         }
         if self.identify_by.is_empty() {
             return Some("identify-by needs at least one of email, phone, loyalty".to_owned());
@@ -328,6 +358,12 @@ mod tests {
         assert!(faulty(|rules| rules.offer = "a\u{1b}[2J".into()));
         assert!(faulty(|rules| rules.uses = 0));
         assert!(faulty(|rules| rules.identify_by.clear()));
+        for bad in ["", " - ", "a\nb"] {
+            let mut rules = good.clone();
+            rules.fallback = Some(bad.to_owned());
+            assert!(rules.fault().is_some(), "{bad:?}");
+        }
+        assert!(faulty(|rules| rules.fallback = Some("a".repeat(201))));
         assert!(faulty(|rules| {
             rules.starts_at = Some(Timestamp::UNIX_EPOCH);
             rules.ends_at = Some(Timestamp::UNIX_EPOCH);

@@ -155,6 +155,14 @@ pub enum RowFault {
         /// The other spelling.
         known: String,
     },
+    /// A campaign says this text when its codes are gone: everybody knows it.
+    #[error(
+        "this is what campaign {campaign} says when its codes are gone, so it cannot be a code"
+    )]
+    Fallback {
+        /// The campaign.
+        campaign: String,
+    },
     /// Excel turned the code into a number in scientific notation.
     #[error(
         "a spreadsheet has turned this code into a number (scientific notation): export the list again with the column as text, or import it with --as-is"

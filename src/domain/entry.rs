@@ -173,6 +173,23 @@ pub enum Fact {
         /// The end of its own validity, milliseconds since 1970.
         expires_at_ms: Option<i64>,
     },
+    /// Test mode began or was changed.
+    TestModeOn {
+        /// Its end, milliseconds since 1970.
+        until_ms: i64,
+        /// The test customers, by id.
+        customers: Vec<String>,
+    },
+    /// Test mode ended.
+    TestModeOff {
+        /// Test codes that were drawn in it.
+        drawn: u64,
+    },
+    /// A test code was made for a test customer.
+    TestDrawn {
+        /// The end of its own validity, milliseconds since 1970.
+        expires_at_ms: Option<i64>,
+    },
     /// A code was used.
     Redeemed {
         /// Uses made, this one counted.
@@ -268,6 +285,9 @@ impl Fact {
             Fact::CampaignResumed => "campaign_resumed",
             Fact::CodesAdded { .. } => "codes_added",
             Fact::Assigned { .. } => "assigned",
+            Fact::TestModeOn { .. } => "test_mode_on",
+            Fact::TestModeOff { .. } => "test_mode_off",
+            Fact::TestDrawn { .. } => "test_drawn",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
             Fact::CustomerEdited { .. } => "customer_edited",

@@ -35,6 +35,7 @@ pub struct LogLine {
     /// Why, in a person's words.
     pub reason: Option<String>,
     /// What the caller noted beside it.
+    #[serde(skip_serializing_if = "Notes::is_empty")]
     pub notes: Notes,
 }
 

@@ -27,4 +27,5 @@ pub mod sign_up;
 pub mod slip;
 pub mod slip_job;
 pub mod slip_template;
+pub mod test_mode;
 pub mod verdict;

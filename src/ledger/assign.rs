@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
-    Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
-    tells_oldest, told_state,
+    Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Known, Named, Openness,
+    Source, decide, openness, tells_oldest, told_state,
 };
 use crate::domain::contact::normal_form;
 use crate::domain::customer::Name;
@@ -16,9 +16,9 @@ use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up, state_number};
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
 use crate::ledger::customers::{
-    Recognition, customers_of, introduce, is_erased, kind_number, public_id, public_id_of,
+    Recognition, customers_of, introduce, is_erased, kind_number, kind_of, public_id, public_id_of,
     recognise, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
@@ -26,14 +26,22 @@ use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, test_mode,
+    zone_of,
 };
 
 /// In the daily count of codes for customers without a contact, nobody stands for all of them.
 const NOBODY: i64 = 0;
 
-/// Codes on the cursor that have been ended meanwhile are passed over, so many in one claim.
-const PASSED_OVER_MAX: usize = 10_000;
+/// Codes on the cursor that have ended meanwhile are passed over, so many in one write, so that no
+/// till waits; the claim goes on in the next.
+const PASSED_OVER_MAX: usize = 200;
+
+/// Codes of one customer that are looked at for one that can be used.
+const LOOKED_AT_MAX: usize = 100;
+
+/// Why a code of the pool is ended that nobody was given in time.
+const EXPIRED_IN_POOL: &str = "expired before it was given out";
 
 /// A claim as it is asked.
 #[derive(Debug, Clone)]
@@ -96,15 +104,17 @@ struct Case<'r> {
     name: Option<Name>,
     /// The contacts in normal form.
     contacts: Vec<(ContactKind, String)>,
-    /// Why one of them is none.
-    contact_fault: Option<String>,
     customer: Option<i64>,
     /// Live codes that the customer has beyond the campaign's limit.
     beyond_limit: u32,
     /// What the key is bound to, where a code is drawn: the verb, and the code that it replaces.
     bound_as: (&'static str, Option<i64>),
-    /// The code that is told of: of the key, else the newest live one.
+    /// How many codes the customer may have.
+    limit: u32,
+    /// The code that is told of: of the key, else the newest that can be used, else the newest.
     told: Option<CodeRow>,
+    /// Why nothing is given, in words.
+    because: Option<String>,
 }
 
 impl Ledger {
@@ -115,9 +125,14 @@ impl Ledger {
         request: &ReplaceRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
-        self.write("replace", "a code", |writing| {
-            replace(writing, request, act)
-        })
+        loop {
+            let told = self.write("replace", "a code", |writing| {
+                replace(writing, request, act)
+            })?;
+            if let Some(told) = told {
+                return Ok(told);
+            }
+        }
     }
 
     /// Answers a claim; only `send` ever changes the pool. What it answers is committed.
@@ -126,10 +141,29 @@ impl Ledger {
         request: &ClaimRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
-        self.write("assign from", request.campaign.as_str(), |writing| {
-            assign(writing, request, act)
-        })
+        loop {
+            let told = self.write("assign from", request.campaign.as_str(), |writing| {
+                assign(writing, request, act)
+            })?;
+            if let Some(told) = told {
+                return Ok(told);
+            }
+        }
     }
+}
+
+/// An answer; none where only the cursor moved on, past codes that have ended, and the claim is to
+/// be asked again.
+type Told = Option<Result<Claim, Refusal>>;
+
+/// Where the cursor came to.
+enum Next {
+    /// A code to give, under the grant by which this ledger holds it.
+    Code(Box<CodeRow>, i64),
+    /// No code is left.
+    End,
+    /// Past as many ended codes as one write may.
+    Passing,
 }
 
 /// A lost slip: the code's life ends, and its customer gets another, in one transaction.
@@ -137,9 +171,9 @@ fn replace(
     writing: &mut Writing<'_, '_>,
     replaced: &ReplaceRequest<'_>,
     act: &Act,
-) -> Result<Result<Claim, Refusal>, Cause> {
+) -> Result<Told, Cause> {
     let (Some(row), _) = look_up(writing.tx, replaced.raw, &[])? else {
-        return Ok(Err(no_such(replaced.raw)));
+        return Ok(Some(Err(no_such(replaced.raw))));
     };
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let name = campaign.id.clone();
@@ -158,72 +192,86 @@ fn replace(
         random: replaced.random,
     };
     let mut case = Case {
-        request: &request,
-        act,
-        key: replaced.key.unwrap_or(replaced.minted),
-        local: row.campaign,
-        campaign,
-        name: None,
-        contacts: Vec::new(),
-        contact_fault: None,
         customer: row.customer,
-        beyond_limit: 0,
         bound_as: ("replace", Some(row.id)),
-        told: None,
+        ..Case::new(&request, act, row.campaign, campaign)
     };
     if let Some(word) = case.replayed(writing, row.id)? {
         case.note(writing, word)?;
-        return case.tell_with_slip(writing, word).map(Ok);
+        return case.tell_with_slip(writing, word).map(Ok).map(Some);
     }
     if row.state != CodeState::Assigned {
-        return Ok(Err(Refusal::State(row.state)));
+        return Ok(Some(Err(Refusal::State(row.state))));
     }
-    if !case.has_more(writing)? {
-        // Nothing is ended for somebody who cannot have another.
-        case.note(writing, ClaimWord::PoolExhausted)?;
-        return case.tell(writing, ClaimWord::PoolExhausted).map(Ok);
-    }
+    let held = case.live_codes(writing)?.len();
+    let (next, grant_number) = match case.next_code(writing)? {
+        Next::Code(next, grant_number) => (next, grant_number),
+        Next::Passing => return Ok(None),
+        Next::End => {
+            // Nothing is ended for somebody who cannot have another.
+            case.note(writing, ClaimWord::PoolExhausted)?;
+            return case
+                .tell(writing, ClaimWord::PoolExhausted)
+                .map(Ok)
+                .map(Some);
+        }
+    };
     end_life(writing, &row, replaced.reason, act)?;
-    if case.draw(writing)? != ClaimWord::Assigned {
-        return Err(Cause::Changed(
-            "the last codes of the pool were ended".into(),
-        ));
-    }
-    case.tell_with_slip(writing, ClaimWord::Assigned).map(Ok)
+    // One for one, also where the campaign has come to allow fewer than they have.
+    case.limit = case.limit.max(u32::try_from(held).unwrap_or(u32::MAX));
+    let word = case.give(writing, &next, grant_number)?;
+    case.tell_with_slip(writing, word).map(Ok).map(Some)
 }
 
 fn assign(
     writing: &mut Writing<'_, '_>,
     request: &ClaimRequest<'_>,
     act: &Act,
-) -> Result<Result<Claim, Refusal>, Cause> {
+) -> Result<Told, Cause> {
     let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
-        return Ok(Err(Refusal::NoSuchCampaign(request.campaign.clone())));
+        return Ok(Some(Err(Refusal::NoSuchCampaign(request.campaign.clone()))));
     };
     let name = match request.name.map(str::parse::<Name>).transpose() {
         Ok(name) => name,
-        Err(fault) => return Ok(Err(Refusal::Faulty(fault.0))),
+        Err(fault) => return Ok(Some(Err(Refusal::Faulty(fault.0)))),
     };
     let mut case = Case {
-        request,
-        act,
-        key: request.key.unwrap_or(request.minted),
-        local,
-        campaign,
         name,
-        contacts: Vec::new(),
-        contact_fault: None,
-        customer: None,
-        beyond_limit: 0,
-        bound_as: ("assign", None),
-        told: None,
+        ..Case::new(request, act, local, campaign)
     };
-    let word = case.answer(writing)?;
+    let Some(word) = case.answer(writing)? else {
+        return Ok(None);
+    };
     case.introduce(writing, word)?;
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
-    case.tell_with_slip(writing, word).map(Ok)
+    case.tell_with_slip(writing, word).map(Ok).map(Some)
+}
+
+impl<'r> Case<'r> {
+    fn new(
+        request: &'r ClaimRequest<'r>,
+        act: &'r Act,
+        local: i64,
+        campaign: Campaign,
+    ) -> Case<'r> {
+        Case {
+            request,
+            act,
+            key: request.key.unwrap_or(request.minted),
+            local,
+            limit: campaign.rules.per_customer,
+            campaign,
+            name: None,
+            contacts: Vec::new(),
+            customer: None,
+            beyond_limit: 0,
+            bound_as: ("assign", None),
+            told: None,
+            because: None,
+        }
+    }
 }
 
 impl Case<'_> {
@@ -250,61 +298,141 @@ impl Case<'_> {
         Ok(Some(ClaimWord::Replayed))
     }
 
-    /// Whether a range that this ledger holds has a code left on it.
-    fn has_more(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
-        Ok(writing
-            .tx
-            .one(
-                "SELECT id FROM lease WHERE campaign = $1 AND holder = $2 \
-                 AND next_ordinal < end_ordinal LIMIT 1",
-                &[self.local.into(), OWN_NODE.into()],
-                |row| row.int(0),
-            )?
-            .is_some())
-    }
-
-    fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
+    /// The answer; none where only the cursor moved on.
+    fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<Option<ClaimWord>, Cause> {
         for (kind, text) in self.request.contacts {
             match normal_form(*kind, text, writing.phone_region) {
                 Ok(form) => self.contacts.push((*kind, form)),
                 Err(_) if self.request.context == ClaimContext::Preview => {}
                 Err(fault) => {
-                    self.contact_fault = Some(fault.0);
-                    return Ok(ClaimWord::InvalidContact);
+                    self.because = Some(format!("{fault}; nothing was given"));
+                    return Ok(Some(ClaimWord::InvalidContact));
                 }
             }
         }
         let facts = self.facts(writing)?;
-        match decide(self.request.context, facts) {
-            ClaimDecision::Answer(word) => Ok(word),
-            ClaimDecision::Draw => self.draw(writing),
+        let word = match decide(self.request.context, facts) {
+            ClaimDecision::Answer(word) => word,
+            ClaimDecision::DrawTest => self.draw_test(writing)?,
+            ClaimDecision::Draw => match self.next_code(writing)? {
+                Next::Code(row, grant_number) => self.give(writing, &row, grant_number)?,
+                Next::Passing => return Ok(None),
+                Next::End => ClaimWord::PoolExhausted,
+            },
+        };
+        if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
+            let zone = zone_of(&writing.head)?;
+            self.because = facts
+                .openness
+                .words(&self.campaign, &writing.head.store, &zone);
         }
+        Ok(Some(word))
     }
 
     fn facts(&mut self, writing: &Writing<'_, '_>) -> Result<ClaimFacts, Cause> {
         let named = self.named(writing)?;
-        let held: Vec<_> = match self.customer {
-            Some(customer) => slots_of(writing.tx, self.local, customer)?,
-            None => Vec::new(),
+        let is_tester = match self.customer {
+            Some(customer) => test_mode::is_tester(writing.tx, self.local, customer, self.act.now)?,
+            None => false,
         };
-        let live: Vec<_> = held.iter().filter(|slot| slot.is_live).collect();
+        let live = self.live_codes(writing)?;
         let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
         self.beyond_limit = codes_held.saturating_sub(self.campaign.rules.per_customer);
-        let told = if tells_oldest(codes_held, self.campaign.rules.per_customer) {
-            live.first()
-        } else {
-            live.last()
-        };
-        if let Some(told) = told {
-            self.told = by_id(writing.tx, told.code)?;
-        }
+        self.told = self.to_be_told(writing, &live, is_tester)?;
         Ok(ClaimFacts {
-            key: self.binding(writing)?,
+            // Only what draws binds a key: a look never answers for another act.
+            key: if self.request.context == ClaimContext::Send {
+                self.binding(writing)?
+            } else {
+                ClaimKey::Free
+            },
             named,
             codes_held,
-            per_customer: self.campaign.rules.per_customer,
-            openness: self.openness(writing)?,
+            has_code: self.told.is_some(),
+            per_customer: self.limit,
+            openness: self.openness(writing, is_tester)?,
+            source: if is_tester {
+                Source::TestPart
+            } else if self.is_arriving(writing)? {
+                Source::Import
+            } else {
+                Source::Pool
+            },
         })
+    }
+
+    /// The codes that the customer has of the campaign, void ones not among them, the newest last.
+    fn live_codes(&self, writing: &Writing<'_, '_>) -> Result<Vec<i64>, Cause> {
+        let Some(customer) = self.customer else {
+            return Ok(Vec::new());
+        };
+        let slots = slots_of(writing.tx, self.local, customer)?;
+        Ok(slots
+            .iter()
+            .filter(|slot| slot.is_live)
+            .map(|slot| slot.code)
+            .collect())
+    }
+
+    /// The code of theirs that is told of: who looks again sees the newest; who wants one, the
+    /// newest that can be used. A code that is still being imported is nobody's.
+    fn to_be_told(
+        &self,
+        writing: &Writing<'_, '_>,
+        live: &[i64],
+        is_tester: bool,
+    ) -> Result<Option<CodeRow>, Cause> {
+        let is_looked_at = self.request.context == ClaimContext::View;
+        if let Some(customer) = self.customer.filter(|_| is_tester && is_looked_at)
+            && let Some(code) = test_mode::newest_of(writing.tx, self.local, customer)?
+        {
+            return by_id(writing.tx, code);
+        }
+        let mut newest = None;
+        let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        let mut in_order: Vec<i64> = live.to_vec();
+        if !tells_oldest(codes_held, self.campaign.rules.per_customer) {
+            in_order.reverse();
+        }
+        for code in in_order.into_iter().take(LOOKED_AT_MAX) {
+            let Some(row) = by_id(writing.tx, code)? else {
+                continue;
+            };
+            if !is_published(writing.tx, code)? {
+                continue;
+            }
+            if is_looked_at || self.is_usable(&row) {
+                return Ok(Some(row));
+            }
+            newest = newest.or(Some(row));
+        }
+        Ok(newest)
+    }
+
+    fn is_usable(&self, row: &CodeRow) -> bool {
+        let own_end = row.expires_at_ms.map(instant);
+        let ends_at = self.campaign.rules.end_of_code(own_end);
+        told_state(row.state, ends_at, self.act.now).1
+    }
+
+    /// Whether an import that is not done has one of these contacts: whose they are is settled when
+    /// it is.
+    fn is_arriving(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
+        for (kind, form) in self.identifying() {
+            for hash in recognition.hashes(kind, &form)? {
+                let arriving = writing.tx.one(
+                    "SELECT h.customer FROM contact_hash h JOIN batch b ON b.id = h.batch \
+                     WHERE h.campaign = $1 AND h.hash = $2 AND b.is_published = 0",
+                    &[self.local.into(), hash.as_slice().into()],
+                    |row| row.int(0),
+                )?;
+                if arriving.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Whom the contacts name, by any that the campaign identifies people by.
@@ -349,9 +477,10 @@ impl Case<'_> {
         let Some((Some(campaign), Some(code))) = claimed else {
             return Ok(ClaimKey::Other);
         };
-        // A customer without a contact is known by the key alone.
-        let is_theirs = self.customer == Some(customer)
-            || (self.customer.is_none() && self.contacts.is_empty());
+        let is_theirs = match self.customer {
+            Some(named) => named == customer,
+            None => self.is_known_by_key(writing, customer)?,
+        };
         if verb != "assign" || campaign != self.local || !is_theirs {
             return Ok(ClaimKey::Other);
         }
@@ -360,65 +489,110 @@ impl Case<'_> {
         Ok(ClaimKey::Same)
     }
 
-    fn openness(&self, writing: &Writing<'_, '_>) -> Result<Openness, Cause> {
-        let rules = &self.campaign.rules;
-        if !self.campaign.is_live(self.act.now) {
-            return Ok(Openness::NotLive);
-        }
-        let may_be_nobody = !self.identifying().is_empty() || self.anonymous_left(writing)?;
-        Ok(
-            if rules.include_store(&writing.head.store) && may_be_nobody {
-                Openness::Open
-            } else {
-                Openness::NotEligible
-            },
-        )
-    }
-
-    /// Whether a customer without a contact may still have a code on this local day.
-    fn anonymous_left(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
-        let allowed = self.campaign.rules.allow_anonymous_per_day;
-        if allowed == 0 {
+    /// Whether a customer whom no contact names can be meant by the key alone: they have none that
+    /// the campaign goes by, nor has the request, and what it has of others is theirs.
+    fn is_known_by_key(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<bool, Cause> {
+        if !self.identifying().is_empty() {
             return Ok(false);
         }
+        let erased = writing.tx.one(
+            "SELECT erased_at_ms FROM customer WHERE id = $1",
+            &[customer.into()],
+            |row| row.maybe_int(0),
+        )?;
+        let mut theirs = Vec::new();
+        writing.tx.each(
+            "SELECT kind, normal_form FROM contact WHERE customer = $1",
+            &[customer.into()],
+            |row| {
+                theirs.extend(kind_of(row.int(0)?).map(|kind| (kind, row.text(1))));
+                Ok(())
+            },
+        )?;
+        let mut known = Vec::new();
+        for (kind, form) in theirs {
+            known.push((kind, form?));
+        }
+        let is_named_otherwise = !identifying(&self.campaign.rules, &known).is_empty();
+        let is_alike = self.contacts.iter().all(|contact| known.contains(contact));
+        Ok(erased.flatten().is_none() && !is_named_otherwise && is_alike)
+    }
+
+    fn openness(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Openness, Cause> {
+        let known = if self.identifying().is_empty() {
+            Known::ByNothing {
+                given_today: self.given_to_nobody_today(writing)?,
+            }
+        } else {
+            Known::ByContact
+        };
+        let store = &writing.head.store;
+        Ok(openness(
+            &self.campaign,
+            store,
+            known,
+            is_tester,
+            self.act.now,
+        ))
+    }
+
+    /// Codes given to customers without a contact on this local day.
+    fn given_to_nobody_today(&self, writing: &Writing<'_, '_>) -> Result<u32, Cause> {
         let day = day_number(self.act.now, &zone_of(&writing.head)?);
         let given = writing.tx.one(
             "SELECT amount FROM customer_day WHERE campaign = $1 AND customer = $2 AND day = $3",
             &[self.local.into(), NOBODY.into(), day.into()],
             |row| row.count(0),
         )?;
-        Ok(given.unwrap_or(0) < allowed)
+        Ok(given.unwrap_or(0))
     }
 
-    /// Takes the next code of the ranges this ledger holds, and gives it to the customer.
-    fn draw(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
-        let Some((row, grant_number)) = self.next_code(writing)? else {
+    /// Makes a test code for a test customer: no cursor moves, no slot is taken, no contact kept.
+    fn draw_test(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
+        let customer = self
+            .customer
+            .ok_or_else(|| Cause::Damaged("a test customer is missing".into()))?;
+        let expires_at_ms = self.end_of_assignment();
+        let random = &self.request.random;
+        let Some(made) = test_mode::make(writing, self.local, customer, random, expires_at_ms)?
+        else {
+            self.because = Some(format!(
+                "{} has had all its test codes: end its test mode",
+                self.campaign.id
+            ));
             return Ok(ClaimWord::PoolExhausted);
         };
-        let customer = match self.customer {
-            Some(customer) => customer,
-            None => writing.tx.insert(
-                "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
-                &[(&public_id_of(self.request.random)).into()],
-            )?,
-        };
-        self.customer = Some(customer);
-        self.keep_contacts(writing, customer)?;
+        let code = (made.code, made.folded.as_str(), None);
+        let entry = self.append(writing, Fact::TestDrawn { expires_at_ms }, customer, code)?;
+        writing.tx.execute(
+            "UPDATE code SET newest_entry = $1 WHERE id = $2",
+            &[entry.into(), made.code.into()],
+        )?;
+        self.bind(writing, customer, entry)?;
+        self.told = by_id(writing.tx, made.code)?;
+        Ok(ClaimWord::Assigned)
+    }
+
+    /// When a code that is given now ends by itself, milliseconds since 1970.
+    fn end_of_assignment(&self) -> Option<i64> {
+        let length = self.campaign.rules.assign_for?;
+        Some(self.act.now.as_millisecond() + length.as_ms())
+    }
+
+    /// Appends the entry of a code given to a customer.
+    fn append(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        fact: Fact,
+        customer: i64,
+        code: (i64, &str, Option<i64>),
+    ) -> Result<i64, Cause> {
         let name = public_id(writing.tx, customer)?;
-        let at_ms = self.act.now.as_millisecond();
-        let expires_at_ms = self
-            .campaign
-            .rules
-            .assign_for
-            .map(|length| at_ms + length.as_ms());
         let entry = writing.append(
-            Fact::Assigned {
-                ordinal: row.ordinal.map(i64::unsigned_abs),
-                expires_at_ms,
-            },
+            fact,
             &Setting {
                 campaign: Some((self.local, &self.campaign.id, self.campaign.revision)),
-                code: Some((row.id, &row.folded, row.newest_entry)),
+                code: Some(code),
                 customer: Some(&name),
                 key: Some(self.key.as_str()),
                 side: Side {
@@ -429,6 +603,34 @@ impl Case<'_> {
                 ..setting_of(self.act)
             },
         )?;
+        Ok(entry.local)
+    }
+
+    /// Gives the code that the cursor came to.
+    fn give(
+        &mut self,
+        writing: &mut Writing<'_, '_>,
+        row: &CodeRow,
+        grant_number: i64,
+    ) -> Result<ClaimWord, Cause> {
+        let customer = match self.customer {
+            Some(customer) => customer,
+            None => writing.tx.insert(
+                "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
+                &[(&public_id_of(self.request.random)).into()],
+            )?,
+        };
+        self.customer = Some(customer);
+        self.keep_contacts(writing, customer)?;
+        // Its own end, where the list had one, and that of its assignment: whichever comes first.
+        let ends = [row.expires_at_ms, self.end_of_assignment()];
+        let expires_at_ms = ends.into_iter().flatten().min();
+        let fact = Fact::Assigned {
+            ordinal: row.ordinal.map(i64::unsigned_abs),
+            expires_at_ms,
+        };
+        let code = (row.id, row.folded.as_str(), row.newest_entry);
+        let entry = self.append(writing, fact, customer, code)?;
         // The guard: still in the pool, still ours, under the grant it was looked at.
         let changed = writing.tx.execute(
             "UPDATE code SET state = $1, customer = $2, expires_at_ms = $3, newest_entry = $4, \
@@ -438,7 +640,7 @@ impl Case<'_> {
                 state_number(CodeState::Assigned).into(),
                 customer.into(),
                 expires_at_ms.into(),
-                entry.local.into(),
+                entry.into(),
                 writing.head.incarnation.into(),
                 row.id.into(),
                 state_number(CodeState::Available).into(),
@@ -446,21 +648,21 @@ impl Case<'_> {
                 grant_number.into(),
             ],
         )?;
-        let per_customer = self.campaign.rules.per_customer;
-        let has_slot = take_slot(writing.tx, self.local, customer, per_customer, row.id)?;
+        let has_slot = take_slot(writing.tx, self.local, customer, self.limit, row.id)?;
         if changed != 1 || !has_slot {
             return Err(Cause::Changed(
                 "this code was just given to somebody else".into(),
             ));
         }
-        self.count(writing, customer, entry.local)?;
+        self.bind(writing, customer, entry)?;
+        self.count(writing, entry)?;
         self.told = by_id(writing.tx, row.id)?;
         Ok(ClaimWord::Assigned)
     }
 
-    /// Moves the cursor of the oldest range on by one, past codes that have been ended meanwhile;
-    /// answers the code and the grant under which this ledger holds the range.
-    fn next_code(&self, writing: &Writing<'_, '_>) -> Result<Option<(CodeRow, i64)>, Cause> {
+    /// Moves the cursor of the oldest range on by one, past codes that have ended meanwhile; what
+    /// expired in the pool is ended as it is passed, so that no figure counts on it.
+    fn next_code(&self, writing: &mut Writing<'_, '_>) -> Result<Next, Cause> {
         for _ in 0..PASSED_OVER_MAX {
             let lease = writing.tx.one(
                 "SELECT id, next_ordinal, grant_number FROM lease WHERE campaign = $1 \
@@ -469,7 +671,7 @@ impl Case<'_> {
                 |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
             )?;
             let Some((lease, ordinal, grant_number)) = lease else {
-                return Ok(None);
+                return Ok(Next::End);
             };
             let moved = writing.tx.execute(
                 "UPDATE lease SET next_ordinal = next_ordinal + 1 \
@@ -488,11 +690,19 @@ impl Case<'_> {
                 Some(code) => by_id(writing.tx, code)?,
                 None => None,
             };
-            if let Some(row) = row.filter(|row| row.state == CodeState::Available) {
-                return Ok(Some((row, grant_number)));
+            let Some(row) = row.filter(|row| row.state == CodeState::Available) else {
+                continue;
+            };
+            if row
+                .expires_at_ms
+                .is_some_and(|end_ms| self.act.now.as_millisecond() >= end_ms)
+            {
+                end_life(writing, &row, EXPIRED_IN_POOL, self.act)?;
+                continue;
             }
+            return Ok(Next::Code(Box::new(row), grant_number));
         }
-        Ok(None)
+        Ok(Next::Passing)
     }
 
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
@@ -525,11 +735,10 @@ impl Case<'_> {
         introduce(writing.tx, customer, self.name.as_ref(), consents, now_ms)
     }
 
-    /// Binds the key, and keeps the counts, in the transaction of the act.
-    fn count(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
-        let tx = writing.tx;
+    /// Binds the key, in the transaction of the act.
+    fn bind(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
         let (verb, replaced) = self.bound_as;
-        tx.execute(
+        writing.tx.execute(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, $3, $4, $5)",
             &[
@@ -540,6 +749,13 @@ impl Case<'_> {
                 entry.into(),
             ],
         )?;
+        Ok(())
+    }
+
+    /// Keeps the counts, in the transaction of the act.
+    fn count(&self, writing: &Writing<'_, '_>, entry: i64) -> Result<(), Cause> {
+        let tx = writing.tx;
+        let (_, replaced) = self.bound_as;
         move_tally(tx, self.local, CodeState::Available, CodeState::Assigned, 0)?;
         count_hour(
             tx,
@@ -588,7 +804,8 @@ impl Case<'_> {
     ) -> Result<Claim, Cause> {
         let mut claim = self.tell(writing, word)?;
         let is_theirs_now = matches!(word, ClaimWord::Assigned | ClaimWord::Replayed)
-            && claim.state == Some(CodeState::Assigned.as_str());
+            && (claim.state == Some(CodeState::Assigned.as_str())
+                || claim.state == Some(CodeState::Test.as_str()));
         if let Some(row) = self
             .told
             .as_ref()
@@ -603,6 +820,7 @@ impl Case<'_> {
     fn tell(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<Claim, Cause> {
         let mut claim = Claim {
             word,
+            campaign: self.campaign.id.clone(),
             code: None,
             state: None,
             assignment_id: None,
@@ -611,7 +829,13 @@ impl Case<'_> {
             expires_at: None,
             slip: None,
             beyond_limit: 0,
-            contact_fault: self.contact_fault.clone(),
+            fallback: self
+                .campaign
+                .rules
+                .fallback
+                .clone()
+                .filter(|_| word == ClaimWord::PoolExhausted),
+            because: self.because.clone(),
         };
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));

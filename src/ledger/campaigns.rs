@@ -1,9 +1,11 @@
 //! Campaigns: created, changed, paused, resumed; each change is an entry and a revision.
 
-use crate::domain::campaign::{Campaign, Rules};
+use crate::domain::campaign::{Campaign, Rules, stand_in_form};
+use crate::domain::code::Shape;
 use crate::domain::entry::Fact;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
+use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
@@ -135,6 +137,9 @@ fn create(
     if find(writing.tx, id)?.is_some() {
         return Ok(Err(Refusal::CampaignExists(id.clone())));
     }
+    if let Some(fault) = fallback_fault(writing.tx, rules)? {
+        return Ok(Err(Refusal::Faulty(fault)));
+    }
     let text = serde_json::to_string(rules)?;
     let local = writing.tx.insert(
         "INSERT INTO campaign (name, revision, rules, contact_key) VALUES ($1, 1, $2, $3) \
@@ -172,6 +177,11 @@ fn set(
     if let Some(fault) = rules.fault() {
         return Ok(Err(Refusal::Faulty(fault)));
     }
+    if rules.fallback != campaign.rules.fallback
+        && let Some(fault) = fallback_fault(writing.tx, &rules)?
+    {
+        return Ok(Err(Refusal::Faulty(fault)));
+    }
     let made = uses_made(writing.tx, local)?;
     if rules.uses != campaign.rules.uses && made > 0 {
         // The states of used codes, and every tally, were counted under the former number.
@@ -194,6 +204,29 @@ fn set(
     };
     revise(writing, local, id, revision, fact, Some(&text), act)?;
     Ok(Ok(load(writing.tx, local)?))
+}
+
+/// Why a fallback is refused: it is a code, or reads so much like ours that it could be taken for
+/// one.
+fn fallback_fault(tx: &Tx<'_>, rules: &Rules) -> Result<Option<String>, Cause> {
+    let Some(text) = &rules.fallback else {
+        return Ok(None);
+    };
+    let form = stand_in_form(text);
+    let known = tx.one(
+        "SELECT m.name FROM code c JOIN campaign m ON m.id = c.campaign WHERE c.folded = $1",
+        &[(&form).into()],
+        |row| row.text(0),
+    )?;
+    if let Some(campaign) = known {
+        return Ok(Some(format!("the fallback is a code of {campaign}")));
+    }
+    let mut shapes = shapes(tx)?;
+    shapes.extend([Shape::standard(), Shape::test()]);
+    let is_like_ours = shapes.iter().any(|shape| shape.looks_like(&form));
+    Ok(is_like_ours.then(|| {
+        "the fallback reads like a code of ours: use words that nobody takes for one".to_owned()
+    }))
 }
 
 fn pause(

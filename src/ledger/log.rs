@@ -236,7 +236,7 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
 
 /// What was tried and what was answered, of an entry.
 fn told(fact: &Fact) -> (&'static str, &'static str) {
-    if matches!(fact, Fact::Assigned { .. }) {
+    if matches!(fact, Fact::Assigned { .. } | Fact::TestDrawn { .. }) {
         ("assign", "assigned")
     } else if matches!(fact, Fact::Redeemed { .. }) {
         ("redeem", "accepted")
@@ -296,7 +296,27 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         |row| row.text(0),
     )?;
     let side = side_of(stored.as_deref())?;
-    let mut detail = match &told.body.fact {
+    let mut detail = words_of(&told.body.fact);
+    detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
+    detail.extend(
+        side.customer_said
+            .map(|said| format!("customer said to be {said}")),
+    );
+    detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
+    Ok(LifeEntry {
+        id: told.id.to_string(),
+        at: instant(told.body.at_ms),
+        kind: told.body.fact.kind(),
+        store: head.store.clone(),
+        counter: told.body.counter,
+        operator: told.body.operator,
+        detail: detail.join("; "),
+    })
+}
+
+/// What an entry of a code changed, in words.
+fn words_of(fact: &Fact) -> Vec<String> {
+    match fact {
         Fact::Redeemed {
             uses_made,
             certainty,
@@ -319,7 +339,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
             words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
             words
         }
-        Fact::Assigned { expires_at_ms, .. } => expires_at_ms
+        Fact::Assigned { expires_at_ms, .. } | Fact::TestDrawn { expires_at_ms } => expires_at_ms
             .map(|at_ms| format!("valid until {}", instant(at_ms)))
             .into_iter()
             .collect(),
@@ -335,6 +355,8 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         | Fact::CampaignChanged { .. }
         | Fact::CampaignPaused
         | Fact::CampaignResumed
+        | Fact::TestModeOn { .. }
+        | Fact::TestModeOff { .. }
         | Fact::CodesAdded { .. }
         | Fact::CustomerEdited { .. }
         | Fact::CustomersJoined { .. }
@@ -343,22 +365,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
         | Fact::OperatorRemoved { .. } => Vec::new(),
-    };
-    detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
-    detail.extend(
-        side.customer_said
-            .map(|said| format!("customer said to be {said}")),
-    );
-    detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
-    Ok(LifeEntry {
-        id: told.id.to_string(),
-        at: instant(told.body.at_ms),
-        kind: told.body.fact.kind(),
-        store: head.store.clone(),
-        counter: told.body.counter,
-        operator: told.body.operator,
-        detail: detail.join("; "),
-    })
+    }
 }
 
 fn void(
@@ -370,7 +377,10 @@ fn void(
     let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
         return Ok(Err(no_such(raw)));
     };
-    if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
+    if matches!(
+        row.state,
+        CodeState::Redeemed | CodeState::Void | CodeState::Test
+    ) {
         return Ok(Err(Refusal::State(row.state)));
     }
     end_life(writing, &row, reason, act)?;

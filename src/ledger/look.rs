@@ -77,8 +77,8 @@ fn looked_at(
     let per_customer = campaign.rules.per_customer;
     let live = tx.all(
         "SELECT k.code FROM (SELECT s.slot AS slot, s.code AS code, c.state AS state \
-         FROM customer_slot s JOIN code c ON c.id = s.code \
-         WHERE s.campaign = $1 AND s.customer = $2 ORDER BY s.slot DESC LIMIT $3) k \
+         FROM customer_slot s JOIN code c ON c.id = s.code JOIN batch b ON b.id = c.batch \
+         WHERE s.campaign = $1 AND s.customer = $2 AND b.is_published = 1 ORDER BY s.slot DESC LIMIT $3) k \
          WHERE k.state <> $4 ORDER BY k.slot DESC",
         &[
             local.into(),

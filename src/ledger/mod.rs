@@ -34,6 +34,7 @@ mod schema;
 mod slips;
 mod sqlite;
 mod tally;
+mod test_mode;
 mod verify;
 
 use std::fs::File;

@@ -129,7 +129,7 @@ fn open_slip(row: &Row<'_>) -> Result<OpenSlip, Cause> {
 
 /// Why a code is not printed, where it is not.
 fn unprintable(row: &CodeRow, campaign: &Campaign, act: &Act) -> Option<Refusal> {
-    if row.state != CodeState::Assigned {
+    if !matches!(row.state, CodeState::Assigned | CodeState::Test) {
         return Some(Refusal::State(row.state));
     }
     let ends_at = campaign.rules.end_of_code(row.expires_at_ms.map(instant));
@@ -217,7 +217,7 @@ fn words(
             .validity_in_words(row.expires_at_ms.map(instant), &zone),
         issued: in_words(issued_at, &zone),
         copy,
-        is_test: false,
+        is_test: row.state == CodeState::Test,
     })
 }
 

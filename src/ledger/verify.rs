@@ -11,6 +11,7 @@ use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::Finding;
+use crate::ledger::test_mode::TEST_BATCH;
 use crate::ledger::{Ledger, LedgerError, restore};
 
 /// A part of the verification.
@@ -178,7 +179,7 @@ fn check_chain(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
 fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let kept = tx.all(
         "SELECT t.campaign, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, \
-         t.uses_made FROM tally t JOIN campaign m ON m.id = t.campaign ORDER BY t.campaign",
+         t.test, t.uses_made FROM tally t JOIN campaign m ON m.id = t.campaign ORDER BY t.campaign",
         &[],
         |row| {
             let figures = [
@@ -188,11 +189,12 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                 row.int(5)?,
                 row.int(6)?,
                 row.int(7)?,
+                row.int(8)?,
             ];
             Ok((row.int(0)?, row.text(1)?, figures))
         },
     )?;
-    let mut counted = std::collections::BTreeMap::<i64, [i64; 6]>::new();
+    let mut counted = std::collections::BTreeMap::<i64, [i64; 7]>::new();
     tx.each(
         "SELECT c.campaign, c.state, count(*), sum(c.uses_made) FROM code c \
          JOIN batch b ON b.id = c.batch WHERE b.is_published = 1 GROUP BY c.campaign, c.state",
@@ -216,7 +218,7 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         if recount != figures {
             health.faults.push(format!(
                 "the tallies: {name} keeps {figures:?} and recounts {recount:?} \
-                 (available, assigned, redeemed, void, suspect, uses made)"
+                 (available, assigned, redeemed, void, suspect, test, uses made)"
             ));
         }
     }
@@ -319,8 +321,16 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )?;
     tx.each(
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
-         WHERE b.id IS NULL OR c.id < b.first_code OR c.id >= b.first_code + b.code_count LIMIT 20",
-        &[],
+         WHERE b.id IS NULL \
+         OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
+         OR (b.how <> $3 AND (c.state = $4 OR c.id < b.first_code \
+         OR c.id >= b.first_code + b.code_count)) LIMIT 20",
+        &[
+            TEST_BATCH.into(),
+            state_number(CodeState::Test).into(),
+            TEST_BATCH.into(),
+            state_number(CodeState::Test).into(),
+        ],
         |row| {
             health.faults.push(format!(
                 "the codes of batches: {} was never imported or generated",
@@ -329,10 +339,11 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             Ok(())
         },
     )?;
+    check_test_codes(tx, health)?;
     let batches = tx.all(
         "SELECT id, first_code, code_count, codes_hash FROM batch \
-         WHERE is_published = 1 ORDER BY id",
-        &[],
+         WHERE is_published = 1 AND how <> $1 ORDER BY id",
+        &[TEST_BATCH.into()],
         |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.hash(3)?)),
     )?;
     for (batch, first, count, kept) in batches {
@@ -357,4 +368,22 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         }
     }
     Ok(())
+}
+
+/// Every code of a test batch is a test code, and an entry tells of its making.
+fn check_test_codes(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT c.folded FROM batch b JOIN pool_slot p ON p.campaign = b.campaign AND p.ordinal < 0 \
+         JOIN code c ON c.id = p.code AND c.batch = b.id \
+         LEFT JOIN entry e ON e.id = c.newest_entry AND e.code = c.id \
+         WHERE b.how = $1 AND (c.state <> $2 OR e.id IS NULL) LIMIT 20",
+        &[TEST_BATCH.into(), state_number(CodeState::Test).into()],
+        |row| {
+            health.faults.push(format!(
+                "the codes of batches: {} is in the test part, and was never drawn in test mode",
+                row.text(0)?
+            ));
+            Ok(())
+        },
+    )
 }

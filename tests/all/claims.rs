@@ -391,3 +391,128 @@ pub(crate) fn in_words(data: &Path, words: &[&str]) -> String {
         .expect("it runs");
     String::from_utf8(ended.stdout).expect("text")
 }
+
+#[test]
+fn an_empty_pool_says_what_the_campaign_says_instead_and_a_counter_knows_it() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let set = |text: &str| counterfoil(&data, &["campaign", "set", "coffee", "--fallback", text]);
+    let (_, given) = claim(&data, &["--email", "ana@example.org"]);
+    assert!(given.get("fallback").is_none());
+    // Nothing that is a code, or could be taken for one of ours.
+    let code = text(&given, "code").to_lowercase();
+    for bad in [
+        code.as_str(),
+        "BCDF-GHJK-LNPR-SX",
+        "TEST-BCDFGHJKLNPRST",
+        " - ",
+    ] {
+        assert_eq!(set(bad).0, 2, "{bad}");
+    }
+    let seq = |data: &Path| counterfoil(data, &["verify"]).1["entries"].clone();
+    let entries = seq(&data);
+    assert_eq!(set("Grüße: 10 % mit HALLO-10").0, 0);
+    assert_eq!(set("Welcome 10").0, 0);
+    let ask = ["--email", "ben@example.org"];
+    let (exit, told) = claim(&data, &ask);
+    assert_eq!((exit, text(&told, "claim")), (1, "pool_exhausted"));
+    assert_eq!(text(&told, "fallback"), "Welcome 10");
+    assert!(text(&told, "message").contains("Welcome 10"), "{told}");
+    assert!(told["code"].is_null() && told["customer_id"].is_null());
+    let said = in_words(
+        &data,
+        &[&["assign", "--campaign", "coffee"], &ask[..]].concat(),
+    );
+    assert!(said.contains("Welcome 10"), "{said}");
+    for typed in ["welcome10", "WEL-COME 10", "]Q1Welcome 10"] {
+        let (exit, verdict) = counterfoil(&data, &["redeem", typed]);
+        assert_eq!(
+            (exit, text(&verdict, "verdict")),
+            (1, "not_ours"),
+            "{typed}"
+        );
+        let message = text(&verdict, "message");
+        assert!(
+            message.contains("coffee") && message.contains("not a code"),
+            "{message}"
+        );
+    }
+    assert_eq!(set("Grüße: 10 % mit HALLO-10").0, 0);
+    let (_, verdict) = counterfoil(&data, &["redeem", "grüße: 10 % MIT hallo10"]);
+    assert_eq!(text(&verdict, "verdict"), "not_ours");
+    assert_eq!(
+        counterfoil(&data, &["redeem", "welcome10"]).1["verdict"],
+        "not_found"
+    );
+    // Two changes of the rules, and the third; a claim that got nothing is no entry.
+    assert_eq!(seq(&data).as_i64(), entries.as_i64().map(|count| count + 3));
+    // Neither a list nor a draw can make a code of it.
+    set("Welcome 10");
+    let list = data.with_file_name("list.csv");
+    std::fs::write(&list, "WELCOME10\n").expect("written");
+    let list = list.to_str().expect("a path");
+    let (exit, told) = counterfoil(&data, &["codes", "import", list, "--campaign", "coffee"]);
+    assert_eq!(exit, 1);
+    assert!(told.to_string().contains("coffee says"), "{told}");
+    let shown = in_words(&data, &["campaign", "show", "coffee"]);
+    assert!(shown.contains("say Welcome 10"), "{shown}");
+    assert_eq!(set("none").0, 0);
+    assert!(claim(&data, &ask).1.get("fallback").is_none());
+}
+
+#[test]
+fn a_claim_that_gives_nothing_says_why_and_what_next() {
+    let folder = shop("3");
+    let data = folder.path().join("shop");
+    let set = |rule: &str, value: &str| {
+        assert_eq!(
+            counterfoil(&data, &["campaign", "set", "coffee", rule, value]).0,
+            0
+        );
+    };
+    let asked = |words: &[&str]| {
+        let (_, told) = claim(&data, words);
+        let said = |key| text(&told, key).to_owned();
+        (said("claim"), said("message"))
+    };
+    let ana = ["--email", "ana@example.org"];
+    let eligible = |words: &[&str], why: &str| {
+        let (word, message) = asked(words);
+        assert_eq!(word, "not_eligible");
+        assert!(
+            message.contains(why) && message.contains("coffee"),
+            "{message}"
+        );
+    };
+    eligible(
+        &[],
+        "an e-mail address or a phone number or a loyalty number",
+    );
+    set("--stores", "Station");
+    eligible(&ana, "for Station, not for Shop");
+    set("--stores", "");
+    set("--allow-anonymous", "1/day");
+    assert_eq!(asked(&[]).0, "assigned");
+    eligible(&[], "1 codes a day");
+    set("--ends", "2020-01-01");
+    let (word, message) = asked(&ana);
+    assert_eq!(word, "not_live");
+    assert!(message.contains("ended Thu 2 Jan 2020 00:00"), "{message}");
+    set("--ends", "none");
+    let (word, message) = asked(&["--email", "ana"]);
+    assert_eq!(word, "invalid_contact");
+    assert!(message.contains("no @"), "{message}");
+    let keyed = [&ana[..], &["--key", "k"]].concat();
+    assert_eq!(asked(&keyed).0, "assigned");
+    let (_, code) = claim(&data, &ana);
+    counterfoil(
+        &data,
+        &["codes", "void", text(&code, "code"), "--reason", "lost"],
+    );
+    let (word, message) = asked(&keyed);
+    assert_eq!(word, "replayed");
+    assert!(
+        message.contains("is void") && message.contains("another key"),
+        "{message}"
+    );
+}

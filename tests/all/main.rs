@@ -17,5 +17,6 @@ mod restore;
 mod screens;
 mod shop;
 mod statements;
+mod test_mode;
 mod tidy;
 mod verdicts;

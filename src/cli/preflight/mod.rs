@@ -288,7 +288,7 @@ pub(super) fn claim(
         is_released()?;
         return Ok(0);
     }
-    let line = ClaimJson::of(&claim, Some(args.campaign.as_str()), None);
+    let line = ClaimJson::of(&claim, None);
     writeln!(out, "{}", serde_json::to_string(&line)?)?;
     Ok(claim.word.exit_code())
 }

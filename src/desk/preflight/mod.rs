@@ -199,11 +199,17 @@ pub fn play(
     let ended = rehearsal.ended_before_given(order.campaign, live)?;
     // Those are no supply, whatever the tally says.
     let available = available.saturating_sub(ended);
+    let test_mode = rehearsal
+        .ledger()
+        .campaigns_in_test_mode(order.now)?
+        .into_iter()
+        .find(|mode| mode.campaign == *order.campaign)
+        .map(|mode| (mode.until, mode.customers.len()));
     let standing = Standing {
         campaign: &campaign,
         available,
         ended,
-        test_mode: rehearsal.test_mode(order.campaign, order.now)?,
+        test_mode,
         audience: order.audience,
         store: &place.store,
         zone: &place.zone,
@@ -271,7 +277,7 @@ impl Play<'_> {
         let at = act(COUNTER, None, self.live)?;
         let ledger = self.rehearsal.ledger();
         ledger.pause_campaign(self.id, false, &at)??;
-        self.rehearsal.end_test_mode(self.id)?;
+        ledger.test_mode_off(self.id, &at)??;
         let included = self.campaign.rules.stores.first().cloned();
         if let Some(store) = included
             && !self.campaign.rules.include_store(&self.place.store)

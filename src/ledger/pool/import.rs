@@ -13,6 +13,7 @@ use crate::domain::code_list::{
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::chain::Head;
+use crate::ledger::codes::fallbacks;
 use crate::ledger::error::Cause;
 use crate::ledger::pool::clash::{Clashes, fault_of};
 use crate::ledger::pool::list::CodeList;
@@ -225,6 +226,7 @@ fn check(job: &mut Job<'_, '_>, list: List, bad: &mut BadRows) -> Result<Good, C
     let total = Some(list.count);
     let mut sorted = list.rows.finish()?;
     let mut clashes = Clashes::new();
+    let fallbacks = job.read(fallbacks)?;
     let mut previous = Previous::default();
     let (mut done, mut payload) = (0, Vec::new());
     while let Some(record) = sorted.next()? {
@@ -240,7 +242,11 @@ fn check(job: &mut Job<'_, '_>, list: List, bad: &mut BadRows) -> Result<Good, C
             previous.folded.replace_range(.., folded);
             previous.shown.replace_range(.., shown);
             previous.line = row.line;
-            if let Some(code) = clashes.find(job, folded)? {
+            if let Some(said) = fallbacks.iter().find(|said| said.form == folded) {
+                fault = Some(RowFault::Fallback {
+                    campaign: said.campaign.clone(),
+                });
+            } else if let Some(code) = clashes.find(job, folded)? {
                 fault = Some(job.read(|tx| fault_of(tx, code, shown))?);
             }
         }

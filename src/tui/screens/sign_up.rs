@@ -445,24 +445,18 @@ impl SignUp {
                     "these contacts belong to two customers: nothing was given. Leave one out",
                 );
             }
-            ClaimWord::PoolExhausted => {
-                self.say("no code of this offer is left: nothing was given. Tell the manager");
-            }
-            ClaimWord::NotLive => {
-                let words = self.why_not_live();
-                self.say(&format!("nothing was given: {words}"));
-            }
-            ClaimWord::NotEligible => {
-                self.say("nothing was given: not for this shop, or not without a contact");
-            }
             ClaimWord::KeyConflict => {
                 self.key = None;
                 effects.push(Effect::ReadSignUpRoom);
                 self.say("nothing was given: this form was used for somebody else. Enter again");
             }
-            ClaimWord::Preview | ClaimWord::NothingAssigned | ClaimWord::Forward => {
-                self.say(claim.word.message());
-            }
+            ClaimWord::PoolExhausted
+            | ClaimWord::NotLive
+            | ClaimWord::NotEligible
+            | ClaimWord::InProgress
+            | ClaimWord::Preview
+            | ClaimWord::NothingAssigned
+            | ClaimWord::Forward => self.say(&claim.message()),
         }
     }
 
@@ -503,13 +497,6 @@ impl SignUp {
                 .as_ref()
                 .map_or(SlipWords::Nothing, |job| SlipWords::Printing(job.number)),
             asks_print: false,
-        }
-    }
-
-    fn why_not_live(&self) -> &'static str {
-        match self.campaign() {
-            Some(campaign) if campaign.is_paused => "the campaign is paused",
-            Some(_) | None => "the campaign has not begun, or is over",
         }
     }
 
