@@ -438,24 +438,13 @@ fn window(standing: &Standing<'_>) -> Check {
     }
 }
 
-/// Whether the counter's hours ever come within the window; looked at for eight days, by quarters
-/// of an hour.
 fn hours(standing: &Standing<'_>) -> Check {
-    const QUARTERS: i64 = 8 * 24 * 4;
     let trial = Trial::new("hours", "its hours come within its window");
     let rules = &standing.campaign.rules;
     let Some(hours) = &rules.hours else {
         return trial.ends(true, "hours within the window", "always");
     };
-    let begin = played_at(rules, standing.now);
-    let open = (0..QUARTERS)
-        .filter_map(|quarter| {
-            begin
-                .checked_add(SignedDuration::from_mins(15 * quarter))
-                .ok()
-        })
-        .take_while(|at| rules.ends_at.is_none_or(|end| *at < end))
-        .find(|at| hours.include(*at, standing.zone));
+    let open = first_open(rules, standing.now, standing.zone);
     let happened = open.map_or_else(
         || format!("never: on {hours}"),
         |at| format!("first {}", in_words(at, standing.zone)),
@@ -525,6 +514,24 @@ fn pool(standing: &Standing<'_>) -> Check {
         format!("{needed} codes, {each} for each of {audience}")
     };
     trial.ends(missing == 0, expected, happened)
+}
+
+/// The first instant from [`played_at`] on that lies within the campaign's hours and its window;
+/// looked for through eight days, by quarters of an hour.
+pub fn first_open(rules: &Rules, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    const QUARTERS: i64 = 8 * 24 * 4;
+    let begin = played_at(rules, now);
+    let Some(hours) = &rules.hours else {
+        return Some(begin);
+    };
+    (0..QUARTERS)
+        .filter_map(|quarter| {
+            begin
+                .checked_add(SignedDuration::from_mins(15 * quarter))
+                .ok()
+        })
+        .take_while(|at| rules.ends_at.is_none_or(|end| *at < end))
+        .find(|at| hours.include(*at, zone))
 }
 
 /// The instant at which a campaign is played: now, else the nearest within its window.

@@ -294,7 +294,9 @@ fn a_campaign_without_a_code_or_known_by_telephone_alone_is_played_on_topped_up_
     let told = Stage::with(&rules, "9").preflight(&[]);
     assert_eq!((told.exit, told.wrong()), (0, vec![]), "{:?}", told.lines);
     assert!(told.happened("honoured").starts_with("needs_answer"));
-    let rules = [&IN_TIME[..], &["--uses", "3"]].concat();
+    // Played within its hours, whenever that is.
+    let hours = ["--uses", "3", "--hours", "Wed 09:00-10:00"];
+    let rules = [&IN_TIME[..], &hours].concat();
     let told = Stage::with(&rules, "9").preflight(&[]);
     assert_eq!((told.exit, told.wrong()), (0, vec![]), "{:?}", told.lines);
     assert!(told.happened("honoured").starts_with("accepted 3 times"));

@@ -17,7 +17,7 @@ use crate::domain::claim::{Claim, ClaimContext};
 use crate::domain::code::{Shape, letters_of};
 use crate::domain::ids::{CampaignId, Key, MalformedName};
 use crate::domain::notes::Notes;
-use crate::domain::preflight::{Check, Standing, Told, Trial, look_at, played_at};
+use crate::domain::preflight::{Check, Standing, Told, Trial, first_open, look_at, played_at};
 use crate::domain::refusal::Refusal;
 use crate::domain::slip::Slip;
 use crate::domain::slip_job::SlipOutcome;
@@ -195,7 +195,9 @@ pub fn play(
         Ok(pools) => pools.first().map_or(0, |pool| pool.available),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let live = played_at(&campaign.rules, order.now);
+    // Within its hours, so that a code can be honoured; where they never come, that is said.
+    let live = first_open(&campaign.rules, order.now, &place.zone)
+        .unwrap_or_else(|| played_at(&campaign.rules, order.now));
     let ended = rehearsal.ended_before_given(order.campaign, live)?;
     // Those are no supply, whatever the tally says.
     let available = available.saturating_sub(ended);
