@@ -168,6 +168,8 @@ pub(crate) enum CampaignCommand {
         /// The campaign
         id: CampaignId,
     },
+    /// Let named test customers draw test codes that no counter honours, as often as they like
+    TestMode(TestModeArgs),
     /// Play what goes wrong in production on a copy of the ledger, and say how each ended; exit code
     /// 1 where any fails. Nothing here changes
     Preflight {
@@ -177,8 +179,6 @@ pub(crate) enum CampaignCommand {
         #[arg(long, value_name = "N")]
         audience: Option<u64>,
     },
-    /// Let named test customers draw test codes that no counter honours, as often as they like
-    TestMode(TestModeArgs),
 }
 
 #[derive(Debug, Args)]

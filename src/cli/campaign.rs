@@ -1,4 +1,4 @@
-//! `campaign create|list|show|set|pause|resume|test-mode`; `preflight` has a file of its own.
+//! `campaign create|list|show|set|pause|resume`; `test-mode` and `preflight` have files of their own.
 
 use std::io::Write;
 

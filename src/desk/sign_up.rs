@@ -54,11 +54,11 @@ impl Desk {
             key: Some(&ask.key),
             minted: &ask.key,
             trigger: Some(TRIGGER),
+            notes: Notes::default(),
             resends: false,
             prints: ask.prints,
             name: ask.name.as_deref(),
             consents: ask.consents,
-            notes: Notes::default(),
             random: random()?,
         };
         self.ledger.assign(&request, &act)

@@ -468,6 +468,8 @@ struct Talk<'w> {
     wire: Wire,
     ears: Ears,
     waits: &'w Waits,
+    /// A fence that came while something else was asked.
+    late_fence: Option<u8>,
 }
 
 /// What came while something else was waited for.
@@ -483,6 +485,7 @@ impl<'w> Talk<'w> {
             wire,
             ears: Ears::default(),
             waits,
+            late_fence: None,
         }
     }
 
@@ -528,6 +531,8 @@ impl<'w> Talk<'w> {
 
     /// Waits for the fence behind a job, and where it does not come, asks why.
     fn confirm(&mut self, paper: Paper, is_noise: bool, wait: Duration) -> Outcome {
+        // Before the job nothing was fenced.
+        self.late_fence = None;
         // A printer that says all is well is given the same time once more.
         for _ in 0..2 {
             match self.reply(Deadline::after(wait)) {
@@ -538,21 +543,27 @@ impl<'w> Talk<'w> {
                 Ok(Reply::Fence(fence)) => return printed(fence, paper),
                 // An answer that comes too late to what was asked before the job.
                 Ok(Reply::Status(_)) => {}
-                Ok(Reply::Nothing) => match self.why_not_yet(paper) {
-                    Ok(None) => {}
-                    Ok(Some(outcome)) => return outcome,
-                    Err(reason) => return Outcome::Unconfirmed(reason),
-                },
+                Ok(Reply::Nothing) => {
+                    let found = self.why_not_yet(paper, is_noise);
+                    if let Some(fence) = self.late_fence.filter(|_| !is_noise) {
+                        return printed(fence, paper);
+                    }
+                    match found {
+                        Ok(None) => {}
+                        Ok(Some(outcome)) => return outcome,
+                        Err(reason) => return Outcome::Unconfirmed(reason),
+                    }
+                }
             }
         }
         Outcome::Unconfirmed(Reason::Busy)
     }
 
     /// Asks a printer whose fence does not come; `None` if it says that all is well.
-    fn why_not_yet(&mut self, before: Paper) -> Result<Option<Outcome>, Reason> {
+    fn why_not_yet(&mut self, before: Paper, is_noise: bool) -> Result<Option<Outcome>, Reason> {
         self.write(&ask(Question::Paper))?;
         match self.reply(Deadline::after(self.waits.status))? {
-            Reply::Fence(fence) if !self.ears.hears_only_noise() => {
+            Reply::Fence(fence) if !is_noise => {
                 return Ok(Some(printed(fence, before)));
             }
             Reply::Fence(_) | Reply::Nothing => {
@@ -570,14 +581,14 @@ impl<'w> Talk<'w> {
         Ok(status::is_offline(printer).then_some(Outcome::Unconfirmed(Reason::Offline)))
     }
 
-    /// Asks, and waits for the answer; a fence that nobody waits for is noise.
+    /// Asks, and waits for the answer.
     fn status(&mut self, question: Question) -> Result<Option<u8>, Reason> {
         self.write(&ask(question))?;
         let deadline = Deadline::after(self.waits.status);
         loop {
             match self.reply(deadline)? {
                 Reply::Status(status) => return Ok(Some(status)),
-                Reply::Fence(_) => self.ears.distrust(),
+                Reply::Fence(fence) => self.late_fence = Some(fence),
                 Reply::Nothing => return Ok(None),
             }
         }

@@ -13,7 +13,7 @@ use crate::devices::print::raster::{self, RasterFault};
 use crate::devices::print::text::{Substitution, spell};
 use crate::domain::code::CODE_BYTES_MAX;
 use crate::domain::escape::escape;
-use crate::domain::qr::{QrFault, QrMatrix};
+use crate::domain::qr::{QUIET_ZONE_MODULES, QrFault, QrMatrix};
 use crate::domain::slip::Slip;
 use crate::domain::slip_template::{Align, SlipLine, Style, Template};
 
@@ -178,11 +178,18 @@ impl<'a> Page<'a> {
                 )
                 .and_then(|module| u8::try_from(module).ok())
                 .ok_or(too_narrow)?;
-                // The printer draws no quiet zone: a line of text is 24 dots high.
-                self.escpos.look(Size::Tall, false);
-                self.escpos.line(b"");
+                // The printer draws no quiet zone; a line is fed by 24 dots or more.
+                let quiet = usize::from(module)
+                    .saturating_mul(QUIET_ZONE_MODULES)
+                    .div_ceil(24);
+                self.escpos.look(Size::Normal, false);
+                for _ in 0..quiet {
+                    self.escpos.line(b"");
+                }
                 self.escpos.native_qr(text.as_bytes(), module);
-                self.escpos.line(b"");
+                for _ in 0..quiet {
+                    self.escpos.line(b"");
+                }
             }
         }
         Ok(())
@@ -228,8 +235,8 @@ fn fit(spelled: &[u8], columns: usize, style: Style, holds_code: bool) -> (Size,
     (Size::Normal, wrap(spelled, columns))
 }
 
-/// Breaks text into lines at spaces, then behind hyphens, and words that are longer than a line where
-/// the line ends.
+/// Breaks text into lines at spaces; words that are longer than a line behind their hyphens, and what
+/// is still longer where the line ends.
 fn wrap(spelled: &[u8], columns: usize) -> Wrapped {
     let columns = columns.max(1);
     let mut wrapped = Wrapped {
@@ -248,6 +255,12 @@ fn wrap(spelled: &[u8], columns: usize) -> Wrapped {
         }
         if line.len().saturating_add(word.len()) <= columns {
             line.extend_from_slice(word);
+            continue;
+        }
+        if word.len() <= columns {
+            wrapped
+                .lines
+                .push(std::mem::replace(&mut line, word.to_vec()));
             continue;
         }
         for part in word.split_inclusive(|byte| *byte == b'-') {
@@ -299,7 +312,7 @@ mod tests {
 
     #[test]
     fn lines_break_at_spaces_then_behind_hyphens_then_anywhere() {
-        let table: [(&str, &[&str]); 9] = [
+        let table: [(&str, &[&str]); 10] = [
             ("", &[""]),
             ("one two", &["one two"]),
             ("one two three", &["one two", "three"]),
@@ -307,6 +320,7 @@ mod tests {
             ("  indented", &["  indented"]),
             ("BCDF-GHJK-LNPR-ST", &["BCDF-GHJK-", "LNPR-ST"]),
             ("for BCDF-GHJK-ST", &["for BCDF-", "GHJK-ST"]),
+            ("for BCDF-GHJK", &["for", "BCDF-GHJK"]),
             ("ABCDEFGHIJKLMNO", &["ABCDEFGHIJ", "KLMNO"]),
             ("a          b", &["a", "b"]),
         ];

@@ -18,15 +18,16 @@ pub(super) enum Heard {
 pub(super) struct Ears {
     /// How many bytes of an automatic status are still to come.
     automatic: u8,
-    /// How many bytes made no sense.
-    garbled: usize,
-    /// Whether it ever said something that did.
+    /// Whether anything came at all.
+    has_heard: bool,
+    /// Whether it ever answered what it was asked.
     has_answered: bool,
 }
 
 impl Ears {
     /// What this byte means, if anything.
     pub(super) fn hear(&mut self, byte: u8) -> Option<Heard> {
+        self.has_heard = true;
         if self.automatic > 0 && byte & 0x90 == 0x00 {
             self.automatic = self.automatic.saturating_sub(1);
             return None;
@@ -42,21 +43,15 @@ impl Ears {
                 None
             }
             (_, 0x00) => Some(Heard::Fence(byte)),
-            _ => {
-                self.garbled = self.garbled.saturating_add(1);
-                None
-            }
+            _ => None,
         }
     }
 
-    /// Counts a byte as noise after all: an answer that nobody had asked for.
-    pub(super) fn distrust(&mut self) {
-        self.garbled = self.garbled.saturating_add(1);
-    }
-
-    /// Whether all that was heard is noise: a line that echoes, a wrong speed, no printer at all.
+    /// Whether something was heard and none of it an answer: a line that echoes what it is sent, a
+    /// wrong speed, no printer at all. What looks like a fence then is none: a letter of the job's
+    /// own text would do.
     pub(super) fn hears_only_noise(&self) -> bool {
-        self.garbled > 0 && !self.has_answered
+        self.has_heard && !self.has_answered
     }
 }
 
@@ -144,7 +139,7 @@ mod tests {
     #[test]
     fn a_line_that_echoes_is_noise() {
         let mut ears = Ears::default();
-        for byte in [0x10, 0x04, 0x04, 0xff] {
+        for byte in [0x10, 0x04, 0x04] {
             ears.hear(byte);
         }
         assert!(ears.hears_only_noise());

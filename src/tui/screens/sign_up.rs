@@ -51,7 +51,7 @@ const ENTRIES: [Entry; 6] = [
 impl Entry {
     fn label(self) -> &'static str {
         match self {
-            Entry::Campaign => "Offer",
+            Entry::Campaign => "Campaign",
             Entry::Name => "Name",
             Entry::Email => "E-mail",
             Entry::Phone => "Phone",
@@ -62,10 +62,10 @@ impl Entry {
 
     fn hint(self) -> &'static str {
         match self {
-            Entry::Campaign => "Left, Right: another offer",
+            Entry::Campaign => "Left, Right: another",
             Entry::Name => "may stay empty",
             Entry::Email => "one of e-mail, phone, loyalty number is enough",
-            Entry::Phone => "with its country, as in +44 20 7946 0958",
+            Entry::Phone => "as in +44 20 7946 0958",
             Entry::Loyalty => "scan it or type it",
             Entry::Consent => "Space: they agree to be written to, or not",
         }
@@ -131,6 +131,9 @@ struct Looks {
     changed: Option<u8>,
     look: Option<Look>,
 }
+
+/// With so many rows in the form the offer is said large.
+const LARGE_ROOM: u16 = 13;
 
 /// So many ticks after the last change of a contact it is looked at.
 const LOOKED_AFTER: u8 = 2;
@@ -437,7 +440,7 @@ impl SignUp {
             }
             ClaimWord::InvalidContact => {
                 self.at = Entry::Email;
-                self.say("name the customer by an e-mail, a phone or a loyalty number");
+                self.say(&claim.message());
                 self.changed();
             }
             ClaimWord::ContactsDisagree => {
@@ -450,8 +453,13 @@ impl SignUp {
                 effects.push(Effect::ReadSignUpRoom);
                 self.say("nothing was given: this form was used for somebody else. Enter again");
             }
-            ClaimWord::PoolExhausted
-            | ClaimWord::NotLive
+            ClaimWord::PoolExhausted => {
+                let next = claim.fallback.as_deref().unwrap_or("Tell the manager");
+                self.say(&format!(
+                    "no code of this offer is left: nothing was given. {next}"
+                ));
+            }
+            ClaimWord::NotLive
             | ClaimWord::NotEligible
             | ClaimWord::InProgress
             | ClaimWord::Preview
@@ -768,13 +776,18 @@ impl SignUp {
             count => format!(" {count} slips not confirmed: F7 "),
         };
         canvas.text_right(2, bottom, &note, Style::new());
+        let canvas_columns = canvas.columns().saturating_sub(6);
         let mut inside = canvas.inside(2);
-        let has_gaps = inside.rows() >= 12;
+        let has_gaps = matches!(inside.rows(), 12 | 14..);
         let mut row = 0;
+        if inside.rows() >= LARGE_ROOM {
+            self.draw_offer(&mut inside.part(2, 0, canvas_columns, 3));
+            row = 3;
+        }
         for entry in ENTRIES {
             self.draw_entry(&mut inside, row, entry, view);
             row = row.saturating_add(1);
-            row = row.saturating_add(u16::from(has_gaps && entry == Entry::Campaign));
+            row = row.saturating_add(u16::from(has_gaps && entry == Entry::Campaign && row < 3));
         }
         row = row.saturating_add(u16::from(has_gaps));
         let room = inside.columns();
@@ -799,6 +812,27 @@ impl SignUp {
                 let line = padded(&line, room);
                 inside.text(0, at.saturating_add(offset), &line, theme.picked());
             }
+        }
+    }
+
+    /// The offer, as large as it goes.
+    fn draw_offer(&self, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme();
+        let Some(campaign) = self.campaign() else {
+            return;
+        };
+        let offer = campaign.rules.offer.as_str();
+        // What comes after a comma is in the line below.
+        let head = offer.split([',', ';', ':', '(']).next().unwrap_or(offer);
+        let loud = head.trim().to_uppercase();
+        let fits = big_word::columns(&loud, Scale::Half)
+            .is_some_and(|width| width <= usize::from(canvas.columns()));
+        let Some(rows) = big_word::rows(&loud, Scale::Half, theme.is_ascii).filter(|_| fits) else {
+            canvas.text(0, 1, &cut(offer, canvas.columns()), theme.strong());
+            return;
+        };
+        for (row, line) in (0_u16..).zip(rows) {
+            canvas.text(0, row, &line, Style::new());
         }
     }
 
@@ -838,7 +872,7 @@ impl SignUp {
                 } else {
                     " – not live"
                 };
-                format!("‹ {} ›  {}{state}", campaign.rules.offer, campaign.id)
+                format!("‹ {} ›  {}{state}", campaign.id, campaign.rules.offer)
             }
         }
     }
@@ -931,6 +965,8 @@ impl SignUp {
         let style = theme.panel(tone, false);
         part.fill(style);
         part.border(theme.border(tone), style);
+        let bottom = rows.saturating_sub(1);
+        part.text_right(2, bottom, " Enter: next customer ", style);
         let mut inside = part.inside(2);
         let room = inside.columns();
         let word = if done.is_new { "SIGNED UP" } else { "HAS ONE" };

@@ -112,7 +112,9 @@ impl Slips {
                 } else {
                     Style::new()
                 };
-                inside.text(0, row, &slip_line(slip, room, now, zone), style);
+                let line = slip_line(slip, room.saturating_sub(1), now, zone);
+                let mark = if at == self.at { '›' } else { ' ' };
+                inside.text(0, row, &format!("{mark}{line}"), style);
                 row = row.saturating_add(1);
             }
             row = row.saturating_add(1);

@@ -62,3 +62,28 @@ fn unopened(error: &io::Error, path: &Path, group: &str) -> Reason {
         _ => Reason::Failed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use rustix::io::Errno;
+
+    use crate::devices::print::Reason;
+    use crate::devices::print::transport::unopened;
+
+    #[test]
+    fn what_does_not_open_says_why() {
+        let group = "lp".to_owned();
+        for (errno, wanted) in [
+            (Errno::NOENT, Reason::Missing),
+            (Errno::NODEV, Reason::Missing),
+            (Errno::ACCESS, Reason::NoPermission { group }),
+            (Errno::BUSY, Reason::Busy),
+        ] {
+            let error = io::Error::from(errno);
+            assert_eq!(unopened(&error, Path::new("/no/such/node"), "lp"), wanted);
+        }
+    }
+}

@@ -142,8 +142,9 @@ impl Wire {
         }
     }
 
-    /// Ends a job that did not: what the system still holds is dropped, lest it prints later, or
-    /// closing waits for it.
+    /// Ends a job that did not. What a serial line still holds is dropped, since closing would wait
+    /// for it; what the network holds may still print: the same slip late, where a torn connection
+    /// could cut short a slip that is printing.
     pub(crate) fn abandon(self) {
         if let Wire::Serial(line) = &self {
             rustix::termios::tcflush(line, QueueSelector::OFlush).ok();
