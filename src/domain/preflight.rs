@@ -300,24 +300,36 @@ pub fn keeps_slip(trial: Trial, paper: &PaperOut) -> Check {
     )
 }
 
-/// An empty pool gives nothing, and the same key a code after a refill.
-pub fn outlasts_empty_pool(
-    trial: Trial,
-    empty: &Told,
-    fell_by: i64,
-    refilled: &Told,
-    fell_then_by: i64,
-) -> Check {
-    let is_well = empty.word == "pool_exhausted"
-        && empty.code.is_none()
-        && fell_by == 0
-        && refilled.word == "assigned"
-        && refilled.code.is_some()
-        && fell_then_by == 1;
+/// What happened at an empty pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmptyPool<'e> {
+    /// What the campaign says instead of a code; none: it has no such words.
+    pub words: Option<&'e str>,
+    /// What the claim was told, its fallback beside it, and by how many the pool fell.
+    pub empty: (Told, Option<String>, i64),
+    /// How those words scan.
+    pub scan: Option<&'static str>,
+    /// What the same key was told after a refill, and by how many the pool fell then.
+    pub refilled: (Told, i64),
+}
+
+/// An empty pool gives nothing but words that no counter honours, and the same key a code after a
+/// refill.
+pub fn outlasts_empty_pool(trial: Trial, pool: &EmptyPool<'_>) -> Check {
+    let (empty, fallback, fell_by) = &pool.empty;
+    let (refilled, fell_then_by) = &pool.refilled;
+    let is_refused = empty.word == "pool_exhausted" && empty.code.is_none() && *fell_by == 0;
+    let is_refilled = refilled.word == "assigned" && refilled.code.is_some() && *fell_then_by == 1;
+    let is_said = fallback.as_deref() == pool.words && pool.scan == pool.words.map(|_| "not_ours");
+    let said = match (fallback, pool.scan) {
+        (None, _) => "no fallback text".to_owned(),
+        (Some(_), None) => "a fallback text".to_owned(),
+        (Some(_), Some(scan)) => format!("the fallback text scans as {scan}"),
+    };
     trial.ends(
-        is_well,
-        "pool_exhausted and no code; after a refill the same key is assigned",
-        format!("{}; after a refill {}", empty.word, refilled.word),
+        is_refused && is_refilled && is_said,
+        "pool_exhausted, no code, words that scan as not_ours if any; then assigned",
+        format!("{}, {said}; after a refill {}", empty.word, refilled.word),
     )
 }
 
@@ -366,7 +378,7 @@ pub struct Standing<'c> {
     /// Codes of the pool beside them that have ended by themselves before anybody has them.
     pub ended: u64,
     /// Until when it is in test mode, and for how many customers; none: it is not.
-    pub test_mode: Option<(Timestamp, u64)>,
+    pub test_mode: Option<(Timestamp, usize)>,
     /// How many customers are to have one; none: not said.
     pub audience: Option<u64>,
     /// The store of this ledger.
@@ -426,24 +438,13 @@ fn window(standing: &Standing<'_>) -> Check {
     }
 }
 
-/// Whether the counter's hours ever come within the window; looked at for eight days, by quarters
-/// of an hour.
 fn hours(standing: &Standing<'_>) -> Check {
-    const QUARTERS: i64 = 8 * 24 * 4;
     let trial = Trial::new("hours", "its hours come within its window");
     let rules = &standing.campaign.rules;
     let Some(hours) = &rules.hours else {
         return trial.ends(true, "hours within the window", "always");
     };
-    let begin = played_at(rules, standing.now);
-    let open = (0..QUARTERS)
-        .filter_map(|quarter| {
-            begin
-                .checked_add(SignedDuration::from_mins(15 * quarter))
-                .ok()
-        })
-        .take_while(|at| rules.ends_at.is_none_or(|end| *at < end))
-        .find(|at| hours.include(*at, standing.zone));
+    let open = first_open(rules, standing.now, standing.zone);
     let happened = open.map_or_else(
         || format!("never: on {hours}"),
         |at| format!("first {}", in_words(at, standing.zone)),
@@ -513,6 +514,24 @@ fn pool(standing: &Standing<'_>) -> Check {
         format!("{needed} codes, {each} for each of {audience}")
     };
     trial.ends(missing == 0, expected, happened)
+}
+
+/// The first instant from [`played_at`] on that lies within the campaign's hours and its window;
+/// looked for through eight days, by quarters of an hour.
+pub fn first_open(rules: &Rules, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    const QUARTERS: i64 = 8 * 24 * 4;
+    let begin = played_at(rules, now);
+    let Some(hours) = &rules.hours else {
+        return Some(begin);
+    };
+    (0..QUARTERS)
+        .filter_map(|quarter| {
+            begin
+                .checked_add(SignedDuration::from_mins(15 * quarter))
+                .ok()
+        })
+        .take_while(|at| rules.ends_at.is_none_or(|end| *at < end))
+        .find(|at| hours.include(*at, zone))
 }
 
 /// The instant at which a campaign is played: now, else the nearest within its window.
@@ -649,13 +668,33 @@ mod tests {
 
     #[test]
     fn a_pool_that_is_empty_gives_nothing_and_a_key_is_not_spent_by_it() {
-        let empty = told("pool_exhausted", None);
-        let then = told("assigned", Some("A"));
-        let outcome =
-            |empty: &Told, then: &Told| outlasts_empty_pool(TRIAL, empty, 0, then, 1).outcome;
-        assert_eq!(outcome(&empty, &then), Outcome::Pass);
-        assert_eq!(outcome(&then, &then), Outcome::Fail);
-        assert_eq!(outcome(&empty, &empty), Outcome::Fail);
+        let refused = told("pool_exhausted", None);
+        let pool = EmptyPool {
+            words: Some("come back on Monday"),
+            empty: (refused.clone(), Some("come back on Monday".into()), 0),
+            scan: Some("not_ours"),
+            refilled: (told("assigned", Some("A")), 1),
+        };
+        let outcome = |change: &dyn Fn(&mut EmptyPool<'_>)| {
+            let mut changed = pool.clone();
+            change(&mut changed);
+            outlasts_empty_pool(TRIAL, &changed).outcome
+        };
+        assert_eq!(outcome(&|_| {}), Outcome::Pass);
+        let wrong: [&dyn Fn(&mut EmptyPool<'_>); 5] = [
+            &|pool| pool.empty.0 = told("assigned", Some("A")),
+            &|pool| pool.empty.1 = None,
+            &|pool| pool.scan = Some("accepted"),
+            &|pool| pool.refilled.0 = refused.clone(),
+            &|pool| pool.empty.2 = 1,
+        ];
+        for change in wrong {
+            assert_eq!(outcome(change), Outcome::Fail);
+        }
+        let no_words = |pool: &mut EmptyPool<'_>| {
+            (pool.words, pool.scan, pool.empty.1) = (None, None, None);
+        };
+        assert_eq!(outcome(&no_words), Outcome::Pass);
     }
 
     #[test]

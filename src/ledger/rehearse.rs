@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::domain::entry::instant;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
@@ -182,37 +181,6 @@ impl Rehearsal {
                 tx.commit()
             })
             .naming("refill", "the pool")
-    }
-
-    /// Until when the campaign is in test mode at `at`, and for how many customers; none: it is not.
-    pub fn test_mode(
-        &mut self,
-        campaign: &CampaignId,
-        at: Timestamp,
-    ) -> Result<Option<(Timestamp, u64)>, LedgerError> {
-        self.0.read("read test mode of", campaign.as_str(), |tx| {
-            tx.one(
-                "SELECT m.test_until_ms, \
-                 (SELECT count(*) FROM test_customer t WHERE t.campaign = m.id) \
-                 FROM campaign m WHERE m.name = $1 AND m.test_until_ms > $2",
-                &[campaign.as_str().into(), at.as_millisecond().into()],
-                |row| Ok((instant(row.int(0)?), row.int(1)?.unsigned_abs())),
-            )
-        })
-    }
-
-    /// Ends test mode here.
-    pub fn end_test_mode(&mut self, campaign: &CampaignId) -> Result<(), LedgerError> {
-        self.0
-            .engine
-            .write(|tx| {
-                tx.execute(
-                    "UPDATE campaign SET test_until_ms = NULL WHERE name = $1",
-                    &[campaign.as_str().into()],
-                )?;
-                tx.commit()
-            })
-            .naming("end test mode of", campaign.as_str())
     }
 
     /// Codes of a campaign that could still be given out, and end by themselves by `at`.

@@ -136,9 +136,19 @@ fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 const IN_TIME: [&str; 4] = ["--starts", "2026-01-01", "--ends", "2099-12-31"];
 
+/// With words for an empty pool.
+const WITH_WORDS: [&str; 6] = [
+    "--starts",
+    "2026-01-01",
+    "--ends",
+    "2099-12-31",
+    "--fallback",
+    "come back on Monday",
+];
+
 #[test]
 fn a_campaign_in_order_passes_and_the_ledger_is_as_it_was() {
-    let stage = Stage::with(&IN_TIME, "100");
+    let stage = Stage::with(&WITH_WORDS, "100");
     stage.run(&[
         "assign",
         "--campaign",
@@ -151,6 +161,10 @@ fn a_campaign_in_order_passes_and_the_ledger_is_as_it_was() {
     let told = stage.preflight(&["--audience", "99"]);
     assert_eq!(told.wrong(), [], "{:?}", told.lines);
     assert_eq!((told.exit, told.errors.as_str()), (0, ""));
+    assert!(
+        told.happened("exhausted")
+            .contains("the fallback text scans as not_ours")
+    );
     for check in [
         "pool",
         "same_event",
@@ -280,7 +294,9 @@ fn a_campaign_without_a_code_or_known_by_telephone_alone_is_played_on_topped_up_
     let told = Stage::with(&rules, "9").preflight(&[]);
     assert_eq!((told.exit, told.wrong()), (0, vec![]), "{:?}", told.lines);
     assert!(told.happened("honoured").starts_with("needs_answer"));
-    let rules = [&IN_TIME[..], &["--uses", "3"]].concat();
+    // Played within its hours, whenever that is.
+    let hours = ["--uses", "3", "--hours", "Wed 09:00-10:00"];
+    let rules = [&IN_TIME[..], &hours].concat();
     let told = Stage::with(&rules, "9").preflight(&[]);
     assert_eq!((told.exit, told.wrong()), (0, vec![]), "{:?}", told.lines);
     assert!(told.happened("honoured").starts_with("accepted 3 times"));
@@ -335,14 +351,20 @@ fn planted_faults_fail_the_checks_that_look_for_them() {
         told.lines
     );
 
-    // A slip that is forgotten, codes that ended long ago, and an entry that was changed.
+    // A slip that is forgotten, codes that ended long ago, an entry that was changed, and test mode.
     let stage = Stage::with(&IN_TIME, "200");
+    stage.run(&[
+        "campaign",
+        "test-mode",
+        "spring",
+        "on",
+        "--customer",
+        "ana@example.org",
+    ]);
     stage.plant(
         "CREATE TRIGGER planted AFTER UPDATE OF state ON slip WHEN NEW.state = 2 \
          BEGIN UPDATE slip SET state = 3 WHERE id = NEW.id; END;
          UPDATE code SET expires_at_ms = 1000 WHERE ordinal >= 150;
-         UPDATE campaign SET test_until_ms = 4000000000000;
-         INSERT INTO test_customer (campaign, customer) VALUES (1, 7);
          UPDATE entry SET body = replace(body, 'coffee', 'toffee')",
     );
     let told = stage.preflight(&[]);

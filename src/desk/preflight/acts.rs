@@ -8,8 +8,8 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, ClaimContext};
 use crate::domain::local_time::last_in_words;
 use crate::domain::preflight::{
-    Check, PRESENTED_MAX, PaperOut, Told, Trial, gives, gives_nothing, honours, keeps_slip,
-    outlasts_empty_pool, previews, refuses, rereads, survives, worst_of,
+    Check, EmptyPool, PRESENTED_MAX, PaperOut, Told, Trial, gives, gives_nothing, honours,
+    keeps_slip, outlasts_empty_pool, previews, refuses, rereads, survives, worst_of,
 };
 use crate::domain::slip_job::SlipOutcome;
 
@@ -300,13 +300,17 @@ impl<'p> Play<'p> {
         let refilled = self.claim(&guest, ClaimContext::Send, Some(&key), self.live)?;
         let fell_then_by = before - self.available()?;
         self.rehearsal.refill_pool(&emptied)?;
-        Ok(outlasts_empty_pool(
-            trial,
-            &Told::from(&empty),
-            fell_by,
-            &Told::from(&refilled),
-            fell_then_by,
-        ))
+        let scan = match &empty.fallback {
+            Some(words) => Some(self.scan(words, self.live)?.verdict.word()),
+            None => None,
+        };
+        let pool = EmptyPool {
+            words: self.campaign.rules.fallback.as_deref(),
+            empty: (Told::from(&empty), empty.fallback.clone(), fell_by),
+            scan,
+            refilled: (Told::from(&refilled), fell_then_by),
+        };
+        Ok(outlasts_empty_pool(trial, &pool))
     }
 
     /// The edge before the start is tried with a start of tomorrow, set on the copy: so the copy's

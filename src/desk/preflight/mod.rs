@@ -17,7 +17,7 @@ use crate::domain::claim::{Claim, ClaimContext};
 use crate::domain::code::{Shape, letters_of};
 use crate::domain::ids::{CampaignId, Key, MalformedName};
 use crate::domain::notes::Notes;
-use crate::domain::preflight::{Check, Standing, Told, Trial, look_at, played_at};
+use crate::domain::preflight::{Check, Standing, Told, Trial, first_open, look_at, played_at};
 use crate::domain::refusal::Refusal;
 use crate::domain::slip::Slip;
 use crate::domain::slip_job::SlipOutcome;
@@ -195,15 +195,23 @@ pub fn play(
         Ok(pools) => pools.first().map_or(0, |pool| pool.available),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let live = played_at(&campaign.rules, order.now);
+    // Within its hours, so that a code can be honoured; where they never come, that is said.
+    let live = first_open(&campaign.rules, order.now, &place.zone)
+        .unwrap_or_else(|| played_at(&campaign.rules, order.now));
     let ended = rehearsal.ended_before_given(order.campaign, live)?;
     // Those are no supply, whatever the tally says.
     let available = available.saturating_sub(ended);
+    let test_mode = rehearsal
+        .ledger()
+        .campaigns_in_test_mode(order.now)?
+        .into_iter()
+        .find(|mode| mode.campaign == *order.campaign)
+        .map(|mode| (mode.until, mode.customers.len()));
     let standing = Standing {
         campaign: &campaign,
         available,
         ended,
-        test_mode: rehearsal.test_mode(order.campaign, order.now)?,
+        test_mode,
         audience: order.audience,
         store: &place.store,
         zone: &place.zone,
@@ -271,7 +279,7 @@ impl Play<'_> {
         let at = act(COUNTER, None, self.live)?;
         let ledger = self.rehearsal.ledger();
         ledger.pause_campaign(self.id, false, &at)??;
-        self.rehearsal.end_test_mode(self.id)?;
+        ledger.test_mode_off(self.id, &at)??;
         let included = self.campaign.rules.stores.first().cloned();
         if let Some(store) = included
             && !self.campaign.rules.include_store(&self.place.store)
