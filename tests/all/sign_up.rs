@@ -233,6 +233,10 @@ pub(crate) fn scenes() -> Vec<Scene> {
     let confirm = [looked(1, Look::Nobody), key(Press::Enter)];
     let again = [claimed(claim(ClaimWord::AlreadyAssigned))];
     let none_left = [claimed(claim(ClaimWord::PoolExhausted))];
+    let of_test_mode = [claimed(Claim {
+        state: Some("test"),
+        ..claim(ClaimWord::Assigned)
+    })];
     vec![
         ("sign-up", false, open()),
         (
@@ -245,6 +249,11 @@ pub(crate) fn scenes() -> Vec<Scene> {
         ("sign-up-scan", false, then(maria(), verdict)),
         ("sign-up-done", false, signed_up()),
         ("sign-up-has-one", false, then(asked(), again)),
+        (
+            "sign-up-test-code",
+            false,
+            then(then(asked(), [test()]), of_test_mode),
+        ),
         ("sign-up-exhausted", false, then(asked(), none_left)),
         (
             "take-back",
@@ -262,7 +271,7 @@ pub(crate) fn scenes() -> Vec<Scene> {
 #[test]
 fn every_sign_up_at_every_size() {
     for (name, is_training, msgs) in scenes() {
-        if name == "sign-up-done" {
+        if matches!(name, "sign-up-done" | "sign-up-test-code") {
             // Its QR code is nothing without colours.
             check_in_colour(name, is_training, &msgs);
         } else {
@@ -431,8 +440,8 @@ fn a_contact_that_is_none_is_said_when_it_is_left() {
 fn a_refused_form_stays_as_it_is_and_is_the_same_act_when_asked_again() {
     for (word, words) in [
         (ClaimWord::PoolExhausted, "no code of this offer is left"),
-        (ClaimWord::NotLive, "the campaign has not begun"),
-        (ClaimWord::NotEligible, "not for this shop"),
+        (ClaimWord::NotLive, "coffee gives no codes now"),
+        (ClaimWord::NotEligible, "gives no code to this customer here"),
         (ClaimWord::ContactsDisagree, "belong to two customers"),
         (ClaimWord::InvalidContact, "name the customer by"),
     ] {

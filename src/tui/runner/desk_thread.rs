@@ -337,6 +337,13 @@ impl DeskThread {
         }
         let now = moment.now;
         let open_slips = desk.open_slip_count(now).unwrap_or(0);
+        let in_test_mode = desk
+            .ledger()
+            .campaigns_in_test_mode(now)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|mode| mode.campaign.to_string())
+            .collect();
         let (Ok(today), Ok(is_clock_behind)) =
             (desk.ledger().today(now), desk.ledger().is_clock_behind(now))
         else {
@@ -355,7 +362,7 @@ impl DeskThread {
             is_clock_behind,
             disk: trouble,
             open_slips,
-            in_test_mode: Vec::new(),
+            in_test_mode,
         })
     }
 

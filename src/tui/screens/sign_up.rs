@@ -15,6 +15,7 @@ use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::last_in_words;
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
+use crate::domain::verdict::CodeState;
 use crate::tui::big_word::{self, Scale};
 use crate::tui::canvas::{Canvas, cut, padded, wrapped};
 use crate::tui::field::Field;
@@ -455,7 +456,8 @@ impl SignUp {
             Some(_) | None => state_in_words(state, claim.expires_at, zone),
         };
         let given = Given {
-            is_new: claim.word != ClaimWord::AlreadyAssigned,
+            is_new: claim.word != ClaimWord::AlreadyAssigned && claim.code.is_some(),
+            is_test: state == CodeState::Test.as_str(),
             code: claim.code.clone(),
             masked: masked.unwrap_or_default(),
             offer: self
@@ -717,7 +719,7 @@ impl SignUp {
             row = row.saturating_add(1);
         }
         if matches!(self.stage, Stage::Asking) {
-            let question = self.question(view);
+            let question = self.question();
             // At the end, where it is always looked for.
             let at = inside
                 .rows()
@@ -831,7 +833,7 @@ impl SignUp {
         }
     }
 
-    fn question(&self, view: &View<'_>) -> String {
+    fn question(&self) -> String {
         if self
             .known()
             .is_some_and(|looked| !looked.may_have_another())
@@ -847,12 +849,7 @@ impl SignUp {
         } else {
             who.join(", ")
         };
-        let test = if self.is_test(view) {
-            "a TEST CODE of "
-        } else {
-            ""
-        };
-        format!("Enter again: give {test}{offer} to {who}")
+        format!("Enter again: give {offer} to {who}")
     }
 
     /// Name and contacts as they were typed, two of them.

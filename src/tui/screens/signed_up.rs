@@ -25,6 +25,8 @@ enum SlipWords {
 pub struct Given {
     /// A code of their own, now; else they have one already.
     pub is_new: bool,
+    /// A code of the test mode, that no counter honours.
+    pub is_test: bool,
     /// Where it may be used.
     pub code: Option<String>,
     /// Its end, where the code is not to be told.
@@ -166,7 +168,9 @@ impl SignedUp {
             Some(code) if given.is_new => grouped(code),
             Some(_) | None => given.masked.clone(),
         };
-        let (tone, word, large) = if given.is_new {
+        let (tone, word, large) = if given.is_test {
+            (Tone::Look, "TEST CODE – no counter honours it", "TEST CODE")
+        } else if given.is_new {
             (Tone::Plain, "SIGNED UP", code.as_str())
         } else {
             (Tone::Look, "HAS ONE ALREADY", "HAS ONE")
