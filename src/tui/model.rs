@@ -564,7 +564,9 @@ impl Model {
             Screen::SetUp(set_up) => set_up.refused(&both),
             Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
-        self.sign_up.refused(&both);
+        if number.is_none() {
+            self.sign_up.refused(&both);
+        }
         self.redeem.failed(number, words, hint);
         effects.push(Effect::Bell { times: 3 });
     }
@@ -605,6 +607,9 @@ impl Model {
         } else if let Msg::Claimed { key, claim } = msg {
             let zone = self.zone();
             self.sign_up.claimed(&key, &claim, &zone, effects);
+            if matches!(self.screen, Screen::Redeem | Screen::Find) {
+                self.say("the sign-up was answered: F3 shows it", Tone::Plain);
+            }
             // Whoever has signed out meanwhile: the code is theirs, and so is the slip.
             effects.extend(claim.slip.map(|job| Effect::Print(Box::new(job))));
         } else if let Msg::SignUpRefused { words } | Msg::SlipRefused { words } = msg {

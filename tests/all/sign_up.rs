@@ -441,7 +441,10 @@ fn a_refused_form_stays_as_it_is_and_is_the_same_act_when_asked_again() {
     for (word, words) in [
         (ClaimWord::PoolExhausted, "no code of this offer is left"),
         (ClaimWord::NotLive, "coffee gives no codes now"),
-        (ClaimWord::NotEligible, "gives no code to this customer here"),
+        (
+            ClaimWord::NotEligible,
+            "gives no code to this customer here",
+        ),
         (ClaimWord::ContactsDisagree, "belong to two customers"),
         (ClaimWord::InvalidContact, "name the customer by"),
     ] {
@@ -495,7 +498,11 @@ fn a_scan_in_the_middle_of_typing_leaves_the_form() {
         &mut model,
         [key(Press::F(2)), claimed(claim(ClaimWord::Assigned))],
     );
-    assert!(!shown(&model).contains("SIGN-UP"));
+    let home = shown(&model);
+    assert!(
+        !home.contains("SIGN-UP") && home.contains("F3 shows it"),
+        "{home}"
+    );
     let back = effects(&mut model, [key(Press::F(3))]);
     assert_eq!(back, [Effect::ReadSignUpRoom, Effect::ListSlips]);
     assert!(shown(&model).contains(" SIGNED UP "));
