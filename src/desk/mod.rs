@@ -3,6 +3,7 @@
 //!
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
+mod find;
 mod recent;
 mod set_up;
 mod slips;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use crate::desk::find::Replaced;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
 
 use crate::desk::recent::Recent;

@@ -66,6 +66,8 @@ pub struct ReplaceRequest<'a> {
     pub key: Option<&'a Key>,
     /// The key to use where the caller has none.
     pub minted: &'a Key,
+    /// The manager who approved, where one was asked.
+    pub approved_by: Option<&'a str>,
     /// Store the slip of the new code.
     pub prints: bool,
     /// Random bytes, as a claim needs them.
@@ -160,7 +162,7 @@ fn replace(
         case.note(writing, ClaimWord::PoolExhausted)?;
         return case.tell(writing, ClaimWord::PoolExhausted).map(Ok);
     }
-    end_life(writing, &row, replaced.reason, act)?;
+    end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;
     if case.draw(writing)? != ClaimWord::Assigned {
         return Err(Cause::Changed(
             "the last codes of the pool were ended".into(),

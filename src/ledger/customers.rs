@@ -201,6 +201,14 @@ fn found(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     Ok(row.customer.into_iter().collect())
 }
 
+/// Whom a text names without being a code.
+pub(crate) fn named_by(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
+    Ok(resolve(tx, text)?
+        .map(|(customer, _)| customer)
+        .into_iter()
+        .collect())
+}
+
 /// Whose codes end so: only codes that customers hold are looked through.
 fn by_last_letters(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     let Ok(ending) = fold(text) else {
@@ -227,7 +235,7 @@ fn by_last_letters(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     Ok(customers)
 }
 
-fn described(tx: &Tx<'_>, customer: i64) -> Result<Customer, Cause> {
+pub(crate) fn described(tx: &Tx<'_>, customer: i64) -> Result<Customer, Cause> {
     let contacts = tx.all(
         &format!(
             "SELECT r.kind, r.normal_form FROM contact r WHERE r.customer = $1 AND {IS_SEEN} \

@@ -16,6 +16,7 @@ mod console;
 mod customers;
 mod engine;
 mod error;
+mod find;
 mod log;
 mod look;
 mod marker;

@@ -9,6 +9,7 @@ mod claims;
 mod command_line;
 mod console;
 mod dice;
+mod finding;
 mod forms;
 mod races;
 mod restore;
