@@ -78,6 +78,7 @@ pub(super) fn open(
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
         scanners,
+        printer: None,
         rings_bell: config.rings_bell.value,
         baud: config.baud.value,
         remember: remembering(folder),

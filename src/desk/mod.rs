@@ -6,6 +6,7 @@
 mod find;
 mod recent;
 mod set_up;
+mod sign_up;
 mod slips;
 
 use std::time::Duration;

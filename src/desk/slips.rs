@@ -29,6 +29,12 @@ impl Desk {
         self.ledger.open_slips(&act)
     }
 
+    /// How many slips no printer confirmed.
+    pub fn open_slip_count(&mut self, now: Timestamp) -> Result<u32, LedgerError> {
+        let act = self.act(now)?;
+        self.ledger.open_slip_count(&act)
+    }
+
     /// The customer has the slip: somebody has seen it.
     pub fn settle_slip(
         &mut self,

@@ -26,6 +26,15 @@ pub struct Campaign {
     pub rules: Rules,
 }
 
+impl Campaign {
+    /// Whether it gives out codes and honours them at this instant, as far as its window goes.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        !self.is_paused
+            && self.rules.starts_at.is_none_or(|starts| now >= starts)
+            && self.rules.ends_at.is_none_or(|ends| now < ends)
+    }
+}
+
 /// What a store may do with a code whose holder is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -22,6 +22,7 @@ pub mod qr;
 pub mod reading;
 pub mod refusal;
 pub mod reversal;
+pub mod sign_up;
 pub mod slip;
 pub mod slip_job;
 pub mod slip_template;

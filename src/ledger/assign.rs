@@ -320,11 +320,7 @@ impl Case<'_> {
 
     fn openness(&self, writing: &Writing<'_, '_>) -> Result<Openness, Cause> {
         let rules = &self.campaign.rules;
-        let now = self.act.now;
-        let is_live = !self.campaign.is_paused
-            && rules.starts_at.is_none_or(|starts| now >= starts)
-            && rules.ends_at.is_none_or(|ends| now < ends);
-        if !is_live {
+        if !self.campaign.is_live(self.act.now) {
             return Ok(Openness::NotLive);
         }
         let may_be_nobody = !self.identifying().is_empty() || self.anonymous_left(writing)?;

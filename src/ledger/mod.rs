@@ -17,6 +17,7 @@ mod customers;
 mod engine;
 mod error;
 mod find;
+mod given_out;
 mod log;
 mod look;
 mod marker;

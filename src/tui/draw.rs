@@ -30,14 +30,13 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     draw_header(model, &mut canvas);
     let mut top = 1;
     if model.options.training.is_some() {
-        let style = canvas.theme().banner();
-        let mut banner = canvas.part(0, 1, area.width, 1);
-        banner.fill(style);
-        let left = area.width.saturating_sub(columns(BANNER)) / 2;
-        banner.text(left, 0, BANNER, style);
-        banner.text(2, 0, "▒▒▒▒▒▒▒▒", style);
-        banner.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+        draw_banner(&mut canvas.part(0, 1, area.width, 1), BANNER);
         top = 2;
+    }
+    if !model.in_test_mode.is_empty() {
+        let words = format!("TEST MODE – {}", model.in_test_mode.join(", "));
+        draw_banner(&mut canvas.part(0, top, area.width, 1), &words);
+        top = top.saturating_add(1);
     }
     let bottom = canvas.rows().saturating_sub(3);
     let (width, height) = (canvas.columns(), bottom.saturating_sub(top));
@@ -59,6 +58,17 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     );
 }
 
+/// A line that cannot be missed.
+fn draw_banner(canvas: &mut Canvas<'_>, words: &str) {
+    let style = canvas.theme().banner();
+    canvas.fill(style);
+    let words = cut(words, canvas.columns().saturating_sub(22));
+    let left = canvas.columns().saturating_sub(columns(&words)) / 2;
+    canvas.text(left, 0, &words, style);
+    canvas.text(2, 0, "▒▒▒▒▒▒▒▒", style);
+    canvas.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+}
+
 fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
     View {
         now: model.now,
@@ -67,6 +77,7 @@ fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
         training: model.options.training.as_deref(),
         fade_after: model.options.fade_after,
         pending: &model.pending,
+        in_test_mode: &model.in_test_mode,
     }
 }
 
@@ -256,6 +267,15 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         let words = format!("scanner {name}: {}", scanner.words);
         parts.push((words, theme.warning(), Tone::Failed));
     }
+    let ill_printer = model.printer.iter().filter(|printer| !printer.is_well);
+    for printer in ill_printer {
+        let words = format!("printer: {}", printer.words);
+        parts.push((words, theme.warning(), Tone::Failed));
+    }
+    if model.open_slips > 0 {
+        let words = slips_in_words(model.open_slips);
+        parts.push((words, theme.warning(), Tone::Failed));
+    }
     if model.shop.is_some() {
         parts.push((ALONE.to_owned(), theme.dim(), Tone::Go));
     }
@@ -264,6 +284,9 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
             let words = format!("scanner {name}: {}", scanner.words);
             parts.push((words, theme.dim(), Tone::Go));
         }
+    }
+    for printer in model.printer.iter().filter(|printer| printer.is_well) {
+        parts.push((format!("printer: {}", printer.words), theme.dim(), Tone::Go));
     }
     let mut line = canvas.part(0, 0, room.saturating_sub(1), 1);
     let mut column: u16 = 0;
@@ -276,5 +299,13 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         column = column
             .saturating_add(line.text(column, 0, &words, style))
             .saturating_add(2);
+    }
+}
+
+fn slips_in_words(count: u32) -> String {
+    if count == 1 {
+        "1 slip not confirmed".to_owned()
+    } else {
+        format!("{count} slips not confirmed")
     }
 }

@@ -18,6 +18,8 @@ pub enum Command {
     Find,
     /// Undo a redemption of this counter.
     Undo,
+    /// Slips: those in doubt, or this one again.
+    Slips,
     /// A manager sets the refusal aside.
     Manager,
     /// Sign out.
@@ -75,6 +77,12 @@ pub enum Place {
     Undo,
     /// The form of the sign-up.
     SignUp,
+    /// Its second key is awaited.
+    SignUpAsked,
+    /// A sign-up was answered.
+    SignUpDone,
+    /// A list lies over the sign-up.
+    SignUpList,
     /// The form of the search.
     Find,
     /// Help is open.
@@ -129,7 +137,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 28] = [
+pub const KEYS: [KeyRow; 33] = [
     row(
         Key::F(1),
         Command::Help,
@@ -144,6 +152,9 @@ pub const KEYS: [KeyRow; 28] = [
             Place::Question,
             Place::Undo,
             Place::SignUp,
+            Place::SignUpAsked,
+            Place::SignUpDone,
+            Place::SignUpList,
             Place::Find,
         ],
     ),
@@ -152,7 +163,15 @@ pub const KEYS: [KeyRow; 28] = [
         Command::Home,
         "Redeem",
         "back to the scans, from anywhere; a form stays as it is",
-        &[Place::Question, Place::Undo, Place::SignUp, Place::Find],
+        &[
+            Place::Question,
+            Place::Undo,
+            Place::SignUp,
+            Place::SignUpAsked,
+            Place::SignUpDone,
+            Place::SignUpList,
+            Place::Find,
+        ],
     ),
     row(
         Key::F(3),
@@ -166,7 +185,26 @@ pub const KEYS: [KeyRow; 28] = [
         Command::Find,
         "Find",
         "find a customer, or the life of a code",
-        &[Place::Home, Place::Refused, Place::SignUp],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::SignUp,
+            Place::SignUpDone,
+        ],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Slips",
+        "in sign-up: slips that no printer has confirmed: a digit for what is done, Enter",
+        &[Place::SignUp],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Print again",
+        "after a sign-up: print its slip again, with Enter as second key",
+        &[Place::SignUpDone],
     ),
     row(
         Key::F(8),
@@ -174,6 +212,13 @@ pub const KEYS: [KeyRow; 28] = [
         "Undo",
         "undo a redemption of this counter: F8, a digit for the reason, Enter",
         &[Place::Home, Place::Refused],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Take back",
+        "in sign-up: take back a code just given out: F8, a digit for the reason, Enter",
+        &[Place::SignUp, Place::SignUpDone],
     ),
     row(
         Key::F(9),
@@ -187,7 +232,13 @@ pub const KEYS: [KeyRow; 28] = [
         command: Command::SignOut,
         label: "Sign out",
         help: "sign out",
-        places: &[Place::Home, Place::Refused, Place::SignUp, Place::Find],
+        places: &[
+            Place::Home,
+            Place::Refused,
+            Place::SignUp,
+            Place::SignUpDone,
+            Place::Find,
+        ],
         who: Who::SignedIn,
     },
     KeyRow {
@@ -201,6 +252,7 @@ pub const KEYS: [KeyRow; 28] = [
             Place::Home,
             Place::Refused,
             Place::SignUp,
+            Place::SignUpDone,
             Place::Find,
         ],
         who: Who::Nobody,
@@ -211,6 +263,20 @@ pub const KEYS: [KeyRow; 28] = [
         "Do it",
         "end a line typed by hand; do what is marked",
         &[Place::Question, Place::Undo],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "in sign-up: once to ask, once more to give the code",
+        &[Place::SignUpAsked, Place::SignUpList],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Next customer",
+        "after a sign-up: on to the next customer",
+        &[Place::SignUpDone],
     ),
     row(
         Key::Enter,
@@ -238,7 +304,7 @@ pub const KEYS: [KeyRow; 28] = [
         Command::Drop,
         "Back",
         "close this page",
-        &[Place::Help],
+        &[Place::Help, Place::SignUpAsked, Place::SignUpList],
     ),
     row(
         Key::Up,

@@ -24,7 +24,7 @@ pub(super) fn strip_rows(rows: u16) -> u16 {
 }
 
 /// With fewer rows the strip has no border.
-const STRIP_ROOM: u16 = 18;
+const STRIP_ROOM: u16 = 19;
 
 impl Layout {
     /// The layout of a whole terminal.

@@ -18,6 +18,7 @@ pub mod model;
 pub mod msg;
 pub mod pages;
 pub mod panel;
+pub mod qr_cells;
 pub mod runner;
 pub mod screens;
 pub mod theme;

@@ -69,8 +69,8 @@ pub(super) enum Armed {
     Leaving,
 }
 
-/// The health of one scanner.
-pub(super) struct Scanner {
+/// The health of a scanner, or of the printer.
+pub(super) struct Device {
     pub(super) words: String,
     pub(super) is_well: bool,
 }
@@ -87,7 +87,10 @@ pub struct Model {
     pub(super) armed: Armed,
     pub(super) shop: Option<Shop>,
     pub(super) operator: Option<Operator>,
-    pub(super) scanners: BTreeMap<String, Scanner>,
+    pub(super) scanners: BTreeMap<String, Device>,
+    pub(super) printer: Option<Device>,
+    pub(super) open_slips: u32,
+    pub(super) in_test_mode: Vec<String>,
     pub(super) today: TodayCounts,
     pub(super) is_clock_behind: bool,
     pub(super) disk: Option<String>,
@@ -125,6 +128,9 @@ impl Model {
             shop: None,
             operator: None,
             scanners: BTreeMap::new(),
+            printer: None,
+            open_slips: 0,
+            in_test_mode: Vec::new(),
             today: TodayCounts::default(),
             is_clock_behind: false,
             disk: None,
@@ -145,6 +151,9 @@ impl Model {
             Msg::Ticked { now } => {
                 self.now = now;
                 self.redeem.ticked(now);
+                if matches!(self.screen, Screen::SignUp) {
+                    self.sign_up.ticked(&mut effects);
+                }
             }
             Msg::Resized { columns, rows } => {
                 self.options.columns = columns;
@@ -177,22 +186,19 @@ impl Model {
                 self.redeem.undone(answer, &managers, self.now);
             }
             Msg::LedgerSlow => self.redeem.slow(),
-            Msg::StatusRead {
-                today,
-                is_clock_behind,
-                disk,
-            } => {
-                self.today = today;
-                self.is_clock_behind = is_clock_behind;
-                self.disk = disk;
+            Msg::StatusRead { .. } | Msg::ScannerHealth { .. } | Msg::PrinterHealth { .. } => {
+                self.surroundings(msg);
             }
-            Msg::ScannerHealth {
-                name,
-                words,
-                is_well,
-            } => {
-                self.scanners.insert(name, Scanner { words, is_well });
-            }
+            Msg::SignUpRoomRead(_)
+            | Msg::Looked { .. }
+            | Msg::Claimed { .. }
+            | Msg::SignUpRefused { .. }
+            | Msg::GivenOutListed { .. }
+            | Msg::Cancelled { .. }
+            | Msg::SlipsListed { .. }
+            | Msg::SlipOrdered { .. }
+            | Msg::SlipRefused { .. }
+            | Msg::SlipPrinted { .. } => self.at_sign_up(msg, &mut effects),
             Msg::Opened(_)
             | Msg::SetUpNeeded { .. }
             | Msg::ScannersFound { .. }
@@ -381,6 +387,7 @@ impl Model {
             | Command::SignUp
             | Command::Find
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::Enter
             | Command::Drop
@@ -410,7 +417,7 @@ impl Model {
             }
             return;
         }
-        if self.changes_screen(command) {
+        if self.changes_screen(command, effects) {
             return;
         }
         let managers = self.managers();
@@ -426,7 +433,9 @@ impl Model {
             }
             // What cannot be seen is not filled in.
             Screen::SignUp | Screen::Find if is_small => Outcome::Open,
-            Screen::SignUp => self.sign_up.command(command, effects),
+            Screen::SignUp => self
+                .sign_up
+                .command(command, self.printer.is_some(), effects),
             Screen::Find => self.find.command(command, effects),
         };
         if let Outcome::Scan(raw) = outcome {
@@ -435,13 +444,18 @@ impl Model {
     }
 
     /// Goes to another screen where the command says so; what was typed on this one stays.
-    fn changes_screen(&mut self, command: Command) -> bool {
+    fn changes_screen(&mut self, command: Command, effects: &mut Vec<Effect>) -> bool {
         if !matches!(self.screen, Screen::Redeem | Screen::SignUp | Screen::Find) {
             return false;
         }
         match command {
             Command::SignUp => {
                 self.redeem.put_away();
+                if matches!(self.screen, Screen::SignUp) {
+                    self.sign_up.again(effects);
+                } else {
+                    self.sign_up.opened(effects);
+                }
                 self.screen = Screen::SignUp;
             }
             Command::Find => {
@@ -466,6 +480,7 @@ impl Model {
             }
             Command::Help
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::SignOut
             | Command::Leave
@@ -549,8 +564,64 @@ impl Model {
             Screen::SetUp(set_up) => set_up.refused(&both),
             Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
+        self.sign_up.refused(&both);
         self.redeem.failed(number, words, hint);
         effects.push(Effect::Bell { times: 3 });
+    }
+
+    /// The figures, the machine, and the devices.
+    fn surroundings(&mut self, msg: Msg) {
+        if let Msg::StatusRead {
+            today,
+            is_clock_behind,
+            disk,
+            open_slips,
+            in_test_mode,
+        } = msg
+        {
+            self.today = today;
+            self.is_clock_behind = is_clock_behind;
+            self.disk = disk;
+            self.open_slips = open_slips;
+            self.in_test_mode = in_test_mode;
+        } else if let Msg::ScannerHealth {
+            name,
+            words,
+            is_well,
+        } = msg
+        {
+            self.scanners.insert(name, Device { words, is_well });
+        } else if let Msg::PrinterHealth { words, is_well } = msg {
+            self.printer = Some(Device { words, is_well });
+        }
+    }
+
+    /// What the desk and the printer say of sign-ups and slips, whatever screen is open.
+    fn at_sign_up(&mut self, msg: Msg, effects: &mut Vec<Effect>) {
+        if let Msg::SignUpRoomRead(room) = msg {
+            self.sign_up.room_read(*room, self.now);
+        } else if let Msg::Looked { number, look } = msg {
+            self.sign_up.looked(number, look);
+        } else if let Msg::Claimed { key, claim } = msg {
+            let zone = self.zone();
+            self.sign_up.claimed(&key, &claim, &zone, effects);
+            // Whoever has signed out meanwhile: the code is theirs, and so is the slip.
+            effects.extend(claim.slip.map(|job| Effect::Print(Box::new(job))));
+        } else if let Msg::SignUpRefused { words } | Msg::SlipRefused { words } = msg {
+            self.sign_up.refused(&words);
+        } else if let Msg::GivenOutListed { choices } = msg {
+            self.sign_up.given_out_listed(choices);
+        } else if let Msg::Cancelled { code, problem } = msg {
+            self.sign_up.cancelled(&code, problem.as_deref(), effects);
+        } else if let Msg::SlipsListed { slips } = msg {
+            self.sign_up.slips_listed(slips);
+        } else if let Msg::SlipOrdered { job } = msg {
+            self.sign_up.slip_ordered(&job);
+            effects.push(Effect::Print(job));
+        } else if let Msg::SlipPrinted { number, outcome } = msg {
+            self.sign_up.slip_printed(number, &outcome);
+            effects.push(Effect::NoteSlip { number, outcome });
+        }
     }
 
     /// Starting, set-up and signing in.

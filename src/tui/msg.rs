@@ -8,8 +8,13 @@ use jiff::tz::TimeZone;
 
 use crate::devices::scan::input::Input;
 use crate::devices::scan::serial::SerialPortFound;
+use crate::domain::campaign::ContactKind;
+use crate::domain::claim::{Claim, Look};
+use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
 use crate::domain::reversal::{Reversal, UndoChoice};
+use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
+use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
 
 /// Where an input came from.
@@ -213,6 +218,68 @@ pub enum Msg {
         /// The answer.
         answer: Reversal,
     },
+    /// What a sign-up has to choose from.
+    SignUpRoomRead(Box<SignUpRoom>),
+    /// Whom the contacts of the form name.
+    Looked {
+        /// Of the [`Effect::LookFor`].
+        number: u64,
+        /// What is known of them.
+        look: Look,
+    },
+    /// A sign-up was answered, and what it changed is committed.
+    Claimed {
+        /// The key of the form.
+        key: Key,
+        /// The answer.
+        claim: Box<Claim>,
+    },
+    /// A sign-up was refused; nothing was given.
+    SignUpRefused {
+        /// What is wrong, for people.
+        words: String,
+    },
+    /// What this counter may take back.
+    GivenOutListed {
+        /// Newest first.
+        choices: Vec<GivenOutChoice>,
+    },
+    /// A code that was given out was taken back, or not.
+    Cancelled {
+        /// The code as stored.
+        code: String,
+        /// What is wrong, for people; none: it is void now.
+        problem: Option<String>,
+    },
+    /// The slips that no printer has confirmed.
+    SlipsListed {
+        /// Newest first.
+        slips: Vec<OpenSlip>,
+    },
+    /// A slip is stored, and is to be printed now.
+    SlipOrdered {
+        /// It.
+        job: Box<SlipJob>,
+    },
+    /// A slip is not printed, or not settled; nothing was changed.
+    SlipRefused {
+        /// What is wrong, for people.
+        words: String,
+    },
+    /// A printer was asked to print a slip.
+    SlipPrinted {
+        /// The slip's number in the ledger.
+        number: i64,
+        /// What is known of the paper.
+        outcome: SlipOutcome,
+    },
+    /// The printer came, went or is ill.
+    PrinterHealth {
+        /// Its state in words.
+        words: String,
+        /// Whether it works.
+        is_well: bool,
+    },
     /// A scanner came, went or is ill.
     ScannerHealth {
         /// The scanner.
@@ -230,6 +297,10 @@ pub enum Msg {
         is_clock_behind: bool,
         /// What is wrong with the disk, in words.
         disk: Option<String>,
+        /// How many slips no printer has confirmed.
+        open_slips: u32,
+        /// The campaigns in test mode.
+        in_test_mode: Vec<String>,
     },
     /// The desk has not answered for long: another counter is at the ledger, or the disk is slow.
     LedgerSlow,
@@ -298,6 +369,49 @@ pub enum Effect {
         reason: String,
         /// A manager's approval.
         approval: Option<ApprovalAsk>,
+    },
+    /// Read what a sign-up has to choose from; answered by [`Msg::SignUpRoomRead`].
+    ReadSignUpRoom,
+    /// Look whose contacts these are; answered by [`Msg::Looked`]. Changes nothing.
+    LookFor {
+        /// The running number of the look.
+        number: u64,
+        /// Of which campaign.
+        campaign: CampaignId,
+        /// As typed.
+        contacts: Vec<(ContactKind, String)>,
+    },
+    /// Give a customer a code of their own.
+    SignUp(Box<SignUpAsk>),
+    /// List what this counter may take back.
+    ListGivenOut,
+    /// Take back what was given out.
+    Cancel {
+        /// The code as stored.
+        code: String,
+        /// One of the fixed reasons, in words.
+        reason: String,
+    },
+    /// List the slips that no printer has confirmed.
+    ListSlips,
+    /// Store another copy of a code's slip; answered by [`Msg::SlipOrdered`].
+    Reprint {
+        /// The code as stored.
+        code: String,
+    },
+    /// Print a stored slip; answered by [`Msg::SlipPrinted`].
+    Print(Box<SlipJob>),
+    /// Keep what became of a slip.
+    NoteSlip {
+        /// The slip's number in the ledger.
+        number: i64,
+        /// What is known of the paper.
+        outcome: SlipOutcome,
+    },
+    /// The customer has the slip: somebody has seen it.
+    SettleSlip {
+        /// The slip's number in the ledger.
+        number: i64,
     },
     /// Mark an acceptance as shown.
     MarkShown {

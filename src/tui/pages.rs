@@ -60,6 +60,8 @@ pub struct View<'a> {
     pub fade_after: SignedDuration,
     /// What has come in but is not yet known to be typing or a scan.
     pub pending: &'a str,
+    /// The campaigns in test mode.
+    pub in_test_mode: &'a [String],
 }
 
 pub(super) fn sample(code: &str, happens: &str, room: u16) -> String {

@@ -525,6 +525,22 @@ fn undo_scenes() -> Vec<Scene> {
     ]
 }
 
+/// What the desk read of itself and of the machine.
+pub(crate) fn status(
+    is_clock_behind: bool,
+    disk: Option<&str>,
+    open_slips: u32,
+    in_test_mode: &[&str],
+) -> Msg {
+    Msg::StatusRead {
+        today: TodayCounts::default(),
+        is_clock_behind,
+        disk: disk.map(str::to_owned),
+        open_slips,
+        in_test_mode: in_test_mode.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
 /// Set-up, sign-in, what a crash has left behind, and help.
 fn door_scenes() -> Vec<Scene> {
     let unseen = Unseen {
@@ -538,11 +554,7 @@ fn door_scenes() -> Vec<Scene> {
             operator: operator("Ana", Role::Cashier),
             number: None,
         },
-        Msg::StatusRead {
-            today: TodayCounts::default(),
-            is_clock_behind: true,
-            disk: Some("almost full".to_owned()),
-        },
+        status(true, Some("almost full"), 0, &[]),
         Msg::ScannerHealth {
             name: "Honeywell".to_owned(),
             words: "unplugged".to_owned(),
@@ -1304,6 +1316,16 @@ impl World {
                 }
                 Effect::SignOut
                 | Effect::ListUndo
+                | Effect::ReadSignUpRoom
+                | Effect::LookFor { .. }
+                | Effect::SignUp(_)
+                | Effect::ListGivenOut
+                | Effect::Cancel { .. }
+                | Effect::ListSlips
+                | Effect::Reprint { .. }
+                | Effect::Print(_)
+                | Effect::NoteSlip { .. }
+                | Effect::SettleSlip { .. }
                 | Effect::MarkShown { .. }
                 | Effect::Bell { .. }
                 | Effect::Quit => {}

@@ -333,6 +333,7 @@ impl DeskThread {
             return Ok(());
         }
         let now = moment.now;
+        let open_slips = desk.open_slip_count(now).unwrap_or(0);
         let (Ok(today), Ok(is_clock_behind)) =
             (desk.ledger().today(now), desk.ledger().is_clock_behind(now))
         else {
@@ -350,6 +351,8 @@ impl DeskThread {
             today: counts_of(today),
             is_clock_behind,
             disk: trouble,
+            open_slips,
+            in_test_mode: Vec::new(),
         })
     }
 

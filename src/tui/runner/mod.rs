@@ -8,7 +8,9 @@ mod alarm;
 mod desk_thread;
 mod listen;
 mod orders;
+mod printer_thread;
 mod screen;
+mod sign_up_orders;
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,6 +29,8 @@ use crate::tui::msg::{Effect, Msg};
 use crate::tui::runner::alarm::listen_for_panics;
 use crate::tui::runner::desk_thread::{DeskOrder, Order};
 use crate::tui::runner::listen::{read_scanner, read_terminal, wait_for_signals};
+use crate::tui::runner::printer_thread::PrinterQueue;
+pub use crate::tui::runner::printer_thread::{Printer, PrinterAnswer, PrinterOrder};
 use crate::tui::runner::screen::Screen;
 
 /// What a console is started with.
@@ -41,6 +45,8 @@ pub struct ConsoleOrder {
     pub allowed_hosts: Vec<String>,
     /// Serial scanners to open.
     pub scanners: Vec<SerialConfig>,
+    /// The printer of slips, if there is one.
+    pub printer: Option<Printer>,
     /// Whether the terminal's bell is rung.
     pub rings_bell: bool,
     /// Bits per second of a scanner that is chosen at set-up.
@@ -199,6 +205,8 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         .collect::<io::Result<Vec<_>>>()?;
     wait_for_signals(tell.clone())?;
 
+    let printer = PrinterQueue::new(order.printer, tell.clone())?;
+
     let end = Ui {
         clock,
         model: &mut model,
@@ -207,6 +215,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         told: &told,
         tell,
         scanners: &mut scanners,
+        printer,
         baud: order.baud,
         place_order: &place_order,
         desk: DeskWatch::default(),
@@ -285,6 +294,7 @@ struct Ui<'u> {
     told: &'u Receiver<Happening>,
     tell: SyncSender<Happening>,
     scanners: &'u mut Vec<SerialScanner>,
+    printer: PrinterQueue,
     baud: u32,
     place_order: &'u SyncSender<Order>,
     desk: DeskWatch,
@@ -327,7 +337,9 @@ impl Ui<'_> {
             let moment = self.clock.moment();
             if moment.elapsed.saturating_sub(ticked_at) >= TICK {
                 ticked_at = moment.elapsed;
-                self.tick(moment);
+                if self.tick(moment) {
+                    return Ok(ConsoleEnd::Left);
+                }
             }
         }
     }
@@ -374,12 +386,14 @@ impl Ui<'_> {
         self.screen.draw(self.model, size)
     }
 
-    fn tick(&mut self, moment: Moment) {
-        // Neither message orders anything.
-        drop(self.model.update(Msg::Ticked { now: moment.now }));
+    /// True where the console is to end.
+    fn tick(&mut self, moment: Moment) -> bool {
+        let effects = self.model.update(Msg::Ticked { now: moment.now });
         if self.desk.becomes_slow(moment.elapsed) {
+            // Orders nothing.
             drop(self.model.update(Msg::LedgerSlow));
         }
+        self.carry_out(effects)
     }
 
     fn next_wait(&self, ticked_at: Duration) -> Duration {
@@ -394,7 +408,8 @@ impl Ui<'_> {
 
     /// Carries out what the model ordered; true where the console is to end.
     fn carry_out(&mut self, effects: Vec<Effect>) -> bool {
-        for effect in effects {
+        let mut effects = VecDeque::from(effects);
+        while let Some(effect) = effects.pop_front() {
             match effect {
                 Effect::Quit => return true,
                 Effect::Bell { times } => {
@@ -405,6 +420,11 @@ impl Ui<'_> {
                         self.bell_at = elapsed.max(self.rung_at + BELL_APART * 2);
                     }
                 }
+                Effect::Print(job) => {
+                    if let Some(msg) = self.printer.print(job) {
+                        effects.extend(self.model.update(msg));
+                    }
+                }
                 effect @ (Effect::Scan { .. }
                 | Effect::Redeem { .. }
                 | Effect::SignIn { .. }
@@ -412,6 +432,15 @@ impl Ui<'_> {
                 | Effect::SetUp(_)
                 | Effect::ListUndo
                 | Effect::Undo { .. }
+                | Effect::ReadSignUpRoom
+                | Effect::LookFor { .. }
+                | Effect::SignUp(_)
+                | Effect::ListGivenOut
+                | Effect::Cancel { .. }
+                | Effect::ListSlips
+                | Effect::Reprint { .. }
+                | Effect::NoteSlip { .. }
+                | Effect::SettleSlip { .. }
                 | Effect::MarkShown { .. }) => {
                     let moment = self.clock.moment();
                     self.desk.ordered(moment.elapsed);

@@ -11,6 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
+use crate::tui::runner::sign_up_orders;
 
 /// The running number of the scan that an order is about.
 pub(super) fn number_of(effect: &Effect) -> Option<u64> {
@@ -27,6 +28,7 @@ pub(super) fn answer(
     effect: Effect,
     moment: Moment,
 ) -> Result<Option<Msg>, LedgerError> {
+    let now = moment.now;
     match effect {
         Effect::Scan {
             number,
@@ -48,23 +50,42 @@ pub(super) fn answer(
             let answers = (receipt, customer);
             redeem(desk, number, &raw, answers, approval.as_ref(), moment)
         }
-        Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, moment.now),
+        Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
         Effect::SignOut => {
             desk.sign_out();
             Ok(None)
         }
         Effect::ListUndo => desk
-            .undo_choices(moment.now)
+            .undo_choices(now)
             .map(|choices| Some(Msg::UndoListed { choices })),
         Effect::Undo {
             redemption_id,
             reason,
             approval,
-        } => undo(desk, &redemption_id, &reason, approval.as_ref(), moment.now),
-        // Taken care of by the desk thread itself, or by the UI thread.
-        Effect::SetUp(_) | Effect::MarkShown { .. } | Effect::Bell { .. } | Effect::Quit => {
-            Ok(None)
+        } => undo(desk, &redemption_id, &reason, approval.as_ref(), now),
+        Effect::ReadSignUpRoom => sign_up_orders::room(desk, now),
+        Effect::LookFor {
+            number,
+            campaign,
+            contacts,
+        } => Ok(sign_up_orders::look(
+            desk, number, &campaign, &contacts, now,
+        )),
+        Effect::SignUp(ask) => sign_up_orders::sign_up(desk, &ask, now),
+        Effect::ListGivenOut => sign_up_orders::given_out(desk, now),
+        Effect::Cancel { code, reason } => sign_up_orders::cancel(desk, code, &reason, now),
+        Effect::ListSlips => sign_up_orders::slips(desk, now),
+        Effect::Reprint { code } => sign_up_orders::reprint(desk, &code, now),
+        Effect::NoteSlip { number, outcome } => {
+            sign_up_orders::note_slip(desk, number, &outcome, now)
         }
+        Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
+        // Taken care of by the desk thread itself, or by the UI thread.
+        Effect::SetUp(_)
+        | Effect::MarkShown { .. }
+        | Effect::Print(_)
+        | Effect::Bell { .. }
+        | Effect::Quit => Ok(None),
     }
 }
 

@@ -35,6 +35,7 @@ impl Help {
             | Command::SignUp
             | Command::Find
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::SignOut
             | Command::Leave

@@ -340,6 +340,7 @@ pub fn edit(field: &mut Field, command: Command) -> bool {
         | Command::SignUp
         | Command::Find
         | Command::Undo
+        | Command::Slips
         | Command::Manager
         | Command::SignOut
         | Command::Leave

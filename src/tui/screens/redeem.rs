@@ -204,6 +204,7 @@ impl Redeem {
             }
             Command::Manager => self.ask_manager(managers),
             Command::Help
+            | Command::Slips
             | Command::SignOut
             | Command::Leave
             | Command::Enter

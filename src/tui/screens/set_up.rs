@@ -194,6 +194,7 @@ impl SetUp {
             | Command::SignUp
             | Command::Find
             | Command::Undo
+            | Command::Slips
             | Command::Manager
             | Command::SignOut
             | Command::Leave

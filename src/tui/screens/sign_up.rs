@@ -1,69 +1,1025 @@
-//! Sign-up: a customer gets a code of their own.
+//! Sign-up: a customer gets a code of their own, or is told which they have.
+//!
+//! Invariant: nothing is claimed by one key; and a form that is asked again is the same act, by its
+//! key.
+//! Invariant: a scan leaves the form as it is.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ratatui::style::Style;
 
-use crate::tui::canvas::Canvas;
+use crate::domain::campaign::{Campaign, ContactKind};
+use crate::domain::claim::{Claim, ClaimWord, Look, Looked};
+use crate::domain::code::{grouped, last_letters};
+use crate::domain::ids::{CampaignId, Key};
+use crate::domain::local_time::last_in_words;
+use crate::domain::qr::QrMatrix;
+use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
+use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
+use crate::tui::big_word::{self, Scale};
+use crate::tui::canvas::{Canvas, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
-use crate::tui::screens::question::{Outcome, edit, field_line};
+use crate::tui::qr_cells;
+use crate::tui::screens::question::{Outcome, edit};
+use crate::tui::screens::slips::{Slips, why_in_words};
+use crate::tui::screens::take_back::TakeBack;
 use crate::tui::theme::Tone;
 
-/// The sign-up screen.
+/// The lines of the form, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Campaign,
+    Name,
+    Email,
+    Phone,
+    Loyalty,
+    Consent,
+}
+
+const ENTRIES: [Entry; 6] = [
+    Entry::Campaign,
+    Entry::Name,
+    Entry::Email,
+    Entry::Phone,
+    Entry::Loyalty,
+    Entry::Consent,
+];
+
+impl Entry {
+    fn label(self) -> &'static str {
+        match self {
+            Entry::Campaign => "Offer",
+            Entry::Name => "Name",
+            Entry::Email => "E-mail",
+            Entry::Phone => "Phone",
+            Entry::Loyalty => "Loyalty no.",
+            Entry::Consent => "Write to them",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Entry::Campaign => "Left, Right: another offer",
+            Entry::Name => "may stay empty",
+            Entry::Email => "one of e-mail, phone, loyalty number is enough",
+            Entry::Phone => "with its country, as in +44 20 7946 0958",
+            Entry::Loyalty => "scan it or type it",
+            Entry::Consent => "Space: they agree to be written to, or not",
+        }
+    }
+
+    fn kind(self) -> Option<ContactKind> {
+        match self {
+            Entry::Email => Some(ContactKind::Email),
+            Entry::Phone => Some(ContactKind::Phone),
+            Entry::Loyalty => Some(ContactKind::Loyalty),
+            Entry::Campaign | Entry::Name | Entry::Consent => None,
+        }
+    }
+}
+
+/// How far a form is.
+enum Stage {
+    Filling,
+    /// The second key is awaited.
+    Asking,
+    AtDesk,
+    Done(Box<Done>),
+}
+
+/// What lies over the form.
+enum Over {
+    Nothing,
+    TakeBack(TakeBack),
+    Slips(Slips),
+}
+
+/// A sign-up that was answered.
+struct Done {
+    /// A code of their own, now; else they have one already.
+    is_new: bool,
+    /// Where it may be used.
+    code: Option<String>,
+    /// Its letters as a desk may show them.
+    shown: String,
+    offer: String,
+    /// Until when it is valid, or why it is not.
+    validity: String,
+    qr: Option<QrMatrix>,
+    slip: SlipWords,
+    /// A second key is awaited for printing again.
+    asks_print: bool,
+}
+
+/// What is known of the paper.
+enum SlipWords {
+    Nothing,
+    Printing(i64),
+    Printed,
+    Doubtful(String),
+}
+
+/// What is known of whoever the form names.
 #[derive(Default)]
+struct Looks {
+    /// The number of the newest look.
+    number: u64,
+    /// Ticks since a contact was changed; none: a look is on its way, or nothing was changed.
+    changed: Option<u8>,
+    look: Option<Look>,
+}
+
+/// So many ticks after the last change of a contact it is looked at.
+const LOOKED_AFTER: u8 = 2;
+
+/// The sign-up screen.
 pub struct SignUp {
+    campaigns: Option<Vec<Campaign>>,
+    chosen: Option<CampaignId>,
+    key: Option<Key>,
+    at: Entry,
+    name: Field,
+    email: Field,
+    phone: Field,
     loyalty: Field,
+    consents: bool,
+    stage: Stage,
+    over: Over,
+    looks: Looks,
+    slips: Vec<OpenSlip>,
+    has_printer: bool,
+    words: String,
 }
 
 impl SignUp {
     /// An empty form.
     pub fn new() -> SignUp {
-        SignUp::default()
+        SignUp {
+            campaigns: None,
+            chosen: None,
+            key: None,
+            at: Entry::Name,
+            name: Field::default(),
+            email: Field::default(),
+            phone: Field::default(),
+            loyalty: Field::default(),
+            consents: false,
+            stage: Stage::Filling,
+            over: Over::Nothing,
+            looks: Looks::default(),
+            slips: Vec::new(),
+            has_printer: false,
+            words: String::new(),
+        }
+    }
+
+    /// The screen comes into view.
+    pub fn opened(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::ReadSignUpRoom);
+        effects.push(Effect::ListSlips);
     }
 
     /// Where the operator is.
     pub fn place(&self) -> Place {
-        Place::SignUp
+        match (&self.over, &self.stage) {
+            (Over::TakeBack(_) | Over::Slips(_), _) => Place::SignUpList,
+            (Over::Nothing, Stage::Asking) => Place::SignUpAsked,
+            (Over::Nothing, Stage::Done(done)) if done.asks_print => Place::SignUpAsked,
+            (Over::Nothing, Stage::Done(_)) => Place::SignUpDone,
+            (Over::Nothing, Stage::Filling | Stage::AtDesk) => Place::SignUp,
+        }
     }
 
     /// Whether Esc closes something here, before it leads back to the scans.
     pub fn has_something_open(&self) -> bool {
-        false
+        matches!(self.place(), Place::SignUpList | Place::SignUpAsked)
     }
 
     /// Whether a barcode that is no code of ours fills the field that is being typed in.
     pub fn is_scannable(&self) -> bool {
-        true
+        let is_filling = matches!(self.stage, Stage::Filling | Stage::Asking);
+        is_filling && matches!(self.over, Over::Nothing) && self.at == Entry::Loyalty
     }
 
     /// Takes a scanned barcode that is no code.
     pub fn fill(&mut self, raw: &[u8]) {
+        self.stage = Stage::Filling;
         self.loyalty.fill_scanned(raw);
+        self.changed();
+    }
+
+    /// What there is to choose from.
+    pub fn room_read(&mut self, room: SignUpRoom, now: Timestamp) {
+        let mut campaigns = room.campaigns;
+        campaigns.sort_by_key(|campaign| !campaign.is_live(now));
+        let is_there = |id: &CampaignId| campaigns.iter().any(|campaign| campaign.id == *id);
+        self.chosen = self
+            .chosen
+            .take()
+            .filter(is_there)
+            .or_else(|| room.newest.filter(is_there))
+            .or_else(|| campaigns.first().map(|campaign| campaign.id.clone()));
+        self.campaigns = Some(campaigns);
+        self.key.get_or_insert(room.key);
+    }
+
+    /// Time went by: a contact that is no longer being changed is looked at.
+    pub fn ticked(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(ticks) = self.looks.changed.as_mut() {
+            *ticks = ticks.saturating_add(1);
+            if *ticks >= LOOKED_AFTER {
+                self.look(effects);
+            }
+        }
+    }
+
+    /// What is known of whoever the form names.
+    pub fn looked(&mut self, number: u64, look: Look) {
+        if number != self.looks.number || self.looks.changed.is_some() {
+            return;
+        }
+        if let (Stage::Asking, Look::Invalid { .. } | Look::Several) = (&self.stage, &look) {
+            self.stage = Stage::Filling;
+        }
+        self.looks.look = Some(look);
     }
 
     /// Takes a typed character.
     pub fn typed(&mut self, character: char) {
-        self.loyalty.push(character);
+        match &mut self.over {
+            Over::TakeBack(list) => return list.typed(character),
+            Over::Slips(list) => return list.typed(character),
+            Over::Nothing => {}
+        }
+        if !matches!(self.stage, Stage::Filling | Stage::Asking) {
+            return;
+        }
+        self.stage = Stage::Filling;
+        self.words.clear();
+        if self.at == Entry::Consent && character == ' ' {
+            self.consents = !self.consents;
+        }
+        if let Some(field) = self.field_mut(self.at) {
+            field.push(character);
+            self.changed();
+        }
     }
 
     /// Does what a key orders.
-    pub fn command(&mut self, command: Command, _effects: &mut Vec<Effect>) -> Outcome {
-        if !edit(&mut self.loyalty, command) && command == Command::Enter && self.loyalty.is_code()
+    pub fn command(
+        &mut self,
+        command: Command,
+        has_printer: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
+        self.has_printer = has_printer;
+        if let Over::TakeBack(_) | Over::Slips(_) = self.over
+            && command == Command::Drop
         {
-            return Outcome::Scan(self.loyalty.take().into_bytes());
+            self.over = Over::Nothing;
+            return Outcome::Open;
+        }
+        match &mut self.over {
+            Over::TakeBack(list) => return list.command(command, effects),
+            Over::Slips(list) => return list.command(command, effects),
+            Over::Nothing => {}
+        }
+        if command == Command::Undo {
+            self.over = Over::TakeBack(TakeBack::default());
+            effects.push(Effect::ListGivenOut);
+            return Outcome::Open;
+        }
+        if command == Command::Slips && !matches!(self.stage, Stage::Done(_)) {
+            self.over = Over::Slips(Slips::default());
+            effects.push(Effect::ListSlips);
+            return Outcome::Open;
+        }
+        match &mut self.stage {
+            Stage::Filling => return self.fill_in(command, effects),
+            Stage::Asking => return self.asked(command, effects),
+            Stage::AtDesk => {}
+            Stage::Done(done) => {
+                if done.command(command, has_printer, &mut self.words, effects) {
+                    self.next_customer(effects);
+                }
+            }
         }
         Outcome::Open
     }
 
-    /// Draws the form.
+    /// F3 on this screen: from an answer to the next customer.
+    pub fn again(&mut self, effects: &mut Vec<Effect>) {
+        self.over = Over::Nothing;
+        if matches!(self.stage, Stage::Done(_)) {
+            self.next_customer(effects);
+        }
+    }
+
+    fn next_customer(&mut self, effects: &mut Vec<Effect>) {
+        *self = SignUp {
+            campaigns: self.campaigns.take(),
+            chosen: self.chosen.take(),
+            slips: std::mem::take(&mut self.slips),
+            looks: Looks {
+                number: self.looks.number,
+                ..Looks::default()
+            },
+            ..SignUp::new()
+        };
+        effects.push(Effect::ReadSignUpRoom);
+    }
+
+    fn fill_in(&mut self, command: Command, effects: &mut Vec<Effect>) -> Outcome {
+        let at = self.at;
+        if let Some(field) = self.field_mut(at) {
+            let before = field.as_str().len();
+            if edit(field, command) {
+                if field.as_str().len() != before {
+                    self.changed();
+                }
+                return Outcome::Open;
+            }
+            if command == Command::Enter && field.is_code() {
+                return Outcome::Scan(field.take().into_bytes());
+            }
+        }
+        if matches!(command, Command::Next | Command::Down) {
+            self.step(1);
+        } else if matches!(command, Command::Previous | Command::Up) {
+            self.step(-1);
+        } else if matches!(command, Command::Left | Command::Right) {
+            if at == Entry::Campaign {
+                self.choose(command);
+            } else if at == Entry::Consent {
+                self.consents = !self.consents;
+            }
+        } else if command == Command::Enter {
+            self.enter(effects);
+        }
+        Outcome::Open
+    }
+
+    /// Enter asks for a second one, once there is enough to go by.
+    fn enter(&mut self, effects: &mut Vec<Effect>) {
+        self.words.clear();
+        let may_be_nobody = self
+            .campaign()
+            .is_some_and(|campaign| campaign.rules.allow_anonymous_per_day > 0);
+        if self.contacts().is_empty() && !(may_be_nobody && self.at == Entry::Consent) {
+            if self.at == Entry::Consent {
+                self.at = Entry::Email;
+                self.say("an e-mail, a phone or a loyalty number is needed");
+            } else {
+                self.step(1);
+            }
+            return;
+        }
+        if self.campaign().is_none() {
+            self.say("there is no campaign yet: begin one with `counterfoil campaign create`");
+            return;
+        }
+        if self.looks.changed.is_some() {
+            self.look(effects);
+        }
+        match &self.looks.look {
+            Some(Look::Invalid { kind, .. }) => self.go_to(*kind),
+            Some(Look::Several) => {}
+            Some(Look::Nobody | Look::One(_)) | None => self.stage = Stage::Asking,
+        }
+    }
+
+    fn asked(&mut self, command: Command, effects: &mut Vec<Effect>) -> Outcome {
+        if command != Command::Enter {
+            self.stage = Stage::Filling;
+            if command == Command::Drop {
+                return Outcome::Open;
+            }
+            return self.fill_in(command, effects);
+        }
+        let (Some(key), Some(campaign)) = (self.key.clone(), self.chosen.clone()) else {
+            self.stage = Stage::Filling;
+            self.say("not ready yet: press Enter again");
+            effects.push(Effect::ReadSignUpRoom);
+            return Outcome::Open;
+        };
+        let name = self.name.as_str().trim();
+        effects.push(Effect::SignUp(Box::new(SignUpAsk {
+            campaign,
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            contacts: self.contacts(),
+            consents: self.consents,
+            key,
+            prints: self.has_printer,
+        })));
+        self.stage = Stage::AtDesk;
+        Outcome::Open
+    }
+
+    /// The sign-up was answered; what it changed is committed.
+    pub fn claimed(
+        &mut self,
+        key: &Key,
+        claim: &Claim,
+        zone: &TimeZone,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.key.as_ref() != Some(key) || !matches!(self.stage, Stage::AtDesk) {
+            return;
+        }
+        self.stage = Stage::Filling;
+        match claim.word {
+            ClaimWord::Assigned | ClaimWord::Replayed | ClaimWord::AlreadyAssigned => {
+                self.words.clear();
+                self.stage = Stage::Done(Box::new(self.done(claim, zone)));
+            }
+            ClaimWord::InvalidContact => {
+                self.at = Entry::Email;
+                self.say("name the customer by an e-mail, a phone or a loyalty number");
+                self.changed();
+            }
+            ClaimWord::ContactsDisagree => {
+                self.say(
+                    "these contacts belong to two customers: nothing was given. Leave one out",
+                );
+            }
+            ClaimWord::PoolExhausted => {
+                self.say("no code of this offer is left: nothing was given. Tell the manager");
+            }
+            ClaimWord::NotLive => {
+                let words = self.why_not_live();
+                self.say(&format!("nothing was given: {words}"));
+            }
+            ClaimWord::NotEligible => {
+                self.say("nothing was given: not for this shop, or not without a contact");
+            }
+            ClaimWord::KeyConflict => {
+                self.key = None;
+                effects.push(Effect::ReadSignUpRoom);
+                self.say("nothing was given: this form was used for somebody else. Enter again");
+            }
+            ClaimWord::Preview | ClaimWord::NothingAssigned | ClaimWord::Forward => {
+                self.say(claim.word.message());
+            }
+        }
+    }
+
+    fn done(&self, claim: &Claim, zone: &TimeZone) -> Done {
+        let is_new = claim.word != ClaimWord::AlreadyAssigned;
+        let shown = match (&claim.code, is_new) {
+            (Some(code), true) => grouped(code),
+            (Some(code), false) => last_letters(code),
+            (None, _) => self
+                .known()
+                .and_then(|looked| looked.newest.as_ref())
+                .map(|newest| newest.masked.clone())
+                .unwrap_or_default(),
+        };
+        let state = claim.state.unwrap_or_default();
+        let validity = match self.campaign() {
+            Some(campaign) if claim.code.is_some() => {
+                campaign.rules.validity_in_words(claim.expires_at, zone)
+            }
+            Some(_) | None => state_in_words(state, claim.expires_at, zone),
+        };
+        Done {
+            is_new,
+            qr: claim
+                .code
+                .as_ref()
+                .filter(|_| is_new)
+                .and_then(|code| QrMatrix::of(code).ok()),
+            code: claim.code.clone(),
+            shown,
+            offer: self
+                .campaign()
+                .map(|campaign| campaign.rules.offer.clone())
+                .unwrap_or_default(),
+            validity,
+            slip: claim
+                .slip
+                .as_ref()
+                .map_or(SlipWords::Nothing, |job| SlipWords::Printing(job.number)),
+            asks_print: false,
+        }
+    }
+
+    fn why_not_live(&self) -> &'static str {
+        match self.campaign() {
+            Some(campaign) if campaign.is_paused => "the campaign is paused",
+            Some(_) | None => "the campaign has not begun, or is over",
+        }
+    }
+
+    /// Nothing was given, and the form stays.
+    pub fn refused(&mut self, words: &str) {
+        if matches!(self.stage, Stage::AtDesk) {
+            self.stage = Stage::Filling;
+            self.say(words);
+        }
+        match &mut self.over {
+            Over::TakeBack(list) => list.refuse(words),
+            Over::Slips(list) => list.say(words),
+            Over::Nothing => {}
+        }
+        if let Stage::Done(done) = &mut self.stage
+            && matches!(self.over, Over::Nothing)
+        {
+            done.slip = SlipWords::Doubtful(words.to_owned());
+        }
+    }
+
+    /// What may be taken back.
+    pub fn given_out_listed(&mut self, choices: Vec<GivenOutChoice>) {
+        if let Over::TakeBack(list) = &mut self.over {
+            list.listed(choices);
+        }
+    }
+
+    /// A code was taken back, or not; a form that was given it may be asked anew.
+    pub fn cancelled(&mut self, code: &str, problem: Option<&str>, effects: &mut Vec<Effect>) {
+        if let Some(words) = problem {
+            return self.refused(words);
+        }
+        if let Over::TakeBack(_) = self.over {
+            self.over = Over::Nothing;
+        }
+        if matches!(&self.stage, Stage::Done(done) if done.code.as_deref() == Some(code)) {
+            self.stage = Stage::Filling;
+            self.key = None;
+            effects.push(Effect::ReadSignUpRoom);
+        }
+        self.changed();
+        self.say(&format!(
+            "taken back: {} is void. Keep its slip, the customer may have another code",
+            last_letters(code)
+        ));
+    }
+
+    /// The slips that no printer has confirmed.
+    pub fn slips_listed(&mut self, slips: Vec<OpenSlip>) {
+        if let Over::Slips(list) = &mut self.over {
+            list.listed(slips.clone());
+        }
+        self.slips = slips;
+    }
+
+    /// A slip is on its way to the printer.
+    pub fn slip_ordered(&mut self, job: &SlipJob) {
+        if let Stage::Done(done) = &mut self.stage
+            && done.code.as_ref() == Some(&job.slip.code)
+        {
+            done.slip = SlipWords::Printing(job.number);
+        }
+    }
+
+    /// A printer was asked to print a slip.
+    pub fn slip_printed(&mut self, number: i64, outcome: &SlipOutcome) {
+        if let Over::Slips(list) = &mut self.over {
+            list.say(&outcome_in_words(outcome));
+        }
+        if let Stage::Done(done) = &mut self.stage
+            && matches!(done.slip, SlipWords::Printing(printing) if printing == number)
+        {
+            done.slip = match outcome {
+                SlipOutcome::Printed => SlipWords::Printed,
+                SlipOutcome::Unconfirmed(_) => SlipWords::Doubtful(outcome_in_words(outcome)),
+            };
+        }
+    }
+
+    fn say(&mut self, words: &str) {
+        words.clone_into(&mut self.words);
+    }
+
+    fn changed(&mut self) {
+        self.looks.changed = Some(0);
+        self.looks.look = None;
+    }
+
+    /// Has the contacts looked at now.
+    fn look(&mut self, effects: &mut Vec<Effect>) {
+        self.looks.changed = None;
+        let contacts = self.contacts();
+        if let (false, Some(campaign)) = (contacts.is_empty(), &self.chosen) {
+            self.looks.number = self.looks.number.saturating_add(1);
+            effects.push(Effect::LookFor {
+                number: self.looks.number,
+                campaign: campaign.clone(),
+                contacts,
+            });
+        }
+    }
+
+    fn known(&self) -> Option<&Looked> {
+        match &self.looks.look {
+            Some(Look::One(looked)) => Some(looked),
+            Some(Look::Invalid { .. } | Look::Nobody | Look::Several) | None => None,
+        }
+    }
+
+    fn contacts(&self) -> Vec<(ContactKind, String)> {
+        ENTRIES
+            .into_iter()
+            .filter_map(|entry| {
+                let text = self.field(entry)?.as_str().trim();
+                let kind = entry.kind().filter(|_| !text.is_empty())?;
+                Some((kind, text.to_owned()))
+            })
+            .collect()
+    }
+
+    fn campaign(&self) -> Option<&Campaign> {
+        let chosen = self.chosen.as_ref()?;
+        self.campaigns
+            .as_ref()?
+            .iter()
+            .find(|campaign| campaign.id == *chosen)
+    }
+
+    fn choose(&mut self, command: Command) {
+        let campaigns = self.campaigns.as_deref().unwrap_or_default();
+        let at = campaigns
+            .iter()
+            .position(|campaign| Some(&campaign.id) == self.chosen.as_ref())
+            .unwrap_or(0);
+        let next = if command == Command::Left {
+            at.checked_sub(1)
+        } else {
+            at.checked_add(1)
+        };
+        if let Some(campaign) = next.and_then(|next| campaigns.get(next)) {
+            self.chosen = Some(campaign.id.clone());
+            self.changed();
+        }
+    }
+
+    fn step(&mut self, by: isize) {
+        let at = ENTRIES.iter().position(|entry| *entry == self.at);
+        let next = at.unwrap_or(0).saturating_add_signed(by);
+        if let Some(entry) = ENTRIES.get(next) {
+            self.at = *entry;
+        }
+    }
+
+    fn go_to(&mut self, kind: ContactKind) {
+        if let Some(entry) = ENTRIES.iter().find(|entry| entry.kind() == Some(kind)) {
+            self.at = *entry;
+        }
+    }
+
+    fn field(&self, entry: Entry) -> Option<&Field> {
+        Some(match entry {
+            Entry::Name => &self.name,
+            Entry::Email => &self.email,
+            Entry::Phone => &self.phone,
+            Entry::Loyalty => &self.loyalty,
+            Entry::Campaign | Entry::Consent => return None,
+        })
+    }
+
+    fn field_mut(&mut self, entry: Entry) -> Option<&mut Field> {
+        Some(match entry {
+            Entry::Name => &mut self.name,
+            Entry::Email => &mut self.email,
+            Entry::Phone => &mut self.phone,
+            Entry::Loyalty => &mut self.loyalty,
+            Entry::Campaign | Entry::Consent => return None,
+        })
+    }
+}
+
+impl Default for SignUp {
+    fn default() -> SignUp {
+        SignUp::new()
+    }
+}
+
+impl Done {
+    /// Does what a key orders; true where the next customer comes.
+    fn command(
+        &mut self,
+        command: Command,
+        has_printer: bool,
+        words: &mut String,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        words.clear();
+        let is_asked = std::mem::replace(&mut self.asks_print, false);
+        if command == Command::Enter {
+            if let (true, Some(code)) = (is_asked, &self.code) {
+                effects.push(Effect::Reprint { code: code.clone() });
+                return false;
+            }
+            return true;
+        }
+        if command == Command::Slips {
+            match (has_printer, &self.code) {
+                (false, _) => "there is no printer at this counter".clone_into(words),
+                (true, None) => "only a code that can be used is printed".clone_into(words),
+                (true, Some(_)) => self.asks_print = true,
+            }
+        }
+        false
+    }
+}
+
+fn outcome_in_words(outcome: &SlipOutcome) -> String {
+    match outcome {
+        SlipOutcome::Printed => "the slip is on paper".to_owned(),
+        SlipOutcome::Unconfirmed(why) => {
+            format!("the slip is not confirmed: {}", why_in_words(Some(why)))
+        }
+    }
+}
+
+/// The state of a code as it is said to a customer.
+fn state_in_words(state: &str, ends_at: Option<Timestamp>, zone: &TimeZone) -> String {
+    match (state, ends_at) {
+        ("redeemed", _) => "used".to_owned(),
+        ("assigned", Some(end)) => format!("valid until {}", last_in_words(end, zone)),
+        ("assigned", None) => "not used yet".to_owned(),
+        ("expired", Some(end)) => format!("was valid until {}", last_in_words(end, zone)),
+        ("suspect", _) => "to be settled by a manager".to_owned(),
+        (other, _) => other.to_owned(),
+    }
+}
+
+impl SignUp {
+    /// Draws the screen.
     pub fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        match &self.over {
+            Over::TakeBack(list) => return list.draw(canvas, view.now, view.zone),
+            Over::Slips(list) => return list.draw(canvas, view.now, view.zone),
+            Over::Nothing => {}
+        }
+        match &self.stage {
+            Stage::Done(done) => self.draw_done(canvas, done),
+            Stage::Filling | Stage::Asking | Stage::AtDesk => self.draw_form(canvas, view),
+        }
+    }
+
+    fn is_test(&self, view: &View<'_>) -> bool {
+        self.chosen
+            .as_ref()
+            .is_some_and(|id| view.in_test_mode.iter().any(|name| name == id.as_str()))
+    }
+
+    fn draw_form(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
         let theme = canvas.theme();
         canvas.border(theme.border(Tone::Plain), Style::new());
         canvas.text(2, 0, " SIGN-UP ", theme.strong());
-        let mut inside = canvas.inside(3);
+        if self.is_test(view) {
+            canvas.text_right(2, 0, " TEST MODE ", theme.banner());
+        }
+        let bottom = canvas.rows().saturating_sub(1);
+        let note = match self.slips.len() {
+            0 => " Tab, Down: next line · Enter: give a code ".to_owned(),
+            1 => " 1 slip not confirmed: F7 ".to_owned(),
+            count => format!(" {count} slips not confirmed: F7 "),
+        };
+        canvas.text_right(2, bottom, &note, Style::new());
+        let mut inside = canvas.inside(2);
+        let has_gaps = inside.rows() >= 12;
+        let mut row = 0;
+        for entry in ENTRIES {
+            self.draw_entry(&mut inside, row, entry, view);
+            row = row.saturating_add(1);
+            row = row.saturating_add(u16::from(has_gaps && entry == Entry::Campaign));
+        }
+        row = row.saturating_add(u16::from(has_gaps));
         let room = inside.columns();
-        let line = field_line("Loyalty number", &self.loyalty, view.pending, room);
-        inside.line(0, 1, &line, Style::new());
+        let (words, is_weighty) = self.said(view.zone);
+        let style = if is_weighty {
+            theme.warning()
+        } else {
+            theme.dim()
+        };
+        for line in wrapped(&words, room, 2) {
+            inside.text(0, row, &line, style);
+            row = row.saturating_add(1);
+        }
+        if matches!(self.stage, Stage::Asking) {
+            let question = self.question(view);
+            // At the end, where it is always looked for.
+            let at = inside
+                .rows()
+                .saturating_sub(2)
+                .max(row.min(inside.rows().saturating_sub(2)));
+            for (offset, line) in (0_u16..).zip(wrapped(&question, room, 2)) {
+                let line = padded(&line, room);
+                inside.text(0, at.saturating_add(offset), &line, theme.picked());
+            }
+        }
+    }
+
+    fn draw_entry(&self, canvas: &mut Canvas<'_>, row: u16, entry: Entry, view: &View<'_>) {
+        let theme = canvas.theme();
+        let is_here = entry == self.at && matches!(self.stage, Stage::Filling);
+        let mark = if is_here { '›' } else { ' ' };
+        let style = if is_here { theme.strong() } else { theme.dim() };
+        let label = padded(&format!("{mark} {}", entry.label()), 16);
+        let taken = canvas.text(0, row, &label, style);
+        let room = canvas.columns().saturating_sub(taken);
+        let text = match (entry, self.field(entry)) {
+            (Entry::Campaign, _) => self.campaign_words(view.now),
+            (_, Some(field)) if is_here => field.with_cursor(view.pending, usize::from(room)),
+            (_, Some(field)) => field.as_str().to_owned(),
+            (_, None) if self.consents => "[x] they agree".to_owned(),
+            (_, None) => "[ ] no".to_owned(),
+        };
+        let text = cut(&text, room);
+        let drawn = canvas.text(taken, row, &text, theme.strong());
+        let hint = entry.hint();
+        let hint_at = taken.saturating_add(drawn).saturating_add(2);
+        let has_room = hint_at.saturating_add(u16::try_from(hint.len()).unwrap_or(u16::MAX))
+            <= canvas.columns();
+        if is_here && has_room {
+            canvas.text(hint_at, row, hint, theme.dim());
+        }
+    }
+
+    fn campaign_words(&self, now: Timestamp) -> String {
+        match (&self.campaigns, self.campaign()) {
+            (None, _) => "looking them up …".to_owned(),
+            (Some(_), None) => "there is no campaign yet".to_owned(),
+            (Some(_), Some(campaign)) => {
+                let state = if campaign.is_live(now) {
+                    ""
+                } else {
+                    " – not live"
+                };
+                format!("‹ {} ›  {}{state}", campaign.rules.offer, campaign.id)
+            }
+        }
+    }
+
+    /// What is said below the fields, and whether it must be noticed.
+    fn said(&self, zone: &TimeZone) -> (String, bool) {
+        if matches!(self.stage, Stage::AtDesk) {
+            return ("giving a code …".to_owned(), true);
+        }
+        if !self.words.is_empty() {
+            return (self.words.clone(), true);
+        }
+        match &self.looks.look {
+            None => (String::new(), false),
+            Some(Look::Nobody) => ("A new customer.".to_owned(), false),
+            Some(Look::Several) => (
+                "These contacts belong to two customers: leave one out.".to_owned(),
+                true,
+            ),
+            // It may be half typed.
+            Some(Look::Invalid { kind, .. }) if self.at.kind() == Some(*kind) => {
+                ("… not complete yet".to_owned(), false)
+            }
+            Some(Look::Invalid { why, .. }) => (why.clone(), true),
+            Some(Look::One(looked)) => match &looked.newest {
+                None => (
+                    "Known here; has no code of this offer yet.".to_owned(),
+                    false,
+                ),
+                Some(newest) => {
+                    let state = state_in_words(newest.state, newest.expires_at, zone);
+                    let (held, most) = (looked.codes_held, looked.per_customer);
+                    let words = if looked.may_have_another() {
+                        format!("Has {held} of {most}: {}, {state}.", newest.masked)
+                    } else {
+                        format!("Has one already: {}, {state}.", newest.masked)
+                    };
+                    (words, !looked.may_have_another())
+                }
+            },
+        }
+    }
+
+    fn question(&self, view: &View<'_>) -> String {
+        if self
+            .known()
+            .is_some_and(|looked| !looked.may_have_another())
+        {
+            return "Enter again: show what they have. No new code is given.".to_owned();
+        }
+        let offer = self
+            .campaign()
+            .map_or("a code", |campaign| campaign.rules.offer.as_str());
+        let who: Vec<&str> = [&self.name, &self.email, &self.phone, &self.loyalty]
+            .into_iter()
+            .map(|field| field.as_str().trim())
+            .filter(|text| !text.is_empty())
+            .take(2)
+            .collect();
+        let who = if who.is_empty() {
+            "somebody without a contact".to_owned()
+        } else {
+            who.join(", ")
+        };
+        let test = if self.is_test(view) {
+            "a TEST CODE of "
+        } else {
+            ""
+        };
+        format!("Enter again: give {test}{offer} to {who}")
+    }
+
+    fn draw_done(&self, canvas: &mut Canvas<'_>, done: &Done) {
+        let theme = canvas.theme();
+        let (columns, rows) = (canvas.columns(), canvas.rows());
+        // The words keep room enough for the code in one line.
+        let for_qr = columns.saturating_sub(34);
+        let qr = done
+            .qr
+            .as_ref()
+            .map(|matrix| (matrix, qr_cells::size(matrix, for_qr, rows, theme)));
+        let mut words_columns = columns;
+        if let Some((matrix, Ok(size))) = qr {
+            words_columns = columns.saturating_sub(size.columns);
+            let mut part = canvas.part(words_columns, 0, size.columns, size.rows);
+            qr_cells::draw(&mut part, matrix, size);
+        }
+        let tone = if done.is_new { Tone::Plain } else { Tone::Look };
+        let mut part = canvas.part(0, 0, words_columns, rows);
+        let style = theme.panel(tone, false);
+        part.fill(style);
+        part.border(theme.border(tone), style);
+        let mut inside = part.inside(2);
+        let room = inside.columns();
+        let word = if done.is_new { "SIGNED UP" } else { "HAS ONE" };
+        let mut lines: Vec<(String, Style)> = Vec::new();
+        let strong = style.patch(theme.strong());
+        lines.push((String::new(), style));
+        let code_style = if done.is_new {
+            strong.patch(theme.picked())
+        } else {
+            strong
+        };
+        lines.push((format!(" {} ", done.shown), code_style));
+        lines.push((String::new(), style));
+        for line in wrapped(&done.offer, room, 2) {
+            lines.push((line, strong));
+        }
+        for line in wrapped(&done.validity, room, 2) {
+            lines.push((line, style));
+        }
+        for line in wrapped(&self.who(), room, 2) {
+            lines.push((line, style));
+        }
+        if let Some((_, Err(why))) = qr {
+            lines.push((why.words().to_owned(), style));
+        }
+        for line in wrapped(&self.below(done), room, 2) {
+            lines.push((line, strong));
+        }
+        let mut row = 0;
+        let needed = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        let has_big = inside.rows() >= needed.saturating_add(3)
+            && big_word::columns(word, Scale::Half).is_some_and(|width| width <= usize::from(room));
+        if let Some(big) = big_word::rows(word, Scale::Half, theme.is_ascii).filter(|_| has_big) {
+            for line in big {
+                inside.text(0, row, &line, style);
+                row = row.saturating_add(1);
+            }
+        } else {
+            inside.text(0, row, word, strong);
+            row = row.saturating_add(1);
+        }
+        let is_tight = inside.rows() < row.saturating_add(needed);
+        for (line, style) in lines {
+            if line.is_empty() && is_tight {
+                continue;
+            }
+            inside.text(0, row, &line, style);
+            row = row.saturating_add(1);
+        }
+    }
+
+    /// Name and first contact, as they were typed.
+    fn who(&self) -> String {
+        [&self.name, &self.email, &self.phone, &self.loyalty]
+            .into_iter()
+            .map(|field| field.as_str().trim())
+            .filter(|text| !text.is_empty())
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(" · ")
+    }
+
+    /// The last lines of an answer: the paper, and what a key would do.
+    fn below(&self, done: &Done) -> String {
+        if done.asks_print {
+            return "Enter prints the slip again: the same code, the next copy".to_owned();
+        }
+        if !self.words.is_empty() {
+            return self.words.clone();
+        }
+        match &done.slip {
+            SlipWords::Nothing if done.is_new => String::new(),
+            SlipWords::Nothing => "no new code was given".to_owned(),
+            SlipWords::Printing(_) => "printing the slip …".to_owned(),
+            SlipWords::Printed => "the slip is on paper".to_owned(),
+            SlipWords::Doubtful(words) => format!("{words}. F7 prints it again"),
+        }
     }
 }

@@ -1,0 +1,79 @@
+//! Signing customers up: the campaigns, whose contact it is, the claim, and taking it back.
+
+use jiff::Timestamp;
+
+use crate::desk::{Desk, mint_key, random};
+use crate::domain::campaign::ContactKind;
+use crate::domain::claim::{Claim, ClaimContext, Look};
+use crate::domain::ids::CampaignId;
+use crate::domain::log::Life;
+use crate::domain::refusal::Refusal;
+use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
+use crate::ledger::{ClaimRequest, LedgerError};
+
+/// What the log says set a claim of this desk off.
+const TRIGGER: &str = "sign-up";
+
+/// How many codes are listed to be taken back.
+const SHOWN_MAX: usize = 20;
+
+impl Desk {
+    /// What a sign-up desk has to choose from, and a key for its next form.
+    pub fn sign_up_room(&mut self, now: Timestamp) -> Result<SignUpRoom, LedgerError> {
+        let newest = self.given_out(now)?.into_iter().next();
+        Ok(SignUpRoom {
+            campaigns: self.ledger.campaigns()?,
+            newest: newest.map(|choice| choice.campaign),
+            key: mint_key(now)?,
+        })
+    }
+
+    /// Whom the contacts name, and what they have of the campaign; changes nothing.
+    pub fn look_for(
+        &mut self,
+        campaign: &CampaignId,
+        contacts: &[(ContactKind, String)],
+        now: Timestamp,
+    ) -> Result<Result<Look, Refusal>, LedgerError> {
+        self.ledger.look_for(campaign, contacts, now)
+    }
+
+    /// Gives a customer a code of their own, or says which they have. Asked again under its key it
+    /// is the same act.
+    pub fn sign_up(
+        &mut self,
+        ask: &SignUpAsk,
+        now: Timestamp,
+    ) -> Result<Result<Claim, Refusal>, LedgerError> {
+        let act = self.act(now)?;
+        let request = ClaimRequest {
+            campaign: &ask.campaign,
+            contacts: &ask.contacts,
+            context: ClaimContext::Send,
+            key: Some(&ask.key),
+            minted: &ask.key,
+            trigger: Some(TRIGGER),
+            resends: false,
+            prints: ask.prints,
+            random: random()?,
+        };
+        self.ledger.assign(&request, &act)
+    }
+
+    /// The codes that this counter has given out lately, and may take back.
+    pub fn given_out(&mut self, now: Timestamp) -> Result<Vec<GivenOutChoice>, LedgerError> {
+        let act = self.act(now)?;
+        self.ledger.given_out_choices(SHOWN_MAX, &act)
+    }
+
+    /// Takes a code back that this counter has just given out.
+    pub fn cancel(
+        &mut self,
+        code: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Result<Life, Refusal>, LedgerError> {
+        let act = self.act(now)?;
+        self.ledger.cancel(code.as_bytes(), reason, &act)
+    }
+}

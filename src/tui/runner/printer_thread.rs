@@ -1,0 +1,115 @@
+//! The printer's own thread: one slip after another, and now and then a look at its health.
+//!
+//! Nobody waits for it: its channel is short, and what has no room there is not printed but said to
+//! be unconfirmed.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use crate::domain::slip_job::{SlipJob, SlipOutcome};
+use crate::tui::msg::Msg;
+use crate::tui::runner::Happening;
+use crate::tui::runner::alarm::Alarm;
+
+/// What a printer is asked.
+#[derive(Debug)]
+pub enum PrinterOrder<'a> {
+    /// How it is.
+    Look,
+    /// To print a slip, and to say what became of it.
+    Print(&'a SlipJob),
+}
+
+/// What a printer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrinterAnswer {
+    /// What became of the slip, where one was printed.
+    pub outcome: Option<SlipOutcome>,
+    /// Its state in words.
+    pub words: String,
+    /// Whether it works.
+    pub is_well: bool,
+}
+
+/// A printer, as the runner asks it.
+pub type Printer = Box<dyn FnMut(PrinterOrder<'_>) -> PrinterAnswer + Send>;
+
+/// Slips that may wait for the printer.
+const JOBS_MAX: usize = 4;
+
+/// How often an idle printer is looked at.
+const LOOKED_APART: Duration = Duration::from_secs(15);
+
+/// Where slips go, if there is a printer.
+pub(super) struct PrinterQueue(Option<SyncSender<Box<SlipJob>>>);
+
+impl PrinterQueue {
+    /// Begins a thread for the printer, where there is one.
+    pub(super) fn new(
+        printer: Option<Printer>,
+        tell: SyncSender<Happening>,
+    ) -> io::Result<PrinterQueue> {
+        let Some(printer) = printer else {
+            return Ok(PrinterQueue(None));
+        };
+        let (give, jobs) = sync_channel::<Box<SlipJob>>(JOBS_MAX);
+        std::thread::Builder::new()
+            .name("printer".to_owned())
+            .spawn(move || {
+                let alarm = Alarm::new(tell);
+                print_all(printer, &jobs, alarm.tell());
+            })?;
+        Ok(PrinterQueue(Some(give)))
+    }
+
+    /// Hands a slip over without waiting; what cannot be is said at once.
+    pub(super) fn print(&self, job: Box<SlipJob>) -> Option<Msg> {
+        let number = job.number;
+        let why = match self.0.as_ref().map(|give| give.try_send(job)) {
+            Some(Ok(())) => return None,
+            Some(Err(TrySendError::Full(_))) => "busy",
+            Some(Err(TrySendError::Disconnected(_))) | None => "no_printer",
+        };
+        Some(Msg::SlipPrinted {
+            number,
+            outcome: SlipOutcome::Unconfirmed(why.to_owned()),
+        })
+    }
+}
+
+/// Ends when nobody gives jobs, or nobody listens, any more.
+fn print_all(mut printer: Printer, jobs: &Receiver<Box<SlipJob>>, tell: &SyncSender<Happening>) {
+    let mut health = None;
+    let mut next: Option<Box<SlipJob>> = None;
+    loop {
+        let answer = match &next {
+            Some(job) => printer(PrinterOrder::Print(job)),
+            None => printer(PrinterOrder::Look),
+        };
+        if let Some(job) = next.take() {
+            let outcome = answer
+                .outcome
+                .unwrap_or_else(|| SlipOutcome::Unconfirmed("silent".to_owned()));
+            let number = job.number;
+            let msg = Msg::SlipPrinted { number, outcome };
+            if tell.send(Happening::Told(msg)).is_err() {
+                return;
+            }
+        }
+        let said = (answer.words, answer.is_well);
+        if health.as_ref() != Some(&said) {
+            let (words, is_well) = said.clone();
+            health = Some(said);
+            let told = Msg::PrinterHealth { words, is_well };
+            if tell.send(Happening::Told(told)).is_err() {
+                return;
+            }
+        }
+        next = match jobs.recv_timeout(LOOKED_APART) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+    }
+}
