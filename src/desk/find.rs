@@ -4,8 +4,7 @@ use jiff::Timestamp;
 
 use crate::desk::{Desk, mint_key, random};
 use crate::domain::claim::Claim;
-use crate::domain::finding::{Finding, FoundLife, ReplaceFault};
-use crate::domain::ids::Key;
+use crate::domain::finding::{Finding, FoundLife, ReplaceAsk, ReplaceFault};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{LedgerError, ReplaceRequest};
@@ -55,9 +54,7 @@ impl Desk {
     /// manager approves it. Asked again under its key, it is the same act.
     pub fn replace(
         &mut self,
-        code: &str,
-        reason: &str,
-        key: &Key,
+        ask: &ReplaceAsk,
         approval: Option<&Approval>,
         now: Timestamp,
     ) -> Result<Replaced, LedgerError> {
@@ -66,15 +63,15 @@ impl Desk {
             return Ok(Replaced::NeedsApproval);
         }
         let request = ReplaceRequest {
-            raw: code.as_bytes(),
-            reason,
-            key: Some(key),
-            minted: key,
+            raw: ask.code.as_bytes(),
+            reason: &ask.reason,
+            key: Some(&ask.key),
+            minted: &ask.key,
             approved_by: approval.and_then(|approval| approval.by.as_deref()),
-            prints: false,
+            prints: ask.prints,
             random: random()?,
         };
-        let life = match self.ledger.found_life(code.as_bytes(), key)? {
+        let life = match self.ledger.found_life(ask.code.as_bytes(), &ask.key)? {
             Ok(life) => life,
             Err(refusal) => return Ok(Replaced::Refused(refusal)),
         };

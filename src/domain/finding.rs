@@ -88,9 +88,14 @@ impl Finding {
         }
     }
 
+    /// The codes in the order of the list.
+    pub fn codes(&self) -> impl Iterator<Item = &FoundCode> {
+        self.holders.iter().flat_map(|holder| &holder.codes)
+    }
+
     /// How many codes are listed.
     pub fn code_count(&self) -> usize {
-        self.holders.iter().map(|holder| holder.codes.len()).sum()
+        self.codes().count()
     }
 }
 
@@ -109,6 +114,19 @@ pub struct FoundLife {
     pub contacts: Vec<MaskedContact>,
     /// A fresh key, for a replacement: asked again, it is the same act.
     pub key: Key,
+}
+
+/// A wish for another code instead of a lost one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplaceAsk {
+    /// The lost code as stored.
+    pub code: String,
+    /// Why, in words.
+    pub reason: String,
+    /// The form's key: asked again, it is the same act.
+    pub key: Key,
+    /// Whether the slip of the new code is to be printed.
+    pub prints: bool,
 }
 
 /// Why a code is not replaced at a counter.

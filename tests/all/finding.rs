@@ -4,7 +4,7 @@ use std::path::Path;
 
 use counterfoil::desk::{self, Desk, Replaced};
 use counterfoil::domain::claim::{Claim, ClaimWord};
-use counterfoil::domain::finding::{Finding, FoundLife, ReplaceFault};
+use counterfoil::domain::finding::{Finding, FoundLife, ReplaceAsk, ReplaceFault};
 use counterfoil::domain::ids::Key;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::verdict::Approval;
@@ -57,6 +57,15 @@ fn answered(replaced: Replaced) -> Claim {
         unreachable!("not replaced: {told}");
     };
     *claim
+}
+
+fn ask(code: &str, key: &Key) -> ReplaceAsk {
+    ReplaceAsk {
+        code: code.to_owned(),
+        reason: "slip was lost".to_owned(),
+        key: key.clone(),
+        prints: false,
+    }
 }
 
 #[test]
@@ -131,10 +140,7 @@ fn a_lost_code_is_replaced_once_under_the_key_of_its_form() {
     let lost = assigned(&data, "ana@example.org");
     let mut desk = desk(&data);
     let key = life(&mut desk, &lost).key;
-    let mut replace = |key: &Key| {
-        desk.replace(&lost, "slip was lost", key, None, now())
-            .expect("asked")
-    };
+    let mut replace = |key: &Key| desk.replace(&ask(&lost, key), None, now()).expect("asked");
     let first = answered(replace(&key));
     assert_eq!(first.word, ClaimWord::Assigned);
     let again = answered(replace(&key));
@@ -172,14 +178,14 @@ fn a_manager_approves_a_replacement_and_is_named_in_the_chain() {
         .expect("asked")
         .expect("added");
     let key = life(&mut desk, &lost).key;
-    let asked = desk.replace(&lost, "slip was lost", &key, None, now());
+    let asked = desk.replace(&ask(&lost, &key), None, now());
     assert_eq!(asked.expect("asked"), Replaced::NeedsApproval);
     assert_eq!(life(&mut desk, &lost).life.state, "assigned");
     let approval = Approval {
         by: Some("mia".to_owned()),
         reason: "slip was lost".to_owned(),
     };
-    let asked = desk.replace(&lost, "slip was lost", &key, Some(&approval), now());
+    let asked = desk.replace(&ask(&lost, &key), Some(&approval), now());
     answered(asked.expect("asked"));
     let ended = life(&mut desk, &lost).life.entries.pop().expect("an entry");
     assert_eq!(
@@ -198,7 +204,7 @@ fn only_an_unused_valid_code_is_replaced() {
     let mut desk = desk(&data);
     let told = life(&mut desk, &used);
     assert_eq!(told.replace_fault(now()), Some(ReplaceFault::Used));
-    let asked = desk.replace(&used, "slip was lost", &told.key, None, now());
+    let asked = desk.replace(&ask(&used, &told.key), None, now());
     assert_eq!(asked.expect("asked"), Replaced::Fault(ReplaceFault::Used));
     // The use stands, until it is undone.
     assert_eq!(told.newest_standing(), Some(1));

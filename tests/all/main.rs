@@ -9,6 +9,7 @@ mod claims;
 mod command_line;
 mod console;
 mod dice;
+mod find;
 mod finding;
 mod forms;
 mod races;

@@ -1328,6 +1328,7 @@ impl World {
                 | Effect::SettleSlip { .. }
                 | Effect::MarkShown { .. }
                 | Effect::Bell { .. }
+                | Effect::Find { .. }
                 | Effect::Quit => {}
             }
         }

@@ -24,7 +24,7 @@ use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::qr_cells;
 use crate::tui::screens::question::{Outcome, edit};
-use crate::tui::screens::slips::{Slips, why_in_words};
+use crate::tui::screens::slips::{Slips, outcome_in_words};
 use crate::tui::screens::take_back::TakeBack;
 use crate::tui::theme::Tone;
 
@@ -723,15 +723,6 @@ impl Done {
             }
         }
         false
-    }
-}
-
-fn outcome_in_words(outcome: &SlipOutcome) -> String {
-    match outcome {
-        SlipOutcome::Printed => "the slip is on paper".to_owned(),
-        SlipOutcome::Unconfirmed(why) => {
-            format!("the slip is not confirmed: {}", why_in_words(Some(why)))
-        }
     }
 }
 

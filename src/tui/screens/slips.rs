@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use crate::domain::code::last_letters;
 use crate::domain::local_time::in_few_words;
-use crate::domain::slip_job::OpenSlip;
+use crate::domain::slip_job::{OpenSlip, SlipOutcome};
 use crate::tui::canvas::{Canvas, columns, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
@@ -125,6 +125,16 @@ impl Slips {
         for line in wrapped(&self.words, room, 2) {
             inside.text(0, row, &line, theme.warning());
             row = row.saturating_add(1);
+        }
+    }
+}
+
+/// What became of a slip, in words.
+pub fn outcome_in_words(outcome: &SlipOutcome) -> String {
+    match outcome {
+        SlipOutcome::Printed => "the slip is on paper".to_owned(),
+        SlipOutcome::Unconfirmed(why) => {
+            format!("the slip is not confirmed: {}", why_in_words(Some(why)))
         }
     }
 }
