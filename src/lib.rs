@@ -11,8 +11,8 @@
 //! |---|---|---|
 //! | [`cli`] | arguments, configuration, words and exit codes; one file a family of commands | rules |
 //! | [`tui`] | the console: [`tui::msg`] in, [`tui::model`] decides, [`tui::screens`] show, [`tui::runner`] runs threads and terminal | clocks and ledgers outside the runner |
-//! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up | terminals |
-//! | [`devices`] | scanners: bytes into one scan | what a scan means |
+//! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up, preflight | terminals |
+//! | [`devices`] | scanners: bytes into one scan; printers: a slip onto paper, and what became of it | what a scan means, which slips there are |
 //! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | the wall clock, a screen |
 //! | [`domain`] | what is true: codes, campaigns, entries, the verdict | clock, disk, network, thread, randomness |
 //!
@@ -31,17 +31,26 @@
 //!
 //! The command line comes in at [`ledger::Ledger::redeem`] with the same judge.
 //!
+//! # The life of a slip
+//!
+//! [`domain::slip::Slip`] holds what the paper says → [`domain::slip_template::Template::lines`] puts it
+//! into lines → [`devices::print::slip_job`] makes bytes of them for one [`devices::print::Profile`] (what
+//! the printer cannot spell is told) → [`devices::print::Printer::print`] sends them once →
+//! [`devices::print::Outcome`]: printed, sent, unconfirmed or not sent, and why.
+//!
 //! # Invariants
 //!
 //! - The check and the write of a right are one conditional statement in one transaction; zero rows
 //!   changed means refused. `BEGIN IMMEDIATE` always, `synchronous=FULL` always.
 //! - Entries are never changed. Each carries the hash of the one before; `counterfoil verify` follows
 //!   the chain. What can identify a person lives in tables that can be erased, never in the chain.
+//! - A person is recognised by keyed hashes of their contacts in normal form, for as long as the
+//!   campaign lives: no edit, join or erasing frees a second code.
 //! - A right is decided by state and order, never by comparing clocks.
 //! - No read transaction is held across frames, and no write lock longer than about 100 ms: imports go
 //!   in slices under an unpublished batch.
-//! - Nothing scanned or typed reaches a terminal, a log or a file unfiltered
-//!   ([`domain::escape`], [`tui::canvas`]).
+//! - Nothing scanned or typed reaches a terminal, a log, a printer or a file unfiltered
+//!   ([`domain::escape`], [`tui::canvas`], [`devices::print::spell`]).
 //!
 //! # Where to add things
 //!
@@ -51,7 +60,12 @@
 //! - A kind of entry: [`domain::entry::Fact`].
 //! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
 //! - A command: [`cli`], one variant of its arguments and one file of its family.
+//! - A failure to be played before a launch: an act in [`desk::preflight`], its rule in
+//!   [`domain::preflight`].
 //! - A scanner: [`devices::scan`], beside `tty` and `serial`.
+//! - A printer: its numbers in [`devices::print::ProfileName::profile`]; a way to reach it in
+//!   [`devices::print::Destination`].
+//! - A word on slips: a placeholder in [`domain::slip_template`].
 #![forbid(unsafe_code)]
 
 pub mod cli;

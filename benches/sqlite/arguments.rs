@@ -11,7 +11,8 @@ pub(crate) const USAGE: &str = "cargo bench --bench sqlite -- [OPTIONS]
   --seconds N        how long they redeem (6)
   --imported N       codes imported meanwhile (500000)
   --starts N         starts of the console (9)
-  --part NAME        redeem, counters or console; may be repeated (all)
+  --claims N         claims a round, on a fresh pool and on one used up to 99.9 % (100)
+  --part NAME        redeem, counters, console or claims; may be repeated (all but claims)
   --folder DIR       where the ledgers are, kept for the next run (a throw-away folder)
   --quick            small sizes, to see that it runs";
 
@@ -21,6 +22,7 @@ pub(crate) enum Part {
     Redeem,
     Counters,
     Console,
+    Claims,
 }
 
 /// Sizes of a run.
@@ -33,6 +35,7 @@ pub(crate) struct Arguments {
     pub(crate) seconds: u64,
     pub(crate) imported: u64,
     pub(crate) starts: usize,
+    pub(crate) claims: usize,
     parts: Vec<Part>,
     folder: Option<PathBuf>,
 }
@@ -64,6 +67,7 @@ impl Arguments {
             seconds: 6,
             imported: 500_000,
             starts: 9,
+            claims: 100,
             parts: Vec::new(),
             folder: None,
         };
@@ -80,6 +84,7 @@ impl Arguments {
                     read.seconds = 1;
                     read.imported = 20_000;
                     read.starts = 2;
+                    read.claims = 10;
                 }
                 "--codes" => read.codes = number()?,
                 "--small-codes" => read.small_codes = number()?,
@@ -89,11 +94,13 @@ impl Arguments {
                 "--seconds" => read.seconds = number()?,
                 "--imported" => read.imported = number()?,
                 "--starts" => read.starts = usize::try_from(number()?).ok()?,
+                "--claims" => read.claims = usize::try_from(number()?).ok()?,
                 "--folder" => read.folder = Some(words.next()?.into()),
                 "--part" => read.parts.push(match words.next()?.as_str() {
                     "redeem" => Part::Redeem,
                     "counters" => Part::Counters,
                     "console" => Part::Console,
+                    "claims" => Part::Claims,
                     _ => return None,
                 }),
                 _ => return None,
@@ -103,7 +110,8 @@ impl Arguments {
     }
 
     pub(crate) fn has(&self, part: Part) -> bool {
-        self.parts.is_empty() || self.parts.contains(&part)
+        // Claims make two large ledgers of their own, so they are measured when asked for.
+        (self.parts.is_empty() && part != Part::Claims) || self.parts.contains(&part)
     }
 
     pub(crate) fn folder(&self) -> Folder {

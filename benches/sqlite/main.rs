@@ -8,6 +8,7 @@
 )]
 
 mod arguments;
+mod claim;
 mod console;
 mod counters;
 mod disk;
@@ -16,7 +17,7 @@ mod raw;
 mod redeem;
 mod shop;
 
-use crate::arguments::{Arguments, Part};
+use crate::arguments::{Arguments, Folder, Part};
 use crate::figures::Figures;
 use crate::shop::Shop;
 
@@ -37,19 +38,31 @@ fn main() {
     let before = disk::measure(folder.path());
     println!("the disk before: {before}");
     let mut figures = Figures::default();
+    if arguments.has(Part::Claims) {
+        claim::measure(&arguments, folder.path(), &mut figures);
+    }
+    if [Part::Redeem, Part::Counters, Part::Console]
+        .iter()
+        .any(|part| arguments.has(*part))
+    {
+        on_given_out_codes(&arguments, &folder, &mut figures);
+    }
+    println!("the disk after: {}\n", disk::measure(folder.path()));
+    figures.print();
+}
+
+fn on_given_out_codes(arguments: &Arguments, folder: &Folder, figures: &mut Figures) {
     let big = Shop::at(&folder.path().join("big"), arguments.codes);
     if arguments.has(Part::Redeem) {
         // Anew each time: one run uses most of it up.
         let fresh = tempfile::tempdir_in(folder.path()).expect("a folder");
         let small = Shop::at(fresh.path(), arguments.small_codes);
-        redeem::measure(&arguments, &small, &big, &mut figures);
+        redeem::measure(arguments, &small, &big, figures);
     }
     if arguments.has(Part::Counters) {
-        counters::measure(&arguments, &big, &mut figures);
+        counters::measure(arguments, &big, figures);
     }
     if arguments.has(Part::Console) {
-        console::measure(&arguments, &big, &mut figures);
+        console::measure(arguments, &big, figures);
     }
-    println!("the disk after: {}\n", disk::measure(folder.path()));
-    figures.print();
 }

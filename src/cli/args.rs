@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::config::Theme;
+use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
-use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName};
+use crate::domain::contact::PhoneRegion;
+use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
@@ -64,6 +67,8 @@ pub(crate) enum Command {
     Assign(AssignArgs),
     /// End a lost code's life and give its customer another, in one step
     Replace(ReplaceArgs),
+    /// Print a customer's slip again: the same code, the next copy
+    Print(PrintArgs),
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
@@ -74,7 +79,10 @@ pub(crate) enum Command {
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
-    /// The scanners this computer has, by the path that stays the same; opens none of them
+    /// The printer of slips: try it, ask how it is
+    #[command(subcommand)]
+    Printer(PrinterCommand),
+    /// The scanners and printers this computer has, by name; opens none of them
     Devices,
     /// Every setting, its value and where it came from
     Config,
@@ -84,6 +92,31 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Check the file, the chain of entries, the counts and the codes; changes nothing
     Verify,
+    /// One claim of a preflight on its copy: waits for a line, claims, answers
+    #[command(hide = true)]
+    RehearseClaim(RehearseClaimArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RehearseClaimArgs {
+    /// The campaign
+    #[arg(long)]
+    pub(crate) campaign: CampaignId,
+    /// How the customer is known: `email`, `phone`, `loyalty` or `external_id`
+    #[arg(long)]
+    pub(crate) kind: ContactKind,
+    /// The customer's contact
+    #[arg(long)]
+    pub(crate) contact: String,
+    /// The event's key
+    #[arg(long)]
+    pub(crate) key: Key,
+    /// When it is asked, in milliseconds since 1970
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) at_ms: i64,
+    /// Say `committed` instead of the answer, and wait to be killed
+    #[arg(long)]
+    pub(crate) held: bool,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +127,9 @@ pub(crate) struct InitArgs {
     /// The store's time zone, as in Europe/Berlin
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: String,
+    /// Of which country phone numbers are that come without one, as in GB; kept in counterfoil.toml
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) phone_region: Option<PhoneRegion>,
     /// Let every account of this group use the ledger (counters under several accounts)
     #[arg(long, value_name = "GROUP")]
     pub(crate) group: Option<String>,
@@ -132,6 +168,49 @@ pub(crate) enum CampaignCommand {
         /// The campaign
         id: CampaignId,
     },
+    /// Let named test customers draw test codes that no counter honours, as often as they like
+    TestMode(TestModeArgs),
+    /// Play what goes wrong in production on a copy of the ledger, and say how each ended; exit code
+    /// 1 where any fails. Nothing here changes
+    Preflight {
+        /// The campaign
+        id: CampaignId,
+        /// How many customers are to have a code: fails where there are too few
+        #[arg(long, value_name = "N")]
+        audience: Option<u64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestModeArgs {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// on or off; off lists what was drawn
+    #[arg(value_name = "on|off", value_parser = switch)]
+    pub(crate) switch: Switch,
+    /// A test customer: an id or a contact; a contact nobody knows makes a customer. May be repeated,
+    /// 100 at most; these and no others from now on
+    #[arg(long = "customer", value_name = "C", num_args = 1..)]
+    pub(crate) customers: Vec<String>,
+    /// Until when: 2026-12-24 (that whole day), 2026-12-24T18:00 (not included) [default: 7 days from
+    /// now]
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<Boundary>,
+}
+
+/// What is switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+fn switch(text: &str) -> Result<Switch, String> {
+    match text {
+        "on" => Ok(Switch::On),
+        "off" => Ok(Switch::Off),
+        _ => Err("use on or off".to_owned()),
+    }
 }
 
 /// A rule that may also be taken away.
@@ -148,6 +227,15 @@ fn given<T: std::str::FromStr<Err = MalformedName>>(text: &str) -> Result<Given<
         Ok(Given::Nothing)
     } else {
         text.parse().map(Given::This)
+    }
+}
+
+impl From<&str> for Given<String> {
+    fn from(text: &str) -> Self {
+        match text.trim() {
+            "none" => Given::Nothing,
+            text => Given::This(text.to_owned()),
+        }
     }
 }
 
@@ -212,6 +300,14 @@ pub(crate) struct RuleArgs {
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
     #[arg(long, value_name = "N/day", value_parser = per_day)]
     pub(crate) allow_anonymous: Option<u32>,
+    /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) fallback: Option<Given<String>>,
+    /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
+    /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
+    /// code [default: no]
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(crate) provider_aliases: Option<bool>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
@@ -226,6 +322,14 @@ fn contact_kind(text: &str) -> Result<ContactKind, String> {
     match text.parse::<ContactKind>() {
         Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
         Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("use yes or no".to_owned()),
     }
 }
 
@@ -368,6 +472,10 @@ pub(crate) struct ReverseArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "flags that have nothing to do with each other"
+)]
 pub(crate) struct AssignArgs {
     /// The campaign
     #[arg(long, value_name = "ID")]
@@ -375,7 +483,7 @@ pub(crate) struct AssignArgs {
     /// The customer's e-mail address
     #[arg(long, value_name = "E")]
     pub(crate) email: Option<String>,
-    /// Their telephone number with its country, as in +44 20 7946 0958
+    /// Their telephone number; with its country, as in +44 20 7946 0958, where the store has none set
     #[arg(long, value_name = "P")]
     pub(crate) phone: Option<String>,
     /// Their loyalty number
@@ -384,25 +492,46 @@ pub(crate) struct AssignArgs {
     /// Another system's name for them
     #[arg(long, value_name = "X")]
     pub(crate) external_id: Option<String>,
+    /// What they are called, for the desk and the slip; kept where nothing was kept before
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They agree to be written to
+    #[arg(long)]
+    pub(crate) consent: bool,
     /// send gives a code; preview, view and forward never change the pool
     #[arg(long, value_name = "CONTEXT", default_value = "send", value_parser = claim_context)]
     pub(crate) context: ClaimContext,
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
-    /// What set it off, for the log
-    #[arg(long, value_name = "TEXT")]
+    /// What set it off, for the log: 1 to 200 characters
+    #[arg(long, value_name = "TEXT", value_parser = trigger)]
     pub(crate) trigger: Option<String>,
+    /// A note for the log, as in order=77; may be given 16 times. Names have 1 to 40 letters, digits,
+    /// '.', '_' and '-', values 1 to 200 characters
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Tell the code even where it was used, ended or has expired
     #[arg(long)]
     pub(crate) resend: bool,
+    /// Print the slip of a code that is given now, or was given under this key; whoever has one
+    /// already gets another copy by `counterfoil print CODE`
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrintArgs {
+    /// The code, which a customer has and can still use
+    pub(crate) code: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
-    /// By a contact, a code, or the last letters of a code
+    /// By a contact, a name, a code, or the last letters of a code
     Find {
-        /// An e-mail address, phone, loyalty number, code, or four or more last letters of one
+        /// An e-mail address, phone, loyalty number, a part of a name, a code, or four or more last
+        /// letters of one
         text: String,
     },
     /// One customer, by id
@@ -410,6 +539,76 @@ pub(crate) enum CustomerCommand {
         /// The customer's id
         id: String,
     },
+    /// As a manager, change what is known of a customer; it never frees a second code
+    Edit {
+        /// The customer's id
+        id: String,
+        #[command(flatten)]
+        change: Box<EditArgs>,
+    },
+    /// As a manager, make two customers one who are one person: both keep their codes, and both ids
+    /// find them
+    Join {
+        /// The id that stays
+        kept: String,
+        /// The id whose contacts, codes and counts become the other's
+        gone: String,
+        /// Why
+        #[arg(long, value_name = "R", value_parser = reason)]
+        reason: String,
+    },
+    /// As a manager, erase everything readable about a customer, for ever; they are still recognised,
+    /// and their codes still honoured
+    #[command(
+        after_help = "Erased are contacts, name, consent, reasons and raw texts of entries and \
+attempts about them and their codes, and the words on their slips; from the bytes of the ledger's \
+files, too, for which the file may have to be written anew while the counters wait. Not reached are \
+backups, lists that were exported, and a caller's --key, which is part of the chain of entries."
+    )]
+    Erase {
+        /// The customer's id
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    Export {
+        /// The customer's id
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct EditArgs {
+    /// What they are called from now on
+    #[arg(long, value_name = "N")]
+    pub(crate) name: Option<String>,
+    /// They are known by this e-mail address as well; may be given again, as may all the others
+    #[arg(long, value_name = "E")]
+    pub(crate) add_email: Vec<String>,
+    /// By this telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) add_phone: Vec<String>,
+    /// By this loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) add_loyalty: Vec<String>,
+    /// By this name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) add_external_id: Vec<String>,
+    /// This e-mail address is theirs no more
+    #[arg(long, value_name = "E")]
+    pub(crate) remove_email: Vec<String>,
+    /// This telephone number
+    #[arg(long, value_name = "P")]
+    pub(crate) remove_phone: Vec<String>,
+    /// This loyalty number
+    #[arg(long, value_name = "L")]
+    pub(crate) remove_loyalty: Vec<String>,
+    /// This name in another system
+    #[arg(long, value_name = "X")]
+    pub(crate) remove_external_id: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -422,6 +621,16 @@ pub(crate) struct ReplaceArgs {
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]
     pub(crate) key: Option<Key>,
+    /// Print the slip of the new code
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+/// What set an act off: one line for the log.
+fn trigger(text: &str) -> Result<String, String> {
+    is_plain_name(text, 200)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "use 1 to 200 characters without control characters".to_owned())
 }
 
 fn claim_context(text: &str) -> Result<ClaimContext, MalformedName> {
@@ -446,6 +655,9 @@ pub(crate) struct LogArgs {
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only with this note; may be given several times
+    #[arg(long = "note", value_name = "K=V")]
+    pub(crate) notes: Vec<Note>,
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,
@@ -485,6 +697,39 @@ pub(crate) enum OperatorCommand {
 
 fn role(text: &str) -> Result<Role, MalformedName> {
     text.parse()
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrinterCommand {
+    /// Print a sheet that shows which profile and settings suit the printer, and say what came back
+    Test {
+        #[command(flatten)]
+        printer: PrinterArgs,
+        /// Print a sample slip instead, by the shop's slip.txt if there is one
+        #[arg(long)]
+        slip: bool,
+    },
+    /// Ask the printer how it is; prints nothing
+    Status(PrinterArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrinterArgs {
+    /// Where it is [default: the configured printer]
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        long_help = "Where it is: tcp://192.168.1.50:9100, /dev/usb/lp0, serial:/dev/ttyUSB0@9600, \
+command:lp -d till -o raw, or file:PATH [default: the configured printer]"
+    )]
+    pub(crate) to: Option<String>,
+    /// What it is: epson80, generic80, generic58 or custom
+    #[arg(long, value_name = "PROFILE", value_parser = profile_name)]
+    pub(crate) profile: Option<ProfileName>,
+}
+
+fn profile_name(text: &str) -> Result<ProfileName, String> {
+    ProfileName::of(text).ok_or_else(|| "use epson80, generic80, generic58 or custom".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -6,17 +6,21 @@ use crate::cli::args::{AssignArgs, ReplaceArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::json::ClaimJson;
-use crate::desk::{mint_key, random};
+use crate::cli::print::{SlipJson, need_printer, print_job};
+use crate::desk::{SlipPrinter, mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
-use crate::ledger::{ClaimRequest, ReplaceRequest};
+use crate::domain::escape::for_display;
+use crate::domain::notes::Notes;
+use crate::ledger::{ClaimRequest, Ledger, ReplaceRequest};
 
 pub(super) fn assign(
     context: &Context,
     args: &AssignArgs,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    let printer = args.print.then(|| need_printer(context)).transpose()?;
     let mut ledger = context.open()?;
     let act = context.act()?;
     let minted = mint_key(act.now)?;
@@ -36,12 +40,16 @@ pub(super) fn assign(
         key: args.key.as_ref(),
         minted: &minted,
         trigger: args.trigger.as_deref(),
+        notes: Notes::of(&args.notes)?,
         resends: args.resend,
-        prints: false,
+        prints: printer.is_some(),
+        name: args.name.as_deref(),
+        consents: args.consent,
         random: random()?,
     };
     let claim = ledger.assign(&request, &act)??;
-    tell(context, &claim, Some(args.campaign.as_str()), out)
+    let slip = print_slip(printer.as_ref(), &mut ledger, &claim)?;
+    tell(context, &claim, slip, out)
 }
 
 pub(super) fn replace(
@@ -49,6 +57,7 @@ pub(super) fn replace(
     args: &ReplaceArgs,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    let printer = args.print.then(|| need_printer(context)).transpose()?;
     let mut ledger = context.open()?;
     context.need_manager(&mut ledger)?;
     let act = context.act()?;
@@ -61,26 +70,36 @@ pub(super) fn replace(
             minted: &minted,
             // Whoever replaces here has shown to be a manager.
             approved_by: None,
-            prints: false,
+            prints: printer.is_some(),
             random: random()?,
         },
         &act,
     )??;
-    let campaign = ledger
-        .life(args.code.as_bytes())?
-        .ok()
-        .map(|life| life.campaign);
-    tell(context, &claim, campaign.as_deref(), out)
+    let slip = print_slip(printer.as_ref(), &mut ledger, &claim)?;
+    tell(context, &claim, slip, out)
+}
+
+/// Prints what the claim has stored to be printed.
+fn print_slip(
+    printer: Option<&SlipPrinter>,
+    ledger: &mut Ledger,
+    claim: &Claim,
+) -> Result<Option<SlipJson>, Failure> {
+    printer
+        .zip(claim.slip.as_ref())
+        .map(|(printer, job)| print_job(printer, ledger, job))
+        .transpose()
 }
 
 fn tell(
     context: &Context,
     claim: &Claim,
-    campaign: Option<&str>,
+    slip: Option<SlipJson>,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    let slip_exit = slip.as_ref().map_or(0, SlipJson::exit_code);
     if context.is_json {
-        let line = ClaimJson::of(claim, campaign);
+        let line = ClaimJson::of(claim, slip);
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     } else {
         let code = claim.code.as_deref().map(grouped).unwrap_or_default();
@@ -89,8 +108,12 @@ fn tell(
             out,
             "{}  {code}  {state}  {}",
             claim.word.as_str().to_uppercase().replace('_', " "),
-            claim.word.message()
+            for_display(&claim.message())
         )?;
+        if let Some(slip) = &slip {
+            writeln!(out, "slip: {}", for_display(slip.message()))?;
+        }
     }
-    Ok(claim.word.exit_code())
+    // The claim's own answer first: the paper of a code that was given can be printed again.
+    Ok(claim.word.exit_code().max(slip_exit))
 }

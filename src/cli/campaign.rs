@@ -1,15 +1,19 @@
-//! `campaign create|list|show|set|pause|resume`.
+//! `campaign create|list|show|set|pause|resume`; `test-mode` and `preflight` have files of their own.
 
 use std::io::Write;
 
 use jiff::tz::TimeZone;
 
 use crate::cli::args::{CampaignCommand, Given, RuleArgs};
-use crate::cli::context::Context;
+use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
+use crate::cli::preflight;
+use crate::cli::test_mode;
 use crate::desk::random;
 use crate::domain::campaign::{Campaign, Requirement, Rules};
 use crate::domain::escape::for_display;
+use crate::domain::local_time::in_words;
+use crate::domain::test_mode::TestMode;
 
 /// What is said where there is no campaign.
 pub(super) const NONE_YET: &str = "no campaigns yet: `counterfoil campaign create ID --offer TEXT`";
@@ -19,8 +23,12 @@ pub(super) fn run(
     command: CampaignCommand,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    if let CampaignCommand::Preflight { id, audience } = &command {
+        return preflight::preflight(context, id, *audience, out);
+    }
     let mut ledger = context.open()?;
     let zone = ledger.place()?.zone;
+    let test_modes = ledger.campaigns_in_test_mode(now())?;
     let campaign = match command {
         CampaignCommand::List => {
             let campaigns = ledger.campaigns()?;
@@ -28,10 +36,13 @@ pub(super) fn run(
                 writeln!(out, "{NONE_YET}")?;
             }
             for campaign in &campaigns {
-                write_line(context, campaign, &zone, out)?;
+                let test_mode = of(&test_modes, campaign);
+                write_line(context, campaign, test_mode, &zone, out)?;
             }
             return Ok(0);
         }
+        // Played on a copy, before the ledger was opened to write.
+        CampaignCommand::Preflight { .. } => return Ok(0),
         CampaignCommand::Show { id } => ledger.campaign(&id)??,
         CampaignCommand::Create { id, rules } => {
             context.need_manager(&mut ledger)?;
@@ -57,6 +68,10 @@ pub(super) fn run(
             };
             ledger.set_campaign(&id, change, &context.act()?)??
         }
+        CampaignCommand::TestMode(args) => {
+            context.need_manager(&mut ledger)?;
+            return test_mode::run(context, &mut ledger, &args, &zone, out);
+        }
         CampaignCommand::Pause { id } => {
             context.need_manager(&mut ledger)?;
             ledger.pause_campaign(&id, true, &context.act()?)??
@@ -66,8 +81,16 @@ pub(super) fn run(
             ledger.pause_campaign(&id, false, &context.act()?)??
         }
     };
-    write_whole(context, &campaign, &zone, out)?;
+    let test_mode = of(&test_modes, &campaign);
+    write_whole(context, &campaign, test_mode, &zone, out)?;
     Ok(0)
+}
+
+/// A campaign's test mode, where it is in one.
+fn of<'t>(test_modes: &'t [TestMode], campaign: &Campaign) -> Option<&'t TestMode> {
+    test_modes
+        .iter()
+        .find(|test_mode| test_mode.campaign == campaign.id)
 }
 
 /// Puts the given rules over those that stand.
@@ -94,10 +117,12 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
         &mut rules.allow_anonymous_per_day,
         given.allow_anonymous.as_ref(),
     );
+    set(&mut rules.provider_aliases, given.provider_aliases.as_ref());
     set_or_clear(&mut rules.offline_per_day, given.offline_per_day.as_ref());
     set_or_clear(&mut rules.hours, given.hours.as_ref());
     set_or_clear(&mut rules.assign_for, given.assign_for.as_ref());
     set_or_clear(&mut rules.limit_per_day, given.limit_per_day.as_ref());
+    set_or_clear(&mut rules.fallback, given.fallback.as_ref());
     let out_of_range = || Failure::usage("the time is out of range", "use a year from 1 to 9999");
     match given.starts {
         Some(Given::This(at)) => {
@@ -132,32 +157,65 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
 fn write_line(
     context: &Context,
     campaign: &Campaign,
+    test_mode: Option<&TestMode>,
     zone: &TimeZone,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     if context.is_json {
-        writeln!(out, "{}", serde_json::to_string(campaign)?)?;
+        let mut value = serde_json::to_value(campaign)?;
+        if let Some(object) = value.as_object_mut() {
+            let until = test_mode.map(|test_mode| test_mode.until);
+            object.insert("test_until".to_owned(), serde_json::to_value(until)?);
+            let customers = test_mode.map(|test_mode| &test_mode.customers);
+            object.insert(
+                "test_customers".to_owned(),
+                serde_json::to_value(customers)?,
+            );
+        }
+        writeln!(out, "{value}")?;
     } else {
         writeln!(
             out,
-            "{:<20} {}{}, {}",
+            "{:<20} {}{}{}, {}",
             campaign.id.as_str(),
             for_display(&campaign.rules.offer),
             if campaign.is_paused { " (PAUSED)" } else { "" },
+            test_mode.map_or_else(String::new, |test_mode| {
+                format!(" (TEST MODE until {})", in_words(test_mode.until, zone))
+            }),
             campaign.rules.window_in_words(zone)
         )?;
     }
     Ok(())
 }
 
+fn test_mode_words(test_mode: Option<&TestMode>, zone: &TimeZone) -> String {
+    let Some(test_mode) = test_mode else {
+        return "off".to_owned();
+    };
+    format!(
+        "TEST MODE until {} for {}",
+        in_words(test_mode.until, zone),
+        test_mode.customers.join(", ")
+    )
+}
+
+fn fallback_words(rules: &Rules) -> String {
+    match &rules.fallback {
+        Some(text) => format!("say {}", for_display(text)),
+        None => "nothing is said".to_owned(),
+    }
+}
+
 fn write_whole(
     context: &Context,
     campaign: &Campaign,
+    test_mode: Option<&TestMode>,
     zone: &TimeZone,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     if context.is_json {
-        return write_line(context, campaign, zone, out);
+        return write_line(context, campaign, test_mode, zone, out);
     }
     let rules = &campaign.rules;
     let names = |require: &Requirement| require.to_string();
@@ -178,7 +236,9 @@ fn write_whole(
             "state",
             if campaign.is_paused { "PAUSED" } else { "open" }.to_owned(),
         ),
+        ("test mode", test_mode_words(test_mode, zone)),
         ("offer", for_display(&rules.offer)),
+        ("if none is left", fallback_words(rules)),
         ("valid", rules.window_in_words(zone)),
         (
             "hours",
@@ -210,17 +270,24 @@ fn write_whole(
                     .map(|length| format!("{length} from assignment")),
             ),
         ),
-        (
-            "known by",
-            list(
-                rules.identify_by.iter().map(ToString::to_string).collect(),
-                "",
-            ),
-        ),
         ("offline", rules.offline.to_string()),
     ];
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(known_rows(rules)) {
         writeln!(out, "{name:<18} {value}")?;
     }
     Ok(())
+}
+
+/// How customers are told apart.
+fn known_rows(rules: &Rules) -> [(&'static str, String); 2] {
+    let kinds: Vec<String> = rules.identify_by.iter().map(ToString::to_string).collect();
+    let aliases = if rules.provider_aliases {
+        "one customer, as their provider says"
+    } else {
+        "each address for itself"
+    };
+    [
+        ("known by", kinds.join(", ")),
+        ("mail aliases", aliases.to_owned()),
+    ]
 }

@@ -370,7 +370,7 @@ fn write_life(
     )?;
     for entry in &life.entries {
         let told = format!(
-            "  {}  {:<10} {}  {}  {}",
+            "  {}  {:<12} {}  {}  {}",
             moment(entry.at, zone),
             entry.kind,
             entry.counter,

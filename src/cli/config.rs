@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
+use crate::cli::printer::{PrinterConfig, PrinterSection};
+use crate::devices::print::ProfileName;
+use crate::domain::contact::PhoneRegion;
+use crate::domain::ids::MalformedName;
 use crate::tui::model::FADE_AFTER;
 
 /// The file in the data folder.
@@ -17,9 +21,17 @@ pub(crate) const DEFAULT_FILE: &str = include_str!("../../assets/counterfoil.tom
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
+    store: StoreSection,
     console: ConsoleSection,
     scanner: ScannerSection,
     scan: ScanSection,
+    printer: PrinterSection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StoreSection {
+    phone_region: Option<PhoneRegion>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -82,7 +94,7 @@ pub(crate) struct Sourced<T> {
 }
 
 impl<T> Sourced<T> {
-    fn first(
+    pub(crate) fn first(
         flag: Option<T>,
         environment: Option<T>,
         file: Option<T>,
@@ -104,11 +116,15 @@ pub(crate) struct Flags {
     pub(crate) theme: Option<Theme>,
     pub(crate) ports: Option<Vec<PathBuf>>,
     pub(crate) baud: Option<u32>,
+    pub(crate) printer: Option<String>,
+    pub(crate) profile: Option<ProfileName>,
 }
 
 /// The configuration in force.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// Of which country phone numbers are that come without one.
+    pub(crate) phone_region: Sourced<Option<PhoneRegion>>,
     pub(crate) counter: Sourced<String>,
     pub(crate) theme: Sourced<Theme>,
     pub(crate) rings_bell: Sourced<bool>,
@@ -116,6 +132,7 @@ pub(crate) struct Config {
     pub(crate) ports: Sourced<Vec<PathBuf>>,
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
+    pub(crate) printer: PrinterConfig,
 }
 
 impl Config {
@@ -132,6 +149,12 @@ impl Config {
         };
         let paths = |names: Vec<String>| names.into_iter().map(PathBuf::from).collect();
         Ok(Config {
+            phone_region: Sourced::first(
+                None,
+                region_of_environment()?.map(Some),
+                file.store.phone_region.map(Some),
+                || None,
+            ),
             counter: Sourced::first(
                 flags.counter,
                 std::env::var("COUNTERFOIL_COUNTER").ok(),
@@ -161,6 +184,7 @@ impl Config {
                 file.scan.allowed_hosts,
                 Vec::new,
             ),
+            printer: PrinterConfig::new(file.printer, flags.printer, flags.profile),
         })
     }
 
@@ -176,7 +200,13 @@ impl Config {
             .ok()
             .and_then(|value| value.as_str().map(str::to_owned))
             .unwrap_or_default();
-        vec![
+        let region = self.phone_region.value.map(|region| region.to_string());
+        let mut rows = vec![
+            (
+                "store.phone_region",
+                region.unwrap_or_default(),
+                self.phone_region.origin,
+            ),
             (
                 "console.counter",
                 self.counter.value.clone(),
@@ -204,7 +234,9 @@ impl Config {
                 self.allowed_hosts.value.join(", "),
                 self.allowed_hosts.origin,
             ),
-        ]
+        ];
+        rows.extend(self.printer.rows());
+        rows
     }
 }
 
@@ -270,6 +302,19 @@ fn with_value(text: &str, section: &str, key: &str, value: &str) -> String {
         None => lines.insert(after, &line),
     }
     lines.join("\n") + "\n"
+}
+
+fn region_of_environment() -> Result<Option<PhoneRegion>, Failure> {
+    let Ok(text) = std::env::var("COUNTERFOIL_PHONE_REGION") else {
+        return Ok(None);
+    };
+    let region = text.parse().map_err(|fault: MalformedName| {
+        Failure::usage(
+            format!("COUNTERFOIL_PHONE_REGION: {fault}"),
+            "or unset it: each phone number then comes with its country",
+        )
+    })?;
+    Ok(Some(region))
 }
 
 fn theme_of_environment() -> Result<Option<Theme>, Failure> {

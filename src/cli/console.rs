@@ -10,11 +10,15 @@ use crate::cli::args::ConsoleArgs;
 use crate::cli::config::{self, Config, Flags, Theme as ThemeName};
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
+use crate::cli::print::slip_printer;
 use crate::cli::set_up::write_default_config;
+use crate::desk::SlipPrinter;
 use crate::devices::scan::serial::SerialConfig;
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::tui::model::Options;
-use crate::tui::runner::{ConsoleEnd, ConsoleOrder, Remember, run as run_console};
+use crate::tui::runner::{
+    ConsoleEnd, ConsoleOrder, Printer, PrinterAnswer, PrinterOrder, Remember, run as run_console,
+};
 use crate::tui::theme::{Palette, Theme};
 
 /// Opens the console on the ledger of the data folder.
@@ -61,6 +65,7 @@ pub(super) fn open(
             theme: args.theme,
             ports: args.scanner.clone(),
             baud: args.baud,
+            ..Flags::default()
         },
     )?;
     let scanners = config
@@ -72,13 +77,15 @@ pub(super) fn open(
             baud: config.baud.value,
         })
         .collect();
+    let is_training = training.is_some();
     let end = run_console(ConsoleOrder {
         folder: folder.to_owned(),
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        phone_region: config.phone_region.value,
         scanners,
-        printer: None,
+        printer: slip_printer(&config, folder)?.map(|printer| on_its_thread(printer, is_training)),
         rings_bell: config.rings_bell.value,
         baud: config.baud.value,
         remember: remembering(folder),
@@ -111,6 +118,35 @@ pub(super) fn open(
             exit: 70,
         }),
     }
+}
+
+/// The printer as its own thread asks it. What is printed in training says that it is a test.
+fn on_its_thread(slip_printer: SlipPrinter, is_training: bool) -> Printer {
+    Box::new(move |order| {
+        let told = match order {
+            PrinterOrder::Look => None,
+            PrinterOrder::Print(job) => {
+                let mut slip = job.slip.clone();
+                slip.is_test |= is_training;
+                Some(slip_printer.print(&slip))
+            }
+        };
+        if let Some(told) = &told
+            && told.hint.is_some()
+        {
+            return PrinterAnswer {
+                outcome: Some(told.outcome.clone()),
+                words: told.words.clone(),
+                is_well: false,
+            };
+        }
+        let (words, is_well) = slip_printer.health();
+        PrinterAnswer {
+            outcome: told.map(|told| told.outcome),
+            words,
+            is_well,
+        }
+    })
 }
 
 /// Writes what set-up chose to the configuration in `folder`.

@@ -135,6 +135,7 @@ impl Context {
         if let Some(rebirth) = rebirth {
             warn(&rebirth_words(&rebirth));
         }
+        ledger.dial_in(self.config.phone_region.value);
         // What a died import left behind is removed a slice at a time, never while somebody waits.
         ledger.sweep_batches()?;
         if let Some(name) = &self.operator

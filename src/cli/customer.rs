@@ -1,53 +1,208 @@
-//! `customer find|show`.
+//! `customer find|show|edit|join|erase|export`.
 
-use std::io::Write;
+use std::io::{BufRead as _, IsTerminal as _, Write};
 
-use crate::cli::args::CustomerCommand;
-use crate::cli::context::Context;
+use jiff::tz::TimeZone;
+
+use crate::cli::args::{CustomerCommand, EditArgs};
+use crate::cli::context::{Context, moment, warn};
 use crate::cli::failure::Failure;
+use crate::domain::campaign::ContactKind;
 use crate::domain::code::grouped;
 use crate::domain::customer::Customer;
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
+use crate::ledger::{CustomerEdit, Ledger, Left};
 
 pub(super) fn run(
-    context: &Context,
+    context: &mut Context,
     command: &CustomerCommand,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let mut ledger = context.open()?;
-    let (text, customers) = match command {
-        CustomerCommand::Find { text } => (text, ledger.find_customers(text)?),
-        CustomerCommand::Show { id } => {
-            let mut found = ledger.find_customers(id)?;
-            found.retain(|customer| customer.customer_id == id.trim());
-            (id, found)
+    let customers = match command {
+        CustomerCommand::Find { text } => {
+            let found = ledger.find_customers(text)?;
+            if found.is_empty() {
+                return Err(Refusal::NoSuchCustomer(for_display(text)).into());
+            }
+            found
+        }
+        CustomerCommand::Show { id } => vec![ledger.customer(id)??],
+        CustomerCommand::Edit { id, change } => {
+            context.need_manager(&mut ledger)?;
+            let (added, removed) = (added(change), removed(change));
+            let change = CustomerEdit {
+                name: change.name.as_deref(),
+                added: &added,
+                removed: &removed,
+            };
+            vec![ledger.edit_customer(id, &change, &context.act()?)??]
+        }
+        CustomerCommand::Join { kept, gone, reason } => {
+            context.need_manager(&mut ledger)?;
+            vec![ledger.join_customers(kept, gone, reason, &context.act()?)??]
+        }
+        CustomerCommand::Erase { id, yes } => {
+            context.need_manager(&mut ledger)?;
+            return erase(context, &mut ledger, id, *yes, out);
+        }
+        CustomerCommand::Export { id } => {
+            context.need_manager(&mut ledger)?;
+            return export(context, &mut ledger, id, out);
         }
     };
-    if customers.is_empty() {
-        return Err(Refusal::NoSuchCustomer(for_display(text)).into());
-    }
+    let zone = ledger.place()?.zone;
     for customer in &customers {
-        write_customer(context, customer, out)?;
+        write_customer(context, customer, &zone, out)?;
     }
+    Ok(0)
+}
+
+type Contacts = Vec<(ContactKind, String)>;
+
+fn added(change: &EditArgs) -> Contacts {
+    of_kinds([
+        (ContactKind::Email, &change.add_email),
+        (ContactKind::Phone, &change.add_phone),
+        (ContactKind::Loyalty, &change.add_loyalty),
+        (ContactKind::ExternalId, &change.add_external_id),
+    ])
+}
+
+fn removed(change: &EditArgs) -> Contacts {
+    of_kinds([
+        (ContactKind::Email, &change.remove_email),
+        (ContactKind::Phone, &change.remove_phone),
+        (ContactKind::Loyalty, &change.remove_loyalty),
+        (ContactKind::ExternalId, &change.remove_external_id),
+    ])
+}
+
+fn of_kinds(given: [(ContactKind, &Vec<String>); 4]) -> Contacts {
+    given
+        .into_iter()
+        .flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text.clone())))
+        .collect()
+}
+
+fn erase(
+    context: &Context,
+    ledger: &mut Ledger,
+    id: &str,
+    is_sure: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let customer = ledger.customer(id)??;
+    if !is_sure {
+        ask(&customer)?;
+    }
+    let erasure = ledger.erase_customer(id, &context.act()?)??;
+    let left = match erasure.left {
+        Left::Nothing => None,
+        Left::Alike => Some(
+            "something that reads like it still stands in the ledger: a caller's key or an \
+             operator's name in an entry, or what is known of somebody else",
+        ),
+        Left::Log => Some(
+            "the bytes are still in ledger.db-wal, which another program is reading: end it, and \
+             erase again",
+        ),
+    };
+    if context.is_json {
+        let line = serde_json::json!({
+            "customer_id": erasure.customer.customer_id, "contacts": erasure.contacts,
+            "entries": erasure.entries, "attempts": erasure.attempts, "slips": erasure.slips,
+            "codes_kept": erasure.customer.codes.len(), "still_readable": left,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(
+            out,
+            "{} is erased: {} contacts, and the texts of {} entries, {} attempts and {} slips; {} \
+             codes stay as they are",
+            erasure.customer.customer_id,
+            erasure.contacts,
+            erasure.entries,
+            erasure.attempts,
+            erasure.slips,
+            erasure.customer.codes.len()
+        )?;
+        writeln!(
+            out,
+            "backups and exported lists made before still hold them"
+        )?;
+        if let Some(left) = left {
+            writeln!(out, "{left}")?;
+        }
+    }
+    Ok(0)
+}
+
+/// Asks on the terminal; where there is none, nothing is erased.
+fn ask(customer: &Customer) -> Result<(), Failure> {
+    let id = &customer.customer_id;
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "erasing a customer cannot be undone",
+            "say --yes where there is no terminal to ask on",
+        ));
+    }
+    let name = customer.name.as_deref().unwrap_or("no name");
+    warn(&for_display(&format!(
+        "{id} ({name}, {} contacts, {} codes): everything readable about them will be gone for ever.",
+        customer.contacts.len(),
+        customer.codes.len()
+    )));
+    warn("Type yes to erase them:");
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(Failure::usage(
+            "nothing was erased",
+            "type yes, or say --yes",
+        ))
+    }
+}
+
+fn export(
+    context: &Context,
+    ledger: &mut Ledger,
+    id: &str,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let dossier = ledger.export_customer(id)??;
+    let text = if context.is_json {
+        serde_json::to_string(&dossier)?
+    } else {
+        // JSON escapes control characters; what else could steer a terminal is taken out of lines.
+        let pretty = serde_json::to_string_pretty(&dossier)?;
+        let lines: Vec<String> = pretty.lines().map(for_display).collect();
+        lines.join("\n")
+    };
+    writeln!(out, "{text}")?;
     Ok(0)
 }
 
 fn write_customer(
     context: &Context,
     customer: &Customer,
+    zone: &TimeZone,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     if context.is_json {
         writeln!(out, "{}", serde_json::to_string(customer)?)?;
         return Ok(());
     }
-    let contacts: Vec<String> = customer
+    let contacts = customer
         .contacts
         .iter()
-        .map(|contact| format!("{} {}", contact.kind, for_display(&contact.masked)))
-        .collect();
-    writeln!(out, "{}  {}", customer.customer_id, contacts.join(", "))?;
+        .map(|contact| format!("{} {}", contact.kind, contact.masked));
+    let known: Vec<String> = customer.name.iter().cloned().chain(contacts).collect();
+    let known = for_display(&known.join(", "));
+    writeln!(out, "{}  {known}", customer.customer_id)?;
     for held in &customer.codes {
         writeln!(
             out,
@@ -57,6 +212,18 @@ fn write_customer(
             held.state,
             held.uses_made
         )?;
+    }
+    for campaign in &customer.more_than_allowed {
+        writeln!(
+            out,
+            "  more codes of {campaign} than one customer may have: they were two customers before"
+        )?;
+    }
+    if let Some(at) = customer.consented_at {
+        writeln!(out, "  agreed to be written to on {}", moment(at, zone))?;
+    }
+    if let Some(at) = customer.erased_at {
+        writeln!(out, "  erased on {}", moment(at, zone))?;
     }
     Ok(())
 }

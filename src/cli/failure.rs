@@ -38,6 +38,7 @@ impl From<LedgerError> for Failure {
             Cause::Exists(_) => ("ledger_exists", 2),
             Cause::AnotherShop(_) => ("another_shop", 2),
             Cause::NotALedger => ("not_a_ledger", 2),
+            Cause::Rehearsal => ("rehearsal", 2),
             Cause::NetworkFileSystem(_) => ("network_file_system", 2),
             Cause::InUse => ("in_use", 5),
             Cause::Newer { .. } => ("newer_ledger", 5),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::cli::print::SlipJson;
 use crate::domain::claim::Claim;
 use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
@@ -103,27 +104,32 @@ pub(crate) struct ClaimJson<'a> {
     claim: &'static str,
     code: Option<&'a str>,
     state: Option<&'static str>,
-    campaign: Option<&'a str>,
+    campaign: &'a str,
     assignment_id: Option<&'a str>,
     customer_id: Option<&'a str>,
     key: &'a str,
     expires_at: Option<Timestamp>,
-    message: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fallback: Option<&'a str>,
+    slip: Option<SlipJson>,
 }
 
 impl<'a> ClaimJson<'a> {
     /// The JSON of a claim.
-    pub(crate) fn of(claim: &'a Claim, campaign: Option<&'a str>) -> Self {
+    pub(crate) fn of(claim: &'a Claim, slip: Option<SlipJson>) -> Self {
         ClaimJson {
             claim: claim.word.as_str(),
             code: claim.code.as_deref(),
             state: claim.state,
-            campaign,
+            campaign: claim.campaign.as_str(),
             assignment_id: claim.assignment_id.as_deref(),
             customer_id: claim.customer_id.as_deref(),
             key: &claim.key,
             expires_at: claim.expires_at,
-            message: claim.word.message(),
+            message: claim.message(),
+            fallback: claim.fallback.as_deref(),
+            slip,
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn log(
             .map(|text| since(text, &zone))
             .transpose()?,
         outcome: args.outcome.clone(),
+        notes: args.notes.clone(),
         code: args
             .code
             .as_deref()
@@ -91,10 +92,14 @@ fn write_line(
         line.campaign.as_ref().map(|name| format!("  {name}")),
         Some(format!("  {}", line.counter)),
         line.operator.as_ref().map(|name| format!("  {name}")),
+        line.trigger
+            .as_ref()
+            .map(|trigger| format!("  set off by {trigger}")),
         line.raw.as_ref().map(|raw| format!("  read {raw}")),
         line.reason
             .as_ref()
             .map(|reason| format!("  because {reason}")),
+        Some(format!("  {}", line.notes)).filter(|_| !line.notes.is_empty()),
     ];
     words.extend(more.into_iter().flatten());
     writeln!(out, "{}", for_display(&words))?;

@@ -17,9 +17,13 @@ mod ledger_file;
 mod log;
 mod operator;
 mod pool;
+mod preflight;
+mod print;
+mod printer;
 mod redeem;
 mod set_up;
 mod surroundings;
+mod test_mode;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -71,14 +75,17 @@ fn dispatch(
         Some(Command::Reverse(args)) => redeem::reverse(context, &args, out),
         Some(Command::Assign(args)) => assign::assign(context, &args, out),
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
+        Some(Command::Print(args)) => print::print(context, &args, out),
         Some(Command::Customer(command)) => customer::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
+        Some(Command::Printer(command)) => printer::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),
         Some(Command::Config) => surroundings::config(context, out),
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),
         Some(Command::Restore(args)) => ledger_file::restore(context, &args, out),
+        Some(Command::RehearseClaim(args)) => preflight::claim(context, &args, out),
         Some(Command::Verify) => ledger_file::verify(context, out),
     }
 }

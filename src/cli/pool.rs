@@ -6,6 +6,7 @@ use crate::cli::args::PoolArgs;
 use crate::cli::campaign::NONE_YET;
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
+use crate::domain::local_time::in_words;
 
 pub(super) fn pool(
     context: &mut Context,
@@ -13,6 +14,7 @@ pub(super) fn pool(
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let mut ledger = context.open()?;
+    let zone = ledger.place()?.zone;
     let pools = ledger.pools(args.campaign.as_ref(), now())??;
     if pools.is_empty() && !context.is_json {
         writeln!(out, "{NONE_YET}")?;
@@ -23,15 +25,19 @@ pub(super) fn pool(
         } else {
             writeln!(
                 out,
-                "{}: {} of {} available; assigned {}, redeemed {}, void {}, suspect {}; \
+                "{}: {}{} of {} available; assigned {}, redeemed {}, void {}, suspect {}, test {}; \
                  {} uses made",
                 figures.campaign,
+                figures.test_until.map_or_else(String::new, |until| {
+                    format!("TEST MODE until {}; ", in_words(until, &zone))
+                }),
                 figures.available,
                 figures.total,
                 figures.assigned,
                 figures.redeemed,
                 figures.void,
                 figures.suspect,
+                figures.test,
                 figures.uses_made
             )?;
         }

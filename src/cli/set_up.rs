@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::cli::args::InitArgs;
-use crate::cli::config::{DEFAULT_FILE, FILE_NAME};
+use crate::cli::config::{self, DEFAULT_FILE, FILE_NAME};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::desk::{MODE_PRIVATE, MODE_SHARED, set_up};
@@ -30,6 +30,10 @@ pub(super) fn init(
         &context.act()?,
     )??;
     write_default_config(context)?;
+    if let Some(region) = args.phone_region {
+        let value = toml::Value::from(region.to_string());
+        config::change(&context.data, &[("store", "phone_region", value)])?;
+    }
     let place = ledger.place()?;
     if context.is_json {
         let value = serde_json::json!({

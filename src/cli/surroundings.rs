@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::devices::print;
 use crate::devices::scan::serial;
 use crate::domain::escape::for_display;
 
@@ -17,6 +18,14 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
                 "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
                 "product": port.product, "serial": port.serial,
                 "configured": context.config.ports.value.contains(&port.stable_path),
+            });
+            writeln!(out, "{value}")?;
+        }
+        for printer in print::list() {
+            let value = serde_json::json!({
+                "kind": "usb_printer", "path": printer.node, "node": printer.node,
+                "product": printer.product,
+                "configured": context.config.printer.is_at(&printer.node),
             });
             writeln!(out, "{value}")?;
         }
@@ -46,6 +55,14 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
             writeln!(out, "{} is configured and not plugged in", path.display())?;
         }
     }
+    for printer in print::list() {
+        writeln!(
+            out,
+            "{}  a printer  try it: counterfoil printer test --to {}",
+            for_display(printer.product.as_deref().unwrap_or("unnamed device")),
+            printer.node.display()
+        )?;
+    }
     Ok(0)
 }
 
@@ -68,7 +85,7 @@ pub(super) fn config(context: &Context, out: &mut dyn Write) -> Result<u8, Failu
         let origin = serde_json::to_value(origin)?;
         writeln!(
             out,
-            "{name:<22} {value:<30} ({})",
+            "{name:<24} {value:<28} ({})",
             origin.as_str().unwrap_or_default()
         )?;
     }

@@ -4,6 +4,7 @@
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
 mod find;
+pub mod preflight;
 mod recent;
 mod set_up;
 mod sign_up;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 
 pub use crate::desk::find::Replaced;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
+pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
 use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};

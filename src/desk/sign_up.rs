@@ -7,6 +7,7 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, ClaimContext, Look};
 use crate::domain::ids::CampaignId;
 use crate::domain::log::Life;
+use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::ledger::{ClaimRequest, LedgerError};
@@ -53,8 +54,11 @@ impl Desk {
             key: Some(&ask.key),
             minted: &ask.key,
             trigger: Some(TRIGGER),
+            notes: Notes::default(),
             resends: false,
             prints: ask.prints,
+            name: ask.name.as_deref(),
+            consents: ask.consents,
             random: random()?,
         };
         self.ledger.assign(&request, &act)

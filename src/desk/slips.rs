@@ -3,9 +3,71 @@
 use jiff::Timestamp;
 
 use crate::desk::Desk;
+use crate::devices::print::{Health, Outcome, Printer};
 use crate::domain::refusal::Refusal;
+use crate::domain::slip::Slip;
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
+use crate::domain::slip_template::Template;
 use crate::ledger::LedgerError;
+
+/// A printer, and the words it puts around a code.
+#[derive(Debug, Clone)]
+pub struct SlipPrinter {
+    /// Where the paper is.
+    pub printer: Printer,
+    /// The shop's lines.
+    pub template: Template,
+}
+
+/// What became of one slip, for the ledger and for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintedSlip {
+    /// For the ledger.
+    pub outcome: SlipOutcome,
+    /// For people: what happened.
+    pub words: String,
+    /// For people: what to do, where something is to be done.
+    pub hint: Option<String>,
+    /// Letters that this printer does not have, and what was printed for them.
+    pub substitutions: Vec<String>,
+}
+
+impl SlipPrinter {
+    /// How the printer is, in words, and whether it would print.
+    pub fn health(&self) -> (String, bool) {
+        let health = self.printer.health();
+        let is_well = !matches!(health, Health::NotReady(_));
+        (health.to_string(), is_well)
+    }
+
+    /// Prints a slip once, and waits until it is known what became of it: up to half a minute.
+    pub fn print(&self, slip: &Slip) -> PrintedSlip {
+        let job = match self.printer.job(slip, &self.template) {
+            Ok(job) => job,
+            Err(fault) => {
+                return PrintedSlip {
+                    outcome: SlipOutcome::Unconfirmed("unprintable".to_owned()),
+                    words: format!("not printed: {fault}"),
+                    hint: Some("shorten the template, or use wider paper".to_owned()),
+                    substitutions: Vec::new(),
+                };
+            }
+        };
+        let outcome = self.printer.print(&job.bytes);
+        PrintedSlip {
+            outcome: match outcome.reason() {
+                None => SlipOutcome::Printed,
+                Some(reason) => SlipOutcome::Unconfirmed(reason.word().to_owned()),
+            },
+            words: outcome.to_string(),
+            hint: match &outcome {
+                Outcome::Printed { .. } | Outcome::Sent => None,
+                Outcome::NotSent(reason) | Outcome::Unconfirmed(reason) => Some(reason.hint()),
+            },
+            substitutions: job.substitutions.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
 
 impl Desk {
     /// Stores the next copy of a customer's slip; the printer gets it after this has returned.

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{CampaignId, MalformedName};
+use crate::domain::code::fold_letters;
+use crate::domain::ids::{CampaignId, MalformedName, is_plain_name};
 use crate::domain::local_time::{Hours, Length, in_words, last_in_words};
 
 /// A campaign as it stands after its newest revision.
@@ -24,6 +25,14 @@ pub struct Campaign {
     /// The rules.
     #[serde(flatten)]
     pub rules: Rules,
+}
+
+/// The longest fallback, in characters.
+pub const FALLBACK_CHARS_MAX: usize = 200;
+
+/// The form in which a scan is compared with a fallback: as codes are folded, but for any letters.
+pub fn stand_in_form(text: &str) -> String {
+    fold_letters(text.trim()).to_uppercase()
 }
 
 impl Campaign {
@@ -100,6 +109,16 @@ impl ContactKind {
         ContactKind::ExternalId,
     ];
 
+    /// The kind in words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            ContactKind::Email => "an e-mail address",
+            ContactKind::Phone => "a phone number",
+            ContactKind::Loyalty => "a loyalty number",
+            ContactKind::ExternalId => "an id of another system",
+        }
+    }
+
     /// The kind as it is written in columns, arguments and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,6 +165,13 @@ pub struct Rules {
     pub identify_by: BTreeSet<ContactKind>,
     /// How many codes a day may go to customers without any contact.
     pub allow_anonymous_per_day: u32,
+    /// What is said where no code is left; 1 to 200 characters. Never a code.
+    #[serde(default)]
+    pub fallback: Option<String>,
+    /// Whether e-mail addresses that one mailbox is behind are one contact
+    /// ([`crate::domain::contact::mailbox`]); stands once a customer has a code.
+    #[serde(default)]
+    pub provider_aliases: bool,
 }
 
 impl Rules {
@@ -172,6 +198,8 @@ impl Rules {
                 ContactKind::Loyalty,
             ]),
             allow_anonymous_per_day: 0,
+            fallback: None,
+            provider_aliases: false,
         }
     }
 
@@ -194,6 +222,13 @@ impl Rules {
             && starts >= ends
         {
             return Some("the campaign ends before it starts".to_owned());
+        }
+        if let Some(fallback) = &self.fallback
+            && (!is_plain_name(fallback, FALLBACK_CHARS_MAX) || stand_in_form(fallback).is_empty())
+        {
+            return Some(format!(
+                "the fallback needs 1 to {FALLBACK_CHARS_MAX} characters without control characters"
+            ));
         }
         if self.identify_by.is_empty() {
             return Some("identify-by needs at least one of email, phone, loyalty".to_owned());
@@ -323,6 +358,12 @@ mod tests {
         assert!(faulty(|rules| rules.offer = "a\u{1b}[2J".into()));
         assert!(faulty(|rules| rules.uses = 0));
         assert!(faulty(|rules| rules.identify_by.clear()));
+        for bad in ["", " - ", "a\nb"] {
+            let mut rules = good.clone();
+            rules.fallback = Some(bad.to_owned());
+            assert!(rules.fault().is_some(), "{bad:?}");
+        }
+        assert!(faulty(|rules| rules.fallback = Some("a".repeat(201))));
         assert!(faulty(|rules| {
             rules.starts_at = Some(Timestamp::UNIX_EPOCH);
             rules.ends_at = Some(Timestamp::UNIX_EPOCH);

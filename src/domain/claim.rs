@@ -3,9 +3,11 @@
 //! Invariant: every path that gives a code to a customer comes through here.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
-use crate::domain::campaign::ContactKind;
-use crate::domain::ids::MalformedName;
+use crate::domain::campaign::{Campaign, ContactKind};
+use crate::domain::ids::{CampaignId, MalformedName};
+use crate::domain::local_time::in_words;
 use crate::domain::slip_job::SlipJob;
 use crate::domain::verdict::CodeState;
 
@@ -45,7 +47,7 @@ pub enum ClaimWord {
     Assigned,
     /// The same key again: the first answer.
     Replayed,
-    /// They have as many as they may: the newest live one.
+    /// They have as many as they may: the newest live one; with more than that, the oldest.
     AlreadyAssigned,
     /// A placeholder that redeems as `not_ours`.
     Preview,
@@ -59,12 +61,14 @@ pub enum ClaimWord {
     InvalidContact,
     /// The contacts belong to two customers; nothing was given.
     ContactsDisagree,
-    /// Not in this store, or not without a contact.
+    /// Not in this store, or not without a contact; the message says which.
     NotEligible,
-    /// The campaign is paused, has not begun or is over.
+    /// The campaign is paused, has not begun or is over; the message says which.
     NotLive,
     /// The key belongs to another act, customer or campaign.
     KeyConflict,
+    /// An import under way has a code for this customer; nothing was given.
+    InProgress,
 }
 
 impl ClaimWord {
@@ -83,6 +87,7 @@ impl ClaimWord {
             ClaimWord::NotEligible => "not_eligible",
             ClaimWord::NotLive => "not_live",
             ClaimWord::KeyConflict => "key_conflict",
+            ClaimWord::InProgress => "in_progress",
         }
     }
 
@@ -100,27 +105,8 @@ impl ClaimWord {
             | ClaimWord::ContactsDisagree
             | ClaimWord::NotEligible
             | ClaimWord::NotLive
-            | ClaimWord::KeyConflict => 1,
-        }
-    }
-
-    /// One sentence for people.
-    pub fn message(self) -> &'static str {
-        match self {
-            ClaimWord::Assigned => "a code of their own",
-            ClaimWord::Replayed => "the same request again: the code it was given",
-            ClaimWord::AlreadyAssigned => "this customer has one already",
-            ClaimWord::Preview => "a placeholder: no code was given out",
-            ClaimWord::NothingAssigned => "this customer has no code of this campaign",
-            ClaimWord::Forward => "a code is never passed on with a forwarded message",
-            ClaimWord::PoolExhausted => "no code is left: import or generate more, then ask again",
-            ClaimWord::InvalidContact => "name the customer by an e-mail, phone or loyalty number",
-            ClaimWord::ContactsDisagree => {
-                "these contacts belong to two customers; nothing was given"
-            }
-            ClaimWord::NotEligible => "not for this store, or not without a contact",
-            ClaimWord::NotLive => "the campaign is paused, has not begun or is over",
-            ClaimWord::KeyConflict => "this key belongs to another act",
+            | ClaimWord::KeyConflict
+            | ClaimWord::InProgress => 1,
         }
     }
 }
@@ -152,10 +138,103 @@ pub enum ClaimKey {
 pub enum Openness {
     /// It does.
     Open,
-    /// Paused, not begun or over.
-    NotLive,
-    /// Not in this store, or no contact where one is needed.
-    NotEligible,
+    /// It is paused.
+    Paused,
+    /// It begins at this instant.
+    NotBegun(Timestamp),
+    /// It was over at this instant.
+    Over(Timestamp),
+    /// It is for other stores.
+    OtherStore,
+    /// No contact that it goes by was named, and it gives none without.
+    NeedsContact,
+    /// No such contact was named, and so many a day may go without one, and have.
+    NoneLeftToday(u32),
+}
+
+/// How the customer is known to a campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Known {
+    /// By a contact that the campaign goes by.
+    ByContact,
+    /// By none; so many codes went to such customers today.
+    ByNothing {
+        /// Codes given to customers without a contact on this local day.
+        given_today: u32,
+    },
+}
+
+/// Whether a campaign gives codes out in a store at this instant: the first reason against it.
+/// A test customer may draw before it has begun: that is what tests are for.
+pub fn openness(
+    campaign: &Campaign,
+    store: &str,
+    known: Known,
+    is_tester: bool,
+    now: Timestamp,
+) -> Openness {
+    let rules = &campaign.rules;
+    if campaign.is_paused {
+        return Openness::Paused;
+    }
+    if let Some(ends_at) = rules.ends_at.filter(|ends_at| now >= *ends_at) {
+        return Openness::Over(ends_at);
+    }
+    if let Some(starts_at) = rules.starts_at.filter(|starts_at| now < *starts_at)
+        && !is_tester
+    {
+        return Openness::NotBegun(starts_at);
+    }
+    if !rules.include_store(store) {
+        return Openness::OtherStore;
+    }
+    match known {
+        Known::ByContact => Openness::Open,
+        Known::ByNothing { given_today } => match rules.allow_anonymous_per_day {
+            0 => Openness::NeedsContact,
+            allowed if given_today >= allowed => Openness::NoneLeftToday(allowed),
+            _ => Openness::Open,
+        },
+    }
+}
+
+impl Openness {
+    /// Why nothing is given and what to do about it, in words; none: it is open.
+    pub fn words(self, campaign: &Campaign, store: &str, zone: &TimeZone) -> Option<String> {
+        let id = &campaign.id;
+        let rules = &campaign.rules;
+        let contacts = || {
+            let kinds: Vec<&str> = rules.identify_by.iter().map(|kind| kind.words()).collect();
+            kinds.join(" or ")
+        };
+        Some(match self {
+            Openness::Open => return None,
+            Openness::Paused => {
+                format!("{id} is paused, so nothing was given: ask again when it is resumed")
+            }
+            Openness::NotBegun(from) => format!(
+                "{id} begins {}, so nothing was given: ask again then",
+                in_words(from, zone)
+            ),
+            Openness::Over(end) => {
+                format!("{id} ended {}, so nothing was given", in_words(end, zone))
+            }
+            Openness::OtherStore => format!(
+                "{id} is for {}, not for {store}, so nothing was given: ask there",
+                rules.stores.join(", ")
+            ),
+            Openness::NeedsContact => format!(
+                "{id} gives a code to somebody known by {}, and none was named, so nothing was \
+                 given: ask again with one",
+                contacts()
+            ),
+            Openness::NoneLeftToday(allowed) => format!(
+                "{id} gives {allowed} codes a day to customers without {}, and today's are gone: \
+                 ask again with one",
+                contacts()
+            ),
+        })
+    }
 }
 
 /// Everything a claim depends on.
@@ -167,10 +246,25 @@ pub struct ClaimFacts {
     pub named: Named,
     /// Codes of this campaign that the customer has, void ones not counted.
     pub codes_held: u32,
+    /// Whether one of them, or a test code of theirs, can be told of.
+    pub has_code: bool,
     /// How many they may have.
     pub per_customer: u32,
     /// Whether the campaign gives codes out.
     pub openness: Openness,
+    /// Where a code for them would come from.
+    pub source: Source,
+}
+
+/// Where a customer's next code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From the pool.
+    Pool,
+    /// From its test part: the campaign is in test mode, and they are a test customer.
+    TestPart,
+    /// From an import that is still under way.
+    Import,
 }
 
 /// What is to be done about a claim.
@@ -180,19 +274,21 @@ pub enum ClaimDecision {
     Answer(ClaimWord),
     /// Draw a code; without one left, `pool_exhausted`.
     Draw,
+    /// Make a test code, which the pool knows nothing of.
+    DrawTest,
 }
 
 /// Decides a claim.
 pub fn decide(context: ClaimContext, facts: ClaimFacts) -> ClaimDecision {
-    use ClaimDecision::{Answer, Draw};
+    use ClaimDecision::{Answer, Draw, DrawTest};
     match context {
         ClaimContext::Preview => return Answer(ClaimWord::Preview),
         ClaimContext::Forward => return Answer(ClaimWord::Forward),
         ClaimContext::View => {
-            return Answer(match (facts.named, facts.codes_held) {
-                (Named::Several, _) => ClaimWord::ContactsDisagree,
-                (Named::One, 1..) => ClaimWord::AlreadyAssigned,
-                (Named::One, 0) | (Named::Nobody, _) => ClaimWord::NothingAssigned,
+            return Answer(match facts.named {
+                Named::Several => ClaimWord::ContactsDisagree,
+                Named::One if facts.has_code => ClaimWord::AlreadyAssigned,
+                Named::One | Named::Nobody => ClaimWord::NothingAssigned,
             });
         }
         ClaimContext::Send => {}
@@ -205,13 +301,24 @@ pub fn decide(context: ClaimContext, facts: ClaimFacts) -> ClaimDecision {
     if facts.named == Named::Several {
         return Answer(ClaimWord::ContactsDisagree);
     }
-    if facts.codes_held >= facts.per_customer {
-        return Answer(ClaimWord::AlreadyAssigned);
+    if facts.source != Source::TestPart && facts.codes_held >= facts.per_customer {
+        return Answer(if facts.has_code {
+            ClaimWord::AlreadyAssigned
+        } else {
+            // All that they have is still being imported.
+            ClaimWord::InProgress
+        });
     }
     match facts.openness {
-        Openness::NotLive => Answer(ClaimWord::NotLive),
-        Openness::NotEligible => Answer(ClaimWord::NotEligible),
-        Openness::Open => Draw,
+        Openness::Paused | Openness::NotBegun(_) | Openness::Over(_) => Answer(ClaimWord::NotLive),
+        Openness::OtherStore | Openness::NeedsContact | Openness::NoneLeftToday(_) => {
+            Answer(ClaimWord::NotEligible)
+        }
+        Openness::Open => match facts.source {
+            Source::Pool => Draw,
+            Source::TestPart => DrawTest,
+            Source::Import => Answer(ClaimWord::InProgress),
+        },
     }
 }
 
@@ -220,6 +327,8 @@ pub fn decide(context: ClaimContext, facts: ClaimFacts) -> ClaimDecision {
 pub struct Claim {
     /// The answer.
     pub word: ClaimWord,
+    /// Of which campaign.
+    pub campaign: CampaignId,
     /// The code, only where it is usable; or the placeholder of a preview.
     pub code: Option<String>,
     /// The state of the code that is told of; `expired` is computed.
@@ -234,6 +343,93 @@ pub struct Claim {
     pub expires_at: Option<Timestamp>,
     /// The slip to be printed now, where one was asked for.
     pub slip: Option<SlipJob>,
+    /// What the campaign says where no code is left; with `pool_exhausted` only.
+    pub fallback: Option<String>,
+    /// Why nothing was given, where the word has more than one cause.
+    pub because: Option<String>,
+    /// Live codes that the customer has beyond the campaign's limit: they were two customers
+    /// before, or it was lowered; the oldest code is told.
+    pub beyond_limit: u32,
+}
+
+impl Claim {
+    /// What happened, to what, and what next, in words for people.
+    pub fn message(&self) -> String {
+        let campaign = &self.campaign;
+        if let Some(because) = &self.because {
+            return because.clone();
+        }
+        let state = self.state.unwrap_or_default();
+        match self.word {
+            ClaimWord::Assigned if state == CodeState::Test.as_str() => format!(
+                "a test code of {campaign}: no counter honours it, and the pool is as it was"
+            ),
+            ClaimWord::Assigned => format!("a code of {campaign} of their own"),
+            ClaimWord::Replayed if self.is_usable() => {
+                format!("the same request again: the code of {campaign} that it was given")
+            }
+            ClaimWord::Replayed => format!(
+                "the same request again: the code of {campaign} that it was given is {state}; ask \
+                 under another key"
+            ),
+            ClaimWord::AlreadyAssigned if self.beyond_limit > 0 => format!(
+                "this customer has codes of {campaign} already, {} more than the campaign allows: \
+                 their oldest",
+                self.beyond_limit
+            ),
+            ClaimWord::AlreadyAssigned if self.is_usable() => {
+                format!("this customer has a code of {campaign} already: this one")
+            }
+            ClaimWord::AlreadyAssigned => format!(
+                "this customer has had what {campaign} gives to each, and the code is {state}; \
+                 nothing more was given"
+            ),
+            ClaimWord::Preview => {
+                format!("a placeholder for a preview of {campaign}: no code was given out")
+            }
+            ClaimWord::NothingAssigned => format!(
+                "this customer has no code of {campaign}: a claim with the context send gives one"
+            ),
+            ClaimWord::Forward => "a code is never passed on with a forwarded message: whoever \
+                 gets it asks for their own"
+                .to_owned(),
+            ClaimWord::PoolExhausted => {
+                let instead = self
+                    .fallback
+                    .as_ref()
+                    .map_or_else(String::new, |text| format!("; say instead: {text}"));
+                format!(
+                    "no code of {campaign} is left, so nothing was given: import or generate more, \
+                     then ask again under the same key{instead}"
+                )
+            }
+            ClaimWord::InvalidContact => {
+                "name the customer by an e-mail address, phone or loyalty \
+                 number; nothing was given"
+                    .to_owned()
+            }
+            ClaimWord::ContactsDisagree => {
+                "these contacts belong to two customers, so nothing was \
+                 given: ask with one of them"
+                    .to_owned()
+            }
+            ClaimWord::NotEligible => format!("{campaign} gives no code to this customer here"),
+            ClaimWord::NotLive => format!("{campaign} gives no codes now"),
+            ClaimWord::KeyConflict => "this key belongs to another act, customer or campaign, so \
+                 nothing was given: ask under a key of its own"
+                .to_owned(),
+            ClaimWord::InProgress => format!(
+                "an import under way has a code of {campaign} for this customer, so nothing was \
+                 given: ask again under the same key when it is done"
+            ),
+        }
+    }
+
+    fn is_usable(&self) -> bool {
+        self.state.is_some_and(|state| {
+            state == CodeState::Assigned.as_str() || state == CodeState::Test.as_str()
+        })
+    }
 }
 
 /// The state of a customer's code as a claim tells it, and whether the code is usable.
@@ -245,7 +441,14 @@ pub fn told_state(
     if state == CodeState::Assigned && ends_at.is_some_and(|end| now >= end) {
         return ("expired", false);
     }
-    (state.as_str(), state == CodeState::Assigned)
+    let is_usable = matches!(state, CodeState::Assigned | CodeState::Test);
+    (state.as_str(), is_usable)
+}
+
+/// Whether the oldest of a customer's live codes is told instead of the newest: they have more than
+/// they may, for two customers turned out to be one, and what they may have is what they had first.
+pub fn tells_oldest(codes_held: u32, per_customer: u32) -> bool {
+    codes_held > per_customer
 }
 
 /// A counter takes back what it has given out within this time; later, a manager.
@@ -315,7 +518,8 @@ pub enum Look {
 pub struct Looked {
     /// Their name in this ledger.
     pub customer_id: String,
-    /// Their newest live code of the campaign; none: they have none.
+    /// Their live code of the campaign that a claim would tell, mostly the newest
+    /// ([`tells_oldest`]); none: they have none.
     pub newest: Option<LookedCode>,
     /// Codes of the campaign that they have, void ones not counted.
     pub codes_held: u32,
@@ -346,13 +550,16 @@ pub struct LookedCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::campaign::Rules;
 
     const OPEN: ClaimFacts = ClaimFacts {
         key: ClaimKey::Free,
         named: Named::Nobody,
         codes_held: 0,
+        has_code: false,
         per_customer: 1,
         openness: Openness::Open,
+        source: Source::Pool,
     };
 
     #[test]
@@ -363,6 +570,7 @@ mod tests {
         let held = |codes_held, per_customer| ClaimFacts {
             named: Named::One,
             codes_held,
+            has_code: codes_held > 0,
             per_customer,
             ..OPEN
         };
@@ -391,7 +599,7 @@ mod tests {
     fn a_key_and_a_customer_come_before_the_campaigns_state() {
         use ClaimDecision::Answer;
         let shut = ClaimFacts {
-            openness: Openness::NotLive,
+            openness: Openness::Paused,
             ..OPEN
         };
         let send = |facts| decide(ClaimContext::Send, facts);
@@ -404,6 +612,106 @@ mod tests {
             ..shut
         };
         assert_eq!(send(several), Answer(ClaimWord::ContactsDisagree));
+    }
+
+    #[test]
+    fn test_customers_draw_test_codes_only_and_without_a_limit() {
+        use ClaimDecision::{Answer, DrawTest};
+        let tester = ClaimFacts {
+            named: Named::One,
+            codes_held: 1,
+            has_code: true,
+            source: Source::TestPart,
+            ..OPEN
+        };
+        let send = |facts| decide(ClaimContext::Send, facts);
+        assert_eq!(send(tester), DrawTest);
+        let paused = ClaimFacts {
+            openness: Openness::Paused,
+            ..tester
+        };
+        assert_eq!(send(paused), Answer(ClaimWord::NotLive));
+        for context in [ClaimContext::Preview, ClaimContext::View] {
+            assert_ne!(decide(context, tester), DrawTest);
+        }
+    }
+
+    #[test]
+    fn what_an_import_under_way_has_for_somebody_is_waited_for() {
+        let send = |facts| decide(ClaimContext::Send, facts);
+        let waits = ClaimDecision::Answer(ClaimWord::InProgress);
+        let arriving = ClaimFacts {
+            source: Source::Import,
+            ..OPEN
+        };
+        assert_eq!(send(arriving), waits);
+        let unseen = ClaimFacts {
+            named: Named::One,
+            codes_held: 1,
+            ..OPEN
+        };
+        assert_eq!(send(unseen), waits);
+    }
+
+    #[test]
+    fn whatever_keeps_a_campaign_shut_is_said() {
+        let at = |ms| Timestamp::from_millisecond(ms).expect("an instant");
+        let mut campaign = Campaign {
+            id: "spring".parse().expect("a name"),
+            revision: 1,
+            is_paused: false,
+            rules: Rules::new("Free coffee"),
+        };
+        campaign.rules.starts_at = Some(at(1_000));
+        campaign.rules.ends_at = Some(at(2_000));
+        campaign.rules.stores = vec!["Corner".into()];
+        campaign.rules.allow_anonymous_per_day = 2;
+        let nobody = |given_today| Known::ByNothing { given_today };
+        let told = |campaign: &Campaign, store, known, is_tester, ms| {
+            openness(campaign, store, known, is_tester, at(ms))
+        };
+        let known = Known::ByContact;
+        let table = [
+            (
+                told(&campaign, "corner", known, false, 1_000),
+                Openness::Open,
+            ),
+            (
+                told(&campaign, "Corner", known, false, 999),
+                Openness::NotBegun(at(1_000)),
+            ),
+            (told(&campaign, "Corner", known, true, 999), Openness::Open),
+            (
+                told(&campaign, "Corner", known, true, 2_000),
+                Openness::Over(at(2_000)),
+            ),
+            (
+                told(&campaign, "Station", known, false, 1_000),
+                Openness::OtherStore,
+            ),
+            (
+                told(&campaign, "Corner", nobody(1), false, 1_000),
+                Openness::Open,
+            ),
+            (
+                told(&campaign, "Corner", nobody(2), false, 1_000),
+                Openness::NoneLeftToday(2),
+            ),
+        ];
+        let zone = TimeZone::UTC;
+        let mut said = std::collections::BTreeSet::new();
+        for (found, expected) in table {
+            assert_eq!(found, expected);
+            let words = found.words(&campaign, "Station", &zone);
+            assert_eq!(words.is_none(), found == Openness::Open);
+            said.extend(words);
+        }
+        campaign.is_paused = true;
+        let paused = told(&campaign, "Corner", known, true, 1_000);
+        assert_eq!(paused, Openness::Paused);
+        said.extend(paused.words(&campaign, "Corner", &zone));
+        said.extend(Openness::NeedsContact.words(&campaign, "Corner", &zone));
+        assert_eq!(said.len(), 6, "each has words of its own: {said:?}");
     }
 
     #[test]

@@ -152,6 +152,9 @@ pub fn check_passes(folded: &str) -> bool {
     (CHECK_LETTERS + 1..=FULL_CHECK_LETTERS_MAX).contains(&folded.len()) && check_holds(folded)
 }
 
+/// What every code drawn in test mode begins with.
+pub const TEST_PREFIX: &str = "TEST-";
+
 /// The shape of generated codes: a fixed prefix, then letters of the alphabet that end in two check
 /// letters.
 ///
@@ -195,6 +198,15 @@ impl Shape {
     pub fn standard() -> Shape {
         Shape {
             prefix: String::new(),
+            length: 14,
+        }
+    }
+
+    /// The shape of codes drawn in test mode: [`TEST_PREFIX`], 12 random letters and 2 check
+    /// letters.
+    pub fn test() -> Shape {
+        Shape {
+            prefix: TEST_PREFIX.to_owned(),
             length: 14,
         }
     }

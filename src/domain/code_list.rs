@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::domain::campaign::ContactKind;
 use crate::domain::code::{CodeFault, FoldedCode, fold};
-use crate::domain::contact::{ContactFault, normal_form};
+use crate::domain::contact::{ContactFault, PhoneRegion, normal_form};
 use crate::domain::escape::escape;
 use crate::domain::ids::CampaignId;
 use crate::domain::local_time::Boundary;
@@ -154,6 +154,14 @@ pub enum RowFault {
         campaign: CampaignId,
         /// The other spelling.
         known: String,
+    },
+    /// A campaign says this text when its codes are gone: everybody knows it.
+    #[error(
+        "this is what campaign {campaign} says when its codes are gone, so it cannot be a code"
+    )]
+    Fallback {
+        /// The campaign.
+        campaign: String,
     },
     /// Excel turned the code into a number in scientific notation.
     #[error(
@@ -315,12 +323,13 @@ impl Columns {
         self.order.iter().position(|own| *own == column)
     }
 
-    /// Understands one row.
+    /// Understands one row; phone numbers without a country are of `region`.
     pub fn read<'a>(
         &self,
         fields: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
         check: SpreadsheetCheck,
         zone: &TimeZone,
+        region: Option<PhoneRegion>,
     ) -> Result<Row<'a>, BadField> {
         if check == SpreadsheetCheck::Look
             && let Some(value) = split_scientific(fields.clone())
@@ -356,7 +365,7 @@ impl Columns {
                 Column::ExternalId => ContactKind::ExternalId,
             };
             if !text.trim().is_empty() {
-                let form = normal_form(kind, text).map_err(|fault| named(fault.into()))?;
+                let form = normal_form(kind, text, region).map_err(|fault| named(fault.into()))?;
                 contacts.push((kind, form));
             }
         }
@@ -502,7 +511,7 @@ mod tests {
         let all = columns("code,email,phone,external_id,expires_at").unwrap();
         let fields: Vec<&[u8]> = row.split('|').map(str::as_bytes).collect();
         let zone = TimeZone::get("Europe/Berlin").unwrap();
-        match all.read(fields.into_iter(), SpreadsheetCheck::Look, &zone) {
+        match all.read(fields.into_iter(), SpreadsheetCheck::Look, &zone, None) {
             Ok(_) => String::new(),
             Err(field) => {
                 let row = all.bad_row(7, &field);
@@ -579,7 +588,7 @@ mod tests {
         };
         let fields: [&[u8]; 2] = [b" ab-c ", b"2026-12-24"];
         let row = columns
-            .read(fields.into_iter(), SpreadsheetCheck::Look, &zone)
+            .read(fields.into_iter(), SpreadsheetCheck::Look, &zone, None)
             .unwrap();
         assert_eq!(row.shown, "ab-c");
         assert_eq!(row.folded.as_str(), "ABC");

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::campaign::Rules;
 use crate::domain::ids::CampaignId;
+use crate::domain::notes::Notes;
 
 /// A SHA-256 digest.
 pub type Hash = [u8; 32];
@@ -95,6 +96,9 @@ pub struct Side {
     /// What set it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
+    /// What the caller noted beside it.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
 }
 
 impl Side {
@@ -169,6 +173,23 @@ pub enum Fact {
         /// The end of its own validity, milliseconds since 1970.
         expires_at_ms: Option<i64>,
     },
+    /// Test mode began or was changed.
+    TestModeOn {
+        /// Its end, milliseconds since 1970.
+        until_ms: i64,
+        /// The test customers, by id.
+        customers: Vec<String>,
+    },
+    /// Test mode ended.
+    TestModeOff {
+        /// Test codes that were drawn in it.
+        drawn: u64,
+    },
+    /// A test code was made for a test customer.
+    TestDrawn {
+        /// The end of its own validity, milliseconds since 1970.
+        expires_at_ms: Option<i64>,
+    },
     /// A code was used.
     Redeemed {
         /// Uses made, this one counted.
@@ -192,6 +213,24 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,
     },
+    /// What is known of a customer was changed; what it says stands in no entry.
+    CustomerEdited {
+        /// Whether they have another name.
+        is_renamed: bool,
+        /// The kinds of contacts they are known by from now on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        added: Vec<String>,
+        /// The kinds of contacts that were removed; the person is still recognised by them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<String>,
+    },
+    /// Two customers turned out to be one.
+    CustomersJoined {
+        /// The id of the one that is now the entry's customer.
+        gone: String,
+    },
+    /// Everything readable about a customer was erased.
+    CustomerErased,
     /// A slip with the code was ordered: the first, or a reprint.
     SlipOrdered {
         /// Which copy, from 1.
@@ -249,8 +288,14 @@ impl Fact {
             Fact::CampaignResumed => "campaign_resumed",
             Fact::CodesAdded { .. } => "codes_added",
             Fact::Assigned { .. } => "assigned",
+            Fact::TestModeOn { .. } => "test_mode_on",
+            Fact::TestModeOff { .. } => "test_mode_off",
+            Fact::TestDrawn { .. } => "test_drawn",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
+            Fact::CustomerEdited { .. } => "customer_edited",
+            Fact::CustomersJoined { .. } => "customers_joined",
+            Fact::CustomerErased => "customer_erased",
             Fact::SlipOrdered { .. } => "slip_ordered",
             Fact::SlipSettled { .. } => "slip_settled",
             Fact::Voided { .. } => "voided",

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::notes::Notes;
+
 /// One line of the log: an attempt and its answer, or an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
@@ -32,6 +34,9 @@ pub struct LogLine {
     pub raw: Option<String>,
     /// Why, in a person's words.
     pub reason: Option<String>,
+    /// What the caller noted beside it.
+    #[serde(skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
 }
 
 /// The whole life of a code.

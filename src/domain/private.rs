@@ -75,6 +75,7 @@ fn private_meaning(bare: &str) -> Option<Private> {
         | NotOurs::SeveralCodes
         | NotOurs::Preview { .. }
         | NotOurs::TestCode
+        | NotOurs::Fallback { .. }
         | NotOurs::TooLong { .. }
         | NotOurs::Unreadable => None,
     }

@@ -72,6 +72,7 @@ impl Otherwise {
                 | NotOurs::SeveralCodes
                 | NotOurs::Preview { .. }
                 | NotOurs::TestCode
+                | NotOurs::Fallback { .. }
                 | NotOurs::Unreadable => false,
             },
         }
@@ -168,6 +169,11 @@ pub enum NotOurs {
     },
     /// A code drawn in test mode. Said by the ledger only; never by [`read`].
     TestCode,
+    /// What a campaign says where no code is left. Said by the ledger only; never by [`read`].
+    Fallback {
+        /// The campaign.
+        campaign: String,
+    },
     /// Longer than a code may be.
     TooLong {
         /// Its length without the white space around it.
@@ -197,6 +203,11 @@ impl NotOurs {
             NotOurs::SeveralCodes => "two codes at once: scan one",
             NotOurs::Preview { campaign } => return format!("a preview of {campaign}, not a code"),
             NotOurs::TestCode => "a test code",
+            NotOurs::Fallback { campaign } => {
+                return format!(
+                    "what {campaign} says when its codes are gone, not a code: nothing to honour"
+                );
+            }
             NotOurs::TooLong { bytes } => return format!("too long for a code ({bytes} bytes)"),
             NotOurs::Unreadable => "not plain text: unreadable",
         };

@@ -24,6 +24,23 @@ pub enum Refusal {
         /// How many.
         made: u64,
     },
+    /// Customers have codes: the rule by which they are told apart stands.
+    #[error("customers have codes of this campaign, so its rule for mail aliases stands")]
+    CustomersKnown,
+    /// A contact belongs to another customer.
+    #[error("this {kind} is that of another customer, {customer}")]
+    ContactOfAnother {
+        /// The kind of the contact.
+        kind: &'static str,
+        /// The other customer's id.
+        customer: String,
+    },
+    /// The customer is not known by a contact that was to be removed.
+    #[error("the customer has no such {0}")]
+    NoSuchContact(&'static str),
+    /// Two ids of one customer.
+    #[error("{0} and {1} are one customer already")]
+    OneCustomer(String, String),
     /// No code reads like this.
     #[error("there is no code {0}")]
     NoSuchCode(String),
@@ -70,6 +87,10 @@ impl Refusal {
             Refusal::CampaignExists(_) => "campaign_exists",
             Refusal::Faulty(_) => "faulty",
             Refusal::UsesMade { .. } => "uses_made",
+            Refusal::CustomersKnown => "customers_known",
+            Refusal::ContactOfAnother { .. } => "contact_of_another",
+            Refusal::NoSuchContact(_) => "no_such_contact",
+            Refusal::OneCustomer(..) => "one_customer",
             Refusal::NoSuchCode(_) => "not_found",
             Refusal::NoSuchCustomer(_) => "no_such_customer",
             Refusal::State(_) => "wrong_state",
@@ -91,7 +112,13 @@ impl Refusal {
             Refusal::NoSuchCampaign(_) => "`counterfoil campaign list` shows the names",
             Refusal::CampaignExists(_) => "change it with `counterfoil campaign set`",
             Refusal::Faulty(_) => "see --help for what is allowed",
-            Refusal::UsesMade { .. } => "begin another campaign for the new rule",
+            Refusal::ContactOfAnother { .. } => {
+                "where they are one person: `counterfoil customer join KEPT GONE --reason R`"
+            }
+            Refusal::NoSuchContact(_) => "`counterfoil customer export ID` tells what is known",
+            Refusal::UsesMade { .. } | Refusal::CustomersKnown => {
+                "begin another campaign for the new rule"
+            }
             Refusal::NoSuchCode(_) => {
                 "check the letters; `counterfoil codes export` lists the codes"
             }
@@ -108,7 +135,9 @@ impl Refusal {
             Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
-            Refusal::SlipNotOpen | Refusal::NothingToSettle => "nothing needs to be done",
+            Refusal::SlipNotOpen | Refusal::NothingToSettle | Refusal::OneCustomer(..) => {
+                "nothing needs to be done"
+            }
         }
     }
 
@@ -121,6 +150,10 @@ impl Refusal {
             | Refusal::NoSuchOperator(_)
             | Refusal::OperatorExists(_) => 2,
             Refusal::UsesMade { .. }
+            | Refusal::CustomersKnown
+            | Refusal::ContactOfAnother { .. }
+            | Refusal::NoSuchContact(_)
+            | Refusal::OneCustomer(..)
             | Refusal::NoSuchCode(_)
             | Refusal::NoSuchCustomer(_)
             | Refusal::State(_)

@@ -230,10 +230,16 @@ impl Template {
             },
             holds_code: false,
         });
+        let air = slip.is_test.then(|| SlipLine::Text {
+            text: String::new(),
+            style: Style::default(),
+            holds_code: false,
+        });
         let body = self.lines.iter().filter_map(|line| line.filled(slip));
         warning
             .clone()
             .into_iter()
+            .chain(air)
             .chain(body)
             .chain(warning)
             .chain([SlipLine::Cut])

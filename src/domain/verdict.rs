@@ -82,16 +82,19 @@ pub enum CodeState {
     Void,
     /// May have been spent by a life of the ledger that we no longer know.
     Suspect,
+    /// Drawn in test mode: never in the pool, never honoured.
+    Test,
 }
 
 impl CodeState {
     /// Every state, in the order of its stored number.
-    pub const ALL: [CodeState; 5] = [
+    pub const ALL: [CodeState; 6] = [
         CodeState::Available,
         CodeState::Assigned,
         CodeState::Redeemed,
         CodeState::Void,
         CodeState::Suspect,
+        CodeState::Test,
     ];
 
     /// The state as it is named everywhere.
@@ -102,6 +105,7 @@ impl CodeState {
             CodeState::Redeemed => "redeemed",
             CodeState::Void => "void",
             CodeState::Suspect => "suspect",
+            CodeState::Test => "test",
         }
     }
 }
@@ -446,6 +450,9 @@ pub fn judge(facts: &Facts, ask: &Ask, now: Timestamp) -> Judgement {
             Otherwise::NotFound => Verdict::NotFound,
         });
     };
+    if found.state == CodeState::Test {
+        return stands(Verdict::NotOurs(NotOurs::TestCode));
+    }
     if facts
         .since_honoured
         .is_some_and(|since| since < REREAD_WINDOW)

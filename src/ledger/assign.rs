@@ -4,36 +4,51 @@ use std::collections::BTreeSet;
 
 use crate::domain::campaign::{Campaign, ContactKind, Rules};
 use crate::domain::claim::{
-    Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Named, Openness, decide,
-    told_state,
+    Claim, ClaimContext, ClaimDecision, ClaimFacts, ClaimKey, ClaimWord, Known, Named, Openness,
+    Source, decide, openness, tells_oldest, told_state,
 };
 use crate::domain::contact::normal_form;
+use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::day_number;
+use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up, state_number};
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
 use crate::ledger::customers::{
-    contact_hash, customers_of, kind_number, public_id, public_id_of, slots_of, take_slot,
+    Recognition, contacts_of, customers_of, introduce, is_erased, kind_number, public_id,
+    public_id_of, recognise, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, test_mode,
+    zone_of,
 };
 
 /// In the daily count of codes for customers without a contact, nobody stands for all of them.
 const NOBODY: i64 = 0;
 
-/// Codes on the cursor that have been ended meanwhile are passed over, so many in one claim.
-const PASSED_OVER_MAX: usize = 10_000;
+/// Codes on the cursor that have ended meanwhile are passed over, so many in one write, so that no
+/// till waits; the claim goes on in the next.
+const PASSED_OVER_MAX: usize = 200;
+
+/// Codes of one customer that are looked at for one that can be used.
+const LOOKED_AT_MAX: usize = 100;
+
+/// Why a code of the pool is ended that nobody was given in time.
+const EXPIRED_IN_POOL: &str = "expired before it was given out";
 
 /// A claim as it is asked.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "wishes of a caller that have nothing to do with each other"
+)]
 pub struct ClaimRequest<'a> {
     /// Of which campaign.
     pub campaign: &'a CampaignId,
@@ -47,11 +62,17 @@ pub struct ClaimRequest<'a> {
     pub minted: &'a Key,
     /// What set it off.
     pub trigger: Option<&'a str>,
+    /// What the caller noted beside it.
+    pub notes: Notes,
     /// Tell the code even where it is no longer usable.
     pub resends: bool,
     /// Store the slip of a code that is assigned, or told again under its own key.
     pub prints: bool,
-    /// Random bytes for the name of a new customer.
+    /// What the customer is called; kept where nothing was kept before, as the consent is.
+    pub name: Option<&'a str>,
+    /// Whether they agree to be written to.
+    pub consents: bool,
+    /// Random bytes for the id of a new customer.
     pub random: [u8; 14],
 }
 
@@ -81,14 +102,21 @@ struct Case<'r> {
     key: &'r Key,
     local: i64,
     campaign: Campaign,
-    contact_key: Vec<u8>,
+    /// What the customer is called.
+    name: Option<Name>,
     /// The contacts in normal form.
     contacts: Vec<(ContactKind, String)>,
     customer: Option<i64>,
+    /// Live codes that the customer has beyond the campaign's limit.
+    beyond_limit: u32,
     /// What the key is bound to, where a code is drawn: the verb, and the code that it replaces.
     bound_as: (&'static str, Option<i64>),
-    /// The code that is told of: of the key, else the newest live one.
+    /// How many codes the customer may have.
+    limit: u32,
+    /// The code that is told of: of the key, else the newest that can be used, else the newest.
     told: Option<CodeRow>,
+    /// Why nothing is given, in words.
+    because: Option<String>,
 }
 
 impl Ledger {
@@ -99,9 +127,14 @@ impl Ledger {
         request: &ReplaceRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
-        self.write("replace", "a code", |writing| {
-            replace(writing, request, act)
-        })
+        loop {
+            let told = self.write("replace", "a code", |writing| {
+                replace(writing, request, act)
+            })?;
+            if let Some(told) = told {
+                return Ok(told);
+            }
+        }
     }
 
     /// Answers a claim; only `send` ever changes the pool. What it answers is committed.
@@ -110,10 +143,29 @@ impl Ledger {
         request: &ClaimRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
-        self.write("assign from", request.campaign.as_str(), |writing| {
-            assign(writing, request, act)
-        })
+        loop {
+            let told = self.write("assign from", request.campaign.as_str(), |writing| {
+                assign(writing, request, act)
+            })?;
+            if let Some(told) = told {
+                return Ok(told);
+            }
+        }
     }
+}
+
+/// An answer; none where only the cursor moved on, past codes that have ended, and the claim is to
+/// be asked again.
+type Told = Option<Result<Claim, Refusal>>;
+
+/// Where the cursor came to.
+enum Next {
+    /// A code to give, under the grant by which this ledger holds it.
+    Code(Box<CodeRow>, i64),
+    /// No code is left.
+    End,
+    /// Past as many ended codes as one write may.
+    Passing,
 }
 
 /// A lost slip: the code's life ends, and its customer gets another, in one transaction.
@@ -121,9 +173,9 @@ fn replace(
     writing: &mut Writing<'_, '_>,
     replaced: &ReplaceRequest<'_>,
     act: &Act,
-) -> Result<Result<Claim, Refusal>, Cause> {
+) -> Result<Told, Cause> {
     let (Some(row), _) = look_up(writing.tx, replaced.raw, &[])? else {
-        return Ok(Err(no_such(replaced.raw)));
+        return Ok(Some(Err(no_such(replaced.raw))));
     };
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let name = campaign.id.clone();
@@ -134,69 +186,94 @@ fn replace(
         key: replaced.key,
         minted: replaced.minted,
         trigger: Some("replace"),
+        notes: Notes::default(),
         resends: false,
         prints: replaced.prints,
+        name: None,
+        consents: false,
         random: replaced.random,
     };
     let mut case = Case {
-        request: &request,
-        act,
-        key: replaced.key.unwrap_or(replaced.minted),
-        local: row.campaign,
-        campaign,
-        contact_key: Vec::new(),
-        contacts: Vec::new(),
         customer: row.customer,
         bound_as: ("replace", Some(row.id)),
-        told: None,
+        ..Case::new(&request, act, row.campaign, campaign)
     };
     if let Some(word) = case.replayed(writing, row.id)? {
         case.note(writing, word)?;
-        return case.tell_with_slip(writing, word).map(Ok);
+        return case.tell_with_slip(writing, word).map(Ok).map(Some);
     }
     if row.state != CodeState::Assigned {
-        return Ok(Err(Refusal::State(row.state)));
+        return Ok(Some(Err(Refusal::State(row.state))));
     }
-    if !case.has_more(writing)? {
-        // Nothing is ended for somebody who cannot have another.
-        case.note(writing, ClaimWord::PoolExhausted)?;
-        return case.tell(writing, ClaimWord::PoolExhausted).map(Ok);
-    }
+    let held = case.live_codes(writing)?.len();
+    let (next, grant_number) = match case.next_code(writing)? {
+        Next::Code(next, grant_number) => (next, grant_number),
+        Next::Passing => return Ok(None),
+        Next::End => {
+            // Nothing is ended for somebody who cannot have another.
+            case.note(writing, ClaimWord::PoolExhausted)?;
+            return case
+                .tell(writing, ClaimWord::PoolExhausted)
+                .map(Ok)
+                .map(Some);
+        }
+    };
     end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;
-    if case.draw(writing)? != ClaimWord::Assigned {
-        return Err(Cause::Changed(
-            "the last codes of the pool were ended".into(),
-        ));
-    }
-    case.tell_with_slip(writing, ClaimWord::Assigned).map(Ok)
+    // One for one, also where the campaign has come to allow fewer than they have.
+    case.limit = case.limit.max(u32::try_from(held).unwrap_or(u32::MAX));
+    let word = case.give(writing, &next, grant_number)?;
+    case.tell_with_slip(writing, word).map(Ok).map(Some)
 }
 
 fn assign(
     writing: &mut Writing<'_, '_>,
     request: &ClaimRequest<'_>,
     act: &Act,
-) -> Result<Result<Claim, Refusal>, Cause> {
+) -> Result<Told, Cause> {
     let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
-        return Ok(Err(Refusal::NoSuchCampaign(request.campaign.clone())));
+        return Ok(Some(Err(Refusal::NoSuchCampaign(request.campaign.clone()))));
     };
-    let contact_key = campaigns::contact_key(writing.tx, local)?;
+    let name = match request.name.map(str::parse::<Name>).transpose() {
+        Ok(name) => name,
+        Err(fault) => return Ok(Some(Err(Refusal::Faulty(fault.0)))),
+    };
     let mut case = Case {
-        request,
-        act,
-        key: request.key.unwrap_or(request.minted),
-        local,
-        campaign,
-        contact_key,
-        contacts: Vec::new(),
-        customer: None,
-        bound_as: ("assign", None),
-        told: None,
+        name,
+        ..Case::new(request, act, local, campaign)
     };
-    let word = case.answer(writing)?;
+    let Some(word) = case.answer(writing)? else {
+        return Ok(None);
+    };
+    case.introduce(writing, word)?;
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
-    case.tell_with_slip(writing, word).map(Ok)
+    case.tell_with_slip(writing, word).map(Ok).map(Some)
+}
+
+impl<'r> Case<'r> {
+    fn new(
+        request: &'r ClaimRequest<'r>,
+        act: &'r Act,
+        local: i64,
+        campaign: Campaign,
+    ) -> Case<'r> {
+        Case {
+            request,
+            act,
+            key: request.key.unwrap_or(request.minted),
+            local,
+            limit: campaign.rules.per_customer,
+            campaign,
+            name: None,
+            contacts: Vec::new(),
+            customer: None,
+            beyond_limit: 0,
+            bound_as: ("assign", None),
+            told: None,
+            because: None,
+        }
+    }
 }
 
 impl Case<'_> {
@@ -223,56 +300,146 @@ impl Case<'_> {
         Ok(Some(ClaimWord::Replayed))
     }
 
-    /// Whether a range that this ledger holds has a code left on it.
-    fn has_more(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
-        Ok(writing
-            .tx
-            .one(
-                "SELECT id FROM lease WHERE campaign = $1 AND holder = $2 \
-                 AND next_ordinal < end_ordinal LIMIT 1",
-                &[self.local.into(), OWN_NODE.into()],
-                |row| row.int(0),
-            )?
-            .is_some())
-    }
-
-    fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
+    /// The answer; none where only the cursor moved on.
+    fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<Option<ClaimWord>, Cause> {
         for (kind, text) in self.request.contacts {
-            match normal_form(*kind, text) {
+            match normal_form(*kind, text, writing.phone_region) {
                 Ok(form) => self.contacts.push((*kind, form)),
                 Err(_) if self.request.context == ClaimContext::Preview => {}
-                Err(_) => return Ok(ClaimWord::InvalidContact),
+                Err(fault) => {
+                    self.because = Some(format!("{fault}; nothing was given"));
+                    return Ok(Some(ClaimWord::InvalidContact));
+                }
             }
         }
         let facts = self.facts(writing)?;
-        match decide(self.request.context, facts) {
-            ClaimDecision::Answer(word) => Ok(word),
-            ClaimDecision::Draw => self.draw(writing),
+        let word = match decide(self.request.context, facts) {
+            ClaimDecision::Answer(word) => word,
+            ClaimDecision::DrawTest => self.draw_test(writing)?,
+            ClaimDecision::Draw => match self.next_code(writing)? {
+                Next::Code(row, grant_number) => self.give(writing, &row, grant_number)?,
+                Next::Passing => return Ok(None),
+                Next::End => ClaimWord::PoolExhausted,
+            },
+        };
+        if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
+            let zone = zone_of(&writing.head)?;
+            self.because = facts
+                .openness
+                .words(&self.campaign, &writing.head.store, &zone);
         }
+        Ok(Some(word))
     }
 
     fn facts(&mut self, writing: &Writing<'_, '_>) -> Result<ClaimFacts, Cause> {
         let named = self.named(writing)?;
-        let held: Vec<_> = match self.customer {
-            Some(customer) => slots_of(writing.tx, self.local, customer)?,
-            None => Vec::new(),
+        let is_tester = match self.customer {
+            Some(customer) => test_mode::is_tester(writing.tx, self.local, customer, self.act.now)?,
+            None => false,
         };
-        let live: Vec<_> = held.iter().filter(|slot| slot.is_live).collect();
-        if let Some(newest) = live.last() {
-            self.told = by_id(writing.tx, newest.code)?;
-        }
+        let live = self.live_codes(writing)?;
+        let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        self.beyond_limit = codes_held.saturating_sub(self.limit);
+        self.told = self.to_be_told(writing, &live, is_tester)?;
         Ok(ClaimFacts {
-            key: self.binding(writing)?,
+            // Only what draws binds a key: a look never answers for another act.
+            key: if self.request.context == ClaimContext::Send {
+                self.binding(writing)?
+            } else {
+                ClaimKey::Free
+            },
             named,
-            codes_held: u32::try_from(live.len()).unwrap_or(u32::MAX),
-            per_customer: self.campaign.rules.per_customer,
-            openness: self.openness(writing)?,
+            codes_held,
+            has_code: self.told.is_some(),
+            per_customer: self.limit,
+            openness: self.openness(writing, is_tester)?,
+            source: if is_tester {
+                Source::TestPart
+            } else if self.is_arriving(writing)? {
+                Source::Import
+            } else {
+                Source::Pool
+            },
         })
+    }
+
+    /// The codes that the customer has of the campaign, void ones not among them, the newest last.
+    fn live_codes(&self, writing: &Writing<'_, '_>) -> Result<Vec<i64>, Cause> {
+        let Some(customer) = self.customer else {
+            return Ok(Vec::new());
+        };
+        let slots = slots_of(writing.tx, self.local, customer)?;
+        Ok(slots
+            .iter()
+            .filter(|slot| slot.is_live)
+            .map(|slot| slot.code)
+            .collect())
+    }
+
+    /// The code of theirs that is told of: who looks again sees the newest; who wants one, the
+    /// newest that can be used. A code that is still being imported is nobody's.
+    fn to_be_told(
+        &self,
+        writing: &Writing<'_, '_>,
+        live: &[i64],
+        is_tester: bool,
+    ) -> Result<Option<CodeRow>, Cause> {
+        let is_looked_at = self.request.context == ClaimContext::View;
+        if let Some(customer) = self.customer.filter(|_| is_tester && is_looked_at)
+            && let Some(code) = test_mode::newest_of(writing.tx, self.local, customer)?
+        {
+            return by_id(writing.tx, code);
+        }
+        let held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+        let mut in_turn: Vec<i64> = live.to_vec();
+        if !tells_oldest(held, self.limit) {
+            in_turn.reverse();
+        }
+        let mut first = None;
+        for code in in_turn.into_iter().take(LOOKED_AT_MAX) {
+            let Some(row) = by_id(writing.tx, code)? else {
+                continue;
+            };
+            if !is_published(writing.tx, code)? {
+                continue;
+            }
+            if is_looked_at || self.is_usable(&row) {
+                return Ok(Some(row));
+            }
+            first = first.or(Some(row));
+        }
+        Ok(first)
+    }
+
+    fn is_usable(&self, row: &CodeRow) -> bool {
+        let own_end = row.expires_at_ms.map(instant);
+        let ends_at = self.campaign.rules.end_of_code(own_end);
+        told_state(row.state, ends_at, self.act.now).1
+    }
+
+    /// Whether an import that is not done has one of these contacts: whose they are is settled when
+    /// it is.
+    fn is_arriving(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
+        for (kind, form) in self.identifying() {
+            for hash in recognition.hashes(kind, &form)? {
+                let arriving = writing.tx.one(
+                    "SELECT h.customer FROM contact_hash h JOIN batch b ON b.id = h.batch \
+                     WHERE h.campaign = $1 AND h.hash = $2 AND b.is_published = 0",
+                    &[self.local.into(), hash.as_slice().into()],
+                    |row| row.int(0),
+                )?;
+                if arriving.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Whom the contacts name, by any that the campaign identifies people by.
     fn named(&mut self, writing: &Writing<'_, '_>) -> Result<Named, Cause> {
-        let campaign = (self.local, self.contact_key.as_slice());
+        let campaign = (self.local, &self.campaign.rules);
         let customers = customers_named(writing.tx, campaign, &self.identifying())?;
         self.customer = customers.first().copied();
         Ok(match customers.len() {
@@ -299,6 +466,11 @@ impl Case<'_> {
         let Some((verb, customer, entry)) = bound else {
             return Ok(ClaimKey::Free);
         };
+        let customer = if verb == "assign" {
+            standing(writing.tx, customer)?
+        } else {
+            customer
+        };
         let claimed = writing.tx.one(
             "SELECT campaign, code FROM entry WHERE id = $1",
             &[entry.into()],
@@ -307,9 +479,10 @@ impl Case<'_> {
         let Some((Some(campaign), Some(code))) = claimed else {
             return Ok(ClaimKey::Other);
         };
-        // A customer without a contact is known by the key alone.
-        let is_theirs = self.customer == Some(customer)
-            || (self.customer.is_none() && self.contacts.is_empty());
+        let is_theirs = match self.customer {
+            Some(named) => named == customer,
+            None => self.is_known_by_key(writing, customer)?,
+        };
         if verb != "assign" || campaign != self.local || !is_theirs {
             return Ok(ClaimKey::Other);
         }
@@ -318,41 +491,113 @@ impl Case<'_> {
         Ok(ClaimKey::Same)
     }
 
-    fn openness(&self, writing: &Writing<'_, '_>) -> Result<Openness, Cause> {
-        let rules = &self.campaign.rules;
-        if !self.campaign.is_live(self.act.now) {
-            return Ok(Openness::NotLive);
-        }
-        let may_be_nobody = !self.identifying().is_empty() || self.anonymous_left(writing)?;
-        Ok(
-            if rules.include_store(&writing.head.store) && may_be_nobody {
-                Openness::Open
-            } else {
-                Openness::NotEligible
-            },
-        )
-    }
-
-    /// Whether a customer without a contact may still have a code on this local day.
-    fn anonymous_left(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
-        let allowed = self.campaign.rules.allow_anonymous_per_day;
-        if allowed == 0 {
+    /// Whether a customer whom no contact names can be meant by the key alone: they have none that
+    /// the campaign goes by, nor has the request, and what it has of others is theirs.
+    fn is_known_by_key(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<bool, Cause> {
+        if !self.identifying().is_empty() {
             return Ok(false);
         }
+        let known = contacts_of(writing.tx, customer)?;
+        let is_named_otherwise = !identifying(&self.campaign.rules, &known).is_empty();
+        let is_alike = self.contacts.iter().all(|contact| known.contains(contact));
+        Ok(!is_erased(writing.tx, customer)? && !is_named_otherwise && is_alike)
+    }
+
+    fn openness(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Openness, Cause> {
+        let known = if self.identifying().is_empty() {
+            Known::ByNothing {
+                given_today: self.given_to_nobody_today(writing)?,
+            }
+        } else {
+            Known::ByContact
+        };
+        let store = &writing.head.store;
+        Ok(openness(
+            &self.campaign,
+            store,
+            known,
+            is_tester,
+            self.act.now,
+        ))
+    }
+
+    /// Codes given to customers without a contact on this local day.
+    fn given_to_nobody_today(&self, writing: &Writing<'_, '_>) -> Result<u32, Cause> {
         let day = day_number(self.act.now, &zone_of(&writing.head)?);
         let given = writing.tx.one(
             "SELECT amount FROM customer_day WHERE campaign = $1 AND customer = $2 AND day = $3",
             &[self.local.into(), NOBODY.into(), day.into()],
             |row| row.count(0),
         )?;
-        Ok(given.unwrap_or(0) < allowed)
+        Ok(given.unwrap_or(0))
     }
 
-    /// Takes the next code of the ranges this ledger holds, and gives it to the customer.
-    fn draw(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
-        let Some((row, grant_number)) = self.next_code(writing)? else {
+    /// Makes a test code for a test customer: no cursor moves, no slot is taken, no contact kept.
+    fn draw_test(&mut self, writing: &mut Writing<'_, '_>) -> Result<ClaimWord, Cause> {
+        let customer = self
+            .customer
+            .ok_or_else(|| Cause::Damaged("a test customer is missing".into()))?;
+        let expires_at_ms = self.end_of_assignment();
+        let random = &self.request.random;
+        let Some(made) = test_mode::make(writing, self.local, customer, random, expires_at_ms)?
+        else {
+            self.because = Some(format!(
+                "{} has had all its test codes: end its test mode",
+                self.campaign.id
+            ));
             return Ok(ClaimWord::PoolExhausted);
         };
+        let code = (made.code, made.folded.as_str(), None);
+        let entry = self.append(writing, Fact::TestDrawn { expires_at_ms }, customer, code)?;
+        writing.tx.execute(
+            "UPDATE code SET newest_entry = $1 WHERE id = $2",
+            &[entry.into(), made.code.into()],
+        )?;
+        self.bind(writing, customer, entry)?;
+        self.told = by_id(writing.tx, made.code)?;
+        Ok(ClaimWord::Assigned)
+    }
+
+    /// When a code that is given now ends by itself, milliseconds since 1970.
+    fn end_of_assignment(&self) -> Option<i64> {
+        let length = self.campaign.rules.assign_for?;
+        Some(self.act.now.as_millisecond() + length.as_ms())
+    }
+
+    /// Appends the entry of a code given to a customer.
+    fn append(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        fact: Fact,
+        customer: i64,
+        code: (i64, &str, Option<i64>),
+    ) -> Result<i64, Cause> {
+        let name = public_id(writing.tx, customer)?;
+        let entry = writing.append(
+            fact,
+            &Setting {
+                campaign: Some((self.local, &self.campaign.id, self.campaign.revision)),
+                code: Some(code),
+                customer: Some(&name),
+                key: Some(self.key.as_str()),
+                side: Side {
+                    trigger: self.request.trigger.map(str::to_owned),
+                    notes: self.request.notes.clone(),
+                    ..Side::default()
+                },
+                ..setting_of(self.act)
+            },
+        )?;
+        Ok(entry.local)
+    }
+
+    /// Gives the code that the cursor came to.
+    fn give(
+        &mut self,
+        writing: &mut Writing<'_, '_>,
+        row: &CodeRow,
+        grant_number: i64,
+    ) -> Result<ClaimWord, Cause> {
         let customer = match self.customer {
             Some(customer) => customer,
             None => writing.tx.insert(
@@ -362,30 +607,15 @@ impl Case<'_> {
         };
         self.customer = Some(customer);
         self.keep_contacts(writing, customer)?;
-        let name = public_id(writing.tx, customer)?;
-        let at_ms = self.act.now.as_millisecond();
-        let expires_at_ms = self
-            .campaign
-            .rules
-            .assign_for
-            .map(|length| at_ms + length.as_ms());
-        let entry = writing.append(
-            Fact::Assigned {
-                ordinal: row.ordinal.map(i64::unsigned_abs),
-                expires_at_ms,
-            },
-            &Setting {
-                campaign: Some((self.local, &self.campaign.id, self.campaign.revision)),
-                code: Some((row.id, &row.folded, row.newest_entry)),
-                customer: Some(&name),
-                key: Some(self.key.as_str()),
-                side: Side {
-                    trigger: self.request.trigger.map(str::to_owned),
-                    ..Side::default()
-                },
-                ..setting_of(self.act)
-            },
-        )?;
+        // Its own end, where the list had one, and that of its assignment: whichever comes first.
+        let ends = [row.expires_at_ms, self.end_of_assignment()];
+        let expires_at_ms = ends.into_iter().flatten().min();
+        let fact = Fact::Assigned {
+            ordinal: row.ordinal.map(i64::unsigned_abs),
+            expires_at_ms,
+        };
+        let code = (row.id, row.folded.as_str(), row.newest_entry);
+        let entry = self.append(writing, fact, customer, code)?;
         // The guard: still in the pool, still ours, under the grant it was looked at.
         let changed = writing.tx.execute(
             "UPDATE code SET state = $1, customer = $2, expires_at_ms = $3, newest_entry = $4, \
@@ -395,7 +625,7 @@ impl Case<'_> {
                 state_number(CodeState::Assigned).into(),
                 customer.into(),
                 expires_at_ms.into(),
-                entry.local.into(),
+                entry.into(),
                 writing.head.incarnation.into(),
                 row.id.into(),
                 state_number(CodeState::Available).into(),
@@ -403,21 +633,21 @@ impl Case<'_> {
                 grant_number.into(),
             ],
         )?;
-        let per_customer = self.campaign.rules.per_customer;
-        let has_slot = take_slot(writing.tx, self.local, customer, per_customer, row.id)?;
+        let has_slot = take_slot(writing.tx, self.local, customer, self.limit, row.id)?;
         if changed != 1 || !has_slot {
             return Err(Cause::Changed(
                 "this code was just given to somebody else".into(),
             ));
         }
-        self.count(writing, customer, entry.local)?;
+        self.bind(writing, customer, entry)?;
+        self.count(writing, entry)?;
         self.told = by_id(writing.tx, row.id)?;
         Ok(ClaimWord::Assigned)
     }
 
-    /// Moves the cursor of the oldest range on by one, past codes that have been ended meanwhile;
-    /// answers the code and the grant under which this ledger holds the range.
-    fn next_code(&self, writing: &Writing<'_, '_>) -> Result<Option<(CodeRow, i64)>, Cause> {
+    /// Moves the cursor of the oldest range on by one, past codes that have ended meanwhile; what
+    /// expired in the pool is ended as it is passed, so that no figure counts on it.
+    fn next_code(&self, writing: &mut Writing<'_, '_>) -> Result<Next, Cause> {
         for _ in 0..PASSED_OVER_MAX {
             let lease = writing.tx.one(
                 "SELECT id, next_ordinal, grant_number FROM lease WHERE campaign = $1 \
@@ -426,7 +656,7 @@ impl Case<'_> {
                 |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
             )?;
             let Some((lease, ordinal, grant_number)) = lease else {
-                return Ok(None);
+                return Ok(Next::End);
             };
             let moved = writing.tx.execute(
                 "UPDATE lease SET next_ordinal = next_ordinal + 1 \
@@ -445,24 +675,24 @@ impl Case<'_> {
                 Some(code) => by_id(writing.tx, code)?,
                 None => None,
             };
-            if let Some(row) = row.filter(|row| row.state == CodeState::Available) {
-                return Ok(Some((row, grant_number)));
+            let Some(row) = row.filter(|row| row.state == CodeState::Available) else {
+                continue;
+            };
+            if row
+                .expires_at_ms
+                .is_some_and(|end_ms| self.act.now.as_millisecond() >= end_ms)
+            {
+                end_life(writing, &row, EXPIRED_IN_POOL, None, self.act)?;
+                continue;
             }
+            return Ok(Next::Code(Box::new(row), grant_number));
         }
-        Ok(None)
+        Ok(Next::Passing)
     }
 
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
     /// that erasing empties.
     fn keep_contacts(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<(), Cause> {
-        for (kind, form) in self.identifying() {
-            let hash = contact_hash(&self.contact_key, kind, &form)?;
-            writing.tx.execute(
-                "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
-                 ON CONFLICT DO NOTHING",
-                &[self.local.into(), hash.as_slice().into(), customer.into()],
-            )?;
-        }
         for (kind, form) in &self.contacts {
             writing.tx.execute(
                 "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
@@ -470,14 +700,30 @@ impl Case<'_> {
                 &[customer.into(), kind_number(*kind).into(), form.into()],
             )?;
         }
-        Ok(())
+        recognise(writing.tx, self.local, &self.campaign.rules, customer)
     }
 
-    /// Binds the key, and keeps the counts, in the transaction of the act.
-    fn count(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
-        let tx = writing.tx;
+    /// Keeps what the customer said of themselves: where a code was drawn, and where they are known
+    /// and were not erased.
+    fn introduce(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
+        let Some(customer) = self.customer else {
+            return Ok(());
+        };
+        let is_asked_again = word == ClaimWord::AlreadyAssigned
+            && self.request.context == ClaimContext::Send
+            && !is_erased(writing.tx, customer)?;
+        if word != ClaimWord::Assigned && !is_asked_again {
+            return Ok(());
+        }
+        let now_ms = self.act.now.as_millisecond();
+        let consents = self.request.consents;
+        introduce(writing.tx, customer, self.name.as_ref(), consents, now_ms)
+    }
+
+    /// Binds the key, in the transaction of the act.
+    fn bind(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
         let (verb, replaced) = self.bound_as;
-        tx.execute(
+        writing.tx.execute(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, $3, $4, $5)",
             &[
@@ -488,6 +734,13 @@ impl Case<'_> {
                 entry.into(),
             ],
         )?;
+        Ok(())
+    }
+
+    /// Keeps the counts, in the transaction of the act.
+    fn count(&self, writing: &Writing<'_, '_>, entry: i64) -> Result<(), Cause> {
+        let tx = writing.tx;
+        let (_, replaced) = self.bound_as;
         move_tally(tx, self.local, CodeState::Available, CodeState::Assigned, 0)?;
         count_hour(
             tx,
@@ -520,9 +773,9 @@ impl Case<'_> {
                 campaign: Some(self.local),
                 customer: self.customer.filter(|_| tells_whose),
                 key: self.request.key.map(Key::as_str),
-                raw: None,
-                reason: None,
                 trigger: self.request.trigger,
+                notes: self.request.notes.clone(),
+                ..attempts::Attempt::default()
             },
         )
     }
@@ -536,7 +789,8 @@ impl Case<'_> {
     ) -> Result<Claim, Cause> {
         let mut claim = self.tell(writing, word)?;
         let is_theirs_now = matches!(word, ClaimWord::Assigned | ClaimWord::Replayed)
-            && claim.state == Some(CodeState::Assigned.as_str());
+            && (claim.state == Some(CodeState::Assigned.as_str())
+                || claim.state == Some(CodeState::Test.as_str()));
         if let Some(row) = self
             .told
             .as_ref()
@@ -551,6 +805,7 @@ impl Case<'_> {
     fn tell(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<Claim, Cause> {
         let mut claim = Claim {
             word,
+            campaign: self.campaign.id.clone(),
             code: None,
             state: None,
             assignment_id: None,
@@ -558,6 +813,14 @@ impl Case<'_> {
             key: self.key.to_string(),
             expires_at: None,
             slip: None,
+            fallback: self
+                .campaign
+                .rules
+                .fallback
+                .clone()
+                .filter(|_| word == ClaimWord::PoolExhausted),
+            because: self.because.clone(),
+            beyond_limit: 0,
         };
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
@@ -574,6 +837,9 @@ impl Case<'_> {
         let (state, is_usable) = told_state(row.state, ends_at, self.act.now);
         claim.state = Some(state);
         claim.expires_at = ends_at;
+        if word == ClaimWord::AlreadyAssigned {
+            claim.beyond_limit = self.beyond_limit;
+        }
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
         claim.assignment_id =
             assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
@@ -597,16 +863,17 @@ pub(crate) fn identifying(
         .collect()
 }
 
-/// The customers that contacts name, in a campaign with its local number and contact key.
+/// The customers that contacts name, in a campaign with its local number and rules.
 pub(crate) fn customers_named(
     tx: &Tx<'_>,
-    (campaign, contact_key): (i64, &[u8]),
+    (campaign, rules): (i64, &Rules),
     contacts: &[(ContactKind, String)],
 ) -> Result<BTreeSet<i64>, Cause> {
+    let recognition = Recognition::of(tx, campaign, rules)?;
     let mut customers = BTreeSet::new();
     for (kind, form) in contacts {
-        let hash = contact_hash(contact_key, *kind, form)?;
-        customers.extend(customers_of(tx, campaign, *kind, form, &hash)?);
+        let hashes = recognition.hashes(*kind, form)?;
+        customers.extend(customers_of(tx, campaign, *kind, form, &hashes)?);
     }
     Ok(customers)
 }

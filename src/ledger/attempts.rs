@@ -2,6 +2,7 @@
 //!
 //! What changed something is an entry; here is the rest, kept 30 days and capped.
 
+use crate::domain::notes::Notes;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::DAY_MS;
@@ -17,6 +18,7 @@ const KEPT_COUNT: i64 = 1_000_000;
 const FORGOTTEN_AT_ONCE: i64 = 5_000;
 
 /// An attempt that changed nothing.
+#[derive(Default)]
 pub(crate) struct Attempt<'a> {
     pub(crate) kind: &'a str,
     pub(crate) answer: &'a str,
@@ -29,6 +31,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) reason: Option<String>,
     /// What set it off.
     pub(crate) trigger: Option<&'a str>,
+    /// What the caller noted beside it.
+    pub(crate) notes: Notes,
 }
 
 /// Keeps an attempt.
@@ -37,11 +41,16 @@ pub(crate) fn note(
     act: &Act,
     attempt: &Attempt<'_>,
 ) -> Result<(), Cause> {
+    let notes = if attempt.notes.is_empty() {
+        None
+    } else {
+        Some(serde_json::to_string(&attempt.notes)?)
+    };
     writing.tx.execute(
         "INSERT INTO attempt (at_ms, after_entry, kind, answer, code, campaign, customer, \
-         counter, operator, key, raw, reason, trigger_text) \
+         counter, operator, key, raw, reason, trigger_text, notes) \
          VALUES ($1, (SELECT coalesce(max(id), 0) FROM entry), $2, $3, $4, $5, $6, $7, $8, $9, \
-         $10, $11, $12)",
+         $10, $11, $12, $13)",
         &[
             act.now.as_millisecond().into(),
             attempt.kind.into(),
@@ -55,6 +64,7 @@ pub(crate) fn note(
             attempt.raw.as_ref().into(),
             attempt.reason.as_ref().into(),
             attempt.trigger.into(),
+            notes.as_ref().into(),
         ],
     )?;
     Ok(())

@@ -1,9 +1,11 @@
 //! Campaigns: created, changed, paused, resumed; each change is an entry and a revision.
 
-use crate::domain::campaign::{Campaign, Rules};
+use crate::domain::campaign::{Campaign, Rules, stand_in_form};
+use crate::domain::code::Shape;
 use crate::domain::entry::Fact;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
+use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
@@ -69,6 +71,11 @@ impl Ledger {
     }
 }
 
+/// The local number of every campaign.
+pub(crate) fn every(tx: &Tx<'_>) -> Result<Vec<i64>, Cause> {
+    tx.all("SELECT id FROM campaign ORDER BY id", &[], |row| row.int(0))
+}
+
 /// A campaign by its local number.
 pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
     tx.one(
@@ -130,6 +137,9 @@ fn create(
     if find(writing.tx, id)?.is_some() {
         return Ok(Err(Refusal::CampaignExists(id.clone())));
     }
+    if let Some(fault) = fallback_fault(writing.tx, rules)? {
+        return Ok(Err(Refusal::Faulty(fault)));
+    }
     let text = serde_json::to_string(rules)?;
     let local = writing.tx.insert(
         "INSERT INTO campaign (name, revision, rules, contact_key) VALUES ($1, 1, $2, $3) \
@@ -167,10 +177,21 @@ fn set(
     if let Some(fault) = rules.fault() {
         return Ok(Err(Refusal::Faulty(fault)));
     }
+    if rules.fallback != campaign.rules.fallback
+        && let Some(fault) = fallback_fault(writing.tx, &rules)?
+    {
+        return Ok(Err(Refusal::Faulty(fault)));
+    }
     let made = uses_made(writing.tx, local)?;
     if rules.uses != campaign.rules.uses && made > 0 {
         // The states of used codes, and every tally, were counted under the former number.
         return Ok(Err(Refusal::UsesMade { made }));
+    }
+    if rules.provider_aliases != campaign.rules.provider_aliases
+        && has_customers(writing.tx, local)?
+    {
+        // They are recognised by hashes made under the former rule.
+        return Ok(Err(Refusal::CustomersKnown));
     }
     let revision = campaign.revision + 1;
     let text = serde_json::to_string(&rules)?;
@@ -183,6 +204,29 @@ fn set(
     };
     revise(writing, local, id, revision, fact, Some(&text), act)?;
     Ok(Ok(load(writing.tx, local)?))
+}
+
+/// Why a fallback is refused: it is a code, or reads so much like ours that it could be taken for
+/// one.
+fn fallback_fault(tx: &Tx<'_>, rules: &Rules) -> Result<Option<String>, Cause> {
+    let Some(text) = &rules.fallback else {
+        return Ok(None);
+    };
+    let form = stand_in_form(text);
+    let known = tx.one(
+        "SELECT m.name FROM code c JOIN campaign m ON m.id = c.campaign WHERE c.folded = $1",
+        &[(&form).into()],
+        |row| row.text(0),
+    )?;
+    if let Some(campaign) = known {
+        return Ok(Some(format!("the fallback is a code of {campaign}")));
+    }
+    let mut shapes = shapes(tx)?;
+    shapes.extend([Shape::standard(), Shape::test()]);
+    let is_like_ours = shapes.iter().any(|shape| shape.looks_like(&form));
+    Ok(is_like_ours.then(|| {
+        "the fallback reads like a code of ours: use words that nobody takes for one".to_owned()
+    }))
 }
 
 fn pause(
@@ -239,6 +283,21 @@ fn revise(
         )?;
     }
     Ok(())
+}
+
+/// Whether a customer has a code of the campaign, or an import is about to say so.
+fn has_customers(tx: &Tx<'_>, campaign: i64) -> Result<bool, Cause> {
+    for table in ["customer_slot", "contact_hash"] {
+        let customer = tx.one(
+            &format!("SELECT customer FROM {table} WHERE campaign = $1 LIMIT 1"),
+            &[campaign.into()],
+            |row| row.int(0),
+        )?;
+        if customer.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn uses_made(tx: &Tx<'_>, campaign: i64) -> Result<u64, Cause> {

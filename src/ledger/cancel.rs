@@ -82,10 +82,9 @@ fn note(
             code: row.map(|row| row.id),
             campaign: row.map(|row| row.campaign),
             customer: row.and_then(|row| row.customer),
-            key: None,
             raw: Some(kept_form(raw)),
             reason: Some(reason.to_owned()),
-            trigger: None,
+            ..attempts::Attempt::default()
         },
     )
 }

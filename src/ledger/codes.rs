@@ -1,5 +1,6 @@
 //! Codes as the ledger holds them: looked up, and told of.
 
+use crate::domain::campaign::{Rules, stand_in_form};
 use crate::domain::code::{FoldedCode, Shape};
 use crate::domain::entry::{Body, instant};
 use crate::domain::ids::EntryId;
@@ -59,6 +60,7 @@ pub(crate) fn state_number(state: CodeState) -> i64 {
         CodeState::Redeemed => 2,
         CodeState::Void => 3,
         CodeState::Suspect => 4,
+        CodeState::Test => 5,
     }
 }
 
@@ -99,6 +101,17 @@ pub(crate) fn by_id(tx: &Tx<'_>, code: i64) -> Result<Option<CodeRow>, Cause> {
     )
 }
 
+/// Whether the code of this local number exists for anybody: its batch is published.
+pub(crate) fn is_published(tx: &Tx<'_>, code: i64) -> Result<bool, Cause> {
+    Ok(tx
+        .one(
+            "SELECT b.is_published FROM code c JOIN batch b ON b.id = c.batch WHERE c.id = $1",
+            &[code.into()],
+            |row| row.int(0),
+        )?
+        .is_some_and(|is_published| is_published != 0))
+}
+
 /// The code of this folding, if its batch is published.
 pub(crate) fn find(tx: &Tx<'_>, folded: &str) -> Result<Option<CodeRow>, Cause> {
     tx.one(
@@ -123,12 +136,65 @@ pub(crate) fn look_up(
             return Ok((Some(row), Otherwise::NotFound));
         }
     }
-    let shapes = tx.all("SELECT prefix, length FROM shape", &[], |row| {
+    let reading = read_scan(raw, allowed_hosts, &shapes(tx)?);
+    if let Some(stand_in) = stand_in(tx, raw, &reading)? {
+        return Ok((None, Otherwise::NotOurs(stand_in)));
+    }
+    Ok((None, otherwise(tx, reading)?))
+}
+
+/// What a campaign gives in the place of a code: what it says when its codes are gone, or a test
+/// code of a life of this ledger that is not known any more.
+fn stand_in(tx: &Tx<'_>, raw: &[u8], reading: &Reading) -> Result<Option<NotOurs>, Cause> {
+    let plain = std::str::from_utf8(raw).map_or_else(|_| String::new(), stand_in_form);
+    let is_read =
+        |form: &str| form == plain || reading.candidates.iter().any(|code| code.as_str() == form);
+    let fallbacks = fallbacks(tx)?;
+    if let Some(said) = fallbacks.iter().find(|said| is_read(&said.form)) {
+        return Ok(Some(NotOurs::Fallback {
+            campaign: said.campaign.clone(),
+        }));
+    }
+    let test = Shape::test();
+    let is_test = reading
+        .candidates
+        .iter()
+        .any(|code| test.matches(code.as_str()));
+    Ok(is_test.then_some(NotOurs::TestCode))
+}
+
+/// What a campaign says when its codes are gone, in the form in which it is compared.
+pub(crate) struct Fallback {
+    pub(crate) campaign: String,
+    pub(crate) form: String,
+}
+
+/// Every campaign's fallback.
+pub(crate) fn fallbacks(tx: &Tx<'_>) -> Result<Vec<Fallback>, Cause> {
+    let mut found = Vec::new();
+    tx.each(
+        "SELECT name, rules FROM campaign WHERE rules LIKE '%\"fallback\":\"%'",
+        &[],
+        |row| {
+            let rules: Rules = serde_json::from_str(&row.text(1)?)?;
+            if let Some(text) = &rules.fallback {
+                found.push(Fallback {
+                    campaign: row.text(0)?,
+                    form: stand_in_form(text),
+                });
+            }
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
+/// The shapes of codes generated here.
+pub(crate) fn shapes(tx: &Tx<'_>) -> Result<Vec<Shape>, Cause> {
+    tx.all("SELECT prefix, length FROM shape", &[], |row| {
         let (prefix, length) = (row.text(0)?, row.count(1)? as usize);
         Ok(Shape { prefix, length })
-    })?;
-    let reading = read_scan(raw, allowed_hosts, &shapes);
-    Ok((None, otherwise(tx, reading)?))
+    })
 }
 
 /// What a text is that names no code, where only the ledger can tell.
@@ -241,7 +307,12 @@ pub(crate) fn assignment_of(
     head: &Head,
     row: &CodeRow,
 ) -> Result<Option<Redemption>, Cause> {
-    newest_of_kind(tx, row, "assigned")?
+    let kind = if row.state == CodeState::Test {
+        "test_drawn"
+    } else {
+        "assigned"
+    };
+    newest_of_kind(tx, row, kind)?
         .map(|entry| redemption(tx, head, entry))
         .transpose()
 }
@@ -260,7 +331,11 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
 }
 
 /// The newest entry of a kind in a code's list.
-fn newest_of_kind(tx: &Tx<'_>, row: &CodeRow, wanted: &str) -> Result<Option<i64>, Cause> {
+pub(crate) fn newest_of_kind(
+    tx: &Tx<'_>,
+    row: &CodeRow,
+    wanted: &str,
+) -> Result<Option<i64>, Cause> {
     let mut next = row.newest_entry;
     while let Some(entry) = next {
         let (kind, previous) = tx

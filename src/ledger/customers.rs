@@ -3,16 +3,18 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::domain::campaign::ContactKind;
+use crate::domain::campaign::{ContactKind, Rules};
 use crate::domain::code::{fold, letters_of};
-use crate::domain::contact::{masked, normal_forms};
-use crate::domain::customer::{Customer, HeldCode, MaskedContact};
-use crate::domain::entry::Hash;
+use crate::domain::contact::{PhoneRegion, mailbox, masked, normal_forms};
+use crate::domain::customer::{Customer, HeldCode, MaskedContact, Name, name_form};
+use crate::domain::entry::{Hash, instant};
+use crate::domain::escape::for_display;
+use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{look_up, state_number, state_of};
-use crate::ledger::engine::{Row, Tx};
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, campaigns};
 
 /// The stored number of a kind of contact.
 pub(crate) fn kind_number(kind: ContactKind) -> i64 {
@@ -36,17 +38,18 @@ pub(crate) fn kind_of(number: i64) -> Option<ContactKind> {
 pub(crate) const IS_SEEN: &str = "(r.batch IS NULL OR EXISTS \
      (SELECT 1 FROM batch b WHERE b.id = r.batch AND b.is_published = 1))";
 
-/// The customer that an id or a contact names, with their public id.
-pub(crate) fn resolve(tx: &Tx<'_>, text: &str) -> Result<Option<(i64, String)>, Cause> {
-    let named = tx.one(
-        &format!("SELECT r.id, r.public_id FROM customer r WHERE r.public_id = $1 AND {IS_SEEN}"),
-        &[text.trim().into()],
-        |row| Ok((row.int(0)?, row.text(1)?)),
-    )?;
+/// The customer that an id or a contact names, with their public id; who was joined to another is
+/// that other.
+pub(crate) fn resolve(
+    tx: &Tx<'_>,
+    text: &str,
+    region: Option<PhoneRegion>,
+) -> Result<Option<(i64, String)>, Cause> {
+    let named = by_public_id(tx, text)?;
     if named.is_some() {
         return Ok(named);
     }
-    for (kind, normal_form) in normal_forms(text) {
+    for (kind, normal_form) in normal_forms(text, region) {
         let known = tx.one(
             &format!(
                 "SELECT u.id, u.public_id FROM contact r JOIN customer u ON u.id = r.customer \
@@ -62,6 +65,54 @@ pub(crate) fn resolve(tx: &Tx<'_>, text: &str) -> Result<Option<(i64, String)>, 
     Ok(None)
 }
 
+/// The customer of this id; who was joined to another is that other.
+pub(crate) fn by_public_id(tx: &Tx<'_>, text: &str) -> Result<Option<(i64, String)>, Cause> {
+    let named = tx.one(
+        &format!("SELECT r.id, r.public_id FROM customer r WHERE r.public_id = $1 AND {IS_SEEN}"),
+        &[text.trim().into()],
+        |row| Ok((row.int(0)?, row.text(1)?)),
+    )?;
+    let Some((customer, name)) = named else {
+        return Ok(None);
+    };
+    let standing = standing(tx, customer)?;
+    Ok(Some(if standing == customer {
+        (customer, name)
+    } else {
+        (standing, public_id(tx, standing)?)
+    }))
+}
+
+/// The customer that one turned out to be; themselves where nobody joined them to another.
+///
+/// What cannot be found by customer at a join (hashes of erased contacts, keys, attempts) still
+/// names who is gone: whoever reads a customer from there comes through here.
+pub(crate) fn standing(tx: &Tx<'_>, customer: i64) -> Result<i64, Cause> {
+    let mut standing = customer;
+    // Only customers that stand are joined, so the way ends.
+    while let Some(kept) = tx
+        .one(
+            "SELECT joined_to FROM customer WHERE id = $1",
+            &[standing.into()],
+            |row| row.maybe_int(0),
+        )?
+        .flatten()
+    {
+        standing = kept;
+    }
+    Ok(standing)
+}
+
+/// Whether everything readable about a customer was erased.
+pub(crate) fn is_erased(tx: &Tx<'_>, customer: i64) -> Result<bool, Cause> {
+    let erased = tx.one(
+        "SELECT erased_at_ms FROM customer WHERE id = $1",
+        &[customer.into()],
+        |row| row.maybe_int(0),
+    )?;
+    Ok(erased.flatten().is_some())
+}
+
 /// A customer's public id.
 pub(crate) fn public_id(tx: &Tx<'_>, customer: i64) -> Result<String, Cause> {
     tx.one(
@@ -72,19 +123,95 @@ pub(crate) fn public_id(tx: &Tx<'_>, customer: i64) -> Result<String, Cause> {
     .ok_or_else(|| Cause::Damaged(format!("customer {customer} is missing")))
 }
 
-/// The keyed hash by which a campaign recognises a contact, also after it was erased.
-pub(crate) fn contact_hash(
-    campaign_key: &[u8],
-    kind: ContactKind,
-    normal_form: &str,
-) -> Result<Hash, Cause> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(campaign_key)
-        .ok()
-        .ok_or_else(|| Cause::Damaged("a campaign's contact key".into()))?;
-    mac.update(kind.as_str().as_bytes());
-    mac.update(b"\0");
-    mac.update(normal_form.as_bytes());
-    Ok(mac.finalize().into_bytes().into())
+/// How a campaign recognises contacts, also after they were erased: by keyed hash.
+pub(crate) struct Recognition {
+    key: Vec<u8>,
+    by_mailbox: bool,
+    identify_by: Vec<ContactKind>,
+}
+
+impl Recognition {
+    pub(crate) fn of(tx: &Tx<'_>, campaign: i64, rules: &Rules) -> Result<Recognition, Cause> {
+        let mut identify_by: Vec<ContactKind> = rules.identify_by.iter().copied().collect();
+        if !identify_by.contains(&ContactKind::ExternalId) {
+            identify_by.push(ContactKind::ExternalId);
+        }
+        Ok(Recognition {
+            key: campaigns::contact_key(tx, campaign)?,
+            by_mailbox: rules.provider_aliases,
+            identify_by,
+        })
+    }
+
+    /// Whether the campaign tells people apart by contacts of this kind.
+    pub(crate) fn identifies_by(&self, kind: ContactKind) -> bool {
+        self.identify_by.contains(&kind)
+    }
+
+    /// Whether addresses that one mailbox is behind are one contact.
+    pub(crate) fn is_by_mailbox(&self) -> bool {
+        self.by_mailbox
+    }
+
+    /// The hash of a contact, and under the rule of provider aliases that of the mailbox behind it.
+    pub(crate) fn hashes(&self, kind: ContactKind, form: &str) -> Result<Vec<Hash>, Cause> {
+        let mut hashes = vec![self.hash(kind.as_str(), form)?];
+        if self.by_mailbox && kind == ContactKind::Email {
+            // Under a name of its own: no address can be taken for somebody's mailbox.
+            hashes.push(self.hash("email_mailbox", &mailbox(form))?);
+        }
+        Ok(hashes)
+    }
+
+    fn hash(&self, domain: &str, text: &str) -> Result<Hash, Cause> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key)
+            .ok()
+            .ok_or_else(|| Cause::Damaged("a campaign's contact key".into()))?;
+        mac.update(domain.as_bytes());
+        mac.update(b"\0");
+        mac.update(text.as_bytes());
+        Ok(mac.finalize().into_bytes().into())
+    }
+}
+
+/// A contact of a customer as it is stored.
+pub(crate) fn contacts_of(tx: &Tx<'_>, customer: i64) -> Result<Vec<(ContactKind, String)>, Cause> {
+    tx.all(
+        &format!(
+            "SELECT r.kind, r.normal_form FROM contact r WHERE r.customer = $1 AND {IS_SEEN} \
+             ORDER BY r.kind, r.normal_form"
+        ),
+        &[customer.into()],
+        |row| {
+            let kind = kind_of(row.int(0)?)
+                .ok_or_else(|| Cause::Damaged("a contact of an unknown kind".into()))?;
+            Ok((kind, row.text(1)?))
+        },
+    )
+}
+
+/// Lets a campaign recognise a customer by everything they are known by, whatever becomes of the
+/// readable contacts: by a contact left out of one claim they have no second code.
+pub(crate) fn recognise(
+    tx: &Tx<'_>,
+    campaign: i64,
+    rules: &Rules,
+    customer: i64,
+) -> Result<(), Cause> {
+    let recognition = Recognition::of(tx, campaign, rules)?;
+    for (kind, form) in contacts_of(tx, customer)? {
+        if !recognition.identifies_by(kind) {
+            continue;
+        }
+        for hash in recognition.hashes(kind, &form)? {
+            tx.execute(
+                "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
+                 ON CONFLICT DO NOTHING",
+                &[campaign.into(), hash.as_slice().into(), customer.into()],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// A code that a customer has of a campaign.
@@ -120,27 +247,40 @@ pub(crate) fn customers_of(
     campaign: i64,
     kind: ContactKind,
     form: &str,
-    hash: &[u8; 32],
+    hashes: &[Hash],
 ) -> Result<Vec<i64>, Cause> {
-    let take = |row: &Row<'_>| row.int(0);
-    let holder = tx.all(
-        &format!(
-            "SELECT r.customer FROM contact_hash r \
-             WHERE r.campaign = $1 AND r.hash = $2 AND {IS_SEEN}"
-        ),
-        &[campaign.into(), hash.as_slice().into()],
-        take,
-    )?;
-    if !holder.is_empty() {
-        return Ok(holder);
+    let mut holders = Vec::new();
+    for hash in hashes {
+        let holder = tx.one(
+            &format!(
+                "SELECT r.customer FROM contact_hash r \
+                 WHERE r.campaign = $1 AND r.hash = $2 AND {IS_SEEN}"
+            ),
+            &[campaign.into(), hash.as_slice().into()],
+            |row| row.int(0),
+        )?;
+        if let Some(holder) = holder {
+            let holder = standing(tx, holder)?;
+            if !holders.contains(&holder) {
+                holders.push(holder);
+            }
+        }
     }
+    if !holders.is_empty() {
+        return Ok(holders);
+    }
+    known_by(tx, kind, form)
+}
+
+/// The customers that have this contact.
+pub(crate) fn known_by(tx: &Tx<'_>, kind: ContactKind, form: &str) -> Result<Vec<i64>, Cause> {
     tx.all(
         &format!(
             "SELECT DISTINCT r.customer FROM contact r \
              WHERE r.normal_form = $1 AND r.kind = $2 AND {IS_SEEN}"
         ),
         &[form.into(), kind_number(kind).into()],
-        take,
+        |row| row.int(0),
     )
 }
 
@@ -172,15 +312,49 @@ pub(crate) fn public_id_of(random: [u8; 14]) -> String {
     format!("U{}", letters_of(&random))
 }
 
+/// Keeps what a customer says of themselves where nothing was said before: their name, and that
+/// they agree to be written to.
+pub(crate) fn introduce(
+    tx: &Tx<'_>,
+    customer: i64,
+    name: Option<&Name>,
+    consents: bool,
+    now_ms: i64,
+) -> Result<(), Cause> {
+    if let Some(name) = name {
+        tx.execute(
+            "UPDATE customer SET name = $1, name_form = $2 WHERE id = $3 AND name IS NULL",
+            &[name.as_str().into(), (&name.form()).into(), customer.into()],
+        )?;
+    }
+    if consents {
+        tx.execute(
+            "UPDATE customer SET consented_at_ms = $1 WHERE id = $2 AND consented_at_ms IS NULL",
+            &[now_ms.into(), customer.into()],
+        )?;
+    }
+    Ok(())
+}
+
 impl Ledger {
-    /// The customers that a text may mean: an id, a contact, a code, or the last letters of one
-    /// (four or more). At most twenty.
+    /// The customers that a text may mean: an id, a contact, a code, a part of a name (two letters
+    /// or more, whatever their case and accents), or the last letters of a code (four or more). At
+    /// most twenty.
     pub fn find_customers(&mut self, text: &str) -> Result<Vec<Customer>, LedgerError> {
+        let region = self.phone_region;
         self.read("find", "a customer", |tx| {
-            found(tx, text)?
+            found(tx, text, region)?
                 .into_iter()
                 .map(|customer| described(tx, customer))
                 .collect()
+        })
+    }
+
+    /// The customer of an id; who was joined to another is that other.
+    pub fn customer(&mut self, id: &str) -> Result<Result<Customer, Refusal>, LedgerError> {
+        self.read("read", "a customer", |tx| match by_public_id(tx, id)? {
+            Some((customer, _)) => described(tx, customer).map(Ok),
+            None => Ok(Err(Refusal::NoSuchCustomer(for_display(id)))),
         })
     }
 }
@@ -191,22 +365,60 @@ const FOUND_MAX: usize = 20;
 /// Fewer last letters than this would name everybody.
 const LAST_LETTERS_MIN: usize = 4;
 
-fn found(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
-    if let Some((customer, _)) = resolve(tx, text)? {
+/// And so would fewer letters of a name.
+const NAME_LETTERS_MIN: usize = 2;
+
+fn found(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64>, Cause> {
+    if let Some((customer, _)) = resolve(tx, text, region)? {
         return Ok(vec![customer]);
     }
-    let (Some(row), _) = look_up(tx, text.as_bytes(), &[])? else {
-        return by_last_letters(tx, text);
-    };
-    Ok(row.customer.into_iter().collect())
+    if let (Some(row), _) = look_up(tx, text.as_bytes(), &[])? {
+        return Ok(row.customer.into_iter().collect());
+    }
+    let mut customers = by_name(tx, text)?;
+    for customer in by_last_letters(tx, text)? {
+        if customers.len() < FOUND_MAX && !customers.contains(&customer) {
+            customers.push(customer);
+        }
+    }
+    Ok(customers)
 }
 
-/// Whom a text names without being a code.
-pub(crate) fn named_by(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
-    Ok(resolve(tx, text)?
-        .map(|(customer, _)| customer)
-        .into_iter()
-        .collect())
+/// Whose name has this in it.
+fn by_name(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
+    let part = name_form(text);
+    if part.chars().count() < NAME_LETTERS_MIN {
+        return Ok(Vec::new());
+    }
+    let mut pattern = String::from("%");
+    for letter in part.chars() {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    tx.all(
+        "SELECT id FROM customer WHERE name_form IS NOT NULL AND name_form LIKE $1 ESCAPE '!' \
+         ORDER BY name_form, id LIMIT $2",
+        &[
+            (&pattern).into(),
+            i64::try_from(FOUND_MAX).unwrap_or(i64::MAX).into(),
+        ],
+        |row| row.int(0),
+    )
+}
+
+/// Whom a text names without being a code: by their id or a contact, else by a part of their name.
+pub(crate) fn named_by(
+    tx: &Tx<'_>,
+    text: &str,
+    region: Option<PhoneRegion>,
+) -> Result<Vec<i64>, Cause> {
+    match resolve(tx, text, region)? {
+        Some((customer, _)) => Ok(vec![customer]),
+        None => by_name(tx, text),
+    }
 }
 
 /// Whose codes end so: only codes that customers hold are looked through.
@@ -236,21 +448,13 @@ fn by_last_letters(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
 }
 
 pub(crate) fn described(tx: &Tx<'_>, customer: i64) -> Result<Customer, Cause> {
-    let contacts = tx.all(
-        &format!(
-            "SELECT r.kind, r.normal_form FROM contact r WHERE r.customer = $1 AND {IS_SEEN} \
-             ORDER BY r.kind, r.normal_form"
-        ),
-        &[customer.into()],
-        |row| {
-            let kind = kind_of(row.int(0)?)
-                .ok_or_else(|| Cause::Damaged("a contact of an unknown kind".into()))?;
-            Ok(MaskedContact {
-                kind: kind.as_str(),
-                masked: masked(kind, &row.text(1)?),
-            })
-        },
-    )?;
+    let contacts = contacts_of(tx, customer)?
+        .into_iter()
+        .map(|(kind, form)| MaskedContact {
+            kind: kind.as_str(),
+            masked: masked(kind, &form),
+        })
+        .collect();
     let codes = tx.all(
         "SELECT coalesce(c.shown, c.folded), m.name, c.state, c.uses_made \
          FROM customer_slot s JOIN code c ON c.id = s.code JOIN campaign m ON m.id = s.campaign \
@@ -266,9 +470,61 @@ pub(crate) fn described(tx: &Tx<'_>, customer: i64) -> Result<Customer, Cause> {
             })
         },
     )?;
-    Ok(Customer {
-        customer_id: public_id(tx, customer)?,
+    let more_than_allowed = more_than_allowed(tx, customer)?;
+    tx.one(
+        "SELECT public_id, name, consented_at_ms, erased_at_ms FROM customer WHERE id = $1",
+        &[customer.into()],
+        |row| {
+            Ok(Customer {
+                customer_id: row.text(0)?,
+                name: row.maybe_text(1)?,
+                contacts: Vec::new(),
+                codes: Vec::new(),
+                consented_at: row.maybe_int(2)?.map(instant),
+                erased_at: row.maybe_int(3)?.map(instant),
+                more_than_allowed: Vec::new(),
+            })
+        },
+    )?
+    .map(|customer| Customer {
         contacts,
         codes,
+        more_than_allowed,
+        ..customer
     })
+    .ok_or_else(|| Cause::Damaged(format!("customer {customer} is missing")))
+}
+
+/// The campaigns of which a customer has more live codes than the rules allow: two customers that
+/// were one have each had theirs.
+fn more_than_allowed(tx: &Tx<'_>, customer: i64) -> Result<Vec<String>, Cause> {
+    let mut names = Vec::new();
+    for campaign in campaigns_of(tx, customer)? {
+        let loaded = campaigns::load(tx, campaign)?;
+        if live_beyond(tx, campaign, customer, loaded.rules.per_customer)? > 0 {
+            names.push(loaded.id.to_string());
+        }
+    }
+    Ok(names)
+}
+
+/// How many live codes a customer has beyond the campaign's limit.
+fn live_beyond(
+    tx: &Tx<'_>,
+    campaign: i64,
+    customer: i64,
+    per_customer: u32,
+) -> Result<usize, Cause> {
+    let slots = slots_of(tx, campaign, customer)?;
+    let live = slots.iter().filter(|slot| slot.is_live).count();
+    Ok(live.saturating_sub(per_customer as usize))
+}
+
+/// The campaigns of which a customer has, or had, codes.
+pub(crate) fn campaigns_of(tx: &Tx<'_>, customer: i64) -> Result<Vec<i64>, Cause> {
+    tx.all(
+        "SELECT DISTINCT campaign FROM customer_slot WHERE customer = $1 ORDER BY campaign",
+        &[customer.into()],
+        |row| row.int(0),
+    )
 }

@@ -31,6 +31,9 @@ pub enum Cause {
     /// The file is not a ledger.
     #[error("this file is not a Counterfoil ledger")]
     NotALedger,
+    /// The file is a copy that was only played on.
+    #[error("this file is a rehearsal copy, which was only played on, and never a ledger")]
+    Rehearsal,
     /// A newer program wrote it.
     #[error(
         "a newer Counterfoil wrote this ledger (it has migration {found}; this program knows up to {known})"
@@ -84,6 +87,7 @@ impl LedgerError {
             Cause::Exists(_) => "use it as it is, or name another folder with --data".into(),
             Cause::AnotherShop(_) => "name an empty folder with --data".into(),
             Cause::NotALedger => "check the path; a ledger is made by `counterfoil init`".into(),
+            Cause::Rehearsal => "delete it; the ledger it was copied from is as it was".into(),
             Cause::Newer { .. } => "install the newer Counterfoil; this one changes nothing here".into(),
             Cause::NetworkFileSystem(_) => "keep the ledger on a local disk; several counters can share it over SSH".into(),
             Cause::Moved => "use it on the computer it was moved to, or `counterfoil restore` a backup here".into(),

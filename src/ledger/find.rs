@@ -31,8 +31,9 @@ impl Ledger {
     /// Whom a text names: an id, a contact, a part of a name, or a whole code, which is named alone.
     /// At most twenty.
     pub fn find(&mut self, text: &str, act: &Act) -> Result<Finding, LedgerError> {
+        let region = self.phone_region;
         self.read("find", "customers", |tx| {
-            let customers = named_by(tx, text)?;
+            let customers = named_by(tx, text, region)?;
             if customers.is_empty()
                 && let (Some(row), _) = look_up(tx, text.as_bytes(), &[])?
             {
@@ -146,7 +147,7 @@ fn holder(tx: &Tx<'_>, customer: i64, act: &Act) -> Result<Holder, Cause> {
     )?;
     Ok(Holder {
         customer_id: Some(known.customer_id),
-        name: name_of(tx, customer)?,
+        name: known.name,
         contacts: known.contacts,
         codes,
     })
@@ -180,20 +181,13 @@ fn found_code(row: &Row<'_>, act: &Act) -> Result<FoundCode, Cause> {
     })
 }
 
-fn name_of(tx: &Tx<'_>, customer: i64) -> Result<Option<String>, Cause> {
-    Ok(tx
-        .one(
-            "SELECT name FROM customer WHERE id = $1",
-            &[customer.into()],
-            |row| row.maybe_text(0),
-        )?
-        .flatten())
-}
-
 fn found_life(tx: &Tx<'_>, row: &CodeRow, key: &Key) -> Result<FoundLife, Cause> {
     let campaign = campaigns::load(tx, row.campaign)?;
     let (name, contacts) = match row.customer {
-        Some(customer) => (name_of(tx, customer)?, described(tx, customer)?.contacts),
+        Some(customer) => {
+            let known = described(tx, customer)?;
+            (known.name, known.contacts)
+        }
         None => (None, Vec::new()),
     };
     Ok(FoundLife {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::log::{Life, LifeEntry, LogLine};
+use crate::domain::notes::{Note, Notes};
 use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
@@ -12,7 +13,9 @@ use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::move_tally;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of, slips,
+};
 
 /// Where a reader of the log is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct LogFilter {
     pub outcome: Option<String>,
     /// Only of this code, folded.
     pub code: Option<String>,
+    /// Only with all of these notes.
+    pub notes: Vec<Note>,
 }
 
 /// How many lines are read in one view of the ledger.
@@ -85,10 +90,11 @@ pub(crate) fn no_such(raw: &[u8]) -> Refusal {
     Refusal::NoSuchCode(kept_form(raw))
 }
 
-struct Placed {
+/// A line in its place: after which entry, and of an attempt its number.
+pub(crate) struct Placed {
     entry: i64,
     attempt: i64,
-    line: Option<LogLine>,
+    pub(crate) line: Option<LogLine>,
 }
 
 fn page(
@@ -98,7 +104,7 @@ fn page(
 ) -> Result<(Vec<LogLine>, LogPosition), Cause> {
     let head = Head::load(tx)?;
     let entries = entries_after(tx, &head, from.entry, filter)?;
-    let attempts = attempts_after(tx, &head, from.attempt, filter)?;
+    let attempts = attempts_after(tx, &head, from.attempt, PAGE, filter)?;
     // What lies beyond the shorter page may come before what the longer one holds: leave it.
     let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
     let entry_limit = entries
@@ -158,6 +164,7 @@ fn entries_after(
                 key: body.key.clone(),
                 raw: side.raw,
                 reason: side.reason,
+                notes: side.notes,
             };
             let folded = row.maybe_text(3)?;
             Ok(Placed {
@@ -169,19 +176,21 @@ fn entries_after(
     )
 }
 
-fn attempts_after(
+/// A page of attempts after a number; the lines of those that are wanted.
+pub(crate) fn attempts_after(
     tx: &Tx<'_>,
     head: &Head,
     after: i64,
+    most: i64,
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
         "SELECT a.id, a.after_entry, a.at_ms, a.kind, a.answer, coalesce(c.shown, c.folded), \
          m.name, u.public_id, a.counter, a.operator, a.trigger_text, a.key, a.raw, a.reason, \
-         c.folded FROM attempt a LEFT JOIN code c ON c.id = a.code \
+         c.folded, a.notes FROM attempt a LEFT JOIN code c ON c.id = a.code \
          LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
          WHERE a.id > $1 ORDER BY a.id LIMIT $2",
-        &[after.into(), PAGE.into()],
+        &[after.into(), most.into()],
         |row| {
             let line = LogLine {
                 at: instant(row.int(2)?),
@@ -197,6 +206,10 @@ fn attempts_after(
                 key: row.maybe_text(11)?,
                 raw: row.maybe_text(12)?,
                 reason: row.maybe_text(13)?,
+                notes: match row.maybe_text(15)? {
+                    Some(stored) => serde_json::from_str(&stored)?,
+                    None => Notes::default(),
+                },
             };
             let folded = row.maybe_text(14)?;
             Ok(Placed {
@@ -218,11 +231,12 @@ fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
             .code
             .as_ref()
             .is_none_or(|code| folded == Some(code.as_str()))
+        && filter.notes.iter().all(|note| line.notes.hold(note))
 }
 
 /// What was tried and what was answered, of an entry.
 fn told(fact: &Fact) -> (&'static str, &'static str) {
-    if matches!(fact, Fact::Assigned { .. }) {
+    if matches!(fact, Fact::Assigned { .. } | Fact::TestDrawn { .. }) {
         ("assign", "assigned")
     } else if matches!(fact, Fact::Redeemed { .. }) {
         ("redeem", "accepted")
@@ -283,7 +297,9 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
     )?;
     let side = side_of(stored.as_deref())?;
     let mut words = words_of(&told.body.fact);
-    let until = if let Fact::Assigned { expires_at_ms, .. } = &told.body.fact {
+    let until = if let Fact::Assigned { expires_at_ms, .. } | Fact::TestDrawn { expires_at_ms } =
+        &told.body.fact
+    {
         expires_at_ms.map(instant)
     } else {
         None
@@ -355,8 +371,14 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::CampaignChanged { .. }
         | Fact::CampaignPaused
         | Fact::CampaignResumed
+        | Fact::TestModeOn { .. }
+        | Fact::TestModeOff { .. }
         | Fact::CodesAdded { .. }
         | Fact::Assigned { .. }
+        | Fact::TestDrawn { .. }
+        | Fact::CustomerEdited { .. }
+        | Fact::CustomersJoined { .. }
+        | Fact::CustomerErased
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
@@ -377,7 +399,10 @@ fn void(
     let (Some(row), _) = look_up(writing.tx, raw, &[])? else {
         return Ok(Err(no_such(raw)));
     };
-    if matches!(row.state, CodeState::Redeemed | CodeState::Void) {
+    if matches!(
+        row.state,
+        CodeState::Redeemed | CodeState::Void | CodeState::Test
+    ) {
         return Ok(Err(Refusal::State(row.state)));
     }
     end_life(writing, &row, reason, None, act)?;
@@ -427,5 +452,7 @@ pub(crate) fn end_life(
             "this code was just changed elsewhere".into(),
         ));
     }
+    // Whether the customer has its slip is nobody's question any more.
+    slips::let_go(writing.tx, row.id)?;
     move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
 }

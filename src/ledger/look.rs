@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use crate::domain::campaign::{Campaign, ContactKind};
-use crate::domain::claim::{Look, Looked, LookedCode, told_state};
+use crate::domain::claim::{Look, Looked, LookedCode, tells_oldest, told_state};
 use crate::domain::code::last_letters;
-use crate::domain::contact::normal_form;
+use crate::domain::contact::{PhoneRegion, normal_form};
 use crate::domain::entry::instant;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
@@ -31,8 +31,9 @@ impl Ledger {
         contacts: &[(ContactKind, String)],
         now: Timestamp,
     ) -> Result<Result<Look, Refusal>, LedgerError> {
+        let region = self.phone_region;
         self.read("look for a customer of", campaign.as_str(), |tx| {
-            look(tx, campaign, contacts, now)
+            look(tx, campaign, (contacts, region), now)
         })
     }
 }
@@ -40,7 +41,7 @@ impl Ledger {
 fn look(
     tx: &Tx<'_>,
     id: &CampaignId,
-    contacts: &[(ContactKind, String)],
+    (contacts, region): (&[(ContactKind, String)], Option<PhoneRegion>),
     now: Timestamp,
 ) -> Result<Result<Look, Refusal>, Cause> {
     let Some((local, campaign)) = campaigns::find(tx, id)? else {
@@ -48,7 +49,7 @@ fn look(
     };
     let mut forms = Vec::new();
     for (kind, text) in contacts {
-        match normal_form(*kind, text) {
+        match normal_form(*kind, text, region) {
             Ok(form) => forms.push((*kind, form)),
             Err(fault) => {
                 return Ok(Ok(Look::Invalid {
@@ -58,9 +59,8 @@ fn look(
             }
         }
     }
-    let contact_key = campaigns::contact_key(tx, local)?;
     let naming = identifying(&campaign.rules, &forms);
-    let mut customers = customers_named(tx, (local, &contact_key), &naming)?.into_iter();
+    let mut customers = customers_named(tx, (local, &campaign.rules), &naming)?.into_iter();
     Ok(Ok(match (customers.next(), customers.next()) {
         (None, _) => Look::Nobody,
         (Some(customer), None) => Look::One(looked_at(tx, (local, &campaign), customer, now)?),
@@ -77,8 +77,8 @@ fn looked_at(
     let per_customer = campaign.rules.per_customer;
     let live = tx.all(
         "SELECT k.code FROM (SELECT s.slot AS slot, s.code AS code, c.state AS state \
-         FROM customer_slot s JOIN code c ON c.id = s.code \
-         WHERE s.campaign = $1 AND s.customer = $2 ORDER BY s.slot DESC LIMIT $3) k \
+         FROM customer_slot s JOIN code c ON c.id = s.code JOIN batch b ON b.id = c.batch \
+         WHERE s.campaign = $1 AND s.customer = $2 AND b.is_published = 1 ORDER BY s.slot DESC LIMIT $3) k \
          WHERE k.state <> $4 ORDER BY k.slot DESC",
         &[
             local.into(),
@@ -88,7 +88,13 @@ fn looked_at(
         ],
         |row| row.int(0),
     )?;
-    let newest = match live.first() {
+    let codes_held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+    let told = if tells_oldest(codes_held, per_customer) {
+        live.last()
+    } else {
+        live.first()
+    };
+    let newest = match told {
         Some(code) => by_id(tx, *code)?,
         None => None,
     };
@@ -104,7 +110,7 @@ fn looked_at(
                 expires_at,
             }
         }),
-        codes_held: u32::try_from(live.len()).unwrap_or(u32::MAX),
+        codes_held,
         per_customer,
     })
 }

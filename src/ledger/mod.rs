@@ -14,22 +14,28 @@ mod chain;
 mod codes;
 mod console;
 mod customers;
+mod edit;
 mod engine;
+mod erase;
 mod error;
 mod find;
 mod given_out;
+mod join;
 mod log;
 mod look;
 mod marker;
 mod operators;
+mod person;
 mod pool;
 mod redeem;
+mod rehearse;
 mod restore;
 mod reverse;
 mod schema;
 mod slips;
 mod sqlite;
 mod tally;
+mod test_mode;
 mod verify;
 
 use std::fs::File;
@@ -41,6 +47,8 @@ use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::assign::{ClaimRequest, ReplaceRequest};
 pub use crate::ledger::console::Today;
+pub use crate::ledger::edit::CustomerEdit;
+pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
@@ -49,10 +57,12 @@ pub use crate::ledger::pool::{
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
 
+use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};
 use crate::ledger::chain::{Appended, Head, Setting};
 use crate::ledger::engine::Tx;
@@ -116,6 +126,9 @@ pub struct Ledger {
     mode: u32,
     machine: String,
     inode: u64,
+    // A copy that is only played on has no marker, and looks for none.
+    is_rehearsal: bool,
+    phone_region: Option<PhoneRegion>,
     // Held shared for as long as the ledger is open, so that a restore knows.
     _in_use: File,
 }
@@ -124,6 +137,8 @@ pub struct Ledger {
 pub(crate) struct Writing<'t, 'c> {
     pub(crate) tx: &'t Tx<'c>,
     pub(crate) head: Head,
+    /// Of which country phone numbers are that come without one.
+    pub(crate) phone_region: Option<PhoneRegion>,
 }
 
 impl Writing<'_, '_> {
@@ -148,6 +163,12 @@ impl Ledger {
     /// Opens the ledger in `folder` to look at it: nothing is changed, nothing repaired.
     pub fn open_reading(folder: &Path) -> Result<Ledger, LedgerError> {
         open_reading(folder).naming("open", "the ledger")
+    }
+
+    /// Says of which country phone numbers are that come without one, from here on and for as long
+    /// as this ledger is open; none: each must come with its country.
+    pub fn dial_in(&mut self, region: Option<PhoneRegion>) {
+        self.phone_region = region;
     }
 
     /// Whether `folder` holds a ledger.
@@ -204,6 +225,7 @@ impl Ledger {
     ) -> Result<T, LedgerError> {
         let marker = self.marker.as_ref();
         let (machine, inode) = (&self.machine, self.inode);
+        let phone_region = self.phone_region;
         self.engine
             .write(|tx| {
                 let head = Head::load(&tx)?;
@@ -211,7 +233,11 @@ impl Ledger {
                     return Err(Cause::Moved);
                 }
                 let before = head.clone();
-                let mut writing = Writing { tx: &tx, head };
+                let mut writing = Writing {
+                    tx: &tx,
+                    head,
+                    phone_region,
+                };
                 let done = work(&mut writing)?;
                 let head = writing.head;
                 if head.seq != before.seq || head.next_code_id != before.next_code_id {
@@ -225,6 +251,20 @@ impl Ledger {
                 Ok(done)
             })
             .naming(op, thing)
+    }
+
+    /// A use case that writes and deletes what somebody may not find again: zeros take its place.
+    pub(crate) fn write_zeroing<T>(
+        &mut self,
+        op: &'static str,
+        thing: &str,
+        work: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, Cause>,
+    ) -> Result<T, LedgerError> {
+        self.engine.zero_what_is_deleted(true).naming(op, thing)?;
+        let done = self.write(op, thing, work);
+        // The next deletions are ordinary ones again, also after a failure.
+        self.engine.zero_what_is_deleted(false).naming(op, thing)?;
+        done
     }
 
     /// One use case that only reads: one consistent view.
@@ -321,6 +361,9 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.turn-a", "ledger.turn-b"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
+    // Unlocked, not only closed: a process begun this moment holds a copy of the file until it runs
+    // its own program.
+    flock(&in_use, FlockOperation::Unlock)?;
     drop(in_use);
     open(folder, act).map(|(ledger, _)| ledger)
 }
@@ -381,6 +424,8 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         mode,
         machine: marker::machine(),
         inode: marker::inode(&path)?,
+        is_rehearsal: false,
+        phone_region: None,
         files,
         _in_use: in_use,
     })

@@ -141,13 +141,8 @@ impl Ledger {
                 &attempts::Attempt {
                     kind: "sign_in",
                     answer: "wrong_pin",
-                    code: None,
-                    campaign: None,
-                    customer: None,
-                    trigger: None,
-                    key: None,
-                    raw: None,
                     reason: Some(name.to_owned()),
+                    ..attempts::Attempt::default()
                 },
             )?;
             Ok(Err(if failures > FREE_TRIES {

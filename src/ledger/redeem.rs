@@ -132,7 +132,7 @@ impl<'s> Case<'s> {
         let (row, otherwise) = look_up(tx, scan.raw, scan.allowed_hosts)?;
         let key = key_of(tx, scan, row.as_ref(), act)?;
         let said = match said_words(scan.customer) {
-            Some(text) => Some(customers::resolve(tx, text)?),
+            Some(text) => Some(customers::resolve(tx, text, writing.phone_region)?),
             None => None,
         };
         let (binding, bound) = binding(tx, &act.counter, &key, row.as_ref())?;
@@ -257,7 +257,7 @@ impl<'s> Case<'s> {
                     raw: self.raw(),
                     receipt: self.ask.receipt.clone(),
                     customer_said: self.said_unknown(),
-                    trigger: None,
+                    ..Side::default()
                 },
                 ..setting_of(self.act)
             },
@@ -377,7 +377,7 @@ impl<'s> Case<'s> {
                 key: Some(self.key.as_str()),
                 raw: self.raw(),
                 reason: self.scan.approval.map(|approval| approval.reason.clone()),
-                trigger: None,
+                ..attempts::Attempt::default()
             },
         )
     }

@@ -163,7 +163,11 @@ impl Ledger {
                 None => estimate_missing(&tx, head.newest_at_ms, act)?,
             }
             .max(cue.missing_min());
-            let mut writing = Writing { tx: &tx, head };
+            let mut writing = Writing {
+                tx: &tx,
+                head,
+                phone_region: None,
+            };
             // No life has the number of another that this disk knows of.
             writing.head.incarnation = marked_incarnation(&reading, &writing.head)
                 .max(cue.incarnation())
@@ -440,6 +444,9 @@ fn set_aside(files: &Files, act: &Act) -> Result<PathBuf, Cause> {
 
 /// What the marker beside an open ledger tells of it.
 pub(crate) fn finding_of(ledger: &mut Ledger) -> Result<Finding, Cause> {
+    if ledger.is_rehearsal {
+        return Ok(Finding::Fine);
+    }
     // The marker first: a till may commit in between, and only the ledger may look newer for it.
     let marked = marker::read(&ledger.files.marker())?;
     let head = ledger.engine.read(super::Head::load)?;

@@ -279,7 +279,7 @@ fn give_back_day(writing: &Writing<'_, '_>, row: &CodeRow, made: &Redemption) ->
     let Some(public_id) = &made.body.customer else {
         return Ok(());
     };
-    let Some((customer, _)) = customers::resolve(writing.tx, public_id)? else {
+    let Some((customer, _)) = customers::by_public_id(writing.tx, public_id)? else {
         return Ok(());
     };
     let day = day_number(instant(made.body.at_ms), &zone_of(&writing.head)?);
@@ -307,13 +307,13 @@ fn note(
             code: row.map(|row| row.id),
             campaign: row.map(|row| row.campaign),
             customer: row.and_then(|row| row.customer),
-            trigger: None,
             key: request.key.map(Key::as_str),
             raw: match request.undo {
                 Undo::Code { raw, .. } => Some(kept_form(raw)),
                 Undo::Redemption(id) => Some(id.to_string()),
             },
             reason: Some(request.reason.to_owned()),
+            ..attempts::Attempt::default()
         },
     )
 }

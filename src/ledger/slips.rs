@@ -10,7 +10,7 @@ use crate::domain::slip::Slip;
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome, SlipState};
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up};
-use crate::ledger::engine::Row;
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::log::no_such;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of, zone_of};
@@ -129,7 +129,7 @@ fn open_slip(row: &Row<'_>) -> Result<OpenSlip, Cause> {
 
 /// Why a code is not printed, where it is not.
 fn unprintable(row: &CodeRow, campaign: &Campaign, act: &Act) -> Option<Refusal> {
-    if row.state != CodeState::Assigned {
+    if !matches!(row.state, CodeState::Assigned | CodeState::Test) {
         return Some(Refusal::State(row.state));
     }
     let ends_at = campaign.rules.end_of_code(row.expires_at_ms.map(instant));
@@ -157,10 +157,7 @@ pub(crate) fn order(
         )?
         .unwrap_or(0);
     let slip = words(writing, &row, campaign, copy, act)?;
-    writing.tx.execute(
-        "UPDATE slip SET state = $1 WHERE code = $2 AND state IN (0, 2)",
-        &[state_number(SlipState::Settled).into(), row.id.into()],
-    )?;
+    let_go(writing.tx, row.id)?;
     let entry = note(writing, Fact::SlipOrdered { copy }, &row, campaign, act)?;
     let number = writing.tx.insert(
         "INSERT INTO slip (code, copy, entry, state, counter, at_ms, words) \
@@ -176,6 +173,15 @@ pub(crate) fn order(
         ],
     )?;
     Ok(SlipJob { number, slip })
+}
+
+/// Settles a code's slips in doubt: another copy takes their place, or the code has ended.
+pub(crate) fn let_go(tx: &Tx<'_>, code: i64) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE slip SET state = $1 WHERE code = $2 AND state IN (0, 2)",
+        &[state_number(SlipState::Settled).into(), code.into()],
+    )?;
+    Ok(())
 }
 
 /// What stands on the paper.
@@ -211,7 +217,7 @@ fn words(
             .validity_in_words(row.expires_at_ms.map(instant), &zone),
         issued: in_words(issued_at, &zone),
         copy,
-        is_test: false,
+        is_test: row.state == CodeState::Test,
     })
 }
 

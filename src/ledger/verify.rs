@@ -11,6 +11,7 @@ use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::Finding;
+use crate::ledger::test_mode::TEST_BATCH;
 use crate::ledger::{Ledger, LedgerError, restore};
 
 /// A part of the verification.
@@ -62,6 +63,28 @@ impl Ledger {
     pub fn verify(&mut self, step: &mut dyn FnMut(VerifyStep)) -> Result<Health, LedgerError> {
         verify(self, step).naming("verify", "the ledger")
     }
+
+    /// Follows the chain of entries alone; takes as long as there are entries, however many codes.
+    pub fn verify_chain(&mut self) -> Result<Health, LedgerError> {
+        self.read("verify", "the chain of entries", |tx| {
+            let mut health = Health::default();
+            check_chain(tx, &mut health)?;
+            health.faults.truncate(FAULTS_MAX);
+            Ok(health)
+        })
+    }
+}
+
+/// What a marker tells that is wrong, in words.
+pub(crate) fn marker_fault(finding: &Finding) -> Option<String> {
+    match finding {
+        Finding::Fine => None,
+        Finding::Ahead { missing } => Some(format!(
+            "{missing} entries that were committed are missing from this file"
+        )),
+        Finding::Copied => Some("this file was copied here from elsewhere".into()),
+        Finding::Missing => Some("it is missing, so this file may be an old one".into()),
+    }
 }
 
 fn verify(ledger: &mut Ledger, step: &mut dyn FnMut(VerifyStep)) -> Result<Health, Cause> {
@@ -74,17 +97,8 @@ fn verify(ledger: &mut Ledger, step: &mut dyn FnMut(VerifyStep)) -> Result<Healt
         Err(cause) => health.faults.push(format!("the file: {cause}")),
     }
     step(VerifyStep::Marker);
-    match restore::finding_of(ledger)? {
-        Finding::Fine => {}
-        Finding::Ahead { missing } => health.faults.push(format!(
-            "the marker: {missing} entries that were committed are missing from this file"
-        )),
-        Finding::Copied => health
-            .faults
-            .push("the marker: this file was copied here from elsewhere".into()),
-        Finding::Missing => health
-            .faults
-            .push("the marker: it is missing, so this file may be an old one".into()),
+    if let Some(fault) = marker_fault(&restore::finding_of(ledger)?) {
+        health.faults.push(format!("the marker: {fault}"));
     }
     let checks: [(VerifyStep, Check); 3] = [
         (VerifyStep::Chain, check_chain),
@@ -165,7 +179,7 @@ fn check_chain(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
 fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let kept = tx.all(
         "SELECT t.campaign, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, \
-         t.uses_made FROM tally t JOIN campaign m ON m.id = t.campaign ORDER BY t.campaign",
+         t.test, t.uses_made FROM tally t JOIN campaign m ON m.id = t.campaign ORDER BY t.campaign",
         &[],
         |row| {
             let figures = [
@@ -175,11 +189,12 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                 row.int(5)?,
                 row.int(6)?,
                 row.int(7)?,
+                row.int(8)?,
             ];
             Ok((row.int(0)?, row.text(1)?, figures))
         },
     )?;
-    let mut counted = std::collections::BTreeMap::<i64, [i64; 6]>::new();
+    let mut counted = std::collections::BTreeMap::<i64, [i64; 7]>::new();
     tx.each(
         "SELECT c.campaign, c.state, count(*), sum(c.uses_made) FROM code c \
          JOIN batch b ON b.id = c.batch WHERE b.is_published = 1 GROUP BY c.campaign, c.state",
@@ -203,13 +218,39 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         if recount != figures {
             health.faults.push(format!(
                 "the tallies: {name} keeps {figures:?} and recounts {recount:?} \
-                 (available, assigned, redeemed, void, suspect, uses made)"
+                 (available, assigned, redeemed, void, suspect, test, uses made)"
             ));
         }
     }
+    check_slots(tx, health)?;
     check_hours(tx, health)?;
     check_reversals(tx, health)?;
     check_uses(tx, health)
+}
+
+/// Every code that counts for a customer is theirs, and nothing is left with who was joined to
+/// another.
+fn check_slots(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT c.folded, u.public_id, u.joined_to FROM customer_slot s \
+         JOIN code c ON c.id = s.code JOIN customer u ON u.id = s.customer \
+         WHERE c.customer IS NULL OR c.customer <> s.customer OR c.campaign <> s.campaign \
+         OR u.joined_to IS NOT NULL LIMIT 20",
+        &[],
+        |row| {
+            let why = if row.maybe_int(2)?.is_some() {
+                "who was joined to another"
+            } else {
+                "whose it is not"
+            };
+            health.faults.push(format!(
+                "the tallies: code {} counts for customer {}, {why}",
+                row.text(0)?,
+                row.text(1)?
+            ));
+            Ok(())
+        },
+    )
 }
 
 /// Every hour's acts are as many as its entries.
@@ -306,8 +347,16 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )?;
     tx.each(
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
-         WHERE b.id IS NULL OR c.id < b.first_code OR c.id >= b.first_code + b.code_count LIMIT 20",
-        &[],
+         WHERE b.id IS NULL \
+         OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
+         OR (b.how <> $3 AND (c.state = $4 OR c.id < b.first_code \
+         OR c.id >= b.first_code + b.code_count)) LIMIT 20",
+        &[
+            TEST_BATCH.into(),
+            state_number(CodeState::Test).into(),
+            TEST_BATCH.into(),
+            state_number(CodeState::Test).into(),
+        ],
         |row| {
             health.faults.push(format!(
                 "the codes of batches: {} was never imported or generated",
@@ -316,10 +365,11 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
             Ok(())
         },
     )?;
+    check_test_codes(tx, health)?;
     let batches = tx.all(
         "SELECT id, first_code, code_count, codes_hash FROM batch \
-         WHERE is_published = 1 ORDER BY id",
-        &[],
+         WHERE is_published = 1 AND how <> $1 ORDER BY id",
+        &[TEST_BATCH.into()],
         |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.hash(3)?)),
     )?;
     for (batch, first, count, kept) in batches {
@@ -344,4 +394,22 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         }
     }
     Ok(())
+}
+
+/// Every code of a test batch is a test code, and an entry tells of its making.
+fn check_test_codes(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT c.folded FROM batch b JOIN pool_slot p ON p.campaign = b.campaign AND p.ordinal < 0 \
+         JOIN code c ON c.id = p.code AND c.batch = b.id \
+         LEFT JOIN entry e ON e.id = c.newest_entry AND e.code = c.id \
+         WHERE b.how = $1 AND (c.state <> $2 OR e.id IS NULL) LIMIT 20",
+        &[TEST_BATCH.into(), state_number(CodeState::Test).into()],
+        |row| {
+            health.faults.push(format!(
+                "the codes of batches: {} is in the test part, and was never drawn in test mode",
+                row.text(0)?
+            ));
+            Ok(())
+        },
+    )
 }

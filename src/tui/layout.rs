@@ -18,13 +18,15 @@ pub(super) const TODAY_ROWS: u16 = 4;
 /// Rows kept below the figures for the sample codes of the training mode, where there are many.
 pub(super) const SAMPLES_ROWS: u16 = 10;
 
-/// Rows of the verdict strip above a form that has `rows` rows with it.
+/// Rows of the verdict strip above a form that has `rows` rows with it: with a border from four on,
+/// with a large word from five on. What is left to the form has room for a QR code.
 pub(super) fn strip_rows(rows: u16) -> u16 {
-    if rows >= STRIP_ROOM { 4 } else { 2 }
+    match rows {
+        ..19 => 2,
+        19 => 4,
+        20.. => 5,
+    }
 }
-
-/// With fewer rows the strip has no border.
-const STRIP_ROOM: u16 = 19;
 
 impl Layout {
     /// The layout of a whole terminal.

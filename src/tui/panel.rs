@@ -156,6 +156,12 @@ pub fn draw_strip(canvas: &mut Canvas<'_>, page: Option<&Page>) {
         inside.text(0, 1, "The form stays as it is.", theme.dim());
         return;
     };
+    draw_strip_words(&mut inside, page, rows, style);
+}
+
+/// The words of a strip that has `rows` rows with its border.
+fn draw_strip_words(inside: &mut Canvas<'_>, page: &Page, rows: u16, style: Style) {
+    let (columns, strong) = (inside.columns(), style.add_modifier(Modifier::BOLD));
     let words: Vec<String> = page
         .lines
         .iter()
@@ -165,16 +171,37 @@ pub fn draw_strip(canvas: &mut Canvas<'_>, page: Option<&Page>) {
     let (headline, rest) = words.split_first().map_or(("", &[][..]), |(first, rest)| {
         (first.trim_start_matches(page.glyph).trim_start(), rest)
     });
-    let word = format!("{} {}   ", page.glyph, page.word);
-    let taken = inside.text(0, 0, word.trim_start(), strong);
-    let tail = if has_border { 0 } else { 6 };
-    let room = columns.saturating_sub(taken).saturating_sub(tail);
-    inside.text(taken, 0, &cut(headline, room), strong);
     let mut detail = rest.join(" · ");
     if page.tone == Tone::Faded {
         detail = format!("{} · {detail}", page.note);
     }
-    inside.text(0, 1, &cut(&detail, columns), style);
+    let with_glyph = format!("{} {}", page.glyph, page.word);
+    let with_glyph = with_glyph.trim_start();
+    let half = usize::from(columns / 2);
+    let is_narrow = big_word::columns(with_glyph, Scale::Half).is_some_and(|width| width <= half);
+    let large = big_word::rows(with_glyph, Scale::Half, inside.theme().is_ascii)
+        .filter(|_| is_narrow && rows >= 5);
+    let Some(large) = large else {
+        let taken = inside.text(0, 0, &format!("{with_glyph}   "), strong);
+        // Without a border the number stands in this row.
+        let tail = if rows >= 4 { 0 } else { 6 };
+        let room = columns.saturating_sub(taken).saturating_sub(tail);
+        inside.text(taken, 0, &cut(headline, room), strong);
+        for (row, line) in (1..).zip(wrapped(&detail, columns, if rows >= 5 { 2 } else { 1 })) {
+            inside.text(0, row, &line, style);
+        }
+        return;
+    };
+    let mut taken = 0;
+    for (row, line) in (0_u16..).zip(large) {
+        taken = inside.text(0, row, &line, style).max(taken);
+    }
+    let beside = taken.saturating_add(3);
+    let room = columns.saturating_sub(beside);
+    inside.text(beside, 0, &cut(headline, room), strong);
+    for (row, line) in (1..).zip(wrapped(&detail, room, 2)) {
+        inside.text(beside, row, &line, style);
+    }
 }
 
 /// One row of a big word; where ink is `#`, its ground takes the ink's colour, so that it is solid.

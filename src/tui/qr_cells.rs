@@ -66,6 +66,8 @@ pub fn size(matrix: &QrMatrix, columns: u16, rows: u16, theme: Theme) -> Result<
 /// Draws a symbol at the top left of the canvas.
 pub fn draw(canvas: &mut Canvas<'_>, matrix: &QrMatrix, size: QrSize) {
     let [dark, light] = inks(canvas.theme());
+    // Of two modules alike, both halves have one colour; a blank might be cut off as nothing.
+    let cell = if canvas.theme().is_ascii { " " } else { "▀" };
     // Where the last row has a lower half too many, it is light.
     let is_dark = |column: u16, half_row: u16| {
         let module = |at: u16| usize::from(at).checked_div(size.scale).unwrap_or_default();
@@ -80,7 +82,6 @@ pub fn draw(canvas: &mut Canvas<'_>, matrix: &QrMatrix, size: QrSize) {
             let upper = is_dark(column, row.saturating_mul(2));
             let lower = is_dark(column, row.saturating_mul(2).saturating_add(1));
             let ink = |is_dark| if is_dark { dark } else { light };
-            let cell = if upper == lower { " " } else { "▀" };
             let style = Style::new().fg(ink(upper)).bg(ink(lower));
             canvas.text(column, row, cell, style);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Barrier;
 
 use rusqlite::Connection;
@@ -323,4 +324,387 @@ fn the_canary_gives_one_code_to_two_people_without_the_guard() {
         })
         .expect("a count");
     assert_eq!(assigned, 1, "and the pool looks clean");
+}
+
+#[test]
+fn what_a_tool_notes_beside_a_claim_is_found_again_in_the_log() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let asked = |email: &str, order: &str| {
+        let note = format!("order={order}");
+        let words = [
+            "--trigger",
+            "web form",
+            "--note",
+            &note,
+            "--note",
+            "shop=a=b",
+        ];
+        claim(&data, &[&["--email", email], &words[..]].concat()).0
+    };
+    // An entry, and an attempt that changed nothing.
+    assert_eq!(asked("ana@example.org", "77"), 0);
+    assert_eq!(asked("ben@example.org", "78"), 1);
+    let log = |words: &[&str]| run_on(&data, &[&["log"], words].concat()).lines;
+    for (order, answer) in [("77", "assigned"), ("78", "pool_exhausted")] {
+        let found = log(&["--note", &format!("order={order}"), "--note", "shop=a=b"]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let line = &found[0];
+        assert_eq!(text(line, "answer"), answer);
+        assert_eq!(text(line, "trigger"), "web form");
+        let notes = serde_json::json!({"order": order, "shop": "a=b"});
+        assert_eq!(line["notes"], notes);
+    }
+    assert_eq!(log(&["--note", "order=79"]).len(), 0);
+    let words = in_words(&data, &["log"]);
+    assert_eq!(words.matches("set off by web form").count(), 2, "{words}");
+    assert!(words.contains("order=77 shop=a=b"), "{words}");
+    // They stand in the erasable text, not in what is chained.
+    let file = Connection::open(data.join("ledger.db")).expect("the file opens");
+    let bodies: i64 = file
+        .query_row(
+            "SELECT count(*) FROM entry WHERE body LIKE '%order%' OR body LIKE '%web form%'",
+            [],
+            |row| row.get(0),
+        )
+        .expect("a count");
+    assert_eq!(bodies, 0);
+    for bad in ["order", "a=b\nc", "ä=1"] {
+        let (exit, _) = claim(&data, &["--email", "cy@example.org", "--note", bad]);
+        assert_eq!(exit, 2, "{bad}");
+    }
+    let (exit, _) = claim(
+        &data,
+        &["--email", "c@b.org", "--note", "a=1", "--note", "a=2"],
+    );
+    assert_eq!(exit, 2);
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+/// What the program says without `--json`.
+pub(crate) fn in_words(data: &Path, words: &[&str]) -> String {
+    let ended = Command::new(env!("CARGO_BIN_EXE_counterfoil"))
+        .arg("--data")
+        .arg(data)
+        .args(words)
+        .output()
+        .expect("it runs");
+    String::from_utf8(ended.stdout).expect("text")
+}
+
+#[test]
+fn an_empty_pool_says_what_the_campaign_says_instead_and_a_counter_knows_it() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let set = |text: &str| counterfoil(&data, &["campaign", "set", "coffee", "--fallback", text]);
+    let (_, given) = claim(&data, &["--email", "ana@example.org"]);
+    assert!(given.get("fallback").is_none());
+    // Nothing that is a code, or could be taken for one of ours.
+    let code = text(&given, "code").to_lowercase();
+    for bad in [
+        code.as_str(),
+        "BCDF-GHJK-LNPR-SX",
+        "TEST-BCDFGHJKLNPRST",
+        " - ",
+    ] {
+        assert_eq!(set(bad).0, 2, "{bad}");
+    }
+    let seq = |data: &Path| counterfoil(data, &["verify"]).1["entries"].clone();
+    let entries = seq(&data);
+    assert_eq!(set("Grüße: 10 % mit HALLO-10").0, 0);
+    assert_eq!(set("Welcome 10").0, 0);
+    let ask = ["--email", "ben@example.org"];
+    let (exit, told) = claim(&data, &ask);
+    assert_eq!((exit, text(&told, "claim")), (1, "pool_exhausted"));
+    assert_eq!(text(&told, "fallback"), "Welcome 10");
+    assert!(text(&told, "message").contains("Welcome 10"), "{told}");
+    assert!(told["code"].is_null() && told["customer_id"].is_null());
+    let said = in_words(
+        &data,
+        &[&["assign", "--campaign", "coffee"], &ask[..]].concat(),
+    );
+    assert!(said.contains("Welcome 10"), "{said}");
+    for typed in ["welcome10", "WEL-COME 10", "]Q1Welcome 10"] {
+        let (exit, verdict) = counterfoil(&data, &["redeem", typed]);
+        assert_eq!(
+            (exit, text(&verdict, "verdict")),
+            (1, "not_ours"),
+            "{typed}"
+        );
+        let message = text(&verdict, "message");
+        assert!(
+            message.contains("coffee") && message.contains("not a code"),
+            "{message}"
+        );
+    }
+    assert_eq!(set("Grüße: 10 % mit HALLO-10").0, 0);
+    let (_, verdict) = counterfoil(&data, &["redeem", "grüße: 10 % MIT hallo10"]);
+    assert_eq!(text(&verdict, "verdict"), "not_ours");
+    assert_eq!(
+        counterfoil(&data, &["redeem", "welcome10"]).1["verdict"],
+        "not_found"
+    );
+    // Two changes of the rules, and the third; a claim that got nothing is no entry.
+    assert_eq!(seq(&data).as_i64(), entries.as_i64().map(|count| count + 3));
+    // Neither a list nor a draw can make a code of it.
+    set("Welcome 10");
+    let list = data.with_file_name("list.csv");
+    std::fs::write(&list, "WELCOME10\n").expect("written");
+    let list = list.to_str().expect("a path");
+    let (exit, told) = counterfoil(&data, &["codes", "import", list, "--campaign", "coffee"]);
+    assert_eq!(exit, 1);
+    assert!(told.to_string().contains("coffee says"), "{told}");
+    let shown = in_words(&data, &["campaign", "show", "coffee"]);
+    assert!(shown.contains("say Welcome 10"), "{shown}");
+    assert_eq!(set("none").0, 0);
+    assert!(claim(&data, &ask).1.get("fallback").is_none());
+}
+
+#[test]
+fn a_claim_that_gives_nothing_says_why_and_what_next() {
+    let folder = shop("3");
+    let data = folder.path().join("shop");
+    let set = |rule: &str, value: &str| {
+        assert_eq!(
+            counterfoil(&data, &["campaign", "set", "coffee", rule, value]).0,
+            0
+        );
+    };
+    let asked = |words: &[&str]| {
+        let (_, told) = claim(&data, words);
+        let said = |key| text(&told, key).to_owned();
+        (said("claim"), said("message"))
+    };
+    let ana = ["--email", "ana@example.org"];
+    let eligible = |words: &[&str], why: &str| {
+        let (word, message) = asked(words);
+        assert_eq!(word, "not_eligible");
+        assert!(
+            message.contains(why) && message.contains("coffee"),
+            "{message}"
+        );
+    };
+    eligible(
+        &[],
+        "an e-mail address or a phone number or a loyalty number",
+    );
+    set("--stores", "Station");
+    eligible(&ana, "for Station, not for Shop");
+    set("--stores", "");
+    set("--allow-anonymous", "1/day");
+    assert_eq!(asked(&[]).0, "assigned");
+    eligible(&[], "1 codes a day");
+    set("--ends", "2020-01-01");
+    let (word, message) = asked(&ana);
+    assert_eq!(word, "not_live");
+    assert!(message.contains("ended Thu 2 Jan 2020 00:00"), "{message}");
+    set("--ends", "none");
+    let (word, message) = asked(&["--email", "ana"]);
+    assert_eq!(word, "invalid_contact");
+    assert!(message.contains("no @"), "{message}");
+    let keyed = [&ana[..], &["--key", "k"]].concat();
+    assert_eq!(asked(&keyed).0, "assigned");
+    let (_, code) = claim(&data, &ana);
+    counterfoil(
+        &data,
+        &["codes", "void", text(&code, "code"), "--reason", "lost"],
+    );
+    let (word, message) = asked(&keyed);
+    assert_eq!(word, "replayed");
+    assert!(
+        message.contains("is void") && message.contains("another key"),
+        "{message}"
+    );
+}
+
+/// A shop whose customers may have two codes each.
+fn two_each(codes: &str) -> tempfile::TempDir {
+    let folder = shop(codes);
+    let data = folder.path().join("shop");
+    let set = ["campaign", "set", "coffee", "--per-customer", "2"];
+    assert_eq!(counterfoil(&data, &set).0, 0);
+    folder
+}
+
+#[test]
+fn a_look_again_is_for_the_newest_code_whatever_key_comes_with_it() {
+    let folder = two_each("3");
+    let data = folder.path().join("shop");
+    let ana = ["--email", "ana@example.org"];
+    let asked = |more: &[&str]| claim(&data, &[&ana, more].concat()).1;
+    let first = asked(&["--key", "k1"]);
+    let second = asked(&["--key", "k2"]);
+    assert_ne!(first["code"], second["code"]);
+    for more in [
+        &[][..],
+        &["--key", "k1"],
+        &["--key", "k2"],
+        &["--key", "k3"],
+    ] {
+        let seen = asked(&[&["--context", "view"], more].concat());
+        assert_eq!(text(&seen, "claim"), "already_assigned");
+        assert_eq!(seen["code"], second["code"], "{more:?}");
+    }
+    // Whose key it is says nothing of who looks.
+    let (_, nobody) = claim(&data, &["--context", "view", "--key", "k1"]);
+    assert_eq!(text(&nobody, "claim"), "nothing_assigned");
+    // At the limit the one that can be used is told, though it is the older one.
+    counterfoil(&data, &["redeem", text(&second, "code")]);
+    let again = asked(&["--key", "k4"]);
+    assert_eq!(text(&again, "claim"), "already_assigned");
+    assert_eq!(again["code"], first["code"]);
+    claim(&data, &["--phone", "+442079460958"]);
+    let torn = asked(&["--phone", "+442079460958", "--context", "view"]);
+    assert_eq!(text(&torn, "claim"), "contacts_disagree");
+}
+
+#[test]
+fn a_key_alone_means_only_somebody_who_has_no_other_name() {
+    let folder = shop("4");
+    let data = folder.path().join("shop");
+    claim(&data, &["--email", "ana@example.org", "--key", "k1"]);
+    let (exit, told) = claim(&data, &["--key", "k1"]);
+    assert_eq!((exit, text(&told, "claim")), (1, "key_conflict"));
+    assert!(told["code"].is_null() && told["customer_id"].is_null());
+    let set = |rule: &str, value: &str| {
+        counterfoil(&data, &["campaign", "set", "coffee", rule, value]);
+    };
+    set("--allow-anonymous", "2/day");
+    let nobody = |more: &[&str]| claim(&data, &[&["--key", "k2"], more].concat()).1;
+    let first = nobody(&[]);
+    assert_eq!(text(&first, "claim"), "assigned");
+    let again = nobody(&[]);
+    assert_eq!(
+        (text(&again, "claim"), &again["code"]),
+        ("replayed", &first["code"])
+    );
+    assert_eq!(
+        nobody(&["--email", "cy@example.org"])["claim"],
+        "key_conflict"
+    );
+    // A contact that the campaign does not go by names nobody, and is still the same request.
+    set("--identify-by", "email");
+    let phone = |number: &str| claim(&data, &["--key", "k3", "--phone", number]).1;
+    let given = phone("+442079460958");
+    assert_eq!(text(&given, "claim"), "assigned");
+    let again = phone("+44 20 7946 0958");
+    assert_eq!(
+        (text(&again, "claim"), &again["code"]),
+        ("replayed", &given["code"])
+    );
+    assert_eq!(phone("+442079460959")["claim"], "key_conflict");
+    assert_eq!(pool(&data)["assigned"], 3);
+}
+
+#[test]
+fn a_lost_slip_is_replaced_one_for_one_also_under_a_lower_limit() {
+    let folder = two_each("4");
+    let data = folder.path().join("shop");
+    let draw = || claim(&data, &["--email", "ana@example.org"]).1;
+    let (first, second) = (draw(), draw());
+    let set = |limit: &str| {
+        counterfoil(
+            &data,
+            &["campaign", "set", "coffee", "--per-customer", limit],
+        );
+    };
+    set("1");
+    let (exit, new) = counterfoil(
+        &data,
+        &["replace", text(&first, "code"), "--reason", "lost"],
+    );
+    assert_eq!((exit, text(&new, "claim")), (0, "assigned"));
+    assert_eq!(text(&draw(), "claim"), "already_assigned");
+    assert_eq!(pool(&data)["assigned"], 2);
+    // Raised, the next key draws.
+    set("3");
+    let third = draw();
+    assert_eq!(text(&third, "claim"), "assigned");
+    assert!(third["code"] != second["code"] && third["code"] != new["code"]);
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+#[test]
+fn what_expired_in_the_pool_is_ended_as_it_is_passed_and_an_own_end_is_kept() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    claim(&data, &["--email", "first@example.org"]);
+    let import = |name: &str, rows: &[String]| {
+        let list = data.with_file_name(name);
+        let text = format!("code,expires_at\n{}\n", rows.join("\n"));
+        std::fs::write(&list, text).expect("written");
+        let list = list.to_str().expect("a path");
+        let (exit, told) = counterfoil(&data, &["codes", "import", list, "--campaign", "coffee"]);
+        assert_eq!(exit, 0, "{told}");
+    };
+    // More of them than are passed in one write, before the one that is good.
+    let old: Vec<String> = (0..450)
+        .map(|number| format!("OLD-{number:04},2020-01-01"))
+        .collect();
+    import("old.csv", &old);
+    import("good.csv", &["GOOD-1,2099-12-24T18:00".to_owned()]);
+    let (exit, given) = claim(&data, &["--email", "ana@example.org"]);
+    assert_eq!((exit, text(&given, "code")), (0, "GOOD-1"));
+    assert_eq!(text(&given, "expires_at"), "2099-12-24T17:00:00Z");
+    let figures = pool(&data);
+    assert_eq!(
+        (&figures["available"], &figures["void"]),
+        (&0.into(), &450.into())
+    );
+    let (_, life) = counterfoil(&data, &["codes", "show", "OLD-0007"]);
+    assert!(
+        life["entries"].to_string().contains("expired before"),
+        "{life}"
+    );
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+/// Who is being imported with a code is neither given a second one, nor told of a code that may
+/// never come to be.
+#[test]
+fn whoever_an_import_has_a_code_for_waits_until_it_is_done() {
+    let folder = shop("3");
+    let data = folder.path().join("shop");
+    let ana = ["--email", "ana@example.org"];
+    claim(&data, &ana);
+    // As an import leaves it while it runs, its lock held: the customer, her contact, her code.
+    let file = Connection::open(data.join("ledger.db")).expect("the file opens");
+    let lock = std::fs::File::create(data.join("ledger.batch-99")).expect("a lock");
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .expect("nobody else has it");
+    let batch = |is_published: u8| {
+        file.execute_batch(&format!(
+            "INSERT INTO batch (id, campaign, how, is_published, first_code, code_count, \
+             first_ordinal, ordinal_count) VALUES (99, 1, 'imported', {is_published}, 900, 0, 0, 0) \
+             ON CONFLICT (id) DO UPDATE SET is_published = {is_published}"
+        ))
+        .expect("changed");
+    };
+    batch(0);
+    file.execute_batch(
+        "UPDATE customer SET batch = 99; UPDATE contact SET batch = 99; \
+         UPDATE contact_hash SET batch = 99;",
+    )
+    .expect("changed");
+    let waits = |more: &[&str]| {
+        let (exit, told) = claim(&data, &[&ana[..], more].concat());
+        assert_eq!((exit, text(&told, "claim")), (1, "in_progress"));
+        assert!(told["code"].is_null() && told["customer_id"].is_null());
+        assert!(text(&told, "message").contains("same key"), "{told}");
+    };
+    waits(&["--key", "k"]);
+    // Known before, and only her code is new.
+    file.execute_batch(
+        "UPDATE customer SET batch = NULL; UPDATE contact SET batch = NULL; \
+         UPDATE contact_hash SET batch = NULL; \
+         UPDATE code SET batch = 99 WHERE state = 1;",
+    )
+    .expect("changed");
+    waits(&["--key", "k"]);
+    let (_, seen) = claim(&data, &[&ana[..], &["--context", "view"]].concat());
+    assert_eq!(text(&seen, "claim"), "nothing_assigned");
+    assert_eq!(pool(&data)["available"], 2);
+    batch(1);
+    let (_, done) = claim(&data, &[&ana[..], &["--key", "k"]].concat());
+    assert_eq!(text(&done, "claim"), "already_assigned");
 }

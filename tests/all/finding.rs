@@ -95,6 +95,19 @@ fn a_customer_is_found_by_contact_and_by_the_end_of_a_code() {
 }
 
 #[test]
+fn a_customer_is_found_by_a_part_of_their_name() {
+    let folder = shop("4");
+    let data = folder.path().join("shop");
+    let (_, told) = claim(
+        &data,
+        &["--email", "zoe@example.org", "--name", "Zoë Ångström"],
+    );
+    let found = find(&mut desk(&data), "angs");
+    assert_eq!(found.holders.len(), 1, "{told}");
+    assert_eq!(found.holders[0].name.as_deref(), Some("Zoë Ångström"));
+}
+
+#[test]
 fn codes_that_nobody_was_given_stay_unsaid_and_given_out_ones_are_found() {
     let folder = shop("1");
     let data = folder.path().join("shop");

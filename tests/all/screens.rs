@@ -156,6 +156,14 @@ pub(crate) fn check(name: &str, is_training: bool, msgs: &[Msg]) {
         let bare = text(&drawn(&model(BARE, size, is_training, msgs), size));
         // A name may have any letter; our own signs may not.
         assert!(bare.replace('é', "e").is_ascii(), "{name}: {bare}");
+    }
+    check_in_colour(name, is_training, msgs);
+}
+
+/// Draws a scene at every size as a snapshot.
+pub(crate) fn check_in_colour(name: &str, is_training: bool, msgs: &[Msg]) {
+    for size in SIZES {
+        let colour = drawn(&model(DARK, size, is_training, msgs), size);
         insta::with_settings!({omit_expression => true, prepend_module_to_snapshot => false}, {
             insta::assert_snapshot!(
                 format!("{name}-{}x{}", size.0, size.1),
@@ -416,7 +424,7 @@ pub(crate) fn after_some_scans() -> Vec<Msg> {
 }
 
 /// A screen: its name, whether it is in training, and what happened before.
-type Scene = (&'static str, bool, Vec<Msg>);
+pub(crate) type Scene = (&'static str, bool, Vec<Msg>);
 
 /// Every screen.
 pub(crate) fn scenes() -> Vec<Scene> {
@@ -1151,6 +1159,9 @@ enum Step {
     Fail,
     SignedIn,
     Undo(ReversalWord),
+    /// The desk's oldest scan is no code.
+    NoCode,
+    AtSignUp(usize),
     Other(usize),
 }
 
@@ -1205,6 +1216,8 @@ fn step() -> impl Strategy<Value = Step> {
         ]
         .prop_map(Step::Undo),
         1 => (0..6_usize).prop_map(Step::Other),
+        1 => Just(Step::NoCode),
+        2 => (0..11_usize).prop_map(Step::AtSignUp),
     ]
 }
 
@@ -1278,6 +1291,12 @@ impl World {
             Step::Undo(word) => Msg::Undone {
                 answer: reversal(*word, "\u{1b}c"),
             },
+            Step::NoCode => {
+                let number = oldest()?;
+                self.at_desk.remove(0);
+                Msg::NoCode { number }
+            }
+            Step::AtSignUp(at) => crate::sign_up::said(*at),
             Step::Other(0) => opened(staff(), vec![]),
             Step::Other(1) => opened(vec![], vec![]),
             Step::Other(2) => choices(),
@@ -1400,7 +1419,7 @@ proptest! {
     #[test]
     fn any_screen_at_any_size(columns in 1..=200_u16, rows in 1..=80_u16, bare: bool) {
         let theme = if bare { BARE } else { DARK };
-        for (_, is_training, msgs) in scenes() {
+        for (_, is_training, msgs) in scenes().into_iter().chain(crate::sign_up::scenes()) {
             let mut model = model(theme, (columns, rows), is_training, &msgs);
             drawn(&model, (columns, rows));
             // A size that the model has not been told yet must not hurt either.

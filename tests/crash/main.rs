@@ -1,5 +1,6 @@
 //! What survives: kill -9, a power cut, a failing or full disk, a flipped bit.
 
+mod claim;
 #[path = "../all/dice.rs"]
 mod dice;
 mod disk;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::entry::instant;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::engine::{Row, Tx};
@@ -37,6 +38,9 @@ pub struct PoolFigures {
     pub assigned_last_24h: u64,
     /// When the pool will be empty; none: not known.
     pub empties_between: Option<(Timestamp, Timestamp)>,
+    /// When its test mode ends by itself; none: it is not in test mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_until: Option<Timestamp>,
 }
 
 impl Ledger {
@@ -64,10 +68,10 @@ fn pools(
     now: Timestamp,
 ) -> Result<Vec<PoolFigures>, Cause> {
     let mut pools = tx.all(
-        "SELECT m.id, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, t.uses_made \
-         FROM campaign m JOIN tally t ON t.campaign = m.id ORDER BY m.id",
+        "SELECT m.id, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, t.uses_made, \
+         t.test, m.test_until_ms FROM campaign m JOIN tally t ON t.campaign = m.id ORDER BY m.id",
         &[],
-        |row| Ok((row.int(0)?, figures(row)?)),
+        |row| Ok((row.int(0)?, figures(row, now)?)),
     )?;
     pools.retain(|(_, pool)| only.is_none_or(|only| *only == pool.campaign));
     pools
@@ -79,28 +83,38 @@ fn pools(
         .collect()
 }
 
-fn figures(row: &Row<'_>) -> Result<PoolFigures, Cause> {
-    let [available, assigned, redeemed, void, suspect, uses_made] = [
+fn figures(row: &Row<'_>, now: Timestamp) -> Result<PoolFigures, Cause> {
+    let [
+        available,
+        assigned,
+        redeemed,
+        void,
+        suspect,
+        uses_made,
+        test,
+    ] = [
         count(row, 2)?,
         count(row, 3)?,
         count(row, 4)?,
         count(row, 5)?,
         count(row, 6)?,
         count(row, 7)?,
+        count(row, 8)?,
     ];
     Ok(PoolFigures {
         campaign: campaigns::id_of(&row.text(1)?)?,
-        total: available + assigned + redeemed + void + suspect,
+        total: available + assigned + redeemed + void + suspect + test,
         available,
         leased: 0,
         assigned,
         redeemed,
         void,
         suspect,
-        test: 0,
+        test,
         uses_made,
         assigned_last_24h: 0,
         empties_between: None,
+        test_until: row.maybe_int(9)?.map(instant).filter(|until| now < *until),
     })
 }
 

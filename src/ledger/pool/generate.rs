@@ -3,6 +3,7 @@
 use crate::domain::code::{Pattern, Shape, fold};
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
+use crate::ledger::codes::fallbacks;
 use crate::ledger::error::Cause;
 use crate::ledger::pool::clash::Clashes;
 use crate::ledger::pool::import::ImportReport;
@@ -204,6 +205,7 @@ fn merge(
 ) -> Result<Spool, Cause> {
     let mut kept = job.spool()?;
     let mut clashes = Clashes::new();
+    let fallbacks = job.read(fallbacks)?;
     let mut previous = Vec::new();
     let mut done = 0;
     let mut old = next_of(&mut before)?;
@@ -218,8 +220,9 @@ fn merge(
             previous = key;
             old = next_of(&mut before)?;
         }
-        let is_new = previous != record.key && clashes.find(job, text(record.key)?)?.is_none();
-        if is_new {
+        let folded = text(record.key)?;
+        let is_new = previous != record.key && clashes.find(job, folded)?.is_none();
+        if is_new && !fallbacks.iter().any(|said| said.form == folded) {
             kept.push(record)?;
             previous.clear();
             previous.extend_from_slice(record.key);

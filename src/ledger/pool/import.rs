@@ -13,6 +13,7 @@ use crate::domain::code_list::{
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::chain::Head;
+use crate::ledger::codes::fallbacks;
 use crate::ledger::error::Cause;
 use crate::ledger::pool::clash::{Clashes, fault_of};
 use crate::ledger::pool::list::CodeList;
@@ -59,7 +60,6 @@ pub struct ImportReport {
 struct Target {
     local: i64,
     campaign: Campaign,
-    contact_key: Vec<u8>,
     zone: TimeZone,
 }
 
@@ -138,12 +138,10 @@ fn target(job: &mut Job<'_, '_>, id: &CampaignId) -> Result<Target, Fail> {
         let Some((local, campaign)) = campaigns::find(tx, id)? else {
             return Ok(None);
         };
-        let contact_key = campaigns::contact_key(tx, local)?;
         let zone = zone_of(&Head::load(tx)?)?;
         Ok(Some(Target {
             local,
             campaign,
-            contact_key,
             zone,
         }))
     })?;
@@ -169,6 +167,7 @@ fn read_list(
         return Err(ListFault::Empty.into());
     };
     let columns = list.columns().clone();
+    let region = job.ledger.phone_region;
     let mut census = DigitCensus::default();
     let mut rows = job.sorter();
     let (mut seen, mut count) = (0, 0);
@@ -176,7 +175,7 @@ fn read_list(
     while let Some((line, record)) = list.next()? {
         seen += 1;
         job.tick(Step::Reading, seen, None)?;
-        let row = match columns.read(record.iter(), order.check, &target.zone) {
+        let row = match columns.read(record.iter(), order.check, &target.zone, region) {
             Ok(row) => row,
             Err(field) => {
                 bad.push(&columns.bad_row(line, &field))?;
@@ -227,6 +226,7 @@ fn check(job: &mut Job<'_, '_>, list: List, bad: &mut BadRows) -> Result<Good, C
     let total = Some(list.count);
     let mut sorted = list.rows.finish()?;
     let mut clashes = Clashes::new();
+    let fallbacks = job.read(fallbacks)?;
     let mut previous = Previous::default();
     let (mut done, mut payload) = (0, Vec::new());
     while let Some(record) = sorted.next()? {
@@ -242,7 +242,11 @@ fn check(job: &mut Job<'_, '_>, list: List, bad: &mut BadRows) -> Result<Good, C
             previous.folded.replace_range(.., folded);
             previous.shown.replace_range(.., shown);
             previous.line = row.line;
-            if let Some(code) = clashes.find(job, folded)? {
+            if let Some(said) = fallbacks.iter().find(|said| said.form == folded) {
+                fault = Some(RowFault::Fallback {
+                    campaign: said.campaign.clone(),
+                });
+            } else if let Some(code) = clashes.find(job, folded)? {
                 fault = Some(job.read(|tx| fault_of(tx, code, shown))?);
             }
         }
@@ -294,12 +298,7 @@ fn settle(
         job.tick(Step::Checking, done, None)?;
         let people = match &mut people {
             Some(people) => people,
-            none => none.insert(People::new(
-                job,
-                target.local,
-                target.contact_key.clone(),
-                &target.campaign.rules,
-            )?),
+            none => none.insert(People::new(job, target.local, &target.campaign.rules)?),
         };
         let record = without_code(record.payload)?;
         let row = Listed::decode(record.payload)?;

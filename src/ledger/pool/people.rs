@@ -8,8 +8,10 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::domain::campaign::ContactKind;
 use crate::domain::code_list::RowFault;
+use crate::domain::contact::mailbox;
+use crate::ledger::campaigns;
 use crate::ledger::customers::{
-    contact_hash, customers_of, kind_number, kind_of, public_id_of, slots_of, take_slot,
+    Recognition, customers_of, kind_number, kind_of, public_id_of, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -20,6 +22,9 @@ use crate::ledger::pool::{Fail, Job};
 
 /// The number of a person in the scratch database.
 pub(super) type Person = i64;
+
+/// Beside the kinds of contacts: the mailbox behind an e-mail address.
+const MAILBOX: i64 = -1;
 
 /// People are stored in pages of so many.
 const PAGE: i64 = 64;
@@ -42,17 +47,15 @@ const SCRATCH: &str = "
 pub(super) struct People {
     scratch: Connection,
     campaign: i64,
-    contact_key: Vec<u8>,
-    identify_by: Vec<ContactKind>,
+    recognition: Recognition,
     per_customer: u32,
     stored_through: Person,
 }
 
 impl People {
     pub(super) fn new(
-        job: &Job<'_, '_>,
+        job: &mut Job<'_, '_>,
         campaign: i64,
-        contact_key: Vec<u8>,
         rules: &crate::domain::campaign::Rules,
     ) -> Result<People, Cause> {
         let path = sort_file_path(job.ledger.files.folder());
@@ -60,15 +63,11 @@ impl People {
         scratch.execute_batch(SCRATCH)?;
         // The open descriptor is all that is needed, and nothing is left behind.
         std::fs::remove_file(&path)?;
-        let mut identify_by: Vec<ContactKind> = rules.identify_by.iter().copied().collect();
-        if !identify_by.contains(&ContactKind::ExternalId) {
-            identify_by.push(ContactKind::ExternalId);
-        }
+        let recognition = job.read(|tx| Recognition::of(tx, campaign, rules))?;
         Ok(People {
             scratch,
             campaign,
-            contact_key,
-            identify_by,
+            recognition,
             per_customer: rules.per_customer,
             stored_through: 0,
         })
@@ -82,10 +81,10 @@ impl People {
     ) -> Result<Result<Person, RowFault>, Fail> {
         // A row with none of the contacts that the campaign goes by is known by what it has.
         let identifies = |kind: ContactKind| {
-            self.identify_by.contains(&kind)
+            self.recognition.identifies_by(kind)
                 || !contacts
                     .iter()
-                    .any(|(kind, _)| self.identify_by.contains(kind))
+                    .any(|(kind, _)| self.recognition.identifies_by(*kind))
         };
         let naming: Vec<(ContactKind, &str)> = contacts
             .iter()
@@ -117,9 +116,10 @@ impl People {
         for (kind, form) in contacts {
             let is_naming = naming.contains(&(*kind, *form));
             if is_naming {
-                self.scratch
-                    .prepare_cached("INSERT INTO known VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-                    .execute((kind_number(*kind), form, person))?;
+                self.know(kind_number(*kind), form, person)?;
+                if let Some(mailbox) = self.mailbox(*kind, form) {
+                    self.know(MAILBOX, &mailbox, person)?;
+                }
             }
             self.scratch
                 .prepare_cached(
@@ -130,6 +130,26 @@ impl People {
         Ok(Ok(person))
     }
 
+    /// The mailbox behind an address, where the campaign goes by it.
+    fn mailbox(&self, kind: ContactKind, form: &str) -> Option<String> {
+        (kind == ContactKind::Email && self.recognition.is_by_mailbox()).then(|| mailbox(form))
+    }
+
+    fn know(&self, kind: i64, form: &str, person: Person) -> Result<(), Cause> {
+        self.scratch
+            .prepare_cached("INSERT INTO known VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+            .execute((kind, form, person))?;
+        Ok(())
+    }
+
+    fn known(&self, kind: i64, form: &str) -> Result<Option<Person>, Cause> {
+        Ok(self
+            .scratch
+            .prepare_cached("SELECT person FROM known WHERE kind = ?1 AND form = ?2")?
+            .query_row((kind, form), |row| row.get(0))
+            .optional()?)
+    }
+
     /// Who is known by a contact: from this list, else from the ledger.
     fn persons_of(
         &self,
@@ -137,17 +157,17 @@ impl People {
         kind: ContactKind,
         form: &str,
     ) -> Result<Vec<Person>, Cause> {
-        let from_list = self
-            .scratch
-            .prepare_cached("SELECT person FROM known WHERE kind = ?1 AND form = ?2")?
-            .query_row((kind_number(kind), form), |row| row.get(0))
-            .optional()?;
-        if let Some(person) = from_list {
+        if let Some(person) = self.known(kind_number(kind), form)? {
             return Ok(vec![person]);
         }
-        let hash = contact_hash(&self.contact_key, kind, form)?;
+        if let Some(mailbox) = self.mailbox(kind, form)
+            && let Some(person) = self.known(MAILBOX, &mailbox)?
+        {
+            return Ok(vec![person]);
+        }
+        let hashes = self.recognition.hashes(kind, form)?;
         let campaign = self.campaign;
-        let customers = job.read(|tx| customers_of(tx, campaign, kind, form, &hash))?;
+        let customers = job.read(|tx| customers_of(tx, campaign, kind, form, &hashes))?;
         customers
             .into_iter()
             .map(|customer| self.person_of(job, customer))
@@ -184,6 +204,10 @@ impl People {
         slice: &mut Slice,
         random: &mut dyn FnMut(&mut [u8]) -> Result<(), getrandom::Error>,
     ) -> Result<bool, Cause> {
+        let rules = campaigns::load(tx, self.campaign)?.rules;
+        if rules.provider_aliases != self.recognition.is_by_mailbox() {
+            return Err(Cause::Changed("the campaign's rules were changed".into()));
+        }
         loop {
             let page = self
                 .scratch
@@ -224,7 +248,7 @@ impl People {
             return Ok(());
         }
         let customer = if let Some(customer) = known {
-            customer
+            standing(tx, customer)?
         } else {
             let customer = tx.insert(
                 "INSERT INTO customer (public_id, batch) VALUES ($1, $2) RETURNING id",
@@ -264,35 +288,38 @@ impl People {
         form: &str,
         is_new: bool,
     ) -> Result<(), Cause> {
-        let hash = contact_hash(&self.contact_key, kind, form)?;
+        let hashes = self.recognition.hashes(kind, form)?;
         // The ledger may have met this person since the list was checked.
-        let mut others = customers_of(tx, self.campaign, kind, form, &hash)?;
+        let mut others = customers_of(tx, self.campaign, kind, form, &hashes)?;
         others.retain(|other| *other != customer);
         if is_new && !others.is_empty() {
             return Err(Cause::Changed("a customer was just added".into()));
         }
-        let added = tx.execute(
-            "INSERT INTO contact_hash (campaign, hash, customer, batch) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT DO NOTHING",
-            &[
-                self.campaign.into(),
-                hash.as_slice().into(),
-                customer.into(),
-                batch.id.into(),
-            ],
-        )?;
-        if added == 0 && !others.is_empty() {
-            return Err(Cause::Changed("a customer was just given a code".into()));
+        for hash in hashes {
+            let added = tx.execute(
+                "INSERT INTO contact_hash (campaign, hash, customer, batch) \
+                 VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                &[
+                    self.campaign.into(),
+                    hash.as_slice().into(),
+                    customer.into(),
+                    batch.id.into(),
+                ],
+            )?;
+            if added == 0 && !others.is_empty() {
+                return Err(Cause::Changed("a customer was just given a code".into()));
+            }
         }
         Ok(())
     }
 
-    /// The customer a person was stored as.
-    pub(super) fn customer(&self, person: Person) -> Result<i64, Cause> {
-        Ok(self
+    /// The customer a person was stored as; who was joined to another since is that other.
+    pub(super) fn customer(&self, tx: &Tx<'_>, person: Person) -> Result<i64, Cause> {
+        let customer = self
             .scratch
             .prepare_cached("SELECT customer FROM person WHERE id = ?1")?
-            .query_row([person], |row| row.get(0))?)
+            .query_row([person], |row| row.get(0))?;
+        standing(tx, customer)
     }
 
     /// Takes the customer's next slot for a code.

@@ -255,7 +255,7 @@ impl Filling<'_> {
             while let Some(record) = sorted.next()? {
                 let (person, payload) = untagged(record.payload)?;
                 let row = Listed::decode(payload)?;
-                let customer = people.customer(person.cast_signed())?;
+                let customer = people.customer(writing.tx, person.cast_signed())?;
                 let folded = text(record.key)?;
                 let id = self.insert(&mut insert, writing, folded, &row, Some(customer))?;
                 people.take_slot(writing.tx, customer, id)?;

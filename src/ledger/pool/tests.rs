@@ -457,7 +457,7 @@ fn rows_with_contacts_arrive_assigned_and_their_customers_are_known() {
     );
     let who = ledger
         .read("find", "ana", |tx| {
-            customers::resolve(tx, "ana@EXAMPLE.org")
+            customers::resolve(tx, "ana@EXAMPLE.org", None)
         })
         .unwrap();
     assert_eq!(who.map(|(_, id)| id), codes["A1"].customer_id);
@@ -656,7 +656,7 @@ fn an_abandoned_batch_is_unseen_and_swept() {
             1
         );
         assert!(matches!(redeem(&mut ledger, "A1"), Verdict::NotFound));
-        let who = ledger.read("find", "a", |tx| customers::resolve(tx, "a@b.org"));
+        let who = ledger.read("find", "a", |tx| customers::resolve(tx, "a@b.org", None));
         assert!(who.unwrap().is_none());
         std::fs::write(folder.path().join("ledger.sort-1-1"), b"x").unwrap();
         while ledger.sweep_batches().unwrap() {}
@@ -689,7 +689,7 @@ fn customers_of_a_published_batch_are_seen_before_it_is_tidied() {
             Ok(())
         })
         .unwrap();
-    let who = ledger.read("find", "a", |tx| customers::resolve(tx, "a@b.org"));
+    let who = ledger.read("find", "a", |tx| customers::resolve(tx, "a@b.org", None));
     assert!(who.unwrap().is_some());
     while ledger.sweep_batches().unwrap() {}
     check_whole(&mut ledger);

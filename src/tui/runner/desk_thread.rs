@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::{Desk, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
+use crate::domain::contact::PhoneRegion;
 use crate::ledger::{Ledger, LedgerError};
 use crate::tui::msg::{Effect, Msg, NewShop, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
@@ -25,6 +26,7 @@ pub(super) struct DeskOrder {
     pub(super) may_set_up: bool,
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
+    pub(super) phone_region: Option<PhoneRegion>,
     pub(super) zone: String,
     pub(super) scanners_in_use: Vec<PathBuf>,
     pub(super) remember: Remember,
@@ -201,7 +203,8 @@ impl DeskThread {
         self.tell.send(happening).ok().ok_or(Unheard)
     }
 
-    fn opened(&mut self, ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
+    fn opened(&mut self, mut ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
+        ledger.dial_in(self.order.phone_region);
         let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts);
         match describe(&mut desk, &self.order.counter, now) {
             Ok(opened) => {

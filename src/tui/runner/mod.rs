@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use crate::desk::Moment;
 use crate::devices::scan::serial::{SerialConfig, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode};
+use crate::domain::contact::PhoneRegion;
 use crate::tui::model::{Model, Options};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::runner::alarm::listen_for_panics;
@@ -44,6 +45,8 @@ pub struct ConsoleOrder {
     pub counter: String,
     /// Hosts whose web links may hold our codes.
     pub allowed_hosts: Vec<String>,
+    /// Of which country phone numbers are that come without one.
+    pub phone_region: Option<PhoneRegion>,
     /// Serial scanners to open.
     pub scanners: Vec<SerialConfig>,
     /// The printer of slips, if there is one.
@@ -186,6 +189,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             may_set_up: order.may_set_up,
             counter: order.counter,
             allowed_hosts: order.allowed_hosts,
+            phone_region: order.phone_region,
             zone: order.zone,
             scanners_in_use: order
                 .scanners

@@ -113,3 +113,85 @@ fn print_all(mut printer: Printer, jobs: &Receiver<Box<SlipJob>>, tell: &SyncSen
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::slip::Slip;
+
+    fn job(number: i64) -> Box<SlipJob> {
+        Box::new(SlipJob {
+            number,
+            slip: Slip {
+                store: "Riverside".into(),
+                campaign: "coffee".into(),
+                offer: "Free coffee".into(),
+                code: "BCDFGHJKLNPRST".into(),
+                name: None,
+                validity: String::new(),
+                issued: String::new(),
+                copy: 1,
+                is_test: false,
+            },
+        })
+    }
+
+    fn unconfirmed(number: i64, why: &str) -> Msg {
+        Msg::SlipPrinted {
+            number,
+            outcome: SlipOutcome::Unconfirmed(why.to_owned()),
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_paper() {
+        let (tell, told) = sync_channel(16);
+        let none = PrinterQueue::new(None, tell.clone()).expect("no thread");
+        assert_eq!(none.print(job(1)), Some(unconfirmed(1, "no_printer")));
+        // A printer that does not get on: so many wait, and the next is said to be in doubt.
+        let (go_on, is_free) = sync_channel::<()>(0);
+        let stuck: Printer = Box::new(move |order| {
+            is_free.recv().unwrap_or_default();
+            PrinterAnswer {
+                outcome: match order {
+                    PrinterOrder::Look => None,
+                    PrinterOrder::Print(_) => Some(SlipOutcome::Printed),
+                },
+                words: "ready".to_owned(),
+                is_well: true,
+            }
+        });
+        let queue = PrinterQueue::new(Some(stuck), tell).expect("a thread");
+        let waiting = i64::try_from(JOBS_MAX).expect("few");
+        for number in 0..waiting {
+            assert_eq!(queue.print(job(number)), None);
+        }
+        assert_eq!(queue.print(job(99)), Some(unconfirmed(99, "busy")));
+        for _ in 0..=waiting {
+            go_on.send(()).expect("it waits for us");
+        }
+        drop(queue);
+        drop(go_on);
+        let all: Vec<Msg> = told
+            .iter()
+            .filter_map(|happening| match happening {
+                Happening::Told(msg) => Some(msg),
+                Happening::NoLedger { .. }
+                | Happening::ScannerChosen(_)
+                | Happening::Done(_)
+                | Happening::Ended
+                | Happening::Broken => None,
+            })
+            .collect();
+        let health = Msg::PrinterHealth {
+            words: "ready".to_owned(),
+            is_well: true,
+        };
+        let printed = (0..waiting).map(|number| Msg::SlipPrinted {
+            number,
+            outcome: SlipOutcome::Printed,
+        });
+        let expected: Vec<Msg> = std::iter::once(health).chain(printed).collect();
+        assert_eq!(all, expected, "its health is said once");
+    }
+}

@@ -25,7 +25,7 @@ use crate::tui::pages::View;
 use crate::tui::qr_cells;
 use crate::tui::screens::life::{LifePage, Wish, person_in_words};
 use crate::tui::screens::question::{Managers, Outcome, edit, field_line};
-use crate::tui::screens::slips::outcome_in_words;
+use crate::tui::screens::signed_up::outcome_in_words;
 use crate::tui::theme::Tone;
 
 /// What the commands of this screen depend on.
@@ -485,13 +485,13 @@ impl Find {
 
     fn replaced(&mut self, claim: Claim, old: &str, effects: &mut Vec<Effect>) -> Option<String> {
         let is_theirs = matches!(claim.word, ClaimWord::Assigned | ClaimWord::Replayed);
-        let Some(code) = claim.code.filter(|_| is_theirs) else {
+        let Some(code) = claim.code.clone().filter(|_| is_theirs) else {
             let words = if claim.word == ClaimWord::PoolExhausted {
-                "no code of this offer is left: the old one stands. Tell the manager"
+                "no code of this offer is left: the old one stands. Tell the manager".to_owned()
             } else {
-                claim.word.message()
+                claim.message()
             };
-            return self.refused(words, 2, effects);
+            return self.refused(&words, 2, effects);
         };
         if let Some(life) = &mut self.life {
             life.drop_form();

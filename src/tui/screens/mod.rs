@@ -8,6 +8,7 @@ pub mod redeem;
 pub mod set_up;
 pub mod sign_in;
 pub mod sign_up;
+pub mod signed_up;
 pub mod slips;
 pub mod take_back;
 pub mod undo;

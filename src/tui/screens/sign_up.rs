@@ -10,10 +10,9 @@ use ratatui::style::Style;
 
 use crate::domain::campaign::{Campaign, ContactKind};
 use crate::domain::claim::{Claim, ClaimWord, Look, Looked};
-use crate::domain::code::{grouped, last_letters};
+use crate::domain::code::last_letters;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::local_time::last_in_words;
-use crate::domain::qr::QrMatrix;
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::tui::big_word::{self, Scale};
@@ -22,9 +21,9 @@ use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
-use crate::tui::qr_cells;
 use crate::tui::screens::question::{Outcome, edit};
-use crate::tui::screens::slips::{Slips, outcome_in_words};
+use crate::tui::screens::signed_up::{Given, SignedUp, outcome_in_words};
+use crate::tui::screens::slips::Slips;
 use crate::tui::screens::take_back::TakeBack;
 use crate::tui::theme::Tone;
 
@@ -51,7 +50,7 @@ const ENTRIES: [Entry; 6] = [
 impl Entry {
     fn label(self) -> &'static str {
         match self {
-            Entry::Campaign => "Offer",
+            Entry::Campaign => "Campaign",
             Entry::Name => "Name",
             Entry::Email => "E-mail",
             Entry::Phone => "Phone",
@@ -62,10 +61,10 @@ impl Entry {
 
     fn hint(self) -> &'static str {
         match self {
-            Entry::Campaign => "Left, Right: another offer",
+            Entry::Campaign => "Left, Right: another",
             Entry::Name => "may stay empty",
             Entry::Email => "one of e-mail, phone, loyalty number is enough",
-            Entry::Phone => "with its country, as in +44 20 7946 0958",
+            Entry::Phone => "as in +44 20 7946 0958",
             Entry::Loyalty => "scan it or type it",
             Entry::Consent => "Space: they agree to be written to, or not",
         }
@@ -87,7 +86,7 @@ enum Stage {
     /// The second key is awaited.
     Asking,
     AtDesk,
-    Done(Box<Done>),
+    Done(Box<SignedUp>),
 }
 
 /// What lies over the form.
@@ -95,31 +94,6 @@ enum Over {
     Nothing,
     TakeBack(TakeBack),
     Slips(Slips),
-}
-
-/// A sign-up that was answered.
-struct Done {
-    /// A code of their own, now; else they have one already.
-    is_new: bool,
-    /// Where it may be used.
-    code: Option<String>,
-    /// Its letters as a desk may show them.
-    shown: String,
-    offer: String,
-    /// Until when it is valid, or why it is not.
-    validity: String,
-    qr: Option<QrMatrix>,
-    slip: SlipWords,
-    /// A second key is awaited for printing again.
-    asks_print: bool,
-}
-
-/// What is known of the paper.
-enum SlipWords {
-    Nothing,
-    Printing(i64),
-    Printed,
-    Doubtful(String),
 }
 
 /// What is known of whoever the form names.
@@ -131,6 +105,9 @@ struct Looks {
     changed: Option<u8>,
     look: Option<Look>,
 }
+
+/// With so many rows in the form the offer is said large.
+const LARGE_ROOM: u16 = 13;
 
 /// So many ticks after the last change of a contact it is looked at.
 const LOOKED_AFTER: u8 = 2;
@@ -187,7 +164,7 @@ impl SignUp {
         match (&self.over, &self.stage) {
             (Over::TakeBack(_) | Over::Slips(_), _) => Place::SignUpList,
             (Over::Nothing, Stage::Asking) => Place::SignUpAsked,
-            (Over::Nothing, Stage::Done(done)) if done.asks_print => Place::SignUpAsked,
+            (Over::Nothing, Stage::Done(done)) if done.asks_print() => Place::SignUpAsked,
             (Over::Nothing, Stage::Done(_)) => Place::SignUpDone,
             (Over::Nothing, Stage::Filling | Stage::AtDesk) => Place::SignUp,
         }
@@ -302,7 +279,7 @@ impl SignUp {
             Stage::Asking => return self.asked(command, effects),
             Stage::AtDesk => {}
             Stage::Done(done) => {
-                if done.command(command, has_printer, &mut self.words, effects) {
+                if done.command(command, has_printer, effects) {
                     self.next_customer(effects);
                 }
             }
@@ -437,7 +414,7 @@ impl SignUp {
             }
             ClaimWord::InvalidContact => {
                 self.at = Entry::Email;
-                self.say("name the customer by an e-mail, a phone or a loyalty number");
+                self.say(&claim.message());
                 self.changed();
             }
             ClaimWord::ContactsDisagree => {
@@ -445,38 +422,31 @@ impl SignUp {
                     "these contacts belong to two customers: nothing was given. Leave one out",
                 );
             }
-            ClaimWord::PoolExhausted => {
-                self.say("no code of this offer is left: nothing was given. Tell the manager");
-            }
-            ClaimWord::NotLive => {
-                let words = self.why_not_live();
-                self.say(&format!("nothing was given: {words}"));
-            }
-            ClaimWord::NotEligible => {
-                self.say("nothing was given: not for this shop, or not without a contact");
-            }
             ClaimWord::KeyConflict => {
                 self.key = None;
                 effects.push(Effect::ReadSignUpRoom);
                 self.say("nothing was given: this form was used for somebody else. Enter again");
             }
-            ClaimWord::Preview | ClaimWord::NothingAssigned | ClaimWord::Forward => {
-                self.say(claim.word.message());
+            ClaimWord::PoolExhausted => {
+                let next = claim.fallback.as_deref().unwrap_or("Tell the manager");
+                self.say(&format!(
+                    "no code of this offer is left: nothing was given. {next}"
+                ));
             }
+            ClaimWord::NotLive
+            | ClaimWord::NotEligible
+            | ClaimWord::InProgress
+            | ClaimWord::Preview
+            | ClaimWord::NothingAssigned
+            | ClaimWord::Forward => self.say(&claim.message()),
         }
     }
 
-    fn done(&self, claim: &Claim, zone: &TimeZone) -> Done {
-        let is_new = claim.word != ClaimWord::AlreadyAssigned;
-        let shown = match (&claim.code, is_new) {
-            (Some(code), true) => grouped(code),
-            (Some(code), false) => last_letters(code),
-            (None, _) => self
-                .known()
-                .and_then(|looked| looked.newest.as_ref())
-                .map(|newest| newest.masked.clone())
-                .unwrap_or_default(),
-        };
+    fn done(&self, claim: &Claim, zone: &TimeZone) -> SignedUp {
+        let masked = claim.code.as_deref().map(last_letters).or_else(|| {
+            let newest = self.known()?.newest.as_ref()?;
+            Some(newest.masked.clone())
+        });
         let state = claim.state.unwrap_or_default();
         let validity = match self.campaign() {
             Some(campaign) if claim.code.is_some() => {
@@ -484,33 +454,18 @@ impl SignUp {
             }
             Some(_) | None => state_in_words(state, claim.expires_at, zone),
         };
-        Done {
-            is_new,
-            qr: claim
-                .code
-                .as_ref()
-                .filter(|_| is_new)
-                .and_then(|code| QrMatrix::of(code).ok()),
+        let given = Given {
+            is_new: claim.word != ClaimWord::AlreadyAssigned,
             code: claim.code.clone(),
-            shown,
+            masked: masked.unwrap_or_default(),
             offer: self
                 .campaign()
                 .map(|campaign| campaign.rules.offer.clone())
                 .unwrap_or_default(),
             validity,
-            slip: claim
-                .slip
-                .as_ref()
-                .map_or(SlipWords::Nothing, |job| SlipWords::Printing(job.number)),
-            asks_print: false,
-        }
-    }
-
-    fn why_not_live(&self) -> &'static str {
-        match self.campaign() {
-            Some(campaign) if campaign.is_paused => "the campaign is paused",
-            Some(_) | None => "the campaign has not begun, or is over",
-        }
+            who: self.who().join(" · "),
+        };
+        SignedUp::new(given, claim.slip.as_ref())
     }
 
     /// Nothing was given, and the form stays.
@@ -527,7 +482,7 @@ impl SignUp {
         if let Stage::Done(done) = &mut self.stage
             && matches!(self.over, Over::Nothing)
         {
-            done.slip = SlipWords::Doubtful(words.to_owned());
+            done.say(words);
         }
     }
 
@@ -546,7 +501,7 @@ impl SignUp {
         if let Over::TakeBack(_) = self.over {
             self.over = Over::Nothing;
         }
-        if matches!(&self.stage, Stage::Done(done) if done.code.as_deref() == Some(code)) {
+        if matches!(&self.stage, Stage::Done(done) if done.is_of(code)) {
             self.stage = Stage::Filling;
             self.key = None;
             effects.push(Effect::ReadSignUpRoom);
@@ -568,10 +523,8 @@ impl SignUp {
 
     /// A slip is on its way to the printer.
     pub fn slip_ordered(&mut self, job: &SlipJob) {
-        if let Stage::Done(done) = &mut self.stage
-            && done.code.as_ref() == Some(&job.slip.code)
-        {
-            done.slip = SlipWords::Printing(job.number);
+        if let Stage::Done(done) = &mut self.stage {
+            done.slip_ordered(job);
         }
     }
 
@@ -580,13 +533,8 @@ impl SignUp {
         if let Over::Slips(list) = &mut self.over {
             list.say(&outcome_in_words(outcome));
         }
-        if let Stage::Done(done) = &mut self.stage
-            && matches!(done.slip, SlipWords::Printing(printing) if printing == number)
-        {
-            done.slip = match outcome {
-                SlipOutcome::Printed => SlipWords::Printed,
-                SlipOutcome::Unconfirmed(_) => SlipWords::Doubtful(outcome_in_words(outcome)),
-            };
+        if let Stage::Done(done) = &mut self.stage {
+            done.slip_printed(number, outcome);
         }
     }
 
@@ -697,35 +645,6 @@ impl Default for SignUp {
     }
 }
 
-impl Done {
-    /// Does what a key orders; true where the next customer comes.
-    fn command(
-        &mut self,
-        command: Command,
-        has_printer: bool,
-        words: &mut String,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
-        words.clear();
-        let is_asked = std::mem::replace(&mut self.asks_print, false);
-        if command == Command::Enter {
-            if let (true, Some(code)) = (is_asked, &self.code) {
-                effects.push(Effect::Reprint { code: code.clone() });
-                return false;
-            }
-            return true;
-        }
-        if command == Command::Slips {
-            match (has_printer, &self.code) {
-                (false, _) => "there is no printer at this counter".clone_into(words),
-                (true, None) => "only a code that can be used is printed".clone_into(words),
-                (true, Some(_)) => self.asks_print = true,
-            }
-        }
-        false
-    }
-}
-
 /// The state of a code as it is said to a customer.
 fn state_in_words(state: &str, ends_at: Option<Timestamp>, zone: &TimeZone) -> String {
     match (state, ends_at) {
@@ -747,7 +666,7 @@ impl SignUp {
             Over::Nothing => {}
         }
         match &self.stage {
-            Stage::Done(done) => self.draw_done(canvas, done),
+            Stage::Done(done) => done.draw(canvas),
             Stage::Filling | Stage::Asking | Stage::AtDesk => self.draw_form(canvas, view),
         }
     }
@@ -772,13 +691,18 @@ impl SignUp {
             count => format!(" {count} slips not confirmed: F7 "),
         };
         canvas.text_right(2, bottom, &note, Style::new());
+        let canvas_columns = canvas.columns().saturating_sub(6);
         let mut inside = canvas.inside(2);
-        let has_gaps = inside.rows() >= 12;
+        let has_gaps = matches!(inside.rows(), 12 | 14..);
         let mut row = 0;
+        if inside.rows() >= LARGE_ROOM {
+            self.draw_offer(&mut inside.part(2, 0, canvas_columns, 3));
+            row = 3;
+        }
         for entry in ENTRIES {
             self.draw_entry(&mut inside, row, entry, view);
             row = row.saturating_add(1);
-            row = row.saturating_add(u16::from(has_gaps && entry == Entry::Campaign));
+            row = row.saturating_add(u16::from(has_gaps && entry == Entry::Campaign && row < 3));
         }
         row = row.saturating_add(u16::from(has_gaps));
         let room = inside.columns();
@@ -803,6 +727,27 @@ impl SignUp {
                 let line = padded(&line, room);
                 inside.text(0, at.saturating_add(offset), &line, theme.picked());
             }
+        }
+    }
+
+    /// The offer, as large as it goes.
+    fn draw_offer(&self, canvas: &mut Canvas<'_>) {
+        let theme = canvas.theme();
+        let Some(campaign) = self.campaign() else {
+            return;
+        };
+        let offer = campaign.rules.offer.as_str();
+        // What comes after a comma is in the line below.
+        let head = offer.split([',', ';', ':', '(']).next().unwrap_or(offer);
+        let loud = head.trim().to_uppercase();
+        let fits = big_word::columns(&loud, Scale::Half)
+            .is_some_and(|width| width <= usize::from(canvas.columns()));
+        let Some(rows) = big_word::rows(&loud, Scale::Half, theme.is_ascii).filter(|_| fits) else {
+            canvas.text(0, 1, &cut(offer, canvas.columns()), theme.strong());
+            return;
+        };
+        for (row, line) in (0_u16..).zip(rows) {
+            canvas.text(0, row, &line, Style::new());
         }
     }
 
@@ -842,7 +787,7 @@ impl SignUp {
                 } else {
                     " – not live"
                 };
-                format!("‹ {} ›  {}{state}", campaign.rules.offer, campaign.id)
+                format!("‹ {} ›  {}{state}", campaign.id, campaign.rules.offer)
             }
         }
     }
@@ -896,12 +841,7 @@ impl SignUp {
         let offer = self
             .campaign()
             .map_or("a code", |campaign| campaign.rules.offer.as_str());
-        let who: Vec<&str> = [&self.name, &self.email, &self.phone, &self.loyalty]
-            .into_iter()
-            .map(|field| field.as_str().trim())
-            .filter(|text| !text.is_empty())
-            .take(2)
-            .collect();
+        let who = self.who();
         let who = if who.is_empty() {
             "somebody without a contact".to_owned()
         } else {
@@ -915,102 +855,13 @@ impl SignUp {
         format!("Enter again: give {test}{offer} to {who}")
     }
 
-    fn draw_done(&self, canvas: &mut Canvas<'_>, done: &Done) {
-        let theme = canvas.theme();
-        let (columns, rows) = (canvas.columns(), canvas.rows());
-        // The words keep room enough for the code in one line.
-        let for_qr = columns.saturating_sub(34);
-        let qr = done
-            .qr
-            .as_ref()
-            .map(|matrix| (matrix, qr_cells::size(matrix, for_qr, rows, theme)));
-        let mut words_columns = columns;
-        if let Some((matrix, Ok(size))) = qr {
-            words_columns = columns.saturating_sub(size.columns);
-            let mut part = canvas.part(words_columns, 0, size.columns, size.rows);
-            qr_cells::draw(&mut part, matrix, size);
-        }
-        let tone = if done.is_new { Tone::Plain } else { Tone::Look };
-        let mut part = canvas.part(0, 0, words_columns, rows);
-        let style = theme.panel(tone, false);
-        part.fill(style);
-        part.border(theme.border(tone), style);
-        let mut inside = part.inside(2);
-        let room = inside.columns();
-        let word = if done.is_new { "SIGNED UP" } else { "HAS ONE" };
-        let mut lines: Vec<(String, Style)> = Vec::new();
-        let strong = style.patch(theme.strong());
-        lines.push((String::new(), style));
-        let code_style = if done.is_new {
-            strong.patch(theme.picked())
-        } else {
-            strong
-        };
-        lines.push((format!(" {} ", done.shown), code_style));
-        lines.push((String::new(), style));
-        for line in wrapped(&done.offer, room, 2) {
-            lines.push((line, strong));
-        }
-        for line in wrapped(&done.validity, room, 2) {
-            lines.push((line, style));
-        }
-        for line in wrapped(&self.who(), room, 2) {
-            lines.push((line, style));
-        }
-        if let Some((_, Err(why))) = qr {
-            lines.push((why.words().to_owned(), style));
-        }
-        for line in wrapped(&self.below(done), room, 2) {
-            lines.push((line, strong));
-        }
-        let mut row = 0;
-        let needed = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-        let has_big = inside.rows() >= needed.saturating_add(3)
-            && big_word::columns(word, Scale::Half).is_some_and(|width| width <= usize::from(room));
-        if let Some(big) = big_word::rows(word, Scale::Half, theme.is_ascii).filter(|_| has_big) {
-            for line in big {
-                inside.text(0, row, &line, style);
-                row = row.saturating_add(1);
-            }
-        } else {
-            inside.text(0, row, word, strong);
-            row = row.saturating_add(1);
-        }
-        let is_tight = inside.rows() < row.saturating_add(needed);
-        for (line, style) in lines {
-            if line.is_empty() && is_tight {
-                continue;
-            }
-            inside.text(0, row, &line, style);
-            row = row.saturating_add(1);
-        }
-    }
-
-    /// Name and first contact, as they were typed.
-    fn who(&self) -> String {
+    /// Name and contacts as they were typed, two of them.
+    fn who(&self) -> Vec<&str> {
         [&self.name, &self.email, &self.phone, &self.loyalty]
             .into_iter()
             .map(|field| field.as_str().trim())
             .filter(|text| !text.is_empty())
             .take(2)
-            .collect::<Vec<_>>()
-            .join(" · ")
-    }
-
-    /// The last lines of an answer: the paper, and what a key would do.
-    fn below(&self, done: &Done) -> String {
-        if done.asks_print {
-            return "Enter prints the slip again: the same code, the next copy".to_owned();
-        }
-        if !self.words.is_empty() {
-            return self.words.clone();
-        }
-        match &done.slip {
-            SlipWords::Nothing if done.is_new => String::new(),
-            SlipWords::Nothing => "no new code was given".to_owned(),
-            SlipWords::Printing(_) => "printing the slip …".to_owned(),
-            SlipWords::Printed => "the slip is on paper".to_owned(),
-            SlipWords::Doubtful(words) => format!("{words}. F7 prints it again"),
-        }
+            .collect()
     }
 }

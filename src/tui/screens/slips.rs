@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use crate::domain::code::last_letters;
 use crate::domain::local_time::in_few_words;
-use crate::domain::slip_job::{OpenSlip, SlipOutcome};
+use crate::domain::slip_job::OpenSlip;
 use crate::tui::canvas::{Canvas, columns, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
@@ -112,7 +112,9 @@ impl Slips {
                 } else {
                     Style::new()
                 };
-                inside.text(0, row, &slip_line(slip, room, now, zone), style);
+                let line = slip_line(slip, room.saturating_sub(1), now, zone);
+                let mark = if at == self.at { '›' } else { ' ' };
+                inside.text(0, row, &format!("{mark}{line}"), style);
                 row = row.saturating_add(1);
             }
             row = row.saturating_add(1);
@@ -125,16 +127,6 @@ impl Slips {
         for line in wrapped(&self.words, room, 2) {
             inside.text(0, row, &line, theme.warning());
             row = row.saturating_add(1);
-        }
-    }
-}
-
-/// What became of a slip, in words.
-pub fn outcome_in_words(outcome: &SlipOutcome) -> String {
-    match outcome {
-        SlipOutcome::Printed => "the slip is on paper".to_owned(),
-        SlipOutcome::Unconfirmed(why) => {
-            format!("the slip is not confirmed: {}", why_in_words(Some(why)))
         }
     }
 }

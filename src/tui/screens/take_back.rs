@@ -120,7 +120,9 @@ impl TakeBack {
             } else {
                 Style::new()
             };
-            inside.text(0, row, &choice_line(choice, room, now, zone), style);
+            let line = choice_line(choice, room.saturating_sub(1), now, zone);
+            let mark = if at == self.at { '›' } else { ' ' };
+            inside.text(0, row, &format!("{mark}{line}"), style);
             row = row.saturating_add(1);
         }
         row = row.saturating_add(1);

@@ -15,4 +15,5 @@ mod questions;
 mod scans;
 mod serial;
 mod sign_in;
+mod sign_up;
 mod terminal;

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use serialport::{SerialPort, TTYPort};
 
+use crate::devices::rights::group_of;
 use crate::devices::scan::framing::Framer;
 use crate::devices::scan::input::Input;
 
@@ -271,7 +272,7 @@ fn health_of(error: &serialport::Error, path: &Path) -> ScannerHealth {
     match error.kind() {
         serialport::ErrorKind::Io(io::ErrorKind::NotFound) => ScannerHealth::Missing,
         serialport::ErrorKind::Io(io::ErrorKind::PermissionDenied) => ScannerHealth::NoPermission {
-            group: ports::group_of(path),
+            group: group_of(path, "dialout"),
         },
         // The crate's word for a port that is locked, by either of its two locks.
         serialport::ErrorKind::NoDevice => ScannerHealth::HeldByAnother,

@@ -1,7 +1,6 @@
 //! Which serial ports there are, found without opening any.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serialport::SerialPortType;
@@ -51,27 +50,6 @@ pub(super) fn product_of(path: &Path) -> Option<String> {
         .into_iter()
         .find(|port| port.node == node)?
         .product
-}
-
-/// The group that owns `path`: its name, or its number if it has none.
-pub(super) fn group_of(path: &Path) -> String {
-    let Ok(metadata) = fs::metadata(path) else {
-        return "dialout".to_owned();
-    };
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    group_name(&groups, metadata.gid())
-}
-
-fn group_name(groups: &str, gid: u32) -> String {
-    let gid = gid.to_string();
-    groups
-        .lines()
-        .find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)? == gid).then(|| name.to_owned())
-        })
-        .unwrap_or(gid)
 }
 
 fn usb_ports() -> Vec<SerialPortFound> {
@@ -141,9 +119,7 @@ fn name_stably(found: &mut [SerialPortFound], by_id: &[Link], by_path: &[Link]) 
 mod tests {
     use std::fs;
 
-    use crate::devices::scan::serial::ports::{
-        Link, SerialPortFound, group_name, links_in, list, name_stably,
-    };
+    use crate::devices::scan::serial::ports::{Link, SerialPortFound, links_in, list, name_stably};
 
     fn port(node: &str, serial: Option<&str>) -> SerialPortFound {
         SerialPortFound {
@@ -218,13 +194,6 @@ mod tests {
         assert_eq!(links[0].path, ids.join("usb-A"));
         assert_eq!(links[0].node, node.canonicalize().unwrap());
         assert!(links_in(&folder.path().join("none")).is_empty());
-    }
-
-    #[test]
-    fn a_group_is_named_or_numbered() {
-        let groups = "root:x:0:\ndialout:x:20:ana,ben\nbroken\n";
-        assert_eq!(group_name(groups, 20), "dialout");
-        assert_eq!(group_name(groups, 77), "77");
     }
 
     #[test]

@@ -1,0 +1,174 @@
+//! Editing what is known of a customer. It never frees a second code: whatever they were known by
+//! when they got one, their campaigns go on recognising.
+
+use crate::domain::campaign::ContactKind;
+use crate::domain::contact::{PhoneRegion, normal_form};
+use crate::domain::customer::{Customer, Name};
+use crate::domain::entry::Fact;
+use crate::domain::escape::for_display;
+use crate::domain::refusal::Refusal;
+use crate::ledger::customers::{
+    Recognition, by_public_id, campaigns_of, contacts_of, customers_of, described, kind_number,
+    known_by, public_id, recognise,
+};
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
+
+/// What is to be changed of a customer.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CustomerEdit<'a> {
+    /// What they are called from now on; 1 to 100 characters, none of them a control character.
+    pub name: Option<&'a str>,
+    /// Contacts they are known by as well, as typed.
+    pub added: &'a [(ContactKind, String)],
+    /// Contacts that are removed, as typed.
+    pub removed: &'a [(ContactKind, String)],
+}
+
+impl Ledger {
+    /// Changes what is known of a customer, all of it or nothing; what is so already makes no entry.
+    pub fn edit_customer(
+        &mut self,
+        id: &str,
+        change: &CustomerEdit<'_>,
+        act: &Act,
+    ) -> Result<Result<Customer, Refusal>, LedgerError> {
+        self.write_zeroing("edit", "a customer", |writing| {
+            edit(writing, id, change, act)
+        })
+    }
+}
+
+type Contacts = Vec<(ContactKind, String)>;
+
+fn edit(
+    writing: &mut Writing<'_, '_>,
+    id: &str,
+    change: &CustomerEdit<'_>,
+    act: &Act,
+) -> Result<Result<Customer, Refusal>, Cause> {
+    let Some((customer, name_of)) = by_public_id(writing.tx, id)? else {
+        return Ok(Err(Refusal::NoSuchCustomer(for_display(id))));
+    };
+    let (name, mut added, removed) = match read(change, writing.phone_region) {
+        Ok(change) => change,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let known = contacts_of(writing.tx, customer)?;
+    added.retain(|contact| !known.contains(contact));
+    if let Some((kind, _)) = removed.iter().find(|contact| !known.contains(contact)) {
+        return Ok(Err(Refusal::NoSuchContact(kind.as_str())));
+    }
+    for (kind, form) in &added {
+        if let Some(other) = owner(writing.tx, *kind, form, customer)? {
+            return Ok(Err(Refusal::ContactOfAnother {
+                kind: kind.as_str(),
+                customer: public_id(writing.tx, other)?,
+            }));
+        }
+    }
+    let is_renamed = match &name {
+        Some(name) => rename(writing.tx, customer, name)?,
+        None => false,
+    };
+    if !is_renamed && added.is_empty() && removed.is_empty() {
+        return described(writing.tx, customer).map(Ok);
+    }
+    exchange(writing.tx, customer, &added, &removed)?;
+    let kinds = |contacts: &Contacts| {
+        contacts
+            .iter()
+            .map(|(kind, _)| kind.as_str().to_owned())
+            .collect()
+    };
+    writing.append(
+        Fact::CustomerEdited {
+            is_renamed,
+            added: kinds(&added),
+            removed: kinds(&removed),
+        },
+        &Setting {
+            customer: Some(&name_of),
+            ..setting_of(act)
+        },
+    )?;
+    described(writing.tx, customer).map(Ok)
+}
+
+/// The change in normal form.
+fn read(
+    change: &CustomerEdit<'_>,
+    region: Option<PhoneRegion>,
+) -> Result<(Option<Name>, Contacts, Contacts), Refusal> {
+    let name = change
+        .name
+        .map(str::parse::<Name>)
+        .transpose()
+        .map_err(|fault| Refusal::Faulty(fault.0))?;
+    let forms = |contacts: &[(ContactKind, String)]| {
+        let mut forms = Contacts::new();
+        for (kind, text) in contacts {
+            let form =
+                normal_form(*kind, text, region).map_err(|fault| Refusal::Faulty(fault.0))?;
+            let contact = (*kind, form);
+            if !forms.contains(&contact) {
+                forms.push(contact);
+            }
+        }
+        Ok(forms)
+    };
+    Ok((name, forms(change.added)?, forms(change.removed)?))
+}
+
+/// Another customer who is known by a contact, or has a code of a campaign that recognises it.
+fn owner(tx: &Tx<'_>, kind: ContactKind, form: &str, customer: i64) -> Result<Option<i64>, Cause> {
+    let mut owners = known_by(tx, kind, form)?;
+    for campaign in campaigns::every(tx)? {
+        let rules = campaigns::load(tx, campaign)?.rules;
+        let recognition = Recognition::of(tx, campaign, &rules)?;
+        if recognition.identifies_by(kind) {
+            let hashes = recognition.hashes(kind, form)?;
+            owners.extend(customers_of(tx, campaign, kind, form, &hashes)?);
+        }
+    }
+    Ok(owners.into_iter().find(|owner| *owner != customer))
+}
+
+/// Whether the customer had another name before.
+fn rename(tx: &Tx<'_>, customer: i64, name: &Name) -> Result<bool, Cause> {
+    let changed = tx.execute(
+        "UPDATE customer SET name = $1, name_form = $2 \
+         WHERE id = $3 AND (name IS NULL OR name <> $1)",
+        &[name.as_str().into(), (&name.form()).into(), customer.into()],
+    )?;
+    Ok(changed == 1)
+}
+
+fn exchange(tx: &Tx<'_>, customer: i64, added: &Contacts, removed: &Contacts) -> Result<(), Cause> {
+    for (kind, form) in added {
+        tx.execute(
+            "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
+             ON CONFLICT DO NOTHING",
+            &[customer.into(), kind_number(*kind).into(), form.into()],
+        )?;
+    }
+    // What is removed was hashed before, in every campaign they have a code of.
+    recognise_everywhere(tx, customer)?;
+    for (kind, form) in removed {
+        tx.execute(
+            "DELETE FROM contact WHERE customer = $1 AND kind = $2 AND normal_form = $3",
+            &[customer.into(), kind_number(*kind).into(), form.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Lets every campaign of which a customer has codes recognise all that they are known by.
+pub(crate) fn recognise_everywhere(tx: &Tx<'_>, customer: i64) -> Result<(), Cause> {
+    for campaign in campaigns_of(tx, customer)? {
+        let rules = campaigns::load(tx, campaign)?.rules;
+        recognise(tx, campaign, &rules, customer)?;
+    }
+    Ok(())
+}
