@@ -68,6 +68,8 @@ pub(super) fn replace(
             reason: &args.reason,
             key: args.key.as_ref(),
             minted: &minted,
+            // Whoever replaces here has shown to be a manager.
+            approved_by: None,
             prints: printer.is_some(),
             random: random()?,
         },

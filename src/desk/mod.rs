@@ -3,6 +3,7 @@
 //!
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
+mod find;
 pub mod preflight;
 mod recent;
 mod set_up;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use crate::desk::find::Replaced;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
 pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 

@@ -245,6 +245,9 @@ pub enum Fact {
     Voided {
         /// The state it had.
         from_state: String,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
     },
     /// An operator was added.
     OperatorAdded {

@@ -79,4 +79,13 @@ pub struct LifeEntry {
     pub operator: Option<String>,
     /// More, in words.
     pub detail: String,
+    /// The same in parts, without the two that follow, for whoever shows times in the store's zone.
+    #[serde(skip)]
+    pub words: Vec<String>,
+    /// Until when the code was given out.
+    #[serde(skip)]
+    pub until: Option<Timestamp>,
+    /// The entry that this one undoes, by its name.
+    #[serde(skip)]
+    pub undoes: Option<String>,
 }

@@ -10,6 +10,7 @@ pub mod contact;
 pub mod customer;
 pub mod entry;
 pub mod escape;
+pub mod finding;
 pub mod ids;
 pub mod layout;
 mod link;

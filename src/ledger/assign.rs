@@ -87,6 +87,8 @@ pub struct ReplaceRequest<'a> {
     pub key: Option<&'a Key>,
     /// The key to use where the caller has none.
     pub minted: &'a Key,
+    /// The manager who approved, where one was asked.
+    pub approved_by: Option<&'a str>,
     /// Store the slip of the new code.
     pub prints: bool,
     /// Random bytes, as a claim needs them.
@@ -216,7 +218,7 @@ fn replace(
                 .map(Some);
         }
     };
-    end_life(writing, &row, replaced.reason, act)?;
+    end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;
     // One for one, also where the campaign has come to allow fewer than they have.
     case.limit = case.limit.max(u32::try_from(held).unwrap_or(u32::MAX));
     let word = case.give(writing, &next, grant_number)?;
@@ -680,7 +682,7 @@ impl Case<'_> {
                 .expires_at_ms
                 .is_some_and(|end_ms| self.act.now.as_millisecond() >= end_ms)
             {
-                end_life(writing, &row, EXPIRED_IN_POOL, self.act)?;
+                end_life(writing, &row, EXPIRED_IN_POOL, None, self.act)?;
                 continue;
             }
             return Ok(Next::Code(Box::new(row), grant_number));

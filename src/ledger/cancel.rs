@@ -46,7 +46,7 @@ fn cancel(
         note(writing, row.as_ref(), raw, reason, &refusal, act)?;
         return Ok(Err(refusal));
     };
-    end_life(writing, row, &format!("{CANCELLED}{reason}"), act)?;
+    end_life(writing, row, &format!("{CANCELLED}{reason}"), None, act)?;
     let ended = by_id(writing.tx, row.id)?
         .ok_or_else(|| Cause::Damaged(format!("code {} is missing", row.id)))?;
     life(writing.tx, &ended).map(Ok)

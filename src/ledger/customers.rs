@@ -409,6 +409,18 @@ fn by_name(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     )
 }
 
+/// Whom a text names without being a code: by their id or a contact, else by a part of their name.
+pub(crate) fn named_by(
+    tx: &Tx<'_>,
+    text: &str,
+    region: Option<PhoneRegion>,
+) -> Result<Vec<i64>, Cause> {
+    match resolve(tx, text, region)? {
+        Some((customer, _)) => Ok(vec![customer]),
+        None => by_name(tx, text),
+    }
+}
+
 /// Whose codes end so: only codes that customers hold are looked through.
 fn by_last_letters(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     let Ok(ending) = fold(text) else {

@@ -296,13 +296,31 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         |row| row.text(0),
     )?;
     let side = side_of(stored.as_deref())?;
-    let mut detail = fact_words(&told.body.fact);
-    detail.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
-    detail.extend(
+    let mut words = words_of(&told.body.fact);
+    let until = if let Fact::Assigned { expires_at_ms, .. } | Fact::TestDrawn { expires_at_ms } =
+        &told.body.fact
+    {
+        expires_at_ms.map(instant)
+    } else {
+        None
+    };
+    let undoes = if let Fact::Reversed { redemption, .. } = &told.body.fact {
+        Some(redemption.clone())
+    } else {
+        None
+    };
+    words.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
+    words.extend(
         side.customer_said
             .map(|said| format!("customer said to be {said}")),
     );
-    detail.extend(side.reason.map(|reason| format!("reason: {reason}")));
+    words.extend(side.reason.map(|reason| format!("reason: {reason}")));
+    let detail: Vec<String> = until
+        .map(|until| format!("valid until {until}"))
+        .into_iter()
+        .chain(undoes.as_ref().map(|undone| format!("of {undone}")))
+        .chain(words.iter().cloned())
+        .collect();
     Ok(LifeEntry {
         id: told.id.to_string(),
         at: instant(told.body.at_ms),
@@ -311,11 +329,14 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         counter: told.body.counter,
         operator: told.body.operator,
         detail: detail.join("; "),
+        words,
+        until,
+        undoes,
     })
 }
 
-/// What an entry says beside its kind, in words.
-fn fact_words(fact: &Fact) -> Vec<String> {
+/// What an entry says beside its kind, without times and names of other entries.
+fn words_of(fact: &Fact) -> Vec<String> {
     match fact {
         Fact::Redeemed {
             uses_made,
@@ -327,23 +348,18 @@ fn fact_words(fact: &Fact) -> Vec<String> {
             if !overrode.is_empty() {
                 words.push(format!("set aside: {}", overrode.join(", ")));
             }
-            words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
+            words.extend(approved(approved_by.as_ref()));
             words
         }
-        Fact::Reversed {
-            redemption,
+        Fact::Reversed { approved_by, .. } => approved(approved_by.as_ref()).collect(),
+        Fact::Voided {
+            from_state,
             approved_by,
-            ..
         } => {
-            let mut words = vec![format!("of {redemption}")];
-            words.extend(approved_by.as_ref().map(|by| format!("approved by {by}")));
+            let mut words = vec![format!("was {from_state}")];
+            words.extend(approved(approved_by.as_ref()));
             words
         }
-        Fact::Assigned { expires_at_ms, .. } | Fact::TestDrawn { expires_at_ms } => expires_at_ms
-            .map(|at_ms| format!("valid until {}", instant(at_ms)))
-            .into_iter()
-            .collect(),
-        Fact::Voided { from_state } => vec![format!("was {from_state}")],
         Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
         Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
         Fact::LedgerCreated { .. }
@@ -358,6 +374,8 @@ fn fact_words(fact: &Fact) -> Vec<String> {
         | Fact::TestModeOn { .. }
         | Fact::TestModeOff { .. }
         | Fact::CodesAdded { .. }
+        | Fact::Assigned { .. }
+        | Fact::TestDrawn { .. }
         | Fact::CustomerEdited { .. }
         | Fact::CustomersJoined { .. }
         | Fact::CustomerErased
@@ -366,6 +384,10 @@ fn fact_words(fact: &Fact) -> Vec<String> {
         | Fact::OperatorBadgeSet { .. }
         | Fact::OperatorRemoved { .. } => Vec::new(),
     }
+}
+
+fn approved(by: Option<&String>) -> impl Iterator<Item = String> {
+    by.map(|by| format!("approved by {by}")).into_iter()
 }
 
 fn void(
@@ -383,7 +405,7 @@ fn void(
     ) {
         return Ok(Err(Refusal::State(row.state)));
     }
-    end_life(writing, &row, reason, act)?;
+    end_life(writing, &row, reason, None, act)?;
     match find(writing.tx, &row.folded)? {
         Some(row) => life(writing.tx, &row).map(Ok),
         None => Ok(Err(no_such(raw))),
@@ -395,12 +417,14 @@ pub(crate) fn end_life(
     writing: &mut Writing<'_, '_>,
     row: &CodeRow,
     reason: &str,
+    approved_by: Option<&str>,
     act: &Act,
 ) -> Result<(), Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let entry = writing.append(
         Fact::Voided {
             from_state: row.state.as_str().to_owned(),
+            approved_by: approved_by.map(str::to_owned),
         },
         &Setting {
             campaign: Some((row.campaign, &campaign.id, campaign.revision)),

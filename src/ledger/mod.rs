@@ -18,6 +18,7 @@ mod edit;
 mod engine;
 mod erase;
 mod error;
+mod find;
 mod given_out;
 mod join;
 mod log;

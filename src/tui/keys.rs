@@ -85,6 +85,10 @@ pub enum Place {
     SignUpList,
     /// The form of the search.
     Find,
+    /// The life of a code that was found.
+    Life,
+    /// A lost code was replaced.
+    Replaced,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -137,7 +141,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 33] = [
+pub const KEYS: [KeyRow; 38] = [
     row(
         Key::F(1),
         Command::Help,
@@ -156,6 +160,8 @@ pub const KEYS: [KeyRow; 33] = [
             Place::SignUpDone,
             Place::SignUpList,
             Place::Find,
+            Place::Life,
+            Place::Replaced,
         ],
     ),
     row(
@@ -171,6 +177,7 @@ pub const KEYS: [KeyRow; 33] = [
             Place::SignUpDone,
             Place::SignUpList,
             Place::Find,
+            Place::Replaced,
         ],
     ),
     row(
@@ -184,7 +191,7 @@ pub const KEYS: [KeyRow; 33] = [
         Key::F(4),
         Command::Find,
         "Find",
-        "find a customer, or the life of a code",
+        "find a customer, or the life of a code: type its last four letters, a whole one is redeemed",
         &[
             Place::Home,
             Place::Refused,
@@ -207,6 +214,13 @@ pub const KEYS: [KeyRow; 33] = [
         &[Place::SignUpDone],
     ),
     row(
+        Key::F(7),
+        Command::Slips,
+        "Print",
+        "in the life of a code: print its slip again, with Enter as second key",
+        &[Place::Life],
+    ),
+    row(
         Key::F(8),
         Command::Undo,
         "Undo",
@@ -219,6 +233,20 @@ pub const KEYS: [KeyRow; 33] = [
         "Take back",
         "in sign-up: take back a code just given out: F8, a digit for the reason, Enter",
         &[Place::SignUp, Place::SignUpDone],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Undo",
+        "in the life of a code: undo the marked use, also days later: F8, a digit, Enter, a manager",
+        &[Place::Life],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
+        "Replace",
+        "in the life of a code: another one for a lost slip: F9, a digit, Enter, a manager",
+        &[Place::Life],
     ),
     row(
         Key::F(9),
@@ -281,6 +309,20 @@ pub const KEYS: [KeyRow; 33] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Find",
+        "in Find: look for what is typed; in its list: the life of the marked code",
+        &[Place::Find],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Its life",
+        "after a replacement: the life of the new code",
+        &[Place::Replaced],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -304,7 +346,13 @@ pub const KEYS: [KeyRow; 33] = [
         Command::Drop,
         "Back",
         "close this page",
-        &[Place::Help, Place::SignUpAsked, Place::SignUpList],
+        &[
+            Place::Help,
+            Place::SignUpAsked,
+            Place::SignUpList,
+            Place::Life,
+            Place::Replaced,
+        ],
     ),
     row(
         Key::Up,

@@ -11,6 +11,7 @@ pub mod big_word;
 pub mod canvas;
 pub mod draw;
 pub mod field;
+pub mod find_order;
 pub mod keys;
 mod last_scans;
 mod layout;

@@ -10,10 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::devices::scan::input::{Input, Key, ScanFlags, ScanNotice};
 use crate::domain::operator::{Operator, Role};
+use crate::domain::reversal::ReversalWord;
+use crate::tui::find_order::FindTold;
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::pages::Sample;
-use crate::tui::screens::find::Find;
+use crate::tui::screens::find::{Find, Setting};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
 use crate::tui::screens::redeem::{NoCode, Redeem};
@@ -162,11 +164,14 @@ impl Model {
             Msg::Judged { number, answer } => {
                 self.help = None;
                 let managers = self.managers();
+                let code = answer.code.clone();
                 self.redeem
                     .judged(number, answer, &managers, self.now, &mut effects);
                 if self.redeem.place() == Place::Question {
                     // It is asked where there is room for it; the form waits.
                     self.leave_form();
+                } else if let (Screen::Find, Some(code)) = (&self.screen, code) {
+                    self.find.judged(&code, &mut effects);
                 }
             }
             Msg::NoCode { number } => self.no_code(number, &mut effects),
@@ -199,6 +204,7 @@ impl Model {
             | Msg::SlipOrdered { .. }
             | Msg::SlipRefused { .. }
             | Msg::SlipPrinted { .. } => self.at_sign_up(msg, &mut effects),
+            Msg::FindTold { number, told } => self.at_find(number, told, &mut effects),
             Msg::Opened(_)
             | Msg::SetUpNeeded { .. }
             | Msg::ScannersFound { .. }
@@ -333,13 +339,14 @@ impl Model {
                 sign_in.say("reading …");
                 false
             }
+            Screen::Find => {
+                self.find.scanned();
+                return self.redeem.scanned_for_form(raw, flags, effects);
+            }
             Screen::SignUp if self.sign_up.is_scannable() => {
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
-            Screen::Find if self.find.is_scannable() => {
-                return self.redeem.scanned_for_form(raw, flags, effects);
-            }
-            Screen::Redeem | Screen::SignUp | Screen::Find => true,
+            Screen::Redeem | Screen::SignUp => true,
         };
         self.redeem.scanned(raw, flags, may_judge, effects);
     }
@@ -436,7 +443,13 @@ impl Model {
             Screen::SignUp => self
                 .sign_up
                 .command(command, self.printer.is_some(), effects),
-            Screen::Find => self.find.command(command, effects),
+            Screen::Find => {
+                let setting = Setting {
+                    has_printer: self.printer.is_some(),
+                    now: self.now,
+                };
+                self.find.command(command, setting, effects)
+            }
         };
         if let Outcome::Scan(raw) = outcome {
             self.scanned(raw, ScanFlags::NONE, effects);
@@ -450,6 +463,7 @@ impl Model {
         }
         match command {
             Command::SignUp => {
+                self.find.put_away();
                 self.redeem.put_away();
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.again(effects);
@@ -460,9 +474,13 @@ impl Model {
             }
             Command::Find => {
                 self.redeem.put_away();
+                if matches!(self.screen, Screen::Find) {
+                    self.find.again();
+                }
                 self.screen = Screen::Find;
             }
             Command::Home => {
+                self.find.put_away();
                 self.redeem.put_away();
                 self.screen = Screen::Redeem;
             }
@@ -506,6 +524,7 @@ impl Model {
     fn leave_form(&mut self) -> bool {
         let is_form = matches!(self.screen, Screen::SignUp | Screen::Find);
         if is_form {
+            self.find.put_away();
             self.screen = Screen::Redeem;
         }
         is_form
@@ -534,7 +553,7 @@ impl Model {
         self.redeem.signed_out();
         // A form holds what a customer has said of themselves.
         self.sign_up = SignUp::new();
-        self.find = Find::new();
+        self.find.signed_out();
         self.screen = Screen::SignIn(SignIn::new());
         effects.push(Effect::SignOut);
     }
@@ -598,6 +617,21 @@ impl Model {
         }
     }
 
+    /// What the desk says of what Find ordered; elsewhere, what was done is a notice.
+    fn at_find(&mut self, number: u64, told: FindTold, effects: &mut Vec<Effect>) {
+        let managers = self.managers();
+        if let (FindTold::Undone(reversal), Screen::Find) = (&told, &self.screen)
+            && reversal.word == ReversalWord::Reversed
+        {
+            // The strip may still say that it was accepted.
+            self.redeem.undone(reversal.clone(), &managers, self.now);
+        }
+        let said = self.find.told(number, told, &managers, effects);
+        if let (Some(words), false) = (said, matches!(self.screen, Screen::Find)) {
+            self.say(&words, Tone::Plain);
+        }
+    }
+
     /// What the desk and the printer say of sign-ups and slips, whatever screen is open.
     fn at_sign_up(&mut self, msg: Msg, effects: &mut Vec<Effect>) {
         if let Msg::SignUpRoomRead(room) = msg {
@@ -612,8 +646,11 @@ impl Model {
             }
             // Whoever has signed out meanwhile: the code is theirs, and so is the slip.
             effects.extend(claim.slip.map(|job| Effect::Print(Box::new(job))));
-        } else if let Msg::SignUpRefused { words } | Msg::SlipRefused { words } = msg {
+        } else if let Msg::SignUpRefused { words } = msg {
             self.sign_up.refused(&words);
+        } else if let Msg::SlipRefused { words } = msg {
+            self.sign_up.refused(&words);
+            self.find.slip_refused(&words);
         } else if let Msg::GivenOutListed { choices } = msg {
             self.sign_up.given_out_listed(choices);
         } else if let Msg::Cancelled { code, problem } = msg {
@@ -622,9 +659,11 @@ impl Model {
             self.sign_up.slips_listed(slips);
         } else if let Msg::SlipOrdered { job } = msg {
             self.sign_up.slip_ordered(&job);
+            self.find.slip_ordered(&job);
             effects.push(Effect::Print(job));
         } else if let Msg::SlipPrinted { number, outcome } = msg {
             self.sign_up.slip_printed(number, &outcome);
+            self.find.slip_printed(number, &outcome, effects);
             effects.push(Effect::NoteSlip { number, outcome });
         }
     }

@@ -16,6 +16,7 @@ use crate::domain::reversal::{Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
+use crate::tui::find_order::{FindOrder, FindTold};
 
 /// Where an input came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -280,6 +281,13 @@ pub enum Msg {
         /// Whether it works.
         is_well: bool,
     },
+    /// The desk has answered an order of the Find screen.
+    FindTold {
+        /// Of the [`Effect::Find`].
+        number: u64,
+        /// The answer.
+        told: FindTold,
+    },
     /// A scanner came, went or is ill.
     ScannerHealth {
         /// The scanner.
@@ -412,6 +420,13 @@ pub enum Effect {
     SettleSlip {
         /// The slip's number in the ledger.
         number: i64,
+    },
+    /// What the Find screen orders; answered by [`Msg::FindTold`].
+    Find {
+        /// The running number of the order.
+        number: u64,
+        /// The order.
+        order: Box<FindOrder>,
     },
     /// Mark an acceptance as shown.
     MarkShown {

@@ -10,6 +10,8 @@ mod command_line;
 mod console;
 mod customers;
 mod dice;
+mod find;
+mod finding;
 mod forms;
 mod preflight;
 mod printing;

@@ -1347,6 +1347,7 @@ impl World {
                 | Effect::SettleSlip { .. }
                 | Effect::MarkShown { .. }
                 | Effect::Bell { .. }
+                | Effect::Find { .. }
                 | Effect::Quit => {}
             }
         }

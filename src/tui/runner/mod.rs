@@ -6,6 +6,7 @@
 
 mod alarm;
 mod desk_thread;
+mod find_orders;
 mod listen;
 mod orders;
 mod printer_thread;
@@ -445,6 +446,7 @@ impl Ui<'_> {
                 | Effect::Reprint { .. }
                 | Effect::NoteSlip { .. }
                 | Effect::SettleSlip { .. }
+                | Effect::Find { .. }
                 | Effect::MarkShown { .. }) => {
                     let moment = self.clock.moment();
                     self.desk.ordered(moment.elapsed);

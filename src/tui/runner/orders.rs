@@ -11,7 +11,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
-use crate::tui::runner::sign_up_orders;
+use crate::tui::runner::{find_orders, sign_up_orders};
 
 /// The running number of the scan that an order is about.
 pub(super) fn number_of(effect: &Effect) -> Option<u64> {
@@ -80,6 +80,10 @@ pub(super) fn answer(
             sign_up_orders::note_slip(desk, number, &outcome, now)
         }
         Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
+        Effect::Find { number, order } => {
+            let told = find_orders::answer(desk, *order, now);
+            Ok(Some(Msg::FindTold { number, told }))
+        }
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
         | Effect::MarkShown { .. }
@@ -190,7 +194,7 @@ fn redeem(
         .map(|scanned| Some(told(scanned, number)))
 }
 
-fn approve(
+pub(super) fn approve(
     desk: &mut Desk,
     ask: Option<&ApprovalAsk>,
     now: Timestamp,

@@ -2,6 +2,7 @@
 
 pub mod find;
 pub mod help;
+pub mod life;
 pub mod question;
 pub mod redeem;
 pub mod set_up;

@@ -10,6 +10,7 @@ pub(crate) mod shop;
 
 mod bad_input;
 mod counter;
+mod find;
 mod questions;
 mod scans;
 mod serial;
