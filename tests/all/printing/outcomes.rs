@@ -47,6 +47,15 @@ fn short() -> Waits {
     }
 }
 
+/// What comes makes no sense, and it has to come first: on a busy machine it may take a while.
+fn noisy() -> Waits {
+    Waits {
+        status: Duration::from_secs(1),
+        fence: Duration::from_secs(1),
+        ..patient()
+    }
+}
+
 /// The status comes, the fence does not.
 fn without_fence() -> Waits {
     Waits {
@@ -83,9 +92,9 @@ fn moods() -> Vec<(Mood, Waits, Outcome, Health)> {
         let health = Health::NotReady(reason.clone());
         (mood, patient(), NotSent(reason), health)
     };
-    let unknown = |mood, reason: Reason| {
+    let unknown = |mood, waits, reason: Reason| {
         let health = Health::NotReady(reason.clone());
-        (mood, short(), Unconfirmed(reason), health)
+        (mood, waits, Unconfirmed(reason), health)
     };
     let near_end = Health::Ready(Paper::NearEnd);
     let paper_out = || Unconfirmed(Reason::PaperOut);
@@ -107,10 +116,10 @@ fn moods() -> Vec<(Mood, Waits, Outcome, Health)> {
         ready(Mood::OpensMidJob, without_fence(), cover_open),
         ready(Mood::Stuck, without_fence(), Unconfirmed(Reason::Busy)),
         ready(Mood::Drops(1000), patient(), lost),
-        unknown(Mood::Silent, Reason::Silent),
-        unknown(Mood::NeverReads, Reason::Silent),
-        unknown(Mood::Garbage, Reason::Garbled),
-        unknown(Mood::Echo, Reason::Garbled),
+        unknown(Mood::Silent, short(), Reason::Silent),
+        unknown(Mood::NeverReads, short(), Reason::Silent),
+        unknown(Mood::Garbage, noisy(), Reason::Garbled),
+        unknown(Mood::Echo, noisy(), Reason::Garbled),
     ]
 }
 
