@@ -70,6 +70,7 @@ pub(super) fn replace(
             minted: &minted,
             // Whoever replaces here has shown to be a manager.
             approved_by: None,
+            only_unused: false,
             prints: printer.is_some(),
             random: random()?,
         },

@@ -68,6 +68,7 @@ impl Desk {
             key: Some(&ask.key),
             minted: &ask.key,
             approved_by: approval.and_then(|approval| approval.by.as_deref()),
+            only_unused: true,
             prints: ask.prints,
             random: random()?,
         };

@@ -68,6 +68,9 @@ pub enum Refusal {
     /// Too many wrong PINs at this counter.
     #[error("too many wrong PINs at this counter: locked until {0}")]
     LockedUntil(Timestamp),
+    /// Uses were made of the code: so many.
+    #[error("the code was used already, {0} times")]
+    PartlyUsed(u32),
     /// The code is past its end.
     #[error("the code expired at {0}")]
     ExpiredSince(Timestamp),
@@ -100,6 +103,7 @@ impl Refusal {
             Refusal::WrongPin => "wrong_pin",
             Refusal::NotAManager(_) => "not_a_manager",
             Refusal::LockedUntil(_) => "locked",
+            Refusal::PartlyUsed(_) => "partly_used",
             Refusal::ExpiredSince(_) => "expired",
             Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
@@ -123,7 +127,7 @@ impl Refusal {
                 "check the letters; `counterfoil codes export` lists the codes"
             }
             Refusal::NoSuchCustomer(_) => "try another contact, the code, or its last four letters",
-            Refusal::State(_) | Refusal::ExpiredSince(_) => {
+            Refusal::State(_) | Refusal::PartlyUsed(_) | Refusal::ExpiredSince(_) => {
                 "`counterfoil codes show CODE` tells its life"
             }
             Refusal::NotCancelled(_) => {
@@ -161,6 +165,7 @@ impl Refusal {
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)
+            | Refusal::PartlyUsed(_)
             | Refusal::ExpiredSince(_)
             | Refusal::SlipNotOpen
             | Refusal::NothingToSettle => 1,

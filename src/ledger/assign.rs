@@ -89,6 +89,8 @@ pub struct ReplaceRequest<'a> {
     pub minted: &'a Key,
     /// The manager who approved, where one was asked.
     pub approved_by: Option<&'a str>,
+    /// Refuse a code of which uses were made: the new one has them all.
+    pub only_unused: bool,
     /// Store the slip of the new code.
     pub prints: bool,
     /// Random bytes, as a claim needs them.
@@ -204,6 +206,9 @@ fn replace(
     }
     if row.state != CodeState::Assigned {
         return Ok(Some(Err(Refusal::State(row.state))));
+    }
+    if replaced.only_unused && row.uses_made > 0 {
+        return Ok(Some(Err(Refusal::PartlyUsed(row.uses_made))));
     }
     let held = case.live_codes(writing)?.len();
     let (next, grant_number) = match case.next_code(writing)? {
