@@ -95,6 +95,7 @@ fn has_one(state: &'static str) -> Look {
         }),
         codes_held: 1,
         per_customer: 1,
+        is_tester: false,
     })
 }
 
@@ -441,7 +442,10 @@ fn a_refused_form_stays_as_it_is_and_is_the_same_act_when_asked_again() {
     for (word, words) in [
         (ClaimWord::PoolExhausted, "no code of this offer is left"),
         (ClaimWord::NotLive, "coffee gives no codes now"),
-        (ClaimWord::NotEligible, "gives no code to this customer here"),
+        (
+            ClaimWord::NotEligible,
+            "gives no code to this customer here",
+        ),
         (ClaimWord::ContactsDisagree, "belong to two customers"),
         (ClaimWord::InvalidContact, "name the customer by"),
     ] {
