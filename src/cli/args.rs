@@ -582,9 +582,12 @@ backups, lists that were exported, and a caller's --key, which is part of the ch
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct EditArgs {
-    /// What they are called from now on
+    /// What they are called from now on; "" for nothing
     #[arg(long, value_name = "N")]
     pub(crate) name: Option<String>,
+    /// Whether they agree to be written to, yes or no
+    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
+    pub(crate) consent: Option<bool>,
     /// They are known by this e-mail address as well; may be given again, as may all the others
     #[arg(long, value_name = "E")]
     pub(crate) add_email: Vec<String>,
@@ -616,7 +619,7 @@ pub(crate) struct ReplaceArgs {
     /// The code that was lost
     pub(crate) code: String,
     /// Why
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = reason)]
     pub(crate) reason: String,
     /// Your name for this act: asked again under it, it is answered and not done again
     #[arg(long, value_name = "K")]

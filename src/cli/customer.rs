@@ -34,6 +34,7 @@ pub(super) fn run(
             let (added, removed) = (added(change), removed(change));
             let change = CustomerEdit {
                 name: change.name.as_deref(),
+                consents: change.consent,
                 added: &added,
                 removed: &removed,
             };

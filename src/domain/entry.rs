@@ -217,6 +217,9 @@ pub enum Fact {
     CustomerEdited {
         /// Whether they have another name.
         is_renamed: bool,
+        /// Whether they agree to be written to from now on; none: as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        consents: Option<bool>,
         /// The kinds of contacts they are known by from now on.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         added: Vec<String>,

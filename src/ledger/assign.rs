@@ -11,7 +11,6 @@ use crate::domain::contact::normal_form;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, Key};
-use crate::domain::local_time::day_number;
 use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
@@ -26,12 +25,9 @@ use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, no_such};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, setting_of, slips, test_mode,
-    zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, attempts, campaigns, setting_of, slips,
+    test_mode, zone_of,
 };
-
-/// In the daily count of codes for customers without a contact, nobody stands for all of them.
-const NOBODY: i64 = 0;
 
 /// Codes on the cursor that have ended meanwhile are passed over, so many in one write, so that no
 /// till waits; the claim goes on in the next.
@@ -511,7 +507,8 @@ impl Case<'_> {
     fn openness(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Openness, Cause> {
         let known = if self.identifying().is_empty() {
             Known::ByNothing {
-                given_today: self.given_to_nobody_today(writing)?,
+                given_today: anonymous::that_day(writing, self.local, self.act.now)?
+                    .amount(writing.tx)?,
             }
         } else {
             Known::ByContact
@@ -524,17 +521,6 @@ impl Case<'_> {
             is_tester,
             self.act.now,
         ))
-    }
-
-    /// Codes given to customers without a contact on this local day.
-    fn given_to_nobody_today(&self, writing: &Writing<'_, '_>) -> Result<u32, Cause> {
-        let day = day_number(self.act.now, &zone_of(&writing.head)?);
-        let given = writing.tx.one(
-            "SELECT amount FROM customer_day WHERE campaign = $1 AND customer = $2 AND day = $3",
-            &[self.local.into(), NOBODY.into(), day.into()],
-            |row| row.count(0),
-        )?;
-        Ok(given.unwrap_or(0))
     }
 
     /// Makes a test code for a test customer: no cursor moves, no slot is taken, no contact kept.
@@ -755,13 +741,7 @@ impl Case<'_> {
             entry,
         )?;
         if replaced.is_none() && self.identifying().is_empty() {
-            let day = day_number(self.act.now, &zone_of(&writing.head)?);
-            tx.execute(
-                "INSERT INTO customer_day (campaign, customer, day, amount) \
-                 VALUES ($1, $2, $3, 1) ON CONFLICT (campaign, customer, day) \
-                 DO UPDATE SET amount = customer_day.amount + 1",
-                &[self.local.into(), NOBODY.into(), day.into()],
-            )?;
+            anonymous::that_day(writing, self.local, self.act.now)?.count_one(tx)?;
         }
         Ok(())
     }

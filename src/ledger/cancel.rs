@@ -9,7 +9,7 @@ use crate::domain::verdict::{CANCELLED, CodeState};
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, look_up};
 use crate::ledger::error::Cause;
 use crate::ledger::log::{end_life, life, no_such};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, attempts};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, anonymous, attempts};
 
 impl Ledger {
     /// Takes an assignment back: the code becomes void, and its customer may draw again. Only at
@@ -46,6 +46,7 @@ fn cancel(
         note(writing, row.as_ref(), raw, reason, &refusal, act)?;
         return Ok(Err(refusal));
     };
+    anonymous::give_back(writing, row)?;
     end_life(writing, row, &format!("{CANCELLED}{reason}"), None, act)?;
     let ended = by_id(writing.tx, row.id)?
         .ok_or_else(|| Cause::Damaged(format!("code {} is missing", row.id)))?;

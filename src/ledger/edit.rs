@@ -18,8 +18,11 @@ use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setti
 /// What is to be changed of a customer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CustomerEdit<'a> {
-    /// What they are called from now on; 1 to 100 characters, none of them a control character.
+    /// What they are called from now on; 1 to 100 characters, none of them a control character, or
+    /// nothing at all.
     pub name: Option<&'a str>,
+    /// Whether they agree to be written to; who agrees already goes on having agreed when they did.
+    pub consents: Option<bool>,
     /// Contacts they are known by as well, as typed.
     pub added: &'a [(ContactKind, String)],
     /// Contacts that are removed, as typed.
@@ -69,10 +72,14 @@ fn edit(
         }
     }
     let is_renamed = match &name {
-        Some(name) => rename(writing.tx, customer, name)?,
+        Some(name) => rename(writing.tx, customer, name.as_ref())?,
         None => false,
     };
-    if !is_renamed && added.is_empty() && removed.is_empty() {
+    let consents = match change.consents {
+        Some(consents) => consent(writing.tx, customer, consents, act)?,
+        None => None,
+    };
+    if !is_renamed && consents.is_none() && added.is_empty() && removed.is_empty() {
         return described(writing.tx, customer).map(Ok);
     }
     exchange(writing.tx, customer, &added, &removed)?;
@@ -85,6 +92,7 @@ fn edit(
     writing.append(
         Fact::CustomerEdited {
             is_renamed,
+            consents,
             added: kinds(&added),
             removed: kinds(&removed),
         },
@@ -96,16 +104,19 @@ fn edit(
     described(writing.tx, customer).map(Ok)
 }
 
+/// The name that is to be, none within: no name any more; the contacts that come, and that go.
+type Read = (Option<Option<Name>>, Contacts, Contacts);
+
 /// The change in normal form.
-fn read(
-    change: &CustomerEdit<'_>,
-    region: Option<PhoneRegion>,
-) -> Result<(Option<Name>, Contacts, Contacts), Refusal> {
-    let name = change
-        .name
-        .map(str::parse::<Name>)
-        .transpose()
-        .map_err(|fault| Refusal::Faulty(fault.0))?;
+fn read(change: &CustomerEdit<'_>, region: Option<PhoneRegion>) -> Result<Read, Refusal> {
+    let name = match change.name.map(str::trim) {
+        None => None,
+        Some("") => Some(None),
+        Some(text) => Some(Some(
+            text.parse::<Name>()
+                .map_err(|fault| Refusal::Faulty(fault.0))?,
+        )),
+    };
     let forms = |contacts: &[(ContactKind, String)]| {
         let mut forms = Contacts::new();
         for (kind, text) in contacts {
@@ -135,14 +146,38 @@ fn owner(tx: &Tx<'_>, kind: ContactKind, form: &str, customer: i64) -> Result<Op
     Ok(owners.into_iter().find(|owner| *owner != customer))
 }
 
-/// Whether the customer had another name before.
-fn rename(tx: &Tx<'_>, customer: i64, name: &Name) -> Result<bool, Cause> {
-    let changed = tx.execute(
-        "UPDATE customer SET name = $1, name_form = $2 \
-         WHERE id = $3 AND (name IS NULL OR name <> $1)",
-        &[name.as_str().into(), (&name.form()).into(), customer.into()],
-    )?;
+/// Whether the customer had another name before, or none.
+fn rename(tx: &Tx<'_>, customer: i64, name: Option<&Name>) -> Result<bool, Cause> {
+    let changed = match name {
+        Some(name) => tx.execute(
+            "UPDATE customer SET name = $1, name_form = $2 \
+             WHERE id = $3 AND (name IS NULL OR name <> $1)",
+            &[name.as_str().into(), (&name.form()).into(), customer.into()],
+        )?,
+        None => tx.execute(
+            "UPDATE customer SET name = NULL, name_form = NULL \
+             WHERE id = $1 AND name IS NOT NULL",
+            &[customer.into()],
+        )?,
+    };
     Ok(changed == 1)
+}
+
+/// Gives consent or takes it back; what is so already is no change.
+fn consent(tx: &Tx<'_>, customer: i64, consents: bool, act: &Act) -> Result<Option<bool>, Cause> {
+    let changed = if consents {
+        tx.execute(
+            "UPDATE customer SET consented_at_ms = $1 WHERE id = $2 AND consented_at_ms IS NULL",
+            &[act.now.as_millisecond().into(), customer.into()],
+        )?
+    } else {
+        tx.execute(
+            "UPDATE customer SET consented_at_ms = NULL \
+             WHERE id = $1 AND consented_at_ms IS NOT NULL",
+            &[customer.into()],
+        )?
+    };
+    Ok((changed == 1).then_some(consents))
 }
 
 fn exchange(tx: &Tx<'_>, customer: i64, added: &Contacts, removed: &Contacts) -> Result<(), Cause> {

@@ -14,7 +14,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::move_tally;
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, campaigns, customers, setting_of, slips,
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, setting_of, slips,
 };
 
 /// Where a reader of the log is.
@@ -405,6 +405,7 @@ fn void(
     ) {
         return Ok(Err(Refusal::State(row.state)));
     }
+    anonymous::give_back(writing, &row)?;
     end_life(writing, &row, reason, None, act)?;
     match find(writing.tx, &row.folded)? {
         Some(row) => life(writing.tx, &row).map(Ok),

@@ -16,7 +16,7 @@ use crate::ledger::codes::{by_id, state_number};
 use crate::ledger::customers::public_id;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Ledger, LedgerError, campaigns};
+use crate::ledger::{Ledger, LedgerError, campaigns, test_mode};
 
 /// Ended codes of one customer that are looked past, beside those they may have.
 const ENDED_MAX: u32 = 1000;
@@ -112,5 +112,6 @@ fn looked_at(
         }),
         codes_held,
         per_customer,
+        is_tester: test_mode::is_tester(tx, local, customer, now)?,
     })
 }

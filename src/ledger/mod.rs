@@ -5,6 +5,7 @@
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
 //! wall clock and randomness, which come in; a screen.
 
+mod anonymous;
 mod assign;
 mod attempts;
 mod ballast;
@@ -13,6 +14,7 @@ mod cancel;
 mod chain;
 mod codes;
 mod console;
+mod customer_day;
 mod customers;
 mod edit;
 mod engine;

@@ -16,6 +16,7 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
     CodeRow, Redemption, first_redemption, look_up, redemption, state_number, void_reason,
 };
+use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::{count_hour, move_tally};
@@ -342,16 +343,12 @@ impl<'s> Case<'s> {
         let Some(customer) = self.customer else {
             return Ok(());
         };
-        tx.execute(
-            "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, 1) \
-             ON CONFLICT (campaign, customer, day) DO UPDATE SET amount = customer_day.amount + 1",
-            &[
-                row.campaign.into(),
-                customer.into(),
-                day_number(self.act.now, &self.facts.zone).into(),
-            ],
-        )?;
-        Ok(())
+        let day = CustomerDay {
+            campaign: row.campaign,
+            customer,
+            day: day_number(self.act.now, &self.facts.zone),
+        };
+        day.count_one(tx)
     }
 
     fn note(&self, writing: &Writing<'_, '_>, judgement: &Judgement) -> Result<(), Cause> {
@@ -491,13 +488,12 @@ fn made_today(
     let (Some(customer), Some(_)) = (customer, rules_of.rules.limit_per_day) else {
         return Ok(0);
     };
-    Ok(tx
-        .one(
-            "SELECT amount FROM customer_day WHERE campaign = $1 AND customer = $2 AND day = $3",
-            &[campaign.into(), customer.into(), day.into()],
-            |row| row.count(0),
-        )?
-        .unwrap_or(0))
+    let day = CustomerDay {
+        campaign,
+        customer,
+        day,
+    };
+    day.amount(tx)
 }
 
 fn count_use(tx: &Tx<'_>, row: &CodeRow, state_after: CodeState) -> Result<(), Cause> {

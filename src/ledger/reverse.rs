@@ -10,6 +10,7 @@ use crate::domain::verdict::{Approval, CodeState};
 use crate::ledger::codes::{
     CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, state_number,
 };
+use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::{count_hour, move_tally};
@@ -282,13 +283,12 @@ fn give_back_day(writing: &Writing<'_, '_>, row: &CodeRow, made: &Redemption) ->
     let Some((customer, _)) = customers::by_public_id(writing.tx, public_id)? else {
         return Ok(());
     };
-    let day = day_number(instant(made.body.at_ms), &zone_of(&writing.head)?);
-    writing.tx.execute(
-        "UPDATE customer_day SET amount = amount - 1 \
-         WHERE campaign = $1 AND customer = $2 AND day = $3 AND amount > 0",
-        &[row.campaign.into(), customer.into(), day.into()],
-    )?;
-    Ok(())
+    let day = CustomerDay {
+        campaign: row.campaign,
+        customer,
+        day: day_number(instant(made.body.at_ms), &zone_of(&writing.head)?),
+    };
+    day.give_one_back(writing.tx)
 }
 
 fn note(

@@ -104,6 +104,51 @@ fn what_a_counter_just_gave_out_is_taken_back_and_its_customer_draws_again() {
 }
 
 #[test]
+fn a_code_without_a_contact_that_is_taken_back_gives_its_place_of_the_day_back() {
+    let folder = shop("9");
+    let data = folder.path().join("shop");
+    let allow = ["campaign", "set", "coffee", "--allow-anonymous", "1/day"];
+    assert_eq!(counterfoil(&data, &allow).0, 0);
+    let drawn = || {
+        let given = claim(&data, &[]);
+        assert_eq!(text(&given, "claim"), "assigned");
+        text(&given, "code").to_owned()
+    };
+    let is_full = || assert_eq!(text(&claim(&data, &[]), "claim"), "not_eligible");
+    let first = drawn();
+    is_full();
+    // Somebody known takes no place, and gives none back.
+    let ana = claim(&data, &["--email", "ana@example.org"]);
+    assert_eq!(cancel(&data, text(&ana, "code"), &act(DESK, 0)), Ok(()));
+    is_full();
+    assert_eq!(cancel(&data, &first, &act(DESK, 0)), Ok(()));
+    let second = drawn();
+    is_full();
+    // One given in another's stead took none either.
+    let lost = ["replace", &second, "--reason", "lost"];
+    let (_, third) = counterfoil(&data, &[&["--counter", DESK], &lost[..]].concat());
+    assert_eq!(cancel(&data, text(&third, "code"), &act(DESK, 0)), Ok(()));
+    is_full();
+    // Ended by hand is ended as well; once used, it is used.
+    assert_eq!(
+        counterfoil(
+            &data,
+            &["campaign", "set", "coffee", "--allow-anonymous", "2/day"]
+        )
+        .0,
+        0
+    );
+    let fourth = drawn();
+    is_full();
+    let void = ["codes", "void", &fourth, "--reason", "torn"];
+    assert_eq!(counterfoil(&data, &void).0, 0);
+    let fifth = drawn();
+    assert_eq!(counterfoil(&data, &["redeem", &fifth]).0, 0);
+    is_full();
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
+}
+
+#[test]
 fn others_codes_late_ones_and_used_ones_are_not_taken_back() {
     let folder = shop("3");
     let data = folder.path().join("shop");

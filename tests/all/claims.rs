@@ -205,6 +205,8 @@ fn a_lost_slip_is_replaced_in_one_step_and_never_leaves_anybody_without() {
     let (_, first) = claim(&data, &["--email", "ana@example.org"]);
     let replace =
         |code: &str| counterfoil(&data, &["replace", code, "--reason", "lost", "--key", code]);
+    let unsaid = ["replace", text(&first, "code"), "--reason", " "];
+    assert_eq!(counterfoil(&data, &unsaid).0, 2);
     let (exit, second) = replace(text(&first, "code"));
     assert_eq!((exit, text(&second, "claim")), (0, "assigned"));
     assert_eq!(second["customer_id"], first["customer_id"]);

@@ -452,6 +452,45 @@ fn an_edit_is_done_whole_or_not_at_all() {
 }
 
 #[test]
+fn consent_is_withdrawn_and_given_and_a_name_is_taken_away() {
+    let shop = desk(&[], 2);
+    let ana = assigned(
+        &shop,
+        &[
+            "--email",
+            "ana@example.org",
+            "--name",
+            "Ana Weiß",
+            "--consent",
+        ],
+    );
+    let ana = text(&ana, "customer_id");
+    let agreed = shown(&shop, ana)["consented_at"].clone();
+    assert!(agreed.is_string());
+    // Who agrees already agreed when they did, and nothing is written.
+    edit(&shop, ana, &["--consent", "yes"]).well();
+    assert_eq!(shown(&shop, ana)["consented_at"], agreed);
+    let edits = "SELECT count(*) FROM entry WHERE kind = 'customer_edited'";
+    assert_eq!(shop.count(edits), 0);
+    let withdrawn = edit(&shop, ana, &["--consent", "no"]);
+    assert_eq!(withdrawn.well().json()["consented_at"], Value::Null);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM entry WHERE body LIKE '%\"consents\":false%'"),
+        1
+    );
+    let given = edit(&shop, ana, &["--consent", "yes"]);
+    assert!(given.well().json()["consented_at"].is_string());
+    let nameless = edit(&shop, ana, &["--name", ""]);
+    assert_eq!(nameless.well().json()["name"], Value::Null);
+    assert!(found(&shop, "Weiß").is_empty());
+    assert!(files_with(&shop, "Weiß").is_empty());
+    edit(&shop, ana, &["--name", " "]).well();
+    assert_eq!(shop.count(edits), 3);
+    assert_eq!(edit(&shop, ana, &["--consent", "maybe"]).exit, 2);
+    shop.assert_well();
+}
+
+#[test]
 fn two_customers_who_are_one_person_keep_both_codes_and_are_told_the_oldest() {
     let shop = desk(&["--limit-per-day", "5", "--uses", "3"], 9);
     another(&shop, "cake", &[], 3);

@@ -231,6 +231,7 @@ impl World {
         let adds = self.dice.below(2) == 0;
         let change = CustomerEdit {
             name: None,
+            consents: None,
             added: if adds { &contact } else { &[] },
             removed: if adds { &[] } else { &contact },
         };

@@ -95,6 +95,7 @@ fn has_one(state: &'static str) -> Look {
         }),
         codes_held: 1,
         per_customer: 1,
+        is_tester: false,
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use counterfoil::desk;
 use counterfoil::domain::campaign::ContactKind;
-use counterfoil::domain::claim::{ClaimContext, ClaimWord};
+use counterfoil::domain::claim::{ClaimContext, ClaimWord, Look};
 use counterfoil::domain::notes::Notes;
 use counterfoil::ledger::{ClaimRequest, Ledger};
 use jiff::{SignedDuration, Timestamp};
@@ -304,4 +304,35 @@ fn verify_recounts_test_codes_and_knows_a_forged_one() {
     let hidden = "UPDATE code SET state = 5 WHERE state = 0; \
         UPDATE tally SET test = test + 1, available = available - 1";
     assert_ne!(changed(hidden), 0);
+}
+
+#[test]
+fn a_look_knows_that_a_test_customer_draws_whatever_they_have() {
+    let folder = shop("2");
+    let data = folder.path().join("shop");
+    let (_, real) = claim(&data, &["--email", TESTER]);
+    assert_eq!(text(&real, "state"), "assigned");
+    let looked = || {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the same clock as the programs that switch test mode"
+        )]
+        let now = Timestamp::now();
+        let act = desk::act("desk", None, now).unwrap();
+        let contacts = [(ContactKind::Email, TESTER.to_owned())];
+        let mut ledger = Ledger::open(&data, &act).unwrap().0;
+        let campaign = "coffee".parse().unwrap();
+        let look = ledger.look_for(&campaign, &contacts, now).unwrap().unwrap();
+        let Look::One(looked) = look else {
+            panic!("{look:?}");
+        };
+        looked
+    };
+    assert!(!looked().may_have_another());
+    assert_eq!(on(&data, &[]).0, 0);
+    assert!(looked().is_tester && looked().may_have_another());
+    let (_, given) = claim(&data, &["--email", TESTER]);
+    assert_eq!(text(&given, "state"), "test");
+    off(&data);
+    assert!(!looked().may_have_another());
 }

@@ -114,7 +114,10 @@ impl<'p> Play<'p> {
         })?;
         Ok(Check {
             happened: if each > 1 {
-                format!("{}: the campaign allows 2", check.happened)
+                format!(
+                    "{}: the campaign allows {}",
+                    check.happened, self.campaign.rules.per_customer
+                )
             } else {
                 check.happened
             },

@@ -814,6 +814,10 @@ impl SignUp {
                 ("… not complete yet".to_owned(), false)
             }
             Some(Look::Invalid { why, .. }) => (why.clone(), true),
+            Some(Look::One(looked)) if looked.is_tester => (
+                "A test customer: gets a test code, which no counter honours.".to_owned(),
+                false,
+            ),
             Some(Look::One(looked)) => match &looked.newest {
                 None => (
                     "Known here; has no code of this offer yet.".to_owned(),

@@ -1,0 +1,45 @@
+//! Kept numbers of a customer and a local day of the store: redemptions of a campaign's codes, and,
+//! of nobody, codes given to customers without a contact.
+
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+
+/// A customer on a local day, in a campaign with its local number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CustomerDay {
+    pub(crate) campaign: i64,
+    pub(crate) customer: i64,
+    pub(crate) day: i64,
+}
+
+impl CustomerDay {
+    /// How many were counted.
+    pub(crate) fn amount(self, tx: &Tx<'_>) -> Result<u32, Cause> {
+        let amount = tx.one(
+            "SELECT amount FROM customer_day WHERE campaign = $1 AND customer = $2 AND day = $3",
+            &[self.campaign.into(), self.customer.into(), self.day.into()],
+            |row| row.count(0),
+        )?;
+        Ok(amount.unwrap_or(0))
+    }
+
+    /// Counts one, in the transaction of its act.
+    pub(crate) fn count_one(self, tx: &Tx<'_>) -> Result<(), Cause> {
+        tx.execute(
+            "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, 1) \
+             ON CONFLICT (campaign, customer, day) DO UPDATE SET amount = customer_day.amount + 1",
+            &[self.campaign.into(), self.customer.into(), self.day.into()],
+        )?;
+        Ok(())
+    }
+
+    /// Gives one back, where there is one.
+    pub(crate) fn give_one_back(self, tx: &Tx<'_>) -> Result<(), Cause> {
+        tx.execute(
+            "UPDATE customer_day SET amount = amount - 1 \
+             WHERE campaign = $1 AND customer = $2 AND day = $3 AND amount > 0",
+            &[self.campaign.into(), self.customer.into(), self.day.into()],
+        )?;
+        Ok(())
+    }
+}
