@@ -187,7 +187,7 @@ impl Model {
             }
             Msg::LedgerSlow => self.redeem.slow(),
             Msg::StatusRead { .. } | Msg::ScannerHealth { .. } | Msg::PrinterHealth { .. } => {
-                self.surroundings(msg);
+                self.surroundings(msg, &mut effects);
             }
             Msg::SignUpRoomRead(_)
             | Msg::Looked { .. }
@@ -333,7 +333,7 @@ impl Model {
                 sign_in.say("reading …");
                 false
             }
-            Screen::SignUp if self.sign_up.is_scannable() => {
+            Screen::SignUp if self.sign_up.is_scannable(&raw) => {
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
             Screen::Find if self.find.is_scannable() => {
@@ -352,7 +352,10 @@ impl Model {
             return self.key(key, effects);
         }
         self.help = None;
+        let is_small = self.is_small();
         match &mut self.screen {
+            // What cannot be seen is not filled in.
+            Screen::SignUp | Screen::Find if is_small => {}
             Screen::Starting | Screen::Redeem => self.redeem.typed(character),
             Screen::SetUp(set_up) => set_up.typed(character),
             Screen::SignIn(sign_in) => sign_in.typed(character),
@@ -517,7 +520,7 @@ impl Model {
             return;
         };
         match &self.screen {
-            Screen::SignUp if self.sign_up.is_scannable() => self.sign_up.fill(&raw),
+            Screen::SignUp if self.sign_up.is_scannable(&raw) => self.sign_up.fill(&raw),
             Screen::Find if self.find.is_scannable() => self.find.fill(&raw),
             Screen::Starting
             | Screen::SetUp(_)
@@ -564,13 +567,16 @@ impl Model {
             Screen::SetUp(set_up) => set_up.refused(&both),
             Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
-        self.sign_up.refused(&both);
+        // A scan that failed says nothing of a sign-up that is on its way.
+        if number.is_none() {
+            self.sign_up.refused(&both);
+        }
         self.redeem.failed(number, words, hint);
         effects.push(Effect::Bell { times: 3 });
     }
 
     /// The figures, the machine, and the devices.
-    fn surroundings(&mut self, msg: Msg) {
+    fn surroundings(&mut self, msg: Msg, effects: &mut Vec<Effect>) {
         if let Msg::StatusRead {
             today,
             is_clock_behind,
@@ -582,6 +588,10 @@ impl Model {
             self.today = today;
             self.is_clock_behind = is_clock_behind;
             self.disk = disk;
+            if self.open_slips != open_slips && matches!(self.screen, Screen::SignUp) {
+                // Another counter, or somebody's patience, has changed what is listed here.
+                effects.push(Effect::ListSlips);
+            }
             self.open_slips = open_slips;
             self.in_test_mode = in_test_mode;
         } else if let Msg::ScannerHealth {
@@ -607,8 +617,12 @@ impl Model {
             self.sign_up.claimed(&key, &claim, &zone, effects);
             // Whoever has signed out meanwhile: the code is theirs, and so is the slip.
             effects.extend(claim.slip.map(|job| Effect::Print(Box::new(job))));
-        } else if let Msg::SignUpRefused { words } | Msg::SlipRefused { words } = msg {
+        } else if let Msg::SignUpRefused { words } = msg {
             self.sign_up.refused(&words);
+        } else if let Msg::SlipRefused { words } = msg {
+            self.sign_up.refused(&words);
+            // What was refused here was done elsewhere.
+            effects.push(Effect::ListSlips);
         } else if let Msg::GivenOutListed { choices } = msg {
             self.sign_up.given_out_listed(choices);
         } else if let Msg::Cancelled { code, problem } = msg {
