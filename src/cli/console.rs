@@ -132,11 +132,11 @@ fn on_its_thread(slip_printer: SlipPrinter, is_training: bool) -> Printer {
             }
         };
         if let Some(told) = &told
-            && told.hint.is_some()
+            && let Some(trouble) = &told.trouble
         {
             return PrinterAnswer {
                 outcome: Some(told.outcome.clone()),
-                words: told.words.clone(),
+                words: trouble.clone(),
                 is_well: false,
             };
         }

@@ -26,6 +26,8 @@ pub struct PrintedSlip {
     pub outcome: SlipOutcome,
     /// For people: what happened.
     pub words: String,
+    /// For people: what is wrong with the printer, where something is.
+    pub trouble: Option<String>,
     /// For people: what to do, where something is to be done.
     pub hint: Option<String>,
     /// Letters that this printer does not have, and what was printed for them.
@@ -48,6 +50,7 @@ impl SlipPrinter {
                 return PrintedSlip {
                     outcome: SlipOutcome::Unconfirmed("unprintable".to_owned()),
                     words: format!("not printed: {fault}"),
+                    trouble: Some(fault.to_string()),
                     hint: Some("shorten the template, or use wider paper".to_owned()),
                     substitutions: Vec::new(),
                 };
@@ -60,6 +63,7 @@ impl SlipPrinter {
                 Some(reason) => SlipOutcome::Unconfirmed(reason.word().to_owned()),
             },
             words: outcome.to_string(),
+            trouble: outcome.reason().map(ToString::to_string),
             hint: match &outcome {
                 Outcome::Printed { .. } | Outcome::Sent => None,
                 Outcome::NotSent(reason) | Outcome::Unconfirmed(reason) => Some(reason.hint()),

@@ -269,8 +269,11 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
     }
     let ill_printer = model.printer.iter().filter(|printer| !printer.is_well);
     for printer in ill_printer {
-        let words = format!("printer: {}", printer.words);
-        parts.push((words, theme.warning(), Tone::Failed));
+        parts.push((
+            printer_in_words(&printer.words),
+            theme.warning(),
+            Tone::Failed,
+        ));
     }
     if model.open_slips > 0 {
         let words = slips_in_words(model.open_slips);
@@ -299,6 +302,14 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         column = column
             .saturating_add(line.text(column, 0, &words, style))
             .saturating_add(2);
+    }
+}
+
+/// What ails the printer, short enough to leave room for the slips beside it.
+fn printer_in_words(words: &str) -> String {
+    match words.strip_prefix("the printer") {
+        Some(rest) => format!("printer{rest}"),
+        None => format!("printer: {words}"),
     }
 }
 

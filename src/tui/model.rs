@@ -192,7 +192,7 @@ impl Model {
             }
             Msg::LedgerSlow => self.redeem.slow(),
             Msg::StatusRead { .. } | Msg::ScannerHealth { .. } | Msg::PrinterHealth { .. } => {
-                self.surroundings(msg);
+                self.surroundings(msg, &mut effects);
             }
             Msg::SignUpRoomRead(_)
             | Msg::Looked { .. }
@@ -343,7 +343,7 @@ impl Model {
                 self.find.scanned();
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
-            Screen::SignUp if self.sign_up.is_scannable() => {
+            Screen::SignUp if self.sign_up.is_scannable(&raw) => {
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
             Screen::Redeem | Screen::SignUp => true,
@@ -359,7 +359,10 @@ impl Model {
             return self.key(key, effects);
         }
         self.help = None;
+        let is_small = self.is_small();
         match &mut self.screen {
+            // What cannot be seen is not filled in.
+            Screen::SignUp | Screen::Find if is_small => {}
             Screen::Starting | Screen::Redeem => self.redeem.typed(character),
             Screen::SetUp(set_up) => set_up.typed(character),
             Screen::SignIn(sign_in) => sign_in.typed(character),
@@ -536,7 +539,7 @@ impl Model {
             return;
         };
         match &self.screen {
-            Screen::SignUp if self.sign_up.is_scannable() => self.sign_up.fill(&raw),
+            Screen::SignUp if self.sign_up.is_scannable(&raw) => self.sign_up.fill(&raw),
             Screen::Find if self.find.is_scannable() => self.find.fill(&raw),
             Screen::Starting
             | Screen::SetUp(_)
@@ -583,6 +586,7 @@ impl Model {
             Screen::SetUp(set_up) => set_up.refused(&both),
             Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
         }
+        // A scan that failed says nothing of a sign-up that is on its way.
         if number.is_none() {
             self.sign_up.refused(&both);
         }
@@ -591,7 +595,7 @@ impl Model {
     }
 
     /// The figures, the machine, and the devices.
-    fn surroundings(&mut self, msg: Msg) {
+    fn surroundings(&mut self, msg: Msg, effects: &mut Vec<Effect>) {
         if let Msg::StatusRead {
             today,
             is_clock_behind,
@@ -603,6 +607,10 @@ impl Model {
             self.today = today;
             self.is_clock_behind = is_clock_behind;
             self.disk = disk;
+            if self.open_slips != open_slips && matches!(self.screen, Screen::SignUp) {
+                // Another counter, or somebody's patience, has changed what is listed here.
+                effects.push(Effect::ListSlips);
+            }
             self.open_slips = open_slips;
             self.in_test_mode = in_test_mode;
         } else if let Msg::ScannerHealth {
@@ -651,6 +659,8 @@ impl Model {
         } else if let Msg::SlipRefused { words } = msg {
             self.sign_up.refused(&words);
             self.find.slip_refused(&words);
+            // What was refused here was done elsewhere.
+            effects.push(Effect::ListSlips);
         } else if let Msg::GivenOutListed { choices } = msg {
             self.sign_up.given_out_listed(choices);
         } else if let Msg::Cancelled { code, problem } = msg {

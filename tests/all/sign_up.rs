@@ -4,7 +4,7 @@
     reason = "helpers of tests may fail as tests do"
 )]
 
-use std::iter;
+use std::{iter, slice};
 
 use counterfoil::devices::scan::input::Key as Press;
 use counterfoil::domain::campaign::{Campaign, ContactKind, Rules};
@@ -537,7 +537,7 @@ fn campaigns_are_chosen_by_arrows_and_live_ones_come_first() {
         (Press::Left, "‹ news ›"),
         (Press::Left, "‹ news ›"),
         (Press::Right, "‹ coffee ›"),
-        (Press::Right, "‹ old ›  Summer sale – not live"),
+        (Press::Right, "‹ old ›  PAUSED – Summer sale"),
         (Press::Right, "‹ old ›"),
     ] {
         model.update(key(arrow));
@@ -633,6 +633,163 @@ fn doubtful_slips_are_counted_printed_again_or_settled() {
         effects(&mut model, has_it),
         [Effect::SettleSlip { number: 4 }]
     );
+}
+
+#[test]
+fn a_marked_slip_stays_marked_when_the_list_is_read_anew() {
+    let slip = |number: i64, code: &str| OpenSlip {
+        number,
+        code: code.to_owned(),
+        campaign: "coffee".to_owned(),
+        name: None,
+        copy: 1,
+        why: Some("silent".to_owned()),
+        counter: "Counter 2".to_owned(),
+        at: after(-600),
+    };
+    let listed = |slips: &[OpenSlip]| Msg::SlipsListed {
+        slips: slips.to_vec(),
+    };
+    let (old, new) = (slip(4, "CDFGHJKLNPRSTV"), slip(9, CODE));
+    let opened = then(open(), [key(Press::F(7)), listed(slice::from_ref(&old))]);
+    let mut model = model(DARK, (80, 24), false, &opened);
+    // Another one is in doubt before the digit is pressed: the newest is listed first.
+    effects(&mut model, [typed("2"), listed(&[new.clone(), old])]);
+    assert!(shown(&model).contains("the printer says nothing"));
+    let done = effects(&mut model, [key(Press::Enter)]);
+    assert_eq!(done, [Effect::SettleSlip { number: 4 }]);
+    // The one that a digit was typed for is gone: the digit is no answer for another.
+    let gone = [key(Press::Down), typed("2"), listed(slice::from_ref(&new))];
+    effects(&mut model, gone);
+    assert_eq!(effects(&mut model, [key(Press::Enter)]), []);
+    assert!(shown(&model).contains("a digit says what is to be done"));
+    // What another counter has settled is off the list, and off the note below the form.
+    let refused = Msg::SlipRefused {
+        words: "this slip is settled already".to_owned(),
+    };
+    assert_eq!(effects(&mut model, [refused]), [Effect::ListSlips]);
+    let counted = [status(false, None, 1, &[]), status(false, None, 1, &[])];
+    assert_eq!(effects(&mut model, counted), [Effect::ListSlips]);
+}
+
+#[test]
+fn an_ill_printer_leaves_room_for_the_slips_beside_it() {
+    let ill = Msg::PrinterHealth {
+        words: "the printer is out of paper".to_owned(),
+        is_well: false,
+    };
+    let msgs = then(open(), [ill, status(false, None, 2, &[])]);
+    let model = model(DARK, (60, 18), false, &msgs);
+    let narrow = text(&drawn(&model, (60, 18)));
+    assert!(
+        narrow.contains("! printer is out of paper  ! 2 slips not confirmed"),
+        "{narrow}"
+    );
+}
+
+#[test]
+fn enter_says_why_a_contact_will_not_do() {
+    let why = "\"bo@\" is no e-mail address";
+    let invalid = || Look::Invalid {
+        kind: ContactKind::Email,
+        why: why.to_owned(),
+    };
+    let half = then(open(), [key(Press::Tab), typed("bo@")]);
+    let mut slow = model(DARK, (80, 24), false, &half);
+    effects(&mut slow, ticks(2));
+    effects(&mut slow, [looked(1, invalid())]);
+    assert!(shown(&slow).contains("not complete yet"));
+    effects(&mut slow, [key(Press::Enter)]);
+    assert!(shown(&slow).contains(why), "{}", shown(&slow));
+    effects(&mut slow, [key(Press::Backspace)]);
+    assert!(!shown(&slow).contains(why), "it was about another line");
+    // Whoever is faster than the look is told as well, and nothing is given.
+    let mut fast = model(DARK, (80, 24), false, &half);
+    effects(&mut fast, [key(Press::Enter), looked(1, invalid())]);
+    assert!(shown(&fast).contains(why), "{}", shown(&fast));
+    assert!(!shown(&fast).contains("Enter again"));
+}
+
+#[test]
+fn another_campaign_is_chosen_knowingly() {
+    let exhausted = then(asked(), [claimed(claim(ClaimWord::PoolExhausted))]);
+    let mut model = model(DARK, (80, 24), false, &exhausted);
+    assert!(shown(&model).contains("no code of this offer is left"));
+    effects(&mut model, [key(Press::Up), key(Press::Up)]);
+    assert!(shown(&model).contains("2 of 3 · Left, Right"));
+    effects(&mut model, [key(Press::Right)]);
+    let other = shown(&model);
+    assert!(other.contains("‹ old ›  PAUSED – Summer sale"), "{other}");
+    assert!(!other.contains("no code of this offer"), "of the other one");
+}
+
+#[test]
+fn whoever_has_one_already_is_told_its_state() {
+    let mut has_one = claim(ClaimWord::AlreadyAssigned);
+    has_one.expires_at = None;
+    let model = model(DARK, (80, 24), false, &then(asked(), [claimed(has_one)]));
+    assert!(shown(&model).contains("not used yet"), "{}", shown(&model));
+}
+
+#[test]
+fn what_is_pasted_for_an_address_or_a_phone_fills_its_line() {
+    let mut model = model(DARK, (80, 24), false, &then(open(), [key(Press::Tab)]));
+    let asks = |number, raw: &str| [scan_for_field(number, raw)];
+    let done = effects(&mut model, [scan("anna@example.org")]);
+    assert_eq!(done, asks(1, "anna@example.org"), "it may yet be a code");
+    effects(&mut model, [Msg::NoCode { number: 1 }]);
+    assert!(shown(&model).contains("› E-mail        anna@example.org"));
+    effects(&mut model, [key(Press::Tab)]);
+    effects(
+        &mut model,
+        [scan("+44 20 7946 0958"), Msg::NoCode { number: 2 }],
+    );
+    assert!(shown(&model).contains("› Phone         +44 20 7946 0958"));
+    // What looks like neither is judged, as anywhere.
+    for (number, raw) in [(3, "4006381333931"), (4, "anna@example.org")] {
+        let done = effects(&mut model, [scan(raw)]);
+        let [Effect::Scan { fills, .. }] = &done[..] else {
+            panic!("{done:?}");
+        };
+        assert!(!fills, "{number}: {raw}");
+    }
+    effects(&mut model, [key(Press::BackTab)]);
+    for raw in [
+        "MATMSG:TO:bo@example.org;;",
+        "mailto:bo@example.org",
+        "a@b",
+        "@x.y",
+    ] {
+        let done = effects(&mut model, [scan(raw)]);
+        assert!(
+            matches!(&done[..], [Effect::Scan { fills: false, .. }]),
+            "{raw}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_filled_in() {
+    let mut model = model(DARK, (80, 24), false, &open());
+    let resized = |columns, rows| Msg::Resized { columns, rows };
+    effects(&mut model, [resized(50, 12), typed("x"), resized(80, 24)]);
+    assert!(
+        shown(&model).contains("› Name          ▏"),
+        "{}",
+        shown(&model)
+    );
+}
+
+#[test]
+fn a_scan_that_fails_says_nothing_of_the_sign_up_at_the_desk() {
+    let failed = Msg::ActFailed {
+        number: Some(1),
+        words: "the disk is full".to_owned(),
+        hint: "Free some room".to_owned(),
+    };
+    let mut model = model(DARK, (80, 24), false, &then(asked(), [scan("x"), failed]));
+    effects(&mut model, [claimed(claim(ClaimWord::Assigned))]);
+    assert!(shown(&model).contains("SIGNED UP"), "{}", shown(&model));
 }
 
 #[test]

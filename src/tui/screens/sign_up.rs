@@ -12,12 +12,12 @@ use crate::domain::campaign::{Campaign, ContactKind};
 use crate::domain::claim::{Claim, ClaimWord, Look, Looked};
 use crate::domain::code::last_letters;
 use crate::domain::ids::{CampaignId, Key};
-use crate::domain::local_time::last_in_words;
+use crate::domain::local_time::{in_words, last_in_words};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::CodeState;
 use crate::tui::big_word::{self, Scale};
-use crate::tui::canvas::{Canvas, cut, padded, wrapped};
+use crate::tui::canvas::{Canvas, columns, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
@@ -176,16 +176,28 @@ impl SignUp {
         matches!(self.place(), Place::SignUpList | Place::SignUpAsked)
     }
 
-    /// Whether a barcode that is no code of ours fills the field that is being typed in.
-    pub fn is_scannable(&self) -> bool {
-        let is_filling = matches!(self.stage, Stage::Filling | Stage::Asking);
-        is_filling && matches!(self.over, Over::Nothing) && self.at == Entry::Loyalty
+    /// Whether a barcode that is no code of ours fills the field that is being typed in: any does
+    /// where a loyalty number is asked for. What was pasted for an address or a phone does too, if
+    /// it looks like one.
+    pub fn is_scannable(&self, raw: &[u8]) -> bool {
+        let is_filling = matches!(self.stage, Stage::Filling | Stage::Asking)
+            && matches!(self.over, Over::Nothing);
+        is_filling
+            && match self.at {
+                Entry::Loyalty => true,
+                Entry::Email => is_like_address(raw),
+                Entry::Phone => is_like_phone(raw),
+                Entry::Campaign | Entry::Name | Entry::Consent => false,
+            }
     }
 
     /// Takes a scanned barcode that is no code.
     pub fn fill(&mut self, raw: &[u8]) {
         self.stage = Stage::Filling;
-        self.loyalty.fill_scanned(raw);
+        self.words.clear();
+        if let Some(field) = self.field_mut(self.at) {
+            field.fill_scanned(raw);
+        }
         self.changed();
     }
 
@@ -221,6 +233,9 @@ impl SignUp {
         }
         if let (Stage::Asking, Look::Invalid { .. } | Look::Several) = (&self.stage, &look) {
             self.stage = Stage::Filling;
+            if let Look::Invalid { kind, why } = &look {
+                self.complain(*kind, why);
+            }
         }
         self.looks.look = Some(look);
     }
@@ -316,6 +331,7 @@ impl SignUp {
             let before = field.as_str().len();
             if edit(field, command) {
                 if field.as_str().len() != before {
+                    self.words.clear();
                     self.changed();
                 }
                 return Outcome::Open;
@@ -362,8 +378,8 @@ impl SignUp {
         if self.looks.changed.is_some() {
             self.look(effects);
         }
-        match &self.looks.look {
-            Some(Look::Invalid { kind, .. }) => self.go_to(*kind),
+        match self.looks.look.clone() {
+            Some(Look::Invalid { kind, why }) => self.complain(kind, &why),
             Some(Look::Several) => {}
             Some(Look::Nobody | Look::One(_)) | None => self.stage = Stage::Asking,
         }
@@ -449,14 +465,13 @@ impl SignUp {
             Some(newest.masked.clone())
         });
         let state = claim.state.unwrap_or_default();
+        let is_new = claim.word != ClaimWord::AlreadyAssigned && claim.code.is_some();
         let validity = match self.campaign() {
-            Some(campaign) if claim.code.is_some() => {
-                campaign.rules.validity_in_words(claim.expires_at, zone)
-            }
+            Some(campaign) if is_new => campaign.rules.validity_in_words(claim.expires_at, zone),
             Some(_) | None => state_in_words(state, claim.expires_at, zone),
         };
         let given = Given {
-            is_new: claim.word != ClaimWord::AlreadyAssigned && claim.code.is_some(),
+            is_new,
             is_test: state == CodeState::Test.as_str(),
             code: claim.code.clone(),
             masked: masked.unwrap_or_default(),
@@ -544,6 +559,12 @@ impl SignUp {
         words.clone_into(&mut self.words);
     }
 
+    /// Enter was pressed, and this contact cannot be gone by.
+    fn complain(&mut self, kind: ContactKind, why: &str) {
+        self.go_to(kind);
+        self.say(why);
+    }
+
     fn changed(&mut self) {
         self.looks.changed = Some(0);
         self.looks.look = None;
@@ -602,6 +623,8 @@ impl SignUp {
         };
         if let Some(campaign) = next.and_then(|next| campaigns.get(next)) {
             self.chosen = Some(campaign.id.clone());
+            // What was said was of the other one.
+            self.words.clear();
             self.changed();
         }
     }
@@ -644,6 +667,42 @@ impl SignUp {
 impl Default for SignUp {
     fn default() -> SignUp {
         SignUp::new()
+    }
+}
+
+fn is_like_address(raw: &[u8]) -> bool {
+    let text = str::from_utf8(raw).unwrap_or_default().trim();
+    let is_one_word = !text.contains(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | '/'));
+    let parts = text.split_once('@');
+    is_one_word
+        && parts.is_some_and(|(name, host)| {
+            !name.is_empty() && !host.contains('@') && host.trim_matches('.').contains('.')
+        })
+}
+
+/// With its country, so that no barcode of a product is taken for one.
+fn is_like_phone(raw: &[u8]) -> bool {
+    let text = str::from_utf8(raw).unwrap_or_default().trim();
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    text.strip_prefix('+').is_some_and(|rest| {
+        digits >= 7
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_digit() || " ()-./".contains(c))
+    })
+}
+
+/// Why a campaign gives nothing now, before its offer; empty where it does.
+fn why_not_live(campaign: &Campaign, view: &View<'_>) -> String {
+    let rules = &campaign.rules;
+    if campaign.is_live(view.now) {
+        String::new()
+    } else if campaign.is_paused {
+        "PAUSED – ".to_owned()
+    } else if let Some(starts) = rules.starts_at.filter(|starts| view.now < *starts) {
+        format!("FROM {} – ", in_words(starts, view.zone))
+    } else {
+        "OVER – ".to_owned()
     }
 }
 
@@ -762,7 +821,7 @@ impl SignUp {
         let taken = canvas.text(0, row, &label, style);
         let room = canvas.columns().saturating_sub(taken);
         let text = match (entry, self.field(entry)) {
-            (Entry::Campaign, _) => self.campaign_words(view.now),
+            (Entry::Campaign, _) => self.campaign_words(view),
             (_, Some(field)) if is_here => field.with_cursor(view.pending, usize::from(room)),
             (_, Some(field)) => field.as_str().to_owned(),
             (_, None) if self.consents => "[x] they agree".to_owned(),
@@ -770,26 +829,35 @@ impl SignUp {
         };
         let text = cut(&text, room);
         let drawn = canvas.text(taken, row, &text, theme.strong());
-        let hint = entry.hint();
+        let hint = self.hint(entry);
         let hint_at = taken.saturating_add(drawn).saturating_add(2);
-        let has_room = hint_at.saturating_add(u16::try_from(hint.len()).unwrap_or(u16::MAX))
-            <= canvas.columns();
+        let has_room = hint_at.saturating_add(columns(&hint)) <= canvas.columns();
         if is_here && has_room {
-            canvas.text(hint_at, row, hint, theme.dim());
+            canvas.text(hint_at, row, &hint, theme.dim());
         }
     }
 
-    fn campaign_words(&self, now: Timestamp) -> String {
+    fn hint(&self, entry: Entry) -> String {
+        let campaigns = self.campaigns.as_deref().unwrap_or_default();
+        let at = campaigns
+            .iter()
+            .position(|campaign| Some(&campaign.id) == self.chosen.as_ref());
+        match (entry, at) {
+            (Entry::Campaign, Some(at)) => {
+                let number = at.saturating_add(1);
+                format!("{number} of {} · Left, Right", campaigns.len())
+            }
+            _ => entry.hint().to_owned(),
+        }
+    }
+
+    fn campaign_words(&self, view: &View<'_>) -> String {
         match (&self.campaigns, self.campaign()) {
             (None, _) => "looking them up …".to_owned(),
             (Some(_), None) => "there is no campaign yet".to_owned(),
             (Some(_), Some(campaign)) => {
-                let state = if campaign.is_live(now) {
-                    ""
-                } else {
-                    " – not live"
-                };
-                format!("‹ {} ›  {}{state}", campaign.id, campaign.rules.offer)
+                let state = why_not_live(campaign, view);
+                format!("‹ {} ›  {state}{}", campaign.id, campaign.rules.offer)
             }
         }
     }

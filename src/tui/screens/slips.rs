@@ -31,9 +31,22 @@ pub struct Slips {
 }
 
 impl Slips {
-    /// Takes the list of the desk.
+    /// Takes the list of the desk. Whoever has marked a slip goes on with that one, wherever it is
+    /// listed now; where it is gone, what was typed for it is no answer for another.
     pub fn listed(&mut self, slips: Vec<OpenSlip>) {
-        self.at = self.at.min(slips.len().saturating_sub(1));
+        let last = slips.len().saturating_sub(1);
+        let marked = self.doubtful.as_ref().and_then(|all| all.get(self.at));
+        if let Some(marked) = marked {
+            let now_at = slips
+                .iter()
+                .position(|slip| slip.number == marked.number)
+                .or_else(|| slips.iter().position(|slip| slip.code == marked.code));
+            if now_at.is_none() && picked(&SLIP_ANSWERS, &self.field).is_some() {
+                self.field.clear();
+            }
+            self.at = now_at.unwrap_or(self.at);
+        }
+        self.at = self.at.min(last);
         self.doubtful = Some(slips);
     }
 
@@ -136,6 +149,13 @@ pub fn why_in_words(why: Option<&str>) -> String {
     match why {
         None => "not known".to_owned(),
         Some("no_printer") => "no printer here".to_owned(),
+        Some("silent") => "the printer says nothing".to_owned(),
+        Some("refused") => "the printer is off or taken".to_owned(),
+        Some("unreachable") => "the printer is out of reach".to_owned(),
+        Some("missing") => "the printer is not plugged in".to_owned(),
+        Some("offline") => "the printer is off line".to_owned(),
+        Some("busy") => "the printer is busy".to_owned(),
+        Some("garbled") => "the printer makes no sense".to_owned(),
         Some(why) => why.replace('_', " "),
     }
 }
