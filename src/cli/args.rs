@@ -14,6 +14,9 @@ use crate::domain::local_time::{Boundary, Hours, Length};
 use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 
+/// Under this heading stand, in every command's help, the options that every command has.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Honours single-use codes at the counter, once each. Without a command, opens the console.
 #[derive(Debug, Parser)]
 #[command(name = "counterfoil", version, max_term_width = 100)]
@@ -33,17 +36,17 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
     /// The folder that holds the ledger [default: the platform's data folder]
-    #[arg(long, global = true, env = "COUNTERFOIL_DATA", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "COUNTERFOIL_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Print one JSON object a line on standard output, and errors as JSON on standard error
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// The counter's name [default: this host and terminal]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) counter: Option<String>,
     /// Act as this operator; a manager's PIN is read from standard input where one is needed
     /// [default: your account on this computer]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(crate) operator: Option<String>,
 }
 

@@ -91,6 +91,33 @@ impl ClaimWord {
         }
     }
 
+    /// Whether the answer is about a code that the customer has.
+    pub fn tells_code(self) -> bool {
+        matches!(
+            self,
+            ClaimWord::Assigned | ClaimWord::Replayed | ClaimWord::AlreadyAssigned
+        )
+    }
+
+    /// Why nothing is given, in words for the log; none: something is, or it was not asked for.
+    pub fn why_nothing(self) -> Option<&'static str> {
+        match self {
+            ClaimWord::Assigned
+            | ClaimWord::Replayed
+            | ClaimWord::AlreadyAssigned
+            | ClaimWord::Preview
+            | ClaimWord::Forward => None,
+            ClaimWord::NothingAssigned => Some("the customer has no code"),
+            ClaimWord::PoolExhausted => Some("no code is left in the pool"),
+            ClaimWord::InvalidContact => Some("a contact cannot be one"),
+            ClaimWord::ContactsDisagree => Some("the contacts belong to two customers"),
+            ClaimWord::NotEligible => Some("the campaign gives no code to this customer here"),
+            ClaimWord::NotLive => Some("the campaign gives no codes now"),
+            ClaimWord::KeyConflict => Some("the key belongs to another act, customer or campaign"),
+            ClaimWord::InProgress => Some("an import under way has a code for this customer"),
+        }
+    }
+
     /// The exit code of `assign`.
     pub fn exit_code(self) -> u8 {
         match self {
@@ -359,11 +386,11 @@ impl Claim {
         if let Some(because) = &self.because {
             return because.clone();
         }
+        if self.state == Some(CodeState::Test.as_str()) {
+            return self.test_words();
+        }
         let state = self.state.unwrap_or_default();
         match self.word {
-            ClaimWord::Assigned if state == CodeState::Test.as_str() => format!(
-                "a test code of {campaign}: no counter honours it, and the pool is as it was"
-            ),
             ClaimWord::Assigned => format!("a code of {campaign} of their own"),
             ClaimWord::Replayed if self.is_usable() => {
                 format!("the same request again: the code of {campaign} that it was given")
@@ -422,6 +449,15 @@ impl Claim {
                 "an import under way has a code of {campaign} for this customer, so nothing was \
                  given: ask again under the same key when it is done"
             ),
+        }
+    }
+
+    fn test_words(&self) -> String {
+        let campaign = &self.campaign;
+        if self.word == ClaimWord::Assigned {
+            format!("a test code of {campaign}: no counter honours it, and the pool is as it was")
+        } else {
+            format!("a test code of {campaign} that this customer drew: no counter honours it")
         }
     }
 

@@ -17,8 +17,8 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
 use crate::ledger::customers::{
-    Recognition, contacts_of, customers_of, introduce, is_erased, kind_number, public_id,
-    public_id_of, recognise, slots_of, standing, take_slot,
+    Recognition, add_contacts, add_customer, contacts_of, customers_of, has_ever_had, introduce,
+    is_erased, public_id, recognise, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -320,7 +320,10 @@ impl Case<'_> {
             ClaimDecision::Draw => match self.next_code(writing)? {
                 Next::Code(row, grant_number) => self.give(writing, &row, grant_number)?,
                 Next::Passing => return Ok(None),
-                Next::End => ClaimWord::PoolExhausted,
+                Next::End => {
+                    self.keep_who_asked(writing)?;
+                    ClaimWord::PoolExhausted
+                }
             },
         };
         if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
@@ -591,10 +594,7 @@ impl Case<'_> {
     ) -> Result<ClaimWord, Cause> {
         let customer = match self.customer {
             Some(customer) => customer,
-            None => writing.tx.insert(
-                "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
-                &[(&public_id_of(self.request.random)).into()],
-            )?,
+            None => add_customer(writing.tx, self.request.random)?,
         };
         self.customer = Some(customer);
         self.keep_contacts(writing, customer)?;
@@ -681,16 +681,21 @@ impl Case<'_> {
         Ok(Next::Passing)
     }
 
+    /// Whoever asks in vain and was not known is from now on, so that the log can say who it was.
+    fn keep_who_asked(&mut self, writing: &Writing<'_, '_>) -> Result<(), Cause> {
+        if self.customer.is_some() || self.identifying().is_empty() {
+            return Ok(());
+        }
+        let customer = add_customer(writing.tx, self.request.random)?;
+        add_contacts(writing.tx, customer, &self.contacts)?;
+        self.customer = Some(customer);
+        Ok(())
+    }
+
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
     /// that erasing empties.
     fn keep_contacts(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<(), Cause> {
-        for (kind, form) in &self.contacts {
-            writing.tx.execute(
-                "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
-                 ON CONFLICT DO NOTHING",
-                &[customer.into(), kind_number(*kind).into(), form.into()],
-            )?;
-        }
+        add_contacts(writing.tx, customer, &self.contacts)?;
         recognise(writing.tx, self.local, &self.campaign.rules, customer)
     }
 
@@ -746,18 +751,28 @@ impl Case<'_> {
         Ok(())
     }
 
+    /// Why nothing is given, for the log; what was typed stands in none.
+    fn reason(&self, word: ClaimWord) -> Option<String> {
+        self.because
+            .clone()
+            .filter(|_| word != ClaimWord::InvalidContact)
+            .or_else(|| word.why_nothing().map(str::to_owned))
+    }
+
     fn note(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
         let tells_whose = word != ClaimWord::KeyConflict;
+        let told = self.told.as_ref().filter(|_| word.tells_code());
         attempts::note(
             writing,
             self.act,
             &attempts::Attempt {
                 kind: "assign",
                 answer: word.as_str(),
-                code: None,
+                code: told.map(|row| row.id),
                 campaign: Some(self.local),
                 customer: self.customer.filter(|_| tells_whose),
                 key: self.request.key.map(Key::as_str),
+                reason: self.reason(word),
                 trigger: self.request.trigger,
                 notes: self.request.notes.clone(),
                 ..attempts::Attempt::default()
@@ -810,11 +825,7 @@ impl Case<'_> {
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
         }
-        let tells_code = matches!(
-            word,
-            ClaimWord::Assigned | ClaimWord::Replayed | ClaimWord::AlreadyAssigned
-        );
-        let Some(row) = self.told.as_ref().filter(|_| tells_code) else {
+        let Some(row) = self.told.as_ref().filter(|_| word.tells_code()) else {
             return Ok(claim);
         };
         let own_end = row.expires_at_ms.map(instant);
@@ -860,5 +871,18 @@ pub(crate) fn customers_named(
         let hashes = recognition.hashes(*kind, form)?;
         customers.extend(customers_of(tx, campaign, *kind, form, &hashes)?);
     }
-    Ok(customers)
+    if customers.len() < 2 {
+        return Ok(customers);
+    }
+    // Who only ever asked in vain is nobody whom the others could disagree with.
+    let mut standing = BTreeSet::new();
+    for customer in &customers {
+        if has_ever_had(tx, campaign, *customer)? {
+            standing.insert(*customer);
+        }
+    }
+    if standing.is_empty() {
+        standing.extend(customers.first());
+    }
+    Ok(standing)
 }

@@ -53,7 +53,9 @@ pub(crate) fn resolve(
         let known = tx.one(
             &format!(
                 "SELECT u.id, u.public_id FROM contact r JOIN customer u ON u.id = r.customer \
-                 WHERE r.normal_form = $1 AND r.kind = $2 AND {IS_SEEN}"
+                 WHERE r.normal_form = $1 AND r.kind = $2 AND {IS_SEEN} \
+                 ORDER BY NOT EXISTS (SELECT 1 FROM customer_slot s WHERE s.customer = u.id), u.id \
+                 LIMIT 1"
             ),
             &[(&normal_form).into(), kind_number(kind).into()],
             |row| Ok((row.int(0)?, row.text(1)?)),
@@ -305,6 +307,48 @@ pub(crate) fn take_slot(
         &[campaign.into(), customer.into(), number.into(), code.into()],
     )?;
     Ok(true)
+}
+
+/// A new customer, of whom nothing is known yet.
+pub(crate) fn add_customer(tx: &Tx<'_>, random: [u8; 14]) -> Result<i64, Cause> {
+    tx.insert(
+        "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
+        &[(&public_id_of(random)).into()],
+    )
+}
+
+/// Adds to what a customer is known by, in the one table that erasing empties.
+pub(crate) fn add_contacts(
+    tx: &Tx<'_>,
+    customer: i64,
+    contacts: &[(ContactKind, String)],
+) -> Result<(), Cause> {
+    for (kind, form) in contacts {
+        tx.execute(
+            "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
+             ON CONFLICT DO NOTHING",
+            &[customer.into(), kind_number(*kind).into(), form.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether a customer has, or had, a code of any campaign, or is a test customer of this one.
+pub(crate) fn has_ever_had(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<bool, Cause> {
+    let code = tx.one(
+        "SELECT code FROM customer_slot WHERE customer = $1 LIMIT 1",
+        &[customer.into()],
+        |row| row.int(0),
+    )?;
+    if code.is_some() {
+        return Ok(true);
+    }
+    let tester = tx.one(
+        "SELECT customer FROM test_customer WHERE campaign = $1 AND customer = $2",
+        &[campaign.into(), customer.into()],
+        |row| row.int(0),
+    )?;
+    Ok(tester.is_some())
 }
 
 /// A name for a customer that can never be taken for a code: codes have no vowels.

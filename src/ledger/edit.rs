@@ -8,8 +8,8 @@ use crate::domain::entry::Fact;
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
 use crate::ledger::customers::{
-    Recognition, by_public_id, campaigns_of, contacts_of, customers_of, described, kind_number,
-    known_by, public_id, recognise,
+    Recognition, add_contacts, by_public_id, campaigns_of, contacts_of, customers_of, described,
+    kind_number, known_by, public_id, recognise,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -181,13 +181,7 @@ fn consent(tx: &Tx<'_>, customer: i64, consents: bool, act: &Act) -> Result<Opti
 }
 
 fn exchange(tx: &Tx<'_>, customer: i64, added: &Contacts, removed: &Contacts) -> Result<(), Cause> {
-    for (kind, form) in added {
-        tx.execute(
-            "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
-             ON CONFLICT DO NOTHING",
-            &[customer.into(), kind_number(*kind).into(), form.into()],
-        )?;
-    }
+    add_contacts(tx, customer, added)?;
     // What is removed was hashed before, in every campaign they have a code of.
     recognise_everywhere(tx, customer)?;
     for (kind, form) in removed {

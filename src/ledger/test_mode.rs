@@ -18,10 +18,9 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::{assignment_of, by_id, state_number};
 use crate::ledger::customers::{
-    Recognition, customers_of as customers_known, kind_number, known_by, public_id, public_id_of,
+    Recognition, add_contacts, add_customer, customers_of as customers_known, known_by, public_id,
     recognise, resolve,
 };
-
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
@@ -237,14 +236,8 @@ fn introduce(
     if let Some(customer) = known_by(tx, kind, form)?.first() {
         return Ok(*customer);
     }
-    let customer = tx.insert(
-        "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
-        &[(&public_id_of(random)).into()],
-    )?;
-    tx.execute(
-        "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3)",
-        &[customer.into(), kind_number(kind).into(), form.into()],
-    )?;
+    let customer = add_customer(tx, random)?;
+    add_contacts(tx, customer, &[(kind, form.to_owned())])?;
     recognise(tx, local, &campaign.rules, customer)?;
     Ok(customer)
 }

@@ -128,6 +128,9 @@ fn a_pool_of_one_goes_to_one_and_the_losers_same_key_draws_after_a_refill() {
         (text(&noted, "trigger"), text(&noted, "key")),
         ("web form", "form-2")
     );
+    assert_eq!(text(&noted, "reason"), "no code is left in the pool");
+    let (_, ben) = counterfoil(&data, &["customer", "find", "ben@example.org"]);
+    assert_eq!(noted["customer_id"], ben["customer_id"]);
     counterfoil(
         &data,
         &["codes", "generate", "--campaign", "coffee", "--count", "1"],
@@ -135,6 +138,41 @@ fn a_pool_of_one_goes_to_one_and_the_losers_same_key_draws_after_a_refill() {
     let (_, drawn) = claim(&data, &ask);
     assert_eq!(text(&drawn, "claim"), "assigned");
     assert_ne!(drawn["code"], won["code"]);
+}
+
+#[test]
+fn who_asked_in_vain_disagrees_with_nobody_and_is_one_person_when_codes_are_back() {
+    let folder = shop("1");
+    let data = folder.path().join("shop");
+    let email = ["--email", "ben@example.org"];
+    let phone = ["--phone", "+44 20 7946 0958"];
+    claim(&data, &["--email", "ana@example.org"]);
+    for words in [&email[..], &phone[..], &email[..]] {
+        let (exit, lost) = claim(&data, words);
+        assert_eq!((exit, text(&lost, "claim")), (1, "pool_exhausted"));
+    }
+    // Asking is not a reason to be two customers, nor to know somebody who only looks.
+    let looked = [&["--email", "cy@example.org", "--context"][..], &["view"]].concat();
+    claim(&data, &looked);
+    assert_eq!(
+        counterfoil(&data, &["customer", "find", "cy@example.org"]).0,
+        1
+    );
+    let more = ["codes", "generate", "--campaign", "coffee", "--count", "3"];
+    assert_eq!(counterfoil(&data, &more).0, 0);
+    let (_, given) = claim(&data, &[&email[..], &phone[..]].concat());
+    assert_eq!(text(&given, "claim"), "assigned");
+    for words in [&email[..], &phone[..]] {
+        let (_, again) = claim(&data, words);
+        assert_eq!(text(&again, "claim"), "already_assigned");
+        assert_eq!(again["code"], given["code"]);
+        let (_, found) = counterfoil(&data, &["customer", "find", words[1]]);
+        assert_eq!(found["customer_id"], given["customer_id"]);
+    }
+    // The log says which code was told, by whatever was asked.
+    let (_, told) = counterfoil(&data, &["log", "--outcome", "already_assigned"]);
+    assert_eq!(told["code"], given["code"]);
+    assert_eq!(counterfoil(&data, &["verify"]).0, 0);
 }
 
 #[test]
