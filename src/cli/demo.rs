@@ -84,6 +84,7 @@ fn fill(folder: &Path, counter: &str) -> Result<Vec<(String, String)>, Failure> 
             sample
                 .codes
                 .into_iter()
+                .filter(|(_, what)| *what != FOR_SIGN_UP)
                 .map(|(code, what)| (code, what.to_owned())),
         );
     }
@@ -102,6 +103,12 @@ fn use_one(ledger: &mut Ledger, shown: &[(String, String)], act: &Act) -> Result
 }
 
 const USED: &str = "used already";
+
+/// How many codes the sign-up may give away.
+const TO_GIVE_AWAY: usize = 200;
+
+/// What is not listed: a code that nobody was given is no code to try.
+const FOR_SIGN_UP: &str = "for the sign-up";
 
 fn samples(at: Timestamp) -> Result<Vec<Sample>, Failure> {
     let day = SignedDuration::from_hours(24);
@@ -151,5 +158,23 @@ fn samples(at: Timestamp) -> Result<Vec<Sample>, Failure> {
     gift.rules.require.insert(Requirement::Approval);
     let paused = sample("paused", "Newsletter 10 %", vec![new("paused")?], true);
     let pool = sample("pool", "Walk-in 5 %", vec![new("never given out")?], false);
-    Ok(vec![coffee, card, past, soon, receipt, gift, paused, pool])
+    let mut given = vec![coffee, card, past, soon, receipt, gift, paused, pool];
+    // The newest is what the sign-up begins with.
+    given.push(to_give_away()?);
+    Ok(given)
+}
+
+/// A campaign for the sign-up: its codes are given out there, and none is listed to be tried.
+fn to_give_away() -> Result<Sample, Failure> {
+    let mut codes = Vec::new();
+    for _ in 0..TO_GIVE_AWAY {
+        let code = Shape::standard().generate(&desk::random::<16>()?);
+        codes.push((code.unwrap_or_default(), FOR_SIGN_UP));
+    }
+    Ok(Sample {
+        id: "welcome",
+        rules: Rules::new("Welcome drink, with any meal"),
+        codes,
+        is_given_out: false,
+    })
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::desk::{Desk, mint_key, random};
-use crate::domain::campaign::ContactKind;
+use crate::domain::campaign::{Campaign, ContactKind};
 use crate::domain::claim::{Claim, ClaimContext, Look};
 use crate::domain::ids::CampaignId;
 use crate::domain::log::Life;
@@ -21,12 +21,39 @@ const SHOWN_MAX: usize = 20;
 impl Desk {
     /// What a sign-up desk has to choose from, and a key for its next form.
     pub fn sign_up_room(&mut self, now: Timestamp) -> Result<SignUpRoom, LedgerError> {
-        let newest = self.given_out(now)?.into_iter().next();
+        let campaigns = self.ledger.campaigns()?;
         Ok(SignUpRoom {
-            campaigns: self.ledger.campaigns()?,
-            newest: newest.map(|choice| choice.campaign),
+            first: self.first_campaign(&campaigns, now)?,
+            campaigns,
             key: mint_key(now)?,
         })
+    }
+
+    /// The campaign of this counter's newest sign-up, however long ago; else the newest that has
+    /// codes to give. Neither if it gives nothing now.
+    fn first_campaign(
+        &mut self,
+        campaigns: &[Campaign],
+        now: Timestamp,
+    ) -> Result<Option<CampaignId>, LedgerError> {
+        let is_live = |id: &CampaignId| {
+            let mut all = campaigns.iter();
+            all.any(|campaign| campaign.id == *id && campaign.is_live(now))
+        };
+        let act = self.act(now)?;
+        let given = self.ledger.given_out_campaigns(&act)?;
+        if let Some(newest) = given.into_iter().find(is_live) {
+            return Ok(Some(newest));
+        }
+        let pools = self.ledger.pools(None, now)?.unwrap_or_default();
+        let has_codes = |id: &CampaignId| {
+            let mut all = pools.iter();
+            all.any(|pool| pool.campaign == *id && pool.available > 0)
+        };
+        let mut newest_first = campaigns.iter().rev().map(|campaign| &campaign.id);
+        Ok(newest_first
+            .find(|id| is_live(id) && has_codes(id))
+            .cloned())
     }
 
     /// Whom the contacts name, and what they have of the campaign; changes nothing.

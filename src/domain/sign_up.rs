@@ -10,8 +10,8 @@ use crate::domain::ids::{CampaignId, Key};
 pub struct SignUpRoom {
     /// Every campaign, in the order of their beginning.
     pub campaigns: Vec<Campaign>,
-    /// The campaign of the newest sign-up at this counter.
-    pub newest: Option<CampaignId>,
+    /// The campaign that a form begins with: of the newest sign-up at this counter, or with codes.
+    pub first: Option<CampaignId>,
     /// A fresh key, for the next form.
     pub key: Key,
 }

@@ -3,6 +3,7 @@
 use crate::domain::campaign::Rules;
 use crate::domain::claim::{GivenOut, cancel_fault};
 use crate::domain::entry::{Body, instant};
+use crate::domain::ids::CampaignId;
 use crate::domain::sign_up::GivenOutChoice;
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::state_number;
@@ -22,6 +23,32 @@ impl Ledger {
     ) -> Result<Vec<GivenOutChoice>, LedgerError> {
         self.read("list", "codes given out", |tx| choices(tx, most, act))
     }
+}
+
+impl Ledger {
+    /// The campaigns of which this counter has given codes out, the newest first.
+    pub fn given_out_campaigns(&mut self, act: &Act) -> Result<Vec<CampaignId>, LedgerError> {
+        self.read("list", "campaigns given out", |tx| lately_given(tx, act))
+    }
+}
+
+fn lately_given(tx: &Tx<'_>, act: &Act) -> Result<Vec<CampaignId>, Cause> {
+    let mut given = Vec::new();
+    tx.each(
+        "SELECT e.body, m.name FROM entry e JOIN campaign m ON m.id = e.campaign \
+         WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.kind = 'assigned' \
+         ORDER BY e.id DESC",
+        &[LOOKED_AT.into()],
+        |row| {
+            let body: Body = serde_json::from_str(&row.text(0)?)?;
+            let campaign = campaigns::id_of(&row.text(1)?)?;
+            if body.counter == act.counter && !given.contains(&campaign) {
+                given.push(campaign);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(given)
 }
 
 fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<GivenOutChoice>, Cause> {

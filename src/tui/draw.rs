@@ -309,6 +309,7 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
 fn printer_in_words(words: &str) -> String {
     match words.strip_prefix("the printer") {
         Some(rest) => format!("printer{rest}"),
+        None if words.contains("printer") => words.to_owned(),
         None => format!("printer: {words}"),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use counterfoil::desk;
+use counterfoil::desk::{self, Desk};
 use counterfoil::domain::campaign::ContactKind;
 use counterfoil::domain::claim::{CancelFault, Look};
 use counterfoil::domain::refusal::Refusal;
@@ -233,4 +233,33 @@ fn a_look_tells_whose_contact_it_is_and_leaves_no_trace() {
     };
     assert_eq!((ben.newest.clone(), ben.codes_held), (None, 0));
     assert!(ben.may_have_another());
+}
+
+#[test]
+fn a_form_begins_with_the_campaign_of_the_newest_sign_up_or_with_codes_to_give() {
+    let folder = shop("3");
+    let data = folder.path().join("shop");
+    let more = |id: &str| counterfoil(&data, &["campaign", "create", id, "--offer", "Free cake"]).0;
+    let codes = ["codes", "generate", "--count", "1", "--campaign"];
+    assert_eq!((more("tea"), more("cake"), more("empty")), (0, 0, 0));
+    assert_eq!(counterfoil(&data, &[&codes[..], &["tea"]].concat()).0, 0);
+    let given_out = [&codes[..], &["cake", "--given-out"]].concat();
+    assert_eq!(counterfoil(&data, &given_out).0, 0);
+    let first = |minutes| {
+        let mut desk = Desk::new(open(&data), DESK, &[]);
+        let room = desk.sign_up_room(act(DESK, minutes).now).expect("read");
+        room.first.map(|campaign| campaign.to_string())
+    };
+    // None was given out here: the newest that has codes to give.
+    assert_eq!(first(0).as_deref(), Some("tea"));
+    // The last one, also tomorrow, and when it is used or taken back.
+    claim(&data, &["--email", "ana@example.org"]);
+    assert_eq!(first(0).as_deref(), Some("coffee"));
+    assert_eq!(first(24 * 60).as_deref(), Some("coffee"));
+    assert_eq!(counterfoil(&data, &["campaign", "pause", "coffee"]).0, 0);
+    assert_eq!(
+        first(24 * 60).as_deref(),
+        Some("tea"),
+        "it gives nothing now"
+    );
 }

@@ -48,7 +48,7 @@ fn room(name: &str) -> Msg {
     coffee.rules.ends_at = Some(after(86_400 * 30));
     Msg::SignUpRoomRead(Box::new(SignUpRoom {
         campaigns: vec![paused, campaign("news", "15 % off everything"), coffee],
-        newest: Some("coffee".parse().expect("a name")),
+        first: Some("coffee".parse().expect("a name")),
         key: form_key(name),
     }))
 }

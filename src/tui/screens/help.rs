@@ -13,6 +13,17 @@ use crate::tui::words::WORDS;
 /// How far a page key scrolls.
 const PAGE_ROWS: u16 = 10;
 
+/// How a customer gets a code, and what becomes of the slip.
+const SIGN_UP: [&str; 4] = [
+    "An e-mail, a phone or a loyalty number is enough. Tab or Enter leads on; Enter asks, and Enter \
+     again gives the code.",
+    "Whoever has one already is named before that, and is given no second one. There F7 prints \
+     theirs again.",
+    "A slip that no printer has confirmed is counted below. F7 in the form lists them: print it \
+     again, the same code, or the customer has it. Nothing prints by itself.",
+    "A mistake is taken back with F8 within 15 minutes; the code becomes void.",
+];
+
 /// Open help.
 #[derive(Default)]
 pub struct Help {
@@ -86,8 +97,13 @@ fn lines(training: Option<&[Sample]>, columns: u16) -> Vec<Line<'static>> {
         Line::from("A code is redeemed as soon as it is scanned, on every screen."),
         Line::from("Or type it and press Enter; hyphens, spaces and case do not matter."),
         Line::default(),
-        Line::from(bold("KEYS")),
+        Line::from(bold("SIGN-UP (F3)")),
     ];
+    for sentence in SIGN_UP {
+        let sentence = wrapped(sentence, room, 6).into_iter();
+        lines.extend(sentence.map(Line::from));
+    }
+    lines.extend([Line::default(), Line::from(bold("KEYS"))]);
     let mut told: Vec<&str> = Vec::new();
     for row in KEYS.iter().filter(|row| {
         let is_new = !told.contains(&row.help);

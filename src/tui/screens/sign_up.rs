@@ -210,7 +210,7 @@ impl SignUp {
             .chosen
             .take()
             .filter(is_there)
-            .or_else(|| room.newest.filter(is_there))
+            .or_else(|| room.first.filter(is_there))
             .or_else(|| campaigns.first().map(|campaign| campaign.id.clone()));
         self.campaigns = Some(campaigns);
         self.key.get_or_insert(room.key);

@@ -147,18 +147,21 @@ impl SignedUp {
             .qr
             .as_ref()
             .map(|matrix| (matrix, qr_cells::size(matrix, for_qr, rows, theme)));
-        let mut words_columns = columns;
+        let mut words_at = 0;
         let mut no_qr = None;
         match qr {
+            // On the left: a name whose letters a terminal makes wider or narrower than is thought
+            // here moves only what is on the right of it.
             Some((matrix, Ok(size))) => {
-                words_columns = columns.saturating_sub(size.columns);
-                let mut part = canvas.part(words_columns, 0, size.columns, size.rows);
+                words_at = size.columns;
+                let mut part = canvas.part(0, 0, size.columns, size.rows);
                 qr_cells::draw(&mut part, matrix, size);
             }
             Some((_, Err(why))) => no_qr = Some(why),
             None => {}
         }
-        self.draw_words(&mut canvas.part(0, 0, words_columns, rows), no_qr);
+        let words_columns = columns.saturating_sub(words_at);
+        self.draw_words(&mut canvas.part(words_at, 0, words_columns, rows), no_qr);
     }
 
     fn draw_words(&self, canvas: &mut Canvas<'_>, no_qr: Option<NoQr>) {

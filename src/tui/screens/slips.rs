@@ -114,7 +114,7 @@ impl Slips {
         };
         let mut row = 0;
         if slips.is_empty() {
-            inside.text(0, 0, "Every slip is on paper.", theme.strong());
+            inside.text(0, 0, "No slip is in doubt.", theme.strong());
         } else {
             // The answers and what was said stay in view; the list scrolls in what is left.
             let seen = usize::from(inside.rows().saturating_sub(4)).clamp(1, 10);

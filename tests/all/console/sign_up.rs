@@ -12,15 +12,11 @@ fn shop() -> (Shop, String) {
     (shop, cake[0].clone())
 }
 
-/// Opens the form on the coffee.
+/// Opens the form: it begins with the coffee, which has codes to give.
 fn desk(shop: &Shop) -> Console {
     let mut console = shop.console("desk 1");
     console.send_alone(F3);
-    console.wait_for("Campaign      ‹ cake ›");
-    console.send_alone(b"\x1b[A");
-    console.send_alone(b"\x1b[C");
     console.wait_for("Campaign      ‹ coffee ›");
-    console.send_alone(b"\t");
     console
 }
 

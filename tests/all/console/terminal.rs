@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::console::pty::{Console, F10};
+use crate::console::pty::{Console, F3, F10};
 use crate::console::scans::grouped;
 use crate::console::shop::Shop;
 
@@ -115,6 +115,18 @@ fn training_cannot_be_mistaken_and_leaves_nothing_behind() {
     console.wait_for("nothing here counts");
     console.scan("COFFEE-2026");
     console.wait_for("used 1 of 1");
+    assert!(console.screen().contains("nothing here counts"));
+    // The sign-up begins with a campaign that has codes to give.
+    console.send_alone(F3);
+    console.wait_for("‹ welcome ›");
+    console.type_keys(b"Bo");
+    console.send_alone(b"\t");
+    console.type_keys(b"bo@example.org");
+    console.wait_for("A new customer.");
+    console.send_alone(b"\r");
+    console.wait_for("Enter again: give Welcome drink");
+    console.send_alone(b"\r");
+    console.wait_for("SIGNED UP");
     assert!(console.screen().contains("nothing here counts"));
     let left = || std::fs::read_dir(shop.folder()).expect("a folder").count();
     assert_eq!(left(), 1, "its throw-away ledger");
