@@ -732,8 +732,8 @@ pub(crate) struct PrinterArgs {
     #[arg(
         long,
         value_name = "DESTINATION",
-        long_help = "Where it is: tcp://192.168.1.50:9100, /dev/usb/lp0, serial:/dev/ttyUSB0@9600, \
-command:lp -d till -o raw, or file:PATH [default: the configured printer]"
+        long_help = "Where it is: tcp://192.168.1.50:9100, usb:NAME as `devices` lists it, /dev/usb/lp0, \
+serial:/dev/ttyUSB0@9600, command:lp -d till -o raw, or file:PATH [default: the configured printer]"
     )]
     pub(crate) to: Option<String>,
     /// What it is: epson80, generic80, generic58 or custom

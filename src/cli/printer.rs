@@ -15,7 +15,7 @@ use crate::cli::print;
 use crate::devices::print::{
     COLUMNS_MAX, COLUMNS_MIN, CodeTable, Cut, DOTS_MAX, DOTS_MIN, Destination, Health,
     MODULE_DOTS_MAX, MODULE_DOTS_MIN, MalformedDestination, Outcome, PageCode, Paper, Printer,
-    Profile, ProfileName, QrWay, Reason, StatusMode, TEST_CODE, Waits, test_sheet,
+    Profile, ProfileName, QrWay, Reason, StatusMode, TEST_CODE, UsbPrinterFound, Waits, test_sheet,
 };
 use crate::domain::escape::for_display;
 use crate::domain::slip::Slip;
@@ -99,9 +99,13 @@ impl PrinterConfig {
         }
     }
 
-    /// Whether the printer is at this device node.
-    pub(crate) fn is_at(&self, node: &Path) -> bool {
-        Path::new(self.to.value.trim()) == node
+    /// Whether this USB printer is meant, by its name or its node.
+    pub(crate) fn is_at(&self, printer: &UsbPrinterFound) -> bool {
+        let configured = self.to.value.trim();
+        Path::new(configured) == printer.node
+            || configured
+                .strip_prefix("usb:")
+                .is_some_and(|name| printer.is_called(name.trim()))
     }
 
     /// Every value as text, with its origin.

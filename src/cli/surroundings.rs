@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::devices::print;
+use crate::devices::print::{self, UsbPrinterFound};
 use crate::devices::scan::serial;
 use crate::domain::escape::for_display;
 
@@ -24,8 +24,8 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
         for printer in print::list() {
             let value = serde_json::json!({
                 "kind": "usb_printer", "path": printer.node, "node": printer.node,
-                "product": printer.product,
-                "configured": context.config.printer.is_at(&printer.node),
+                "product": printer.product, "serial": printer.serial, "to": printer.stable_name(),
+                "configured": context.config.printer.is_at(&printer),
             });
             writeln!(out, "{value}")?;
         }
@@ -60,10 +60,18 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
             out,
             "{}  a printer  try it: counterfoil printer test --to {}",
             for_display(printer.product.as_deref().unwrap_or("unnamed device")),
-            printer.node.display()
+            try_it(&printer)
         )?;
     }
     Ok(0)
+}
+
+/// By its name, which stays; by its node where it has none.
+fn try_it(printer: &UsbPrinterFound) -> String {
+    let name = printer
+        .stable_name()
+        .unwrap_or_else(|| printer.node.display().to_string());
+    for_display(&format!("'{name}'"))
 }
 
 pub(super) fn config(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {

@@ -414,22 +414,17 @@ impl Claim {
             ClaimWord::Preview => {
                 format!("a placeholder for a preview of {campaign}: no code was given out")
             }
+            ClaimWord::NothingAssigned if self.state.is_some() => format!(
+                "the code that this customer had of {campaign} is {state}: a claim with the context \
+                 send gives another"
+            ),
             ClaimWord::NothingAssigned => format!(
                 "this customer has no code of {campaign}: a claim with the context send gives one"
             ),
             ClaimWord::Forward => "a code is never passed on with a forwarded message: whoever \
                  gets it asks for their own"
                 .to_owned(),
-            ClaimWord::PoolExhausted => {
-                let instead = self
-                    .fallback
-                    .as_ref()
-                    .map_or_else(String::new, |text| format!("; say instead: {text}"));
-                format!(
-                    "no code of {campaign} is left, so nothing was given: import or generate more, \
-                     then ask again under the same key{instead}"
-                )
-            }
+            ClaimWord::PoolExhausted => self.exhausted_words(),
             ClaimWord::InvalidContact => {
                 "name the customer by an e-mail address, phone or loyalty \
                  number; nothing was given"
@@ -450,6 +445,18 @@ impl Claim {
                  given: ask again under the same key when it is done"
             ),
         }
+    }
+
+    fn exhausted_words(&self) -> String {
+        let campaign = &self.campaign;
+        let instead = self
+            .fallback
+            .as_ref()
+            .map_or_else(String::new, |text| format!("; say instead: {text}"));
+        format!(
+            "no code of {campaign} is left, so nothing was given: import or generate more, then ask \
+             again under the same key{instead}"
+        )
     }
 
     fn test_words(&self) -> String {

@@ -415,6 +415,18 @@ impl Case<'_> {
         Ok(first)
     }
 
+    /// The newest code that the customer had of the campaign and has no more.
+    fn newest_ended(&self, writing: &Writing<'_, '_>) -> Result<Option<CodeRow>, Cause> {
+        let Some(customer) = self.customer else {
+            return Ok(None);
+        };
+        let slots = slots_of(writing.tx, self.local, customer)?;
+        match slots.iter().rev().find(|slot| !slot.is_live) {
+            Some(ended) => by_id(writing.tx, ended.code),
+            None => Ok(None),
+        }
+    }
+
     fn is_usable(&self, row: &CodeRow) -> bool {
         let own_end = row.expires_at_ms.map(instant);
         let ends_at = self.campaign.rules.end_of_code(own_end);
@@ -825,7 +837,14 @@ impl Case<'_> {
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
         }
-        let Some(row) = self.told.as_ref().filter(|_| word.tells_code()) else {
+        // Who has none may have had one: it is named by its state.
+        let ended = if word == ClaimWord::NothingAssigned {
+            self.newest_ended(writing)?
+        } else {
+            None
+        };
+        let told = self.told.as_ref().filter(|_| word.tells_code());
+        let Some(row) = told.or(ended.as_ref()) else {
             return Ok(claim);
         };
         let own_end = row.expires_at_ms.map(instant);

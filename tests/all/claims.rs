@@ -217,6 +217,31 @@ fn preview_view_and_forward_never_change_the_pool() {
 }
 
 #[test]
+fn a_look_again_names_a_void_code_by_its_state_and_changes_nothing() {
+    let folder = shop("2");
+    let data = folder.path().join("shop");
+    let ana = ["--email", "ana@example.org"];
+    let (_, given) = claim(&data, &ana);
+    let code = text(&given, "code");
+    assert_eq!(
+        counterfoil(&data, &["codes", "void", code, "--reason", "lost"]).0,
+        0
+    );
+    let view = [&ana[..], &["--context", "view"]].concat();
+    let (exit, told) = claim(&data, &view);
+    assert_eq!((exit, text(&told, "claim")), (1, "nothing_assigned"));
+    assert_eq!(
+        (text(&told, "state"), told["code"].is_null()),
+        ("void", true)
+    );
+    assert_eq!(told["customer_id"], given["customer_id"]);
+    let (_, resent) = claim(&data, &[&view[..], &["--resend"]].concat());
+    assert_eq!(resent["code"], given["code"]);
+    assert_eq!(pool(&data)["available"], 1);
+    assert_eq!(text(&claim(&data, &ana).1, "claim"), "assigned");
+}
+
+#[test]
 fn contacts_of_two_customers_disagree_and_any_of_ones_own_is_enough() {
     let folder = shop("5");
     let data = folder.path().join("shop");

@@ -24,6 +24,9 @@ pub enum Destination {
     },
     /// A device node that takes bytes: `/dev/usb/lp0`.
     Device(PathBuf),
+    /// A USB printer, at whichever node it is now: `usb:` and its maker and model, or its serial
+    /// number, as [`list`](crate::devices::print::list) has them.
+    Usb(String),
     /// On a serial line: `serial:/dev/ttyUSB0@9600`, 8N1.
     Serial {
         /// The line.
@@ -44,7 +47,7 @@ pub struct MalformedDestination(pub String);
 
 impl MalformedDestination {
     /// What to write instead.
-    pub const HINT: &'static str = "use tcp://192.168.1.50:9100, /dev/usb/lp0, \
+    pub const HINT: &'static str = "use tcp://192.168.1.50:9100, usb:NAME, /dev/usb/lp0, \
                                     serial:/dev/ttyUSB0@9600, command:lp -d till -o raw, or file:PATH";
 }
 
@@ -52,7 +55,10 @@ impl Destination {
     /// Whether anything can come back from there.
     pub fn can_answer(&self) -> bool {
         match self {
-            Destination::Tcp { .. } | Destination::Device(_) | Destination::Serial { .. } => true,
+            Destination::Tcp { .. }
+            | Destination::Device(_)
+            | Destination::Usb(_)
+            | Destination::Serial { .. } => true,
             Destination::Command(_) | Destination::File(_) => false,
         }
     }
@@ -76,6 +82,9 @@ impl FromStr for Destination {
             (!command.is_empty()).then(|| Destination::Command(command.to_owned()))
         } else if let Some(path) = trimmed.strip_prefix("file:") {
             (!path.is_empty()).then(|| Destination::File(PathBuf::from(path)))
+        } else if let Some(name) = trimmed.strip_prefix("usb:") {
+            let name = name.trim();
+            (!name.is_empty()).then(|| Destination::Usb(name.to_owned()))
         } else if trimmed.starts_with("/dev/") {
             Some(Destination::Device(PathBuf::from(trimmed)))
         } else {
@@ -133,6 +142,7 @@ impl fmt::Display for Destination {
             }
             Destination::Tcp { host, port } => write!(f, "tcp://{host}:{port}"),
             Destination::Device(path) => write!(f, "{}", path.display()),
+            Destination::Usb(name) => write!(f, "usb:{name}"),
             Destination::Serial { path, baud } => write!(f, "serial:{}@{baud}", path.display()),
             Destination::Command(command) => write!(f, "command:{command}"),
             Destination::File(path) => write!(f, "file:{}", path.display()),
@@ -155,6 +165,7 @@ mod tests {
             ("serial:/dev/ttyUSB0", "serial:/dev/ttyUSB0@9600"),
             ("serial:/dev/a@b@38400", "serial:/dev/a@b@38400"),
             ("command: lp -d till -o raw", "command:lp -d till -o raw"),
+            ("usb: EPSON TM-T20III", "usb:EPSON TM-T20III"),
             ("file:slips.bin", "file:slips.bin"),
         ] {
             let found: Destination = text.parse().unwrap();
@@ -182,6 +193,7 @@ mod tests {
             "serial:/dev/ttyUSB0@0",
             "command:",
             "file:",
+            "usb:",
             "http://a",
             "/dev/usb/lp0\u{1b}",
         ] {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::devices::print::Reason;
+
 const CLASS: &str = "/sys/class/usbmisc";
 
 /// A printer of the USB printer class.
@@ -12,6 +14,40 @@ pub struct UsbPrinterFound {
     pub node: PathBuf,
     /// Maker and model, as the printer gives them (IEEE 1284 device id).
     pub product: Option<String>,
+    /// The serial number, where it has one.
+    pub serial: Option<String>,
+}
+
+impl UsbPrinterFound {
+    /// The destination that finds it again after a replug: `usb:` and its maker and model.
+    pub fn stable_name(&self) -> Option<String> {
+        let name = self.product.as_ref().or(self.serial.as_ref())?;
+        Some(format!("usb:{name}"))
+    }
+
+    /// Whether this is its name: maker and model, or the serial number.
+    pub fn is_called(&self, name: &str) -> bool {
+        [&self.product, &self.serial]
+            .into_iter()
+            .flatten()
+            .any(|own| own.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The node of the one printer of this name, whatever its number has become.
+pub(crate) fn node_of(name: &str) -> Result<PathBuf, Reason> {
+    node_in(&list(), name)
+}
+
+fn node_in(printers: &[UsbPrinterFound], name: &str) -> Result<PathBuf, Reason> {
+    let mut called = printers.iter().filter(|printer| printer.is_called(name));
+    match (called.next(), called.next()) {
+        (Some(printer), None) => Ok(printer.node.clone()),
+        (None, _) => Err(Reason::Missing),
+        (Some(_), Some(_)) => Err(Reason::Failed(format!(
+            "two printers are called {name}: name one by its serial number"
+        ))),
+    }
 }
 
 /// Lists the USB printers, by node.
@@ -32,11 +68,20 @@ fn list_in(class: &Path) -> Vec<UsbPrinterFound> {
             Some(UsbPrinterFound {
                 node: Path::new("/dev/usb").join(&name),
                 product: id.ok().as_deref().and_then(product_of),
+                serial: serial_of(&entry.path()),
             })
         })
         .collect();
     found.sort_by(|a, b| a.node.cmp(&b.node));
     found
+}
+
+/// The device of the printer's interface is the directory above it.
+fn serial_of(entry: &Path) -> Option<String> {
+    let interface = fs::canonicalize(entry.join("device")).ok()?;
+    let serial = fs::read_to_string(interface.parent()?.join("serial")).ok()?;
+    let serial = serial.trim();
+    (!serial.is_empty()).then(|| serial.to_owned())
 }
 
 /// `MFG:EPSON;CMD:ESC/POS;MDL:TM-T20III;` and its long form `MANUFACTURER:…;MODEL:…`.
@@ -57,7 +102,8 @@ fn product_of(id: &str) -> Option<String> {
 mod tests {
     use std::fs;
 
-    use super::{UsbPrinterFound, list_in, product_of};
+    use super::{UsbPrinterFound, list_in, node_in, product_of};
+    use crate::devices::print::Reason;
 
     #[test]
     fn printers_are_named_by_what_they_say() {
@@ -79,6 +125,7 @@ mod tests {
         let found = |node: &str, product: Option<&str>| UsbPrinterFound {
             node: node.into(),
             product: product.map(str::to_owned),
+            serial: None,
         };
         let wanted = [
             found("/dev/usb/lp0", None),
@@ -86,6 +133,33 @@ mod tests {
         ];
         assert_eq!(list_in(class.path()), wanted);
         assert_eq!(list_in(&class.path().join("none")), []);
+    }
+
+    #[test]
+    fn a_printer_is_found_again_by_its_name_whatever_its_number_is() {
+        // As sysfs has it: the entry of the class points to the interface, beneath the device.
+        let system = tempfile::tempdir().unwrap();
+        let class = system.path().join("usbmisc");
+        let plug = |node: &str, device: &str, serial: &str| {
+            let interface = system.path().join(device).join("1-1:1.0");
+            fs::create_dir_all(&interface).unwrap();
+            fs::create_dir_all(class.join(node)).unwrap();
+            fs::write(interface.join("ieee1284_id"), "MFG:EPSON;MDL:TM-T20III;").unwrap();
+            fs::write(system.path().join(device).join("serial"), serial).unwrap();
+            std::os::unix::fs::symlink(&interface, class.join(node).join("device")).unwrap();
+        };
+        plug("lp3", "1-1", "J3YF01\n");
+        let found = list_in(&class);
+        assert_eq!(found[0].stable_name().unwrap(), "usb:EPSON TM-T20III");
+        for name in ["epson tm-t20iii", "J3YF01"] {
+            assert_eq!(node_in(&found, name), Ok("/dev/usb/lp3".into()));
+        }
+        assert_eq!(node_in(&found, "EPSON"), Err(Reason::Missing));
+        plug("lp4", "1-2", "J3YF02\n");
+        let found = list_in(&class);
+        assert_eq!(node_in(&found, "J3YF02"), Ok("/dev/usb/lp4".into()));
+        let twins = node_in(&found, "EPSON TM-T20III");
+        assert!(matches!(twins, Err(Reason::Failed(_))), "{twins:?}");
     }
 
     #[test]

@@ -362,7 +362,10 @@ impl Printer {
         let done = match &self.destination {
             Destination::Command(command) => transport::run(command, job, &self.waits),
             Destination::File(path) => transport::append(path, job),
-            Destination::Tcp { .. } | Destination::Device(_) | Destination::Serial { .. } => {
+            Destination::Tcp { .. }
+            | Destination::Device(_)
+            | Destination::Usb(_)
+            | Destination::Serial { .. } => {
                 return match transport::open(&self.destination, &self.waits) {
                     Ok(wire) => self.print_on(wire, job),
                     Err(reason) => Outcome::NotSent(reason),
@@ -442,6 +445,7 @@ impl Printer {
             }
             Destination::Tcp { .. }
             | Destination::Device(_)
+            | Destination::Usb(_)
             | Destination::Command(_)
             | Destination::File(_) => Duration::ZERO,
         };

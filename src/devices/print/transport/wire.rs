@@ -16,7 +16,7 @@ use rustix::termios::{ControlModes, InputModes, OptionalActions, QueueSelector};
 
 use crate::devices::print::destination::Destination;
 use crate::devices::print::transport::{Deadline, WriteFault, unopened};
-use crate::devices::print::{Reason, Waits};
+use crate::devices::print::{Reason, Waits, found};
 
 /// How long to wait before a device that says "no more" is asked again.
 const EMPTY_WAIT: Duration = Duration::from_millis(20);
@@ -48,6 +48,7 @@ pub(crate) fn open(destination: &Destination, waits: &Waits) -> Result<Wire, Rea
     match destination {
         Destination::Tcp { host, port } => connect(host, *port, waits.connect).map(Wire::Tcp),
         Destination::Device(path) => open_node(path, "lp").map(Wire::Device),
+        Destination::Usb(name) => open_node(&found::node_of(name)?, "lp").map(Wire::Device),
         Destination::Serial { path, baud } => open_serial(path, *baud).map(Wire::Serial),
         Destination::Command(_) | Destination::File(_) => {
             Err(Reason::Failed("it is not a device".to_owned()))
