@@ -334,12 +334,17 @@ impl Model {
                 false
             }
             Screen::SignUp if self.sign_up.is_scannable(&raw) => {
+                self.sign_up.scanned();
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
             Screen::Find if self.find.is_scannable() => {
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
-            Screen::Redeem | Screen::SignUp | Screen::Find => true,
+            Screen::SignUp => {
+                self.sign_up.scanned();
+                true
+            }
+            Screen::Redeem | Screen::Find => true,
         };
         self.redeem.scanned(raw, flags, may_judge, effects);
     }
