@@ -344,9 +344,14 @@ impl Model {
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
             Screen::SignUp if self.sign_up.is_scannable(&raw) => {
+                self.sign_up.scanned();
                 return self.redeem.scanned_for_form(raw, flags, effects);
             }
-            Screen::Redeem | Screen::SignUp => true,
+            Screen::SignUp => {
+                self.sign_up.scanned();
+                true
+            }
+            Screen::Redeem => true,
         };
         self.redeem.scanned(raw, flags, may_judge, effects);
     }

@@ -155,6 +155,12 @@ fn asked() -> Vec<Msg> {
     )
 }
 
+/// It has been in view for as long as eyes need.
+fn seen(mut msgs: Vec<Msg>) -> Vec<Msg> {
+    msgs.extend(ticks(2));
+    msgs
+}
+
 fn signed_up() -> Vec<Msg> {
     let mut with_slip = claim(ClaimWord::Assigned);
     with_slip.slip = Some(job(7));
@@ -162,7 +168,7 @@ fn signed_up() -> Vec<Msg> {
         number: 7,
         outcome: SlipOutcome::Printed,
     };
-    then(asked(), [claimed(with_slip), printed])
+    seen(then(asked(), [claimed(with_slip), printed]))
 }
 
 fn choices() -> Msg {
@@ -249,11 +255,11 @@ pub(crate) fn scenes() -> Vec<Scene> {
         ("sign-up-test", true, then(maria(), [test(), doubtful()])),
         ("sign-up-scan", false, then(maria(), verdict)),
         ("sign-up-done", false, signed_up()),
-        ("sign-up-has-one", false, then(asked(), again)),
+        ("sign-up-has-one", false, seen(then(asked(), again))),
         (
             "sign-up-test-code",
             false,
-            then(then(asked(), [test()]), of_test_mode),
+            seen(then(then(asked(), [test()]), of_test_mode)),
         ),
         ("sign-up-exhausted", false, then(asked(), none_left)),
         (
@@ -357,6 +363,7 @@ fn a_walk_in_is_signed_up_by_a_contact_and_two_keys() {
     };
     assert_eq!(effects(&mut model, again), [reprint]);
     // On to the next, with nothing of the last.
+    effects(&mut model, ticks(2));
     let done = effects(&mut model, [key(Press::Enter), room("k2")]);
     assert_eq!(done, [Effect::ReadSignUpRoom]);
     let next = shown(&model);
@@ -490,10 +497,11 @@ fn a_scan_in_the_middle_of_typing_leaves_the_form() {
     );
     let above = shown(&model);
     assert!(
-        above.contains("Station Road") && above.contains("Enter again: give"),
+        above.contains("Station Road") && above.contains("maria@example.org"),
         "{above}"
     );
-    assert_eq!(effects(&mut model, [key(Press::Enter)]), [ask()]);
+    let two_keys = [key(Press::Enter), key(Press::Enter)];
+    assert_eq!(effects(&mut model, two_keys), [ask()]);
     // To the home screen and back, nothing typed is lost; the answer comes wherever one is.
     effects(
         &mut model,
@@ -790,6 +798,54 @@ fn a_scan_that_fails_says_nothing_of_the_sign_up_at_the_desk() {
     let mut model = model(DARK, (80, 24), false, &then(asked(), [scan("x"), failed]));
     effects(&mut model, [claimed(claim(ClaimWord::Assigned))]);
     assert!(shown(&model).contains("SIGNED UP"), "{}", shown(&model));
+}
+
+#[test]
+fn one_enter_too_many_does_not_take_the_answer_out_of_view() {
+    let given = then(asked(), [claimed(claim(ClaimWord::Assigned))]);
+    let mut model = model(DARK, (80, 24), false, &given);
+    effects(&mut model, [key(Press::Enter)]);
+    assert!(shown(&model).contains("SIGNED UP"), "{}", shown(&model));
+    assert!(!shown(&model).contains("Enter: next customer"));
+    effects(&mut model, ticks(2));
+    assert!(shown(&model).contains("Enter: next customer"));
+    effects(&mut model, [key(Press::Enter)]);
+    assert!(shown(&model).contains("may stay empty"));
+}
+
+#[test]
+fn a_scan_drops_the_question_and_keeps_the_form() {
+    let confirm = [looked(1, Look::Nobody), key(Press::Enter), scan("x")];
+    let mut form = model(DARK, (80, 24), false, &then(maria(), confirm));
+    assert!(!shown(&form).contains("Enter again"), "{}", shown(&form));
+    assert!(shown(&form).contains("maria@example.org"));
+    assert_eq!(effects(&mut form, [key(Press::Enter)]), [], "it asks anew");
+    assert!(shown(&form).contains("Enter again"));
+    // So does one after F7, and one while something is to be taken back.
+    let mut done = model(DARK, (80, 24), false, &signed_up());
+    effects(&mut done, [key(Press::F(7))]);
+    assert!(shown(&done).contains("Enter prints the slip again"));
+    effects(&mut done, [scan("x")]);
+    assert!(!shown(&done).contains("Enter prints the slip again"));
+    let list = [key(Press::F(8)), choices(), typed("1"), scan("y")];
+    effects(&mut done, list);
+    assert!(shown(&done).contains("SIGNED UP"), "{}", shown(&done));
+}
+
+#[test]
+fn a_barcode_too_long_for_the_line_is_not_half_of_it() {
+    let at_loyalty = then(open(), [key(Press::Tab), key(Press::Tab), key(Press::Tab)]);
+    let mut model = model(DARK, (80, 24), false, &at_loyalty);
+    let done = effects(&mut model, [scan("7".repeat(121))]);
+    assert!(
+        matches!(&done[..], [Effect::Scan { fills: false, .. }]),
+        "{done:?}"
+    );
+    let done = effects(&mut model, [scan("7".repeat(120))]);
+    assert!(
+        matches!(&done[..], [Effect::Scan { fills: true, .. }]),
+        "{done:?}"
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::CodeState;
 use crate::tui::big_word::{self, Scale};
 use crate::tui::canvas::{Canvas, columns, cut, padded, wrapped};
-use crate::tui::field::Field;
+use crate::tui::field::{FIELD_CHARS_MAX, Field};
 use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
@@ -184,11 +184,24 @@ impl SignUp {
             && matches!(self.over, Over::Nothing);
         is_filling
             && match self.at {
-                Entry::Loyalty => true,
+                // Half a number would be another customer's.
+                Entry::Loyalty => raw.len() <= FIELD_CHARS_MAX,
                 Entry::Email => is_like_address(raw),
                 Entry::Phone => is_like_phone(raw),
                 Entry::Campaign | Entry::Name | Entry::Consent => false,
             }
+    }
+
+    /// Something was scanned: no question stays open for a key that was meant for the scan.
+    pub fn scanned(&mut self) {
+        match &mut self.stage {
+            Stage::Asking => self.stage = Stage::Filling,
+            Stage::Done(done) => done.drop_question(),
+            Stage::Filling | Stage::AtDesk => {}
+        }
+        if matches!(&self.over, Over::TakeBack(list) if !list.is_at_desk()) {
+            self.over = Over::Nothing;
+        }
     }
 
     /// Takes a scanned barcode that is no code.
@@ -218,6 +231,9 @@ impl SignUp {
 
     /// Time went by: a contact that is no longer being changed is looked at.
     pub fn ticked(&mut self, effects: &mut Vec<Effect>) {
+        if let Stage::Done(done) = &mut self.stage {
+            done.ticked();
+        }
         if let Some(ticks) = self.looks.changed.as_mut() {
             *ticks = ticks.saturating_add(1);
             if *ticks >= LOOKED_AFTER {

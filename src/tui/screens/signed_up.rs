@@ -46,8 +46,13 @@ pub struct SignedUp {
     slip: SlipWords,
     /// A second key is awaited for printing again.
     asks_print: bool,
+    /// How long it has been shown, up to [`SEEN_AFTER`].
+    ticks: u8,
     words: String,
 }
+
+/// An Enter before so many ticks was pressed before anybody could see the answer.
+const SEEN_AFTER: u8 = 2;
 
 impl SignedUp {
     /// The answer, and the slip that is being printed.
@@ -58,6 +63,7 @@ impl SignedUp {
             slip: job.map_or(SlipWords::Nothing, |job| SlipWords::Printing(job.number)),
             given,
             asks_print: false,
+            ticks: 0,
             words: String::new(),
         }
     }
@@ -65,6 +71,20 @@ impl SignedUp {
     /// Whether the second key for printing again is awaited.
     pub fn asks_print(&self) -> bool {
         self.asks_print
+    }
+
+    /// Something was scanned: the second key is not awaited any more.
+    pub fn drop_question(&mut self) {
+        self.asks_print = false;
+    }
+
+    /// Time went by while it was in view.
+    pub fn ticked(&mut self) {
+        self.ticks = self.ticks.saturating_add(1).min(SEEN_AFTER);
+    }
+
+    fn is_seen(&self) -> bool {
+        self.ticks >= SEEN_AFTER
     }
 
     /// Whether it is about this code.
@@ -91,7 +111,7 @@ impl SignedUp {
                 effects.push(Effect::Reprint { code: code.clone() });
                 return false;
             }
-            return true;
+            return self.is_seen();
         }
         if command == Command::Slips {
             match (has_printer, &self.given.code) {
@@ -184,7 +204,9 @@ impl SignedUp {
         canvas.border(theme.border(tone), style);
         canvas.text(2, 0, &format!(" {word} "), strong);
         let bottom = canvas.rows().saturating_sub(1);
-        canvas.text_right(2, bottom, " Enter: next customer ", style);
+        if self.is_seen() {
+            canvas.text_right(2, bottom, " Enter: next customer ", style);
+        }
         let mut inside = canvas.inside(2);
         let (room, rows) = (inside.columns(), inside.rows());
         let mut lines = vec![(format!(" {code} "), strong.patch(theme.picked()))];

@@ -49,6 +49,11 @@ impl TakeBack {
         words.clone_into(&mut self.problem);
     }
 
+    /// Whether the desk is taking one back.
+    pub fn is_at_desk(&self) -> bool {
+        self.is_at_desk
+    }
+
     /// Takes a typed character.
     pub fn typed(&mut self, character: char) {
         self.field.push(character);

@@ -58,6 +58,7 @@ fn a_customer_is_signed_up_by_typing_and_a_scan_in_between_is_redeemed() {
     console.wait_for("LAST SCANS");
     console.send_alone(F3);
     console.wait_for("SIGNED UP");
+    console.wait_for("Enter: next customer");
     console.send_alone(b"\r");
     console.wait_for("may stay empty");
     assert!(!console.screen().contains("Maria"));
