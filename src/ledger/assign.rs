@@ -830,6 +830,10 @@ impl Case<'_> {
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
         }
+        let tells_whose = word.tells_code() || word == ClaimWord::NothingAssigned;
+        if let Some(customer) = self.customer.filter(|_| tells_whose) {
+            claim.customer_id = Some(public_id(writing.tx, customer)?);
+        }
         // Who has none may have had one: it is named by its state.
         let ended = if word == ClaimWord::NothingAssigned {
             self.newest_ended(writing)?
@@ -851,10 +855,6 @@ impl Case<'_> {
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
         claim.assignment_id =
             assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
-        claim.customer_id = match self.customer {
-            Some(customer) => Some(public_id(writing.tx, customer)?),
-            None => None,
-        };
         Ok(claim)
     }
 }
