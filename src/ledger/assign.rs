@@ -319,6 +319,13 @@ impl Case<'_> {
                 }
             },
         };
+        if word == ClaimWord::ContactsDisagree && self.identifying().len() == 1 {
+            self.because = Some(
+                "this contact is that of two customers, so nothing was given: ask with another of \
+                 theirs, or join them where they are one person"
+                    .to_owned(),
+            );
+        }
         if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
             let zone = zone_of(&writing.head)?;
             self.because = facts
