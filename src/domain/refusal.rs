@@ -74,8 +74,8 @@ pub enum Refusal {
     /// The code is past its end.
     #[error("the code expired at {0}")]
     ExpiredSince(Timestamp),
-    /// The slip was confirmed, or settled by somebody.
-    #[error("this slip is settled already")]
+    /// There is no such slip, or it was confirmed, or settled by somebody.
+    #[error("no slip of this number waits to be settled")]
     SlipNotOpen,
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
@@ -139,9 +139,8 @@ impl Refusal {
             Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
-            Refusal::SlipNotOpen | Refusal::NothingToSettle | Refusal::OneCustomer(..) => {
-                "nothing needs to be done"
-            }
+            Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
+            Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
         }
     }
 

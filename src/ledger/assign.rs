@@ -326,6 +326,13 @@ impl Case<'_> {
                 }
             },
         };
+        if word == ClaimWord::ContactsDisagree && self.identifying().len() == 1 {
+            self.because = Some(
+                "this contact is that of two customers, so nothing was given: ask with another of \
+                 theirs, or join them where they are one person"
+                    .to_owned(),
+            );
+        }
         if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
             let zone = zone_of(&writing.head)?;
             self.because = facts
@@ -837,6 +844,10 @@ impl Case<'_> {
         if word == ClaimWord::Preview {
             claim.code = Some(format!("PREVIEW-{}", self.campaign.id));
         }
+        let tells_whose = word.tells_code() || word == ClaimWord::NothingAssigned;
+        if let Some(customer) = self.customer.filter(|_| tells_whose) {
+            claim.customer_id = Some(public_id(writing.tx, customer)?);
+        }
         // Who has none may have had one: it is named by its state.
         let ended = if word == ClaimWord::NothingAssigned {
             self.newest_ended(writing)?
@@ -858,10 +869,6 @@ impl Case<'_> {
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
         claim.assignment_id =
             assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
-        claim.customer_id = match self.customer {
-            Some(customer) => Some(public_id(writing.tx, customer)?),
-            None => None,
-        };
         Ok(claim)
     }
 }

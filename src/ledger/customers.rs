@@ -333,14 +333,19 @@ pub(crate) fn add_contacts(
     Ok(())
 }
 
-/// Whether a customer has, or had, a code of any campaign, or is a test customer of this one.
-pub(crate) fn has_ever_had(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<bool, Cause> {
+/// Whether a customer has, or had, a code of any campaign.
+fn has_had_code(tx: &Tx<'_>, customer: i64) -> Result<bool, Cause> {
     let code = tx.one(
         "SELECT code FROM customer_slot WHERE customer = $1 LIMIT 1",
         &[customer.into()],
         |row| row.int(0),
     )?;
-    if code.is_some() {
+    Ok(code.is_some())
+}
+
+/// Whether a customer has, or had, a code of any campaign, or is a test customer of this one.
+pub(crate) fn has_ever_had(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<bool, Cause> {
+    if has_had_code(tx, customer)? {
         return Ok(true);
     }
     let tester = tx.one(
@@ -413,8 +418,12 @@ const LAST_LETTERS_MIN: usize = 4;
 const NAME_LETTERS_MIN: usize = 2;
 
 fn found(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64>, Cause> {
-    if let Some((customer, _)) = resolve(tx, text, region)? {
+    if let Some((customer, _)) = by_public_id(tx, text)? {
         return Ok(vec![customer]);
+    }
+    let known = known_as(tx, text, region)?;
+    if !known.is_empty() {
+        return Ok(known);
     }
     if let (Some(row), _) = look_up(tx, text.as_bytes(), &[])? {
         return Ok(row.customer.into_iter().collect());
@@ -426,6 +435,25 @@ fn found(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64
         }
     }
     Ok(customers)
+}
+
+/// Whose contact this is: several people's, where it is a family's telephone. Who never had a code
+/// is named only where nobody else is.
+fn known_as(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64>, Cause> {
+    let (mut holders, mut others) = (Vec::new(), Vec::new());
+    for (kind, form) in normal_forms(text, region) {
+        for customer in known_by(tx, kind, &form)? {
+            let named = if has_had_code(tx, customer)? {
+                &mut holders
+            } else {
+                &mut others
+            };
+            if named.len() < FOUND_MAX && !named.contains(&customer) {
+                named.push(customer);
+            }
+        }
+    }
+    Ok(if holders.is_empty() { others } else { holders })
 }
 
 /// Whose name has this in it.

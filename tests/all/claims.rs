@@ -150,6 +150,9 @@ fn who_asked_in_vain_disagrees_with_nobody_and_is_one_person_when_codes_are_back
     for words in [&email[..], &phone[..], &email[..]] {
         let (exit, lost) = claim(&data, words);
         assert_eq!((exit, text(&lost, "claim")), (1, "pool_exhausted"));
+        let (_, noted) = counterfoil(&data, &["log", "--outcome", "pool_exhausted"]);
+        let (_, found) = counterfoil(&data, &["customer", "find", words[1]]);
+        assert_eq!(found["customer_id"], noted["customer_id"]);
     }
     // Asking is not a reason to be two customers, nor to know somebody who only looks.
     let looked = [&["--email", "cy@example.org", "--context"][..], &["view"]].concat();

@@ -452,6 +452,24 @@ fn an_edit_is_done_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_familys_telephone_finds_all_of_them_and_names_none_of_them() {
+    let shop = desk(&["--identify-by", "email"], 3);
+    another(&shop, "cake", &[], 3);
+    let phone = "+44 20 7946 0958";
+    let of = |email| {
+        let given = assigned(&shop, &["--email", email, "--phone", phone]);
+        text(&given, "customer_id").to_owned()
+    };
+    let family = [of("mum@example.org"), of("dad@example.org")];
+    assert_eq!(found(&shop, phone), family);
+    let cake = claim_of(&shop, "cake", &["--phone", phone]);
+    assert_eq!(text(&cake, "claim"), "contacts_disagree");
+    let said = text(&cake, "message");
+    assert!(said.contains("this contact is that of two"), "{said}");
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+}
+
+#[test]
 fn consent_is_withdrawn_and_given_and_a_name_is_taken_away() {
     let shop = desk(&[], 2);
     let ana = assigned(
