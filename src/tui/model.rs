@@ -557,6 +557,8 @@ impl Model {
 
     fn sign_out(&mut self, effects: &mut Vec<Effect>) {
         self.operator = None;
+        // Whoever "is signed in" by it is not any more.
+        self.notice = None;
         self.help = None;
         self.redeem.signed_out();
         // A form holds what a customer has said of themselves.

@@ -10,6 +10,7 @@ use counterfoil::devices::scan::input::Key as Press;
 use counterfoil::domain::campaign::{Campaign, ContactKind, Rules};
 use counterfoil::domain::claim::{Claim, ClaimWord, Look, Looked, LookedCode};
 use counterfoil::domain::ids::Key;
+use counterfoil::domain::operator::{Operator, Role};
 use counterfoil::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use counterfoil::domain::slip::Slip;
 use counterfoil::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
@@ -845,6 +846,53 @@ fn a_barcode_too_long_for_the_line_is_not_half_of_it() {
     assert!(
         matches!(&done[..], [Effect::Scan { fills: true, .. }]),
         "{done:?}"
+    );
+}
+
+#[test]
+fn a_code_that_a_slow_scanner_types_is_a_scan_also_when_it_ends_with_a_tab() {
+    for end in [Press::Enter, Press::Tab] {
+        let mut model = model(DARK, (80, 24), false, &then(open(), [key(Press::Tab)]));
+        let done = effects(&mut model, [typed("NXKS-LNHBCNHBJD"), key(end)]);
+        assert!(
+            matches!(&done[..], [Effect::Scan { .. }]),
+            "{end:?}: {done:?}"
+        );
+        assert!(!shown(&model).contains("NXKS"), "{}", shown(&model));
+    }
+}
+
+#[test]
+fn whatever_is_wrong_is_said_to_its_end() {
+    let why = "\"020 7946 0958\" is not a phone number: write it with its country, as in \
+               +44 20 7946 0958, or say which country the store dials in: phone_region under \
+               [store], or here";
+    let mut model = model(DARK, (80, 24), false, &asked());
+    effects(
+        &mut model,
+        [Msg::SignUpRefused {
+            words: why.to_owned(),
+        }],
+    );
+    assert!(shown(&model).contains("or here"), "{}", shown(&model));
+}
+
+#[test]
+fn nobody_is_said_to_be_signed_in_who_has_signed_out() {
+    let badge = Msg::SignedIn {
+        operator: Operator {
+            name: "Max".to_owned(),
+            role: Role::Manager,
+        },
+        number: None,
+    };
+    let mut model = model(DARK, (80, 24), false, &then(open(), [badge]));
+    assert!(shown(&model).contains("Max is signed in"));
+    effects(&mut model, [key(Press::F(10))]);
+    assert!(
+        !shown(&model).contains("Max is signed in"),
+        "{}",
+        shown(&model)
     );
 }
 

@@ -352,7 +352,8 @@ impl SignUp {
                 }
                 return Outcome::Open;
             }
-            if command == Command::Enter && field.is_code() {
+            // A slow scanner ends its line with the one or the other.
+            if matches!(command, Command::Enter | Command::Next) && field.is_code() {
                 return Outcome::Scan(field.take().into_bytes());
             }
         }
@@ -789,7 +790,8 @@ impl SignUp {
         } else {
             theme.dim()
         };
-        for line in wrapped(&words, room, 2) {
+        let left = inside.rows().saturating_sub(row);
+        for line in wrapped(&words, room, usize::from(left.clamp(2, 4))) {
             inside.text(0, row, &line, style);
             row = row.saturating_add(1);
         }
