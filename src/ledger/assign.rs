@@ -18,7 +18,7 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
 use crate::ledger::customers::{
     Recognition, add_contacts, add_customer, contacts_of, customers_of, has_ever_had, introduce,
-    is_erased, public_id, recognise, slots_of, standing, take_slot,
+    is_erased, public_id, recognise, recognise_by, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -246,6 +246,7 @@ fn assign(
         return Ok(None);
     };
     case.introduce(writing, word)?;
+    case.learn(writing, word)?;
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
@@ -733,6 +734,57 @@ impl Case<'_> {
         let now_ms = self.act.now.as_millisecond();
         let consents = self.request.consents;
         introduce(writing.tx, customer, self.name.as_ref(), consents, now_ms)
+    }
+
+    /// Keeps a contact that a known customer names for the first time, though no code is drawn: by
+    /// it alone they would be nobody, and have a second code. Who was erased is recognised by it,
+    /// and nothing readable is kept.
+    fn learn(&self, writing: &mut Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
+        let is_known = matches!(word, ClaimWord::AlreadyAssigned | ClaimWord::Replayed)
+            && self.request.context == ClaimContext::Send;
+        let Some(customer) = self.customer.filter(|_| is_known) else {
+            return Ok(());
+        };
+        let known = contacts_of(writing.tx, customer)?;
+        let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
+        let mut added = Vec::new();
+        for (kind, form) in self.identifying() {
+            let hashes = recognition.hashes(kind, &form)?;
+            // What was removed by hand is recognised still, and stays removed.
+            let is_new = !known.contains(&(kind, form.clone()))
+                && customers_of(writing.tx, self.local, kind, &form, &hashes)?.is_empty();
+            if is_new {
+                added.push((kind, form));
+            }
+        }
+        if is_erased(writing.tx, customer)? {
+            return recognise_by(
+                writing.tx,
+                (self.local, &self.campaign.rules),
+                customer,
+                &added,
+            );
+        }
+        if added.is_empty() {
+            return Ok(());
+        }
+        add_contacts(writing.tx, customer, &added)?;
+        recognise(writing.tx, self.local, &self.campaign.rules, customer)?;
+        let kinds = added.iter().map(|(kind, _)| kind.as_str().to_owned());
+        let name = public_id(writing.tx, customer)?;
+        writing.append(
+            Fact::CustomerEdited {
+                is_renamed: false,
+                consents: None,
+                added: kinds.collect(),
+                removed: Vec::new(),
+            },
+            &Setting {
+                customer: Some(&name),
+                ..setting_of(self.act)
+            },
+        )?;
+        Ok(())
     }
 
     /// Binds the key, in the transaction of the act.

@@ -200,12 +200,23 @@ pub(crate) fn recognise(
     rules: &Rules,
     customer: i64,
 ) -> Result<(), Cause> {
+    let contacts = contacts_of(tx, customer)?;
+    recognise_by(tx, (campaign, rules), customer, &contacts)
+}
+
+/// The same by these contacts alone.
+pub(crate) fn recognise_by(
+    tx: &Tx<'_>,
+    (campaign, rules): (i64, &Rules),
+    customer: i64,
+    contacts: &[(ContactKind, String)],
+) -> Result<(), Cause> {
     let recognition = Recognition::of(tx, campaign, rules)?;
-    for (kind, form) in contacts_of(tx, customer)? {
-        if !recognition.identifies_by(kind) {
+    for (kind, form) in contacts {
+        if !recognition.identifies_by(*kind) {
             continue;
         }
-        for hash in recognition.hashes(kind, &form)? {
+        for hash in recognition.hashes(*kind, form)? {
             tx.execute(
                 "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
                  ON CONFLICT DO NOTHING",

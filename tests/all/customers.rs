@@ -1052,3 +1052,29 @@ fn test_codes_go_with_a_join_and_their_texts_with_an_erasing() {
     assert_eq!(files_with(&shop, "tom tests"), Vec::<String>::new());
     assert_eq!(shop.verify(), (0, "[]".to_owned()));
 }
+
+#[test]
+fn a_contact_that_is_named_beside_a_known_one_is_theirs_from_then_on() {
+    let shop = desk(&[], 5);
+    let first = claim(&shop, &["--phone", "+44 20 7946 0958"]);
+    assert_eq!(text(&first, "claim"), "assigned");
+    let both = ["--phone", "+442079460958", "--loyalty", "L-77"];
+    // A look keeps nothing.
+    claim(&shop, &[&both[..], &["--context", "view"]].concat());
+    assert_eq!(shop.count("SELECT count(*) FROM contact"), 1);
+    has_already(&shop, &both, &first);
+    has_already(&shop, &["--loyalty", "L 77"], &first);
+    let entries = "SELECT count(*) FROM entry WHERE kind = 'customer_edited'";
+    assert_eq!(shop.count(entries), 1);
+    has_already(&shop, &both, &first);
+    assert_eq!(shop.count(entries), 1, "said once");
+    // Also of somebody who was erased, and then nothing readable is kept.
+    shop.run(&["customer", "erase", text(&first, "customer_id"), "--yes"])
+        .well();
+    let more = ["--loyalty", "L-77", "--email", "ana@example.org"];
+    assert_eq!(text(&claim(&shop, &more), "claim"), "already_assigned");
+    let alone = claim(&shop, &["--email", "ana@example.org"]);
+    assert_eq!(text(&alone, "claim"), "already_assigned");
+    assert_eq!(shop.count("SELECT count(*) FROM contact"), 0);
+    shop.run(&["verify"]).well();
+}

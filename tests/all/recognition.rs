@@ -189,6 +189,11 @@ impl World {
             let expected = if is_more { live.first() } else { live.last() };
             assert_eq!(told.code.as_ref(), expected, "{given:?} {live:?}");
             assert_eq!(told.beyond_limit > 0, is_more);
+            // What they name beside it is theirs from now on.
+            let owner = owner.expect("whoever has codes is somebody");
+            for way in ways {
+                self.model.owners.insert(way, owner.clone());
+            }
             return;
         }
         assert_eq!(told.word, ClaimWord::Assigned, "{given:?} {live:?}");
