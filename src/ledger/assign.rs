@@ -15,14 +15,14 @@ use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, look_up, state_number};
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, state_number};
 use crate::ledger::customers::{
     Recognition, add_contacts, add_customer, contacts_of, customers_of, has_ever_had, introduce,
     is_erased, public_id, recognise, recognise_by, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::log::{end_life, no_such};
+use crate::ledger::log::end_life;
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, anonymous, attempts, campaigns, setting_of, slips,
@@ -72,69 +72,31 @@ pub struct ClaimRequest<'a> {
     pub random: [u8; 14],
 }
 
-/// A replacement as it is asked.
-#[derive(Debug, Clone)]
-pub struct ReplaceRequest<'a> {
-    /// The lost code, as typed or scanned.
-    pub raw: &'a [u8],
-    /// Why, in a person's words.
-    pub reason: &'a str,
-    /// The caller's own key.
-    pub key: Option<&'a Key>,
-    /// The key to use where the caller has none.
-    pub minted: &'a Key,
-    /// The manager who approved, where one was asked.
-    pub approved_by: Option<&'a str>,
-    /// Refuse a code of which uses were made: the new one has them all.
-    pub only_unused: bool,
-    /// Store the slip of the new code.
-    pub prints: bool,
-    /// Random bytes, as a claim needs them.
-    pub random: [u8; 14],
-}
-
 /// A claim with everything the ledger knows of it.
-struct Case<'r> {
+pub(super) struct Case<'r> {
     request: &'r ClaimRequest<'r>,
-    act: &'r Act,
-    key: &'r Key,
+    pub(super) act: &'r Act,
+    pub(super) key: &'r Key,
     local: i64,
     campaign: Campaign,
     /// What the customer is called.
     name: Option<Name>,
     /// The contacts in normal form.
     contacts: Vec<(ContactKind, String)>,
-    customer: Option<i64>,
+    pub(super) customer: Option<i64>,
     /// Live codes that the customer has beyond the campaign's limit.
     beyond_limit: u32,
     /// What the key is bound to, where a code is drawn: the verb, and the code that it replaces.
-    bound_as: (&'static str, Option<i64>),
+    pub(super) bound_as: (&'static str, Option<i64>),
     /// How many codes the customer may have.
-    limit: u32,
+    pub(super) limit: u32,
     /// The code that is told of: of the key, else the newest that can be used, else the newest.
-    told: Option<CodeRow>,
+    pub(super) told: Option<CodeRow>,
     /// Why nothing is given, in words.
     because: Option<String>,
 }
 
 impl Ledger {
-    /// Ends a code's life and gives its customer another, in one transaction. With an empty pool
-    /// nothing is ended.
-    pub fn replace(
-        &mut self,
-        request: &ReplaceRequest<'_>,
-        act: &Act,
-    ) -> Result<Result<Claim, Refusal>, LedgerError> {
-        loop {
-            let told = self.write("replace", "a code", |writing| {
-                replace(writing, request, act)
-            })?;
-            if let Some(told) = told {
-                return Ok(told);
-            }
-        }
-    }
-
     /// Answers a claim; only `send` ever changes the pool. What it answers is committed.
     pub fn assign(
         &mut self,
@@ -154,76 +116,16 @@ impl Ledger {
 
 /// An answer; none where only the cursor moved on, past codes that have ended, and the claim is to
 /// be asked again.
-type Told = Option<Result<Claim, Refusal>>;
+pub(super) type Told = Option<Result<Claim, Refusal>>;
 
 /// Where the cursor came to.
-enum Next {
+pub(super) enum Next {
     /// A code to give, under the grant by which this ledger holds it.
     Code(Box<CodeRow>, i64),
     /// No code is left.
     End,
     /// Past as many ended codes as one write may.
     Passing,
-}
-
-/// A lost slip: the code's life ends, and its customer gets another, in one transaction.
-fn replace(
-    writing: &mut Writing<'_, '_>,
-    replaced: &ReplaceRequest<'_>,
-    act: &Act,
-) -> Result<Told, Cause> {
-    let (Some(row), _) = look_up(writing.tx, replaced.raw, &[])? else {
-        return Ok(Some(Err(no_such(replaced.raw))));
-    };
-    let campaign = campaigns::load(writing.tx, row.campaign)?;
-    let name = campaign.id.clone();
-    let request = ClaimRequest {
-        campaign: &name,
-        contacts: &[],
-        context: ClaimContext::Send,
-        key: replaced.key,
-        minted: replaced.minted,
-        trigger: Some("replace"),
-        notes: Notes::default(),
-        resends: false,
-        prints: replaced.prints,
-        name: None,
-        consents: false,
-        random: replaced.random,
-    };
-    let mut case = Case {
-        customer: row.customer,
-        bound_as: ("replace", Some(row.id)),
-        ..Case::new(&request, act, row.campaign, campaign)
-    };
-    if let Some(word) = case.replayed(writing, row.id)? {
-        case.note(writing, word)?;
-        return case.tell_with_slip(writing, word).map(Ok).map(Some);
-    }
-    if row.state != CodeState::Assigned {
-        return Ok(Some(Err(Refusal::State(row.state))));
-    }
-    if replaced.only_unused && row.uses_made > 0 {
-        return Ok(Some(Err(Refusal::PartlyUsed(row.uses_made))));
-    }
-    let held = case.live_codes(writing)?.len();
-    let (next, grant_number) = match case.next_code(writing)? {
-        Next::Code(next, grant_number) => (next, grant_number),
-        Next::Passing => return Ok(None),
-        Next::End => {
-            // Nothing is ended for somebody who cannot have another.
-            case.note(writing, ClaimWord::PoolExhausted)?;
-            return case
-                .tell(writing, ClaimWord::PoolExhausted)
-                .map(Ok)
-                .map(Some);
-        }
-    };
-    end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;
-    // One for one, also where the campaign has come to allow fewer than they have.
-    case.limit = case.limit.max(u32::try_from(held).unwrap_or(u32::MAX));
-    let word = case.give(writing, &next, grant_number)?;
-    case.tell_with_slip(writing, word).map(Ok).map(Some)
 }
 
 fn assign(
@@ -254,7 +156,7 @@ fn assign(
 }
 
 impl<'r> Case<'r> {
-    fn new(
+    pub(super) fn new(
         request: &'r ClaimRequest<'r>,
         act: &'r Act,
         local: i64,
@@ -279,29 +181,6 @@ impl<'r> Case<'r> {
 }
 
 impl Case<'_> {
-    /// What a replacement's key says, where it was used before.
-    fn replayed(
-        &mut self,
-        writing: &Writing<'_, '_>,
-        replaced: i64,
-    ) -> Result<Option<ClaimWord>, Cause> {
-        let bound = writing.tx.one(
-            "SELECT k.verb, k.subject, e.code FROM act_key k JOIN entry e ON e.id = k.entry \
-             WHERE k.caller = $1 AND k.key = $2",
-            &[(&self.act.counter).into(), self.key.as_str().into()],
-            |row| Ok((row.text(0)?, row.int(1)?, row.maybe_int(2)?)),
-        )?;
-        let Some((verb, subject, code)) = bound else {
-            return Ok(None);
-        };
-        let (true, Some(code)) = (verb == "replace" && subject == replaced, code) else {
-            return Ok(Some(ClaimWord::KeyConflict));
-        };
-        self.told = by_id(writing.tx, code)?;
-        self.customer = self.told.as_ref().and_then(|told| told.customer);
-        Ok(Some(ClaimWord::Replayed))
-    }
-
     /// The answer; none where only the cursor moved on.
     fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<Option<ClaimWord>, Cause> {
         for (kind, text) in self.request.contacts {
@@ -376,7 +255,7 @@ impl Case<'_> {
     }
 
     /// The codes that the customer has of the campaign, void ones not among them, the newest last.
-    fn live_codes(&self, writing: &Writing<'_, '_>) -> Result<Vec<i64>, Cause> {
+    pub(super) fn live_codes(&self, writing: &Writing<'_, '_>) -> Result<Vec<i64>, Cause> {
         let Some(customer) = self.customer else {
             return Ok(Vec::new());
         };
@@ -606,7 +485,7 @@ impl Case<'_> {
     }
 
     /// Gives the code that the cursor came to.
-    fn give(
+    pub(super) fn give(
         &mut self,
         writing: &mut Writing<'_, '_>,
         row: &CodeRow,
@@ -658,7 +537,7 @@ impl Case<'_> {
 
     /// Moves the cursor of the oldest range on by one, past codes that have ended meanwhile; what
     /// expired in the pool is ended as it is passed, so that no figure counts on it.
-    fn next_code(&self, writing: &mut Writing<'_, '_>) -> Result<Next, Cause> {
+    pub(super) fn next_code(&self, writing: &mut Writing<'_, '_>) -> Result<Next, Cause> {
         for _ in 0..PASSED_OVER_MAX {
             let lease = writing.tx.one(
                 "SELECT id, next_ordinal, grant_number FROM lease WHERE campaign = $1 \
@@ -830,7 +709,7 @@ impl Case<'_> {
             .or_else(|| word.why_nothing().map(str::to_owned))
     }
 
-    fn note(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
+    pub(super) fn note(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<(), Cause> {
         let tells_whose = word != ClaimWord::KeyConflict;
         let told = self.told.as_ref().filter(|_| word.tells_code());
         attempts::note(
@@ -853,7 +732,7 @@ impl Case<'_> {
 
     /// The answer, with the slip where one is wanted: in the transaction of the claim, so that a
     /// crash before the paper leaves the slip to be printed.
-    fn tell_with_slip(
+    pub(super) fn tell_with_slip(
         &self,
         writing: &mut Writing<'_, '_>,
         word: ClaimWord,
@@ -873,7 +752,7 @@ impl Case<'_> {
     }
 
     /// The answer: a code only where it is usable, else the state that says why not.
-    fn tell(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<Claim, Cause> {
+    pub(super) fn tell(&self, writing: &Writing<'_, '_>, word: ClaimWord) -> Result<Claim, Cause> {
         let mut claim = Claim {
             word,
             campaign: self.campaign.id.clone(),

@@ -31,6 +31,7 @@ mod person;
 mod pool;
 mod redeem;
 mod rehearse;
+mod replace;
 mod restore;
 mod reverse;
 mod schema;
@@ -47,7 +48,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
-pub use crate::ledger::assign::{ClaimRequest, ReplaceRequest};
+pub use crate::ledger::assign::ClaimRequest;
 pub use crate::ledger::console::Today;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};
@@ -60,6 +61,7 @@ pub use crate::ledger::pool::{
 };
 pub use crate::ledger::redeem::Scan;
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
+pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
