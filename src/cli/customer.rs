@@ -14,6 +14,9 @@ use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
 use crate::ledger::{CustomerEdit, Ledger, Left};
 
+/// So much of what was looked for is said again: the longest contact, and no page of text.
+const TOLD_CHARS_MAX: usize = 254;
+
 pub(super) fn run(
     context: &mut Context,
     command: &CustomerCommand,
@@ -22,9 +25,16 @@ pub(super) fn run(
     let mut ledger = context.open()?;
     let customers = match command {
         CustomerCommand::Find { text } => {
+            if text.trim().is_empty() {
+                return Err(Failure::usage(
+                    "finding a customer: nothing to look for",
+                    "name a contact, a part of a name, a code, or four last letters of one",
+                ));
+            }
             let found = ledger.find_customers(text)?;
             if found.is_empty() {
-                return Err(Refusal::NoSuchCustomer(for_display(text)).into());
+                let told: String = text.chars().take(TOLD_CHARS_MAX).collect();
+                return Err(Refusal::NoSuchCustomer(for_display(&told)).into());
             }
             found
         }

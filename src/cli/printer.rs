@@ -283,7 +283,7 @@ fn named(context: &Context, args: &PrinterArgs) -> Result<(Config, Printer), Fai
     )?;
     let printer = printer_of(&config)?.ok_or_else(|| {
         Failure::usage(
-            "no printer is configured",
+            "no printer is set up",
             "name one with --to, or in the configuration under [printer]: tcp://HOST:9100 or \
              /dev/usb/lp0",
         )

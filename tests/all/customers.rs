@@ -1078,3 +1078,18 @@ fn a_contact_that_is_named_beside_a_known_one_is_theirs_from_then_on() {
     assert_eq!(shop.count("SELECT count(*) FROM contact"), 0);
     shop.run(&["verify"]).well();
 }
+
+#[test]
+fn looking_for_nothing_is_wrong_usage() {
+    let shop = desk(&[], 1);
+    for nothing in ["", "  "] {
+        refused(&shop.run(&["customer", "find", nothing]), 2, "usage");
+    }
+    let page = "x".repeat(5000);
+    let words = refused(
+        &shop.run(&["customer", "find", &page]),
+        1,
+        "no_such_customer",
+    );
+    assert!(words.len() < 500, "{words}");
+}

@@ -136,7 +136,7 @@ fn the_configuration_names_the_printer() {
         (4, Some("missing"))
     );
     for (text, wanted) in [
-        ("", "no printer is configured"),
+        ("", "no printer is set up"),
         ("to = \"lp0\"", "[printer] to: \"lp0\" is no printer"),
         ("to = \"/dev/null\"\ncolumns = 9", "[printer] columns is 9"),
         (
