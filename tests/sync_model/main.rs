@@ -2,7 +2,8 @@
 //! can reach over a network that loses, doubles and reorders.
 //!
 //! Each variant names what happens and which rules it is played without. It must break exactly the
-//! properties in this table: a rule without which nothing breaks is no rule.
+//! properties in this table, no fewer and no more. (The fence alone changes nothing here, as the
+//! hub takes in late facts either way.)
 //!
 //! | variant | breaks |
 //! |---|---|
