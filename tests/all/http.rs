@@ -522,7 +522,7 @@ fn a_body_too_long_or_cut_off_changes_nothing() {
 #[test]
 fn what_was_answered_before_the_end_is_in_the_ledger() {
     const CALLERS: usize = 4;
-    let shop = shop_with_pool(400);
+    let shop = shop_with_pool(2_000);
     let web = token(&shop, "web", "claim");
     let hub = Hub::up(&shop);
     let begun = Barrier::new(CALLERS + 1);
@@ -532,7 +532,7 @@ fn what_was_answered_before_the_end_is_in_the_ledger() {
                 let (begun, address, web) = (&begun, hub.address.as_str(), web.as_str());
                 scope.spawn(move || {
                     let mut answered = Vec::new();
-                    for place in 0..100 {
+                    for place in 0..500 {
                         let body = json!({"campaign": CAMPAIGN, "key": format!("{caller}-{place}"),
                                           "email": format!("c{caller}-{place}@example.org")});
                         let got = ask(address, "POST", "/v1/claims", Some(web), &body.to_string());
@@ -556,6 +556,10 @@ fn what_was_answered_before_the_end_is_in_the_ledger() {
     });
     drop(hub.ended());
     assert!(answered.len() >= CALLERS * 5);
+    assert!(
+        answered.len() < CALLERS * 500,
+        "it ended too late to cut anybody off"
+    );
     let ledger = shop.look();
     for told in &answered {
         let state: i64 = ledger
