@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | [`cli`] | arguments, configuration, words and exit codes; one file a family of commands | rules |
 //! | [`tui`] | the console: [`tui::msg`] in, [`tui::model`] decides, [`tui::screens`] show, [`tui::runner`] runs threads and terminal | clocks and ledgers outside the runner |
+//! | [`http`] | the hub: routes, tokens, bodies; one thread has the ledger | rules, clocks |
 //! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up, preflight | terminals |
 //! | [`devices`] | scanners: bytes into one scan; printers: a slip onto paper, and what became of it | what a scan means, which slips there are |
 //! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | the wall clock, a screen |
@@ -28,6 +29,9 @@
 //!
 //! A claim goes the same way: [`ledger::Ledger::assign`] asks [`domain::claim::decide`], and a code is
 //! drawn by moving a cursor.
+//!
+//! A program's claim over HTTP goes the same way: [`http`] lets its token in, reads the body, and puts
+//! the question into a bounded channel; the thread that owns the ledger answers after the commit.
 //!
 //! The command line comes in at [`ledger::Ledger::redeem`] with the same judge.
 //!
@@ -59,6 +63,7 @@
 //! - A screen: one file in [`tui::screens`]; its keys in [`tui::keys`].
 //! - A kind of entry: [`domain::entry::Fact`].
 //! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
+//! - A route of the hub: `http::routes`, and its row in `tests/all/http.rs`.
 //! - A command: [`cli`], one variant of its arguments and one file of its family.
 //! - A failure to be played before a launch: an act in [`desk::preflight`], its rule in
 //!   [`domain::preflight`].
@@ -72,5 +77,6 @@ pub mod cli;
 pub mod desk;
 pub mod devices;
 pub mod domain;
+pub mod http;
 pub mod ledger;
 pub mod tui;

@@ -1,5 +1,6 @@
 //! The arguments, as they are documented to a shop owner by `--help`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -13,6 +14,7 @@ use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name}
 use crate::domain::local_time::{Boundary, Hours, Length};
 use crate::domain::notes::Note;
 use crate::domain::operator::Role;
+use crate::domain::token::{Scope, TokenName};
 
 /// Under this heading stand, in every command's help, the options that every command has.
 const EVERYWHERE: &str = "Options of every command";
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
+    /// Let shop systems and e-mail tools claim and redeem over HTTP, from this ledger
+    Hub(HubArgs),
     /// The printer of slips: try it, ask how it is
     #[command(subcommand)]
     Printer(PrinterCommand),
@@ -667,6 +671,50 @@ pub(crate) struct LogArgs {
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct HubArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<HubCommand>,
+    /// Where to listen: an address and a port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7878")]
+    pub(crate) listen: SocketAddr,
+    /// Listen beyond this computer without TLS: whoever can read the network reads codes and tokens
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCommand {
+    /// The tokens by which programs are let in
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Let a program in; its secret is shown this once, and kept as a hash only
+    Add {
+        /// The program's name, as the log will show it
+        name: TokenName,
+        /// What it may do: claim, redeem, read, sync
+        #[arg(
+            long = "scope",
+            value_name = "WHAT",
+            value_delimiter = ',',
+            required = true
+        )]
+        scopes: Vec<Scope>,
+    },
+    /// Let a program in no longer, from this moment; what it did keeps its name
+    Revoke {
+        /// The program's name
+        name: TokenName,
+    },
+    /// All tokens, revoked ones too; no secrets
+    List,
 }
 
 #[derive(Debug, Subcommand)]

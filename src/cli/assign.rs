@@ -5,13 +5,13 @@ use std::io::Write;
 use crate::cli::args::{AssignArgs, ReplaceArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::cli::json::ClaimJson;
 use crate::cli::print::{SlipJson, need_printer, print_job};
 use crate::desk::{SlipPrinter, mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
 use crate::domain::escape::for_display;
+use crate::domain::json::ClaimJson;
 use crate::domain::notes::Notes;
 use crate::ledger::{ClaimRequest, Ledger, ReplaceRequest};
 

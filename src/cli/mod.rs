@@ -12,7 +12,7 @@ mod context;
 mod customer;
 mod demo;
 mod failure;
-mod json;
+mod hub;
 mod ledger_file;
 mod log;
 mod operator;
@@ -80,6 +80,7 @@ fn dispatch(
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
+        Some(Command::Hub(args)) => hub::run(context, args, out),
         Some(Command::Printer(command)) => printer::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),
         Some(Command::Config) => surroundings::config(context, out),

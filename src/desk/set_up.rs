@@ -8,6 +8,7 @@ use crate::desk::random;
 use crate::domain::code::letters_of;
 use crate::domain::ids::is_plain_name;
 use crate::domain::refusal::Refusal;
+use crate::domain::token::TOKEN_CALLER;
 use crate::ledger::{Act, Ledger, LedgerError, Setup};
 
 /// The permission bits of a ledger that one account uses.
@@ -18,6 +19,11 @@ pub const MODE_SHARED: u32 = 0o660;
 
 /// What is wrong with a counter's name: it has 1 to 64 characters, none of them a control character.
 pub fn counter_fault(name: &str) -> Option<&'static str> {
+    if name.starts_with(TOKEN_CALLER) {
+        return Some(
+            "a counter's name does not begin with `token:`: tokens of the hub are called so",
+        );
+    }
     (!is_plain_name(name, 64)).then_some("the counter's name has 1 to 64 characters")
 }
 

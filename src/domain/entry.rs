@@ -274,6 +274,20 @@ pub enum Fact {
         /// The operator.
         name: String,
     },
+    /// A program may ask the hub.
+    TokenAdded {
+        /// The token's name; never its secret.
+        name: String,
+        /// What it may do, in the order of the scopes.
+        scopes: String,
+    },
+    /// A program may no longer ask the hub.
+    TokenRevoked {
+        /// The token's name.
+        name: String,
+        /// What it could do.
+        scopes: String,
+    },
 }
 
 impl Fact {
@@ -306,6 +320,8 @@ impl Fact {
             Fact::OperatorPinSet { .. } => "operator_pin_set",
             Fact::OperatorBadgeSet { .. } => "operator_badge_set",
             Fact::OperatorRemoved { .. } => "operator_removed",
+            Fact::TokenAdded { .. } => "token_added",
+            Fact::TokenRevoked { .. } => "token_revoked",
         }
     }
 }

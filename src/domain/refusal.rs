@@ -59,6 +59,12 @@ pub enum Refusal {
     /// An operator has this name already.
     #[error("there is an operator {0} already")]
     OperatorExists(String),
+    /// No token has this name, or it was revoked.
+    #[error("there is no token {0}")]
+    NoSuchToken(String),
+    /// A token has this name already.
+    #[error("there is a token {0} already")]
+    TokenExists(String),
     /// The PIN is wrong.
     #[error("the PIN is wrong")]
     WrongPin,
@@ -100,6 +106,8 @@ impl Refusal {
             Refusal::NotCancelled(_) => "not_cancelled",
             Refusal::NoSuchOperator(_) => "no_such_operator",
             Refusal::OperatorExists(_) => "operator_exists",
+            Refusal::NoSuchToken(_) => "no_such_token",
+            Refusal::TokenExists(_) => "token_exists",
             Refusal::WrongPin => "wrong_pin",
             Refusal::NotAManager(_) => "not_a_manager",
             Refusal::LockedUntil(_) => "locked",
@@ -136,6 +144,10 @@ impl Refusal {
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
+            Refusal::NoSuchToken(_) => "`counterfoil hub token list` shows the names",
+            Refusal::TokenExists(_) => {
+                "for another secret, revoke it first, then add it again by the same name"
+            }
             Refusal::WrongPin => "try again; `counterfoil operator set-pin NAME` sets another",
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
@@ -151,7 +163,9 @@ impl Refusal {
             | Refusal::CampaignExists(_)
             | Refusal::Faulty(_)
             | Refusal::NoSuchOperator(_)
-            | Refusal::OperatorExists(_) => 2,
+            | Refusal::OperatorExists(_)
+            | Refusal::NoSuchToken(_)
+            | Refusal::TokenExists(_) => 2,
             Refusal::UsesMade { .. }
             | Refusal::CustomersKnown
             | Refusal::ContactOfAnother { .. }

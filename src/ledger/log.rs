@@ -382,7 +382,9 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
-        | Fact::OperatorRemoved { .. } => Vec::new(),
+        | Fact::OperatorRemoved { .. }
+        | Fact::TokenAdded { .. }
+        | Fact::TokenRevoked { .. } => Vec::new(),
     }
 }
 

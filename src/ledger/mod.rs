@@ -39,6 +39,7 @@ mod slips;
 mod sqlite;
 mod tally;
 mod test_mode;
+mod tokens;
 mod verify;
 
 use std::fs::File;

@@ -5,7 +5,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::sqlite::Sqlite;
 
 /// Every migration, in order: its name and its statements.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0001_ledger",
         include_str!("../../assets/migrations/0001_ledger.sql"),
@@ -13,6 +13,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         "0002_sign_up",
         include_str!("../../assets/migrations/0002_sign_up.sql"),
+    ),
+    (
+        "0003_hub",
+        include_str!("../../assets/migrations/0003_hub.sql"),
     ),
 ];
 

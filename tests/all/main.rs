@@ -13,6 +13,7 @@ mod dice;
 mod find;
 mod finding;
 mod forms;
+mod http;
 mod preflight;
 mod printing;
 mod races;

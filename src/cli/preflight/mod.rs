@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use crate::cli::args::RehearseClaimArgs;
 use crate::cli::context::{Context, now, stop_flag};
 use crate::cli::failure::Failure;
-use crate::cli::json::ClaimJson;
 use crate::cli::preflight::others::{COMMITTED, Others, READY};
 use crate::cli::printer::{printer_of, template_of};
 use crate::desk::SlipPrinter;
@@ -27,6 +26,7 @@ use crate::domain::code::letters_of;
 use crate::domain::entry::instant;
 use crate::domain::escape::for_display;
 use crate::domain::ids::CampaignId;
+use crate::domain::json::ClaimJson;
 use crate::domain::preflight::{Check, Outcome};
 use crate::ledger::{Cause, Ledger, LedgerError, Rehearsal};
 
@@ -288,7 +288,7 @@ pub(super) fn claim(
         is_released()?;
         return Ok(0);
     }
-    let line = ClaimJson::of(&claim, None);
+    let line = ClaimJson::of(&claim, None::<()>);
     writeln!(out, "{}", serde_json::to_string(&line)?)?;
     Ok(claim.word.exit_code())
 }

@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::print::SlipJson;
 use crate::domain::claim::Claim;
 use crate::domain::ids::CampaignId;
 use crate::domain::reversal::Reversal;
@@ -100,7 +99,7 @@ impl<'a> ReversalJson<'a> {
 
 /// A claim.
 #[derive(Debug, Serialize)]
-pub(crate) struct ClaimJson<'a> {
+pub(crate) struct ClaimJson<'a, S> {
     claim: &'static str,
     code: Option<&'a str>,
     state: Option<&'static str>,
@@ -112,12 +111,12 @@ pub(crate) struct ClaimJson<'a> {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     fallback: Option<&'a str>,
-    slip: Option<SlipJson>,
+    slip: Option<S>,
 }
 
-impl<'a> ClaimJson<'a> {
-    /// The JSON of a claim.
-    pub(crate) fn of(claim: &'a Claim, slip: Option<SlipJson>) -> Self {
+impl<'a, S: Serialize> ClaimJson<'a, S> {
+    /// The JSON of a claim, and of what became of its slip.
+    pub(crate) fn of(claim: &'a Claim, slip: Option<S>) -> Self {
         ClaimJson {
             claim: claim.word.as_str(),
             code: claim.code.as_deref(),

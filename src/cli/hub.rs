@@ -1,0 +1,132 @@
+//! `hub` and `hub token add|revoke|list`.
+
+use std::io::Write;
+use std::net::TcpListener;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::cli::args::{HubArgs, HubCommand, TokenCommand};
+use crate::cli::context::{Context, now};
+use crate::cli::failure::Failure;
+use crate::desk::random;
+use crate::domain::entry::hex;
+use crate::domain::token::{Token, scopes_text};
+use crate::http::{Hub, serve};
+
+/// What every secret begins with, so that it is known for one wherever it turns up.
+const SECRET_PREFIX: &str = "cft_";
+
+pub(super) fn run(
+    context: &mut Context,
+    args: HubArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    match args.command {
+        None => listen(context, &args, out),
+        Some(HubCommand::Token(command)) => token(context, command, out),
+    }
+}
+
+fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<u8, Failure> {
+    if !args.listen.ip().is_loopback() && !args.plain_http {
+        return Err(Failure::usage(
+            format!(
+                "listening on {}: codes and tokens would cross the network in clear; TLS is not \
+                 built in yet",
+                args.listen
+            ),
+            "listen on 127.0.0.1 behind a proxy that speaks TLS, or say --plain-http",
+        ));
+    }
+    let ledger = context.open()?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let bound = TcpListener::bind(args.listen)
+        .and_then(|listener| Ok((listener.local_addr()?, listener)))
+        .map_err(|error| {
+            Failure::usage(
+                format!("listening on {}: {error}", args.listen),
+                "name another address with --listen, or end what listens there",
+            )
+        });
+    let (address, listener) = bound?;
+    if context.is_json {
+        writeln!(
+            out,
+            "{}",
+            serde_json::json!({"listening": address.to_string()})
+        )?;
+    } else {
+        writeln!(out, "listening on http://{address}")?;
+    }
+    out.flush()?;
+    let hub = Hub {
+        ledger,
+        listener,
+        allowed_hosts: context.config.allowed_hosts.value.clone(),
+        clock: now,
+    };
+    serve(hub, move || {
+        signals.forever().next();
+    })?;
+    Ok(0)
+}
+
+fn token(context: &mut Context, command: TokenCommand, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    match command {
+        TokenCommand::List => {
+            let tokens = ledger.tokens()?;
+            if tokens.is_empty() && !context.is_json {
+                writeln!(
+                    out,
+                    "no program is let in: `counterfoil hub token add NAME --scope claim`"
+                )?;
+            }
+            for token in &tokens {
+                write_token(context, token, None, out)?;
+            }
+        }
+        TokenCommand::Add { name, scopes } => {
+            context.need_manager(&mut ledger)?;
+            let secret = format!("{SECRET_PREFIX}{}", hex(&random::<32>()?));
+            let token = ledger.add_token(&name, &scopes, &secret, &context.act()?)??;
+            write_token(context, &token, Some(&secret), out)?;
+        }
+        TokenCommand::Revoke { name } => {
+            context.need_manager(&mut ledger)?;
+            let token = ledger.revoke_token(&name, &context.act()?)??;
+            write_token(context, &token, None, out)?;
+        }
+    }
+    Ok(0)
+}
+
+fn write_token(
+    context: &Context,
+    token: &Token,
+    secret: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    if context.is_json {
+        let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+        let mut value = serde_json::json!({
+            "name": token.name.as_str(), "scopes": scopes, "revoked": token.is_revoked,
+        });
+        if let (Some(secret), Some(object)) = (secret, value.as_object_mut()) {
+            object.insert("token".to_owned(), secret.into());
+        }
+        writeln!(out, "{value}")?;
+        return Ok(());
+    }
+    let state = if token.is_revoked { "revoked" } else { "" };
+    let line = format!(
+        "{:<20} {}  {state}",
+        token.name.as_str(),
+        scopes_text(&token.scopes)
+    );
+    writeln!(out, "{}", line.trim_end())?;
+    if let Some(secret) = secret {
+        writeln!(out, "token, shown this once: {secret}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! What a caller is told that got no answer: a status, and one object of the contract.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::domain::refusal::Refusal;
+use crate::ledger::{Cause, LedgerError};
+
+/// Why a question got no answer.
+#[derive(Debug)]
+pub(super) struct Fault {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+    hint: &'static str,
+}
+
+/// An answer's text, as JSON.
+pub(super) fn json(status: StatusCode, text: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, text).into_response()
+}
+
+impl Fault {
+    fn of(
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+        hint: &'static str,
+    ) -> Fault {
+        Fault {
+            status,
+            code,
+            message: message.into(),
+            hint,
+        }
+    }
+
+    pub(super) fn unauthorized() -> Fault {
+        Fault::of(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "the request carries no token that is let in here",
+            "send `Authorization: Bearer TOKEN`; `counterfoil hub token add` makes one",
+        )
+    }
+
+    pub(super) fn forbidden(scope: &str) -> Fault {
+        Fault::of(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            format!("this token may not do this: it lacks the scope {scope}"),
+            "add a token with that scope",
+        )
+    }
+
+    pub(super) fn no_route() -> Fault {
+        Fault::of(
+            StatusCode::NOT_FOUND,
+            "no_such_route",
+            "there is nothing at this address",
+            "check the path",
+        )
+    }
+
+    pub(super) fn wrong_method() -> Fault {
+        Fault::of(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "this address does not take this method",
+            "claims and redemptions are posted; the rest is got",
+        )
+    }
+
+    pub(super) fn too_large() -> Fault {
+        Fault::of(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "the body has more than 65536 bytes; nothing was done",
+            "send one claim or redemption at a time",
+        )
+    }
+
+    pub(super) fn too_slow() -> Fault {
+        Fault::of(
+            StatusCode::REQUEST_TIMEOUT,
+            "too_slow",
+            "the body did not arrive within 10 seconds; nothing was done",
+            "send it again, under the same key",
+        )
+    }
+
+    pub(super) fn malformed_body(why: impl Into<String>) -> Fault {
+        Fault::of(
+            StatusCode::BAD_REQUEST,
+            "malformed_body",
+            why,
+            "send one JSON object; nothing was done",
+        )
+    }
+
+    pub(super) fn malformed_field(why: impl Into<String>) -> Fault {
+        Fault::of(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "malformed_field",
+            why,
+            "correct the field; nothing was done",
+        )
+    }
+
+    pub(super) fn busy() -> Fault {
+        Fault::of(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "busy",
+            "the ledger has as many questions as it can take",
+            "ask again in a second, under the same key",
+        )
+    }
+
+    /// The question may have been answered, and nobody heard it.
+    pub(super) fn unheard() -> Fault {
+        Fault::of(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unheard",
+            "the hub is ending, and whether this was done is not known",
+            "ask again under the same key: it acts once",
+        )
+    }
+
+    pub(super) fn bug(why: &serde_json::Error) -> Fault {
+        Fault::of(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "bug",
+            format!("writing JSON: {why}"),
+            "ask again under the same key, and report this",
+        )
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        let status = if matches!(refusal, Refusal::NoSuchCampaign(_)) {
+            StatusCode::NOT_FOUND
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        Fault::of(status, refusal.code(), refusal.to_string(), refusal.hint())
+    }
+}
+
+impl From<LedgerError> for Fault {
+    /// Without the thing: it may be a code, and what is told here is no secret of the ledger's place.
+    fn from(error: LedgerError) -> Self {
+        let (code, hint) = match &error.cause {
+            Cause::Busy | Cause::InUse => ("busy", "ask again in a second, under the same key"),
+            Cause::DiskFull => (
+                "disk_full",
+                "free some room on the hub's disk, then ask again",
+            ),
+            Cause::Moved => ("moved", "ask the computer that the ledger was moved to"),
+            Cause::Missing(_)
+            | Cause::Exists(_)
+            | Cause::AnotherShop(_)
+            | Cause::NotALedger
+            | Cause::Rehearsal
+            | Cause::Newer { .. }
+            | Cause::NetworkFileSystem(_)
+            | Cause::Damaged(_)
+            | Cause::Random(_)
+            | Cause::Interrupted
+            | Cause::Changed(_)
+            | Cause::Engine(_)
+            | Cause::Io(_) => {
+                return Fault::of(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "ledger",
+                    format!("{}: the ledger failed", error.op),
+                    "run `counterfoil verify` on the hub; ask again under the same key",
+                );
+            }
+        };
+        let message = format!("{}: {}", error.op, error.cause);
+        Fault::of(StatusCode::SERVICE_UNAVAILABLE, code, message, hint)
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({"error": {
+            "code": self.code, "message": self.message, "hint": self.hint,
+        }});
+        let mut response = json(self.status, body.to_string());
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

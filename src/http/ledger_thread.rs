@@ -1,0 +1,161 @@
+//! The one thread that owns the ledger: lets each question in, answers it, commits, and tells.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::desk::{act, mint_key, random};
+use crate::domain::json::{ClaimJson, VerdictJson};
+use crate::domain::token::Scope;
+use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
+use crate::http::fault::Fault;
+use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
+
+/// Questions that wait for the ledger; more are told to come again.
+const WAITING_MAX: usize = 256;
+
+/// Who asks: a token's secret, and the scope that the question needs.
+#[derive(Debug, Clone)]
+pub(super) struct Bearer {
+    pub(super) secret: String,
+    pub(super) scope: Scope,
+}
+
+/// A question, and where its answer goes.
+pub(super) struct Question {
+    /// None: anybody may ask this.
+    pub(super) bearer: Option<Bearer>,
+    pub(super) ask: Ask,
+    pub(super) tell: oneshot::Sender<Told>,
+}
+
+/// An answer.
+pub(super) struct Told {
+    /// The token's name, where one was known.
+    pub(super) token: Option<String>,
+    /// The JSON of it.
+    pub(super) answer: Result<String, Fault>,
+}
+
+/// Where questions go in.
+pub(super) type Asks = SyncSender<Question>;
+
+struct Keeper {
+    ledger: Ledger,
+    allowed_hosts: Vec<String>,
+    clock: fn() -> Timestamp,
+}
+
+/// Begins the thread; it ends once nobody can ask any more.
+pub(super) fn begin(
+    ledger: Ledger,
+    allowed_hosts: Vec<String>,
+    clock: fn() -> Timestamp,
+) -> io::Result<(Asks, JoinHandle<()>)> {
+    let (asks, questions) = sync_channel(WAITING_MAX);
+    let mut keeper = Keeper {
+        ledger,
+        allowed_hosts,
+        clock,
+    };
+    let thread = std::thread::Builder::new()
+        .name("ledger".into())
+        .spawn(move || keeper.keep(&questions))?;
+    Ok((asks, thread))
+}
+
+impl Keeper {
+    fn keep(&mut self, questions: &Receiver<Question>) {
+        while let Ok(question) = questions.recv() {
+            let mut token = None;
+            let answer = self.answer(question.bearer.as_ref(), &question.ask, &mut token);
+            // Where nobody listens any more, what was done stands: its key tells it again.
+            drop(question.tell.send(Told { token, answer }));
+            self.ledger.rest_if_due();
+        }
+    }
+
+    fn answer(
+        &mut self,
+        bearer: Option<&Bearer>,
+        ask: &Ask,
+        token: &mut Option<String>,
+    ) -> Result<String, Fault> {
+        let mut caller = String::new();
+        if let Some(bearer) = bearer {
+            let known = self
+                .ledger
+                .token_of(&bearer.secret)?
+                .ok_or_else(Fault::unauthorized)?;
+            *token = Some(known.name.to_string());
+            if known.is_revoked {
+                return Err(Fault::unauthorized());
+            }
+            if !known.may(bearer.scope) {
+                return Err(Fault::forbidden(bearer.scope.as_str()));
+            }
+            caller = known.caller();
+        }
+        let now = (self.clock)();
+        match ask {
+            Ask::Knock => Ok(String::new()),
+            Ask::Health => {
+                let is_behind = self.ledger.is_clock_behind(now)?;
+                text(&serde_json::json!({"status": "ok", "clock_behind": is_behind}))
+            }
+            Ask::Pools => {
+                let pools = self.ledger.pools(None, now)??;
+                text(&serde_json::json!({"pools": pools}))
+            }
+            Ask::Claim(claim) => self.claim(claim, &act(&caller, None, now)?),
+            Ask::Redemption(scan) => self.redeem(scan, &act(&caller, None, now)?),
+        }
+    }
+
+    fn claim(&mut self, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
+        let minted = mint_key(act.now)?;
+        let request = ClaimRequest {
+            campaign: &asked.campaign,
+            contacts: &asked.contacts,
+            context: asked.context,
+            key: asked.key.as_ref(),
+            minted: &minted,
+            trigger: asked.trigger.as_deref(),
+            notes: asked.notes.clone(),
+            resends: asked.resends,
+            prints: false,
+            name: asked.name.as_deref(),
+            consents: false,
+            random: random()?,
+        };
+        let claim = self.ledger.assign(&request, act)??;
+        text(&ClaimJson::of(&claim, None::<()>))
+    }
+
+    fn redeem(&mut self, asked: &AskedRedemption, act: &Act) -> Result<String, Fault> {
+        if let Some(campaign) = &asked.campaign {
+            // A campaign that does not exist is a wrong address; another one's code is a verdict.
+            self.ledger.campaign(campaign)??;
+        }
+        let minted = mint_key(act.now)?;
+        let scan = Scan {
+            allowed_hosts: &self.allowed_hosts,
+            key: asked.key.as_ref(),
+            campaign: asked.campaign.as_ref(),
+            receipt: asked.receipt.as_deref(),
+            customer: asked.customer.as_deref(),
+            is_check: asked.is_check,
+            ..Scan::new(asked.code.as_bytes(), &minted)
+        };
+        let answer = self.ledger.redeem(&scan, act)?;
+        text(&VerdictJson::of(&answer))
+    }
+}
+
+fn text(value: &impl Serialize) -> Result<String, Fault> {
+    serde_json::to_string(value).map_err(|fault| Fault::bug(&fault))
+}

@@ -1,0 +1,595 @@
+//! The hub over HTTP: the real program, real sockets, and bytes of our own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's own surroundings: what fails here fails the test"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::Barrier;
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::shop::{CAMPAIGN, Shop, command_on, number, text};
+
+/// Every route: method, path, a body that is well-formed, the scope it needs.
+const ROUTES: [(&str, &str, &str, Option<&str>); 5] = [
+    (
+        "POST",
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"table@example.org","context":"preview"}"#,
+        Some("claim"),
+    ),
+    (
+        "POST",
+        "/v1/redemptions",
+        r#"{"code":"SHOP-00000-KEEP","check":true}"#,
+        Some("redeem"),
+    ),
+    ("GET", "/v1/pools", "", Some("read")),
+    ("GET", "/metrics", "", Some("read")),
+    ("GET", "/healthz", "", None),
+];
+
+/// What is malformed, and the status that says so.
+const MALFORMED: [(&str, &str, u16); 18] = [
+    ("/v1/claims", "", 400),
+    ("/v1/claims", "{\"campaign\":\"spring\"", 400),
+    ("/v1/claims", "\u{0}", 400),
+    ("/v1/claims", "[]", 422),
+    ("/v1/claims", "{}", 422),
+    ("/v1/claims", r#"{"campaign":"no such"}"#, 422),
+    (
+        "/v1/claims",
+        r#"{"campaign":"winter","email":"a@example.org"}"#,
+        404,
+    ),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","emial":"a@example.org"}"#,
+        422,
+    ),
+    ("/v1/claims", r#"{"campaign":"spring","email":7}"#, 422),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"a@example.org","email":"b@example.org"}"#,
+        422,
+    ),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"a@example.org","context":"give"}"#,
+        422,
+    ),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"a@example.org","key":"a b"}"#,
+        422,
+    ),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"a@example.org","trigger":""}"#,
+        422,
+    ),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"a@example.org","notes":{"a=b":"c"}}"#,
+        422,
+    ),
+    (
+        "/v1/claims",
+        r#"{"campaign":"spring","email":"a@example.org","name":"\u0007"}"#,
+        422,
+    ),
+    ("/v1/redemptions", "{}", 422),
+    (
+        "/v1/redemptions",
+        r#"{"code":"SHOP-00000-KEEP","campaign":"winter"}"#,
+        404,
+    ),
+    (
+        "/v1/redemptions",
+        r#"{"code":"SHOP-00000-KEEP","override":true}"#,
+        422,
+    ),
+];
+
+/// A hub that is up, on a port of its own.
+struct Hub {
+    child: Child,
+    address: String,
+}
+
+/// A response: its status, its head, its body.
+struct Got {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Got {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    fn error(&self) -> String {
+        let told = self.json();
+        let error = told.get("error").unwrap();
+        assert!(!text(error, "hint").is_empty() && !text(error, "message").is_empty());
+        text(error, "code").to_owned()
+    }
+}
+
+impl Hub {
+    fn up(shop: &Shop) -> Hub {
+        let mut child = command_on(shop.folder())
+            .args(["hub", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut first)
+            .unwrap();
+        let first: Value = serde_json::from_str(&first).unwrap();
+        Hub {
+            address: text(&first, "listening").to_owned(),
+            child,
+        }
+    }
+
+    fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Got {
+        ask(&self.address, method, path, token, body).unwrap()
+    }
+
+    fn claim(&self, token: &str, body: &Value) -> Value {
+        let got = self.ask("POST", "/v1/claims", Some(token), &body.to_string());
+        assert_eq!(got.status, 200, "{}", got.body);
+        got.json()
+    }
+
+    fn send(&self, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream
+    }
+
+    fn signal(&self) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+    }
+
+    /// SIGTERM; what it logged, each line as JSON.
+    fn end(self) -> Vec<Value> {
+        self.signal();
+        self.ended()
+    }
+
+    fn ended(mut self) -> Vec<Value> {
+        let mut lines = String::new();
+        let stream = self.child.stderr.as_mut().unwrap();
+        stream.read_to_string(&mut lines).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{lines}");
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // Where a test failed; otherwise it has ended.
+        drop(self.child.kill());
+    }
+}
+
+fn head_of(method: &str, path: &str, token: Option<&str>, length: usize) -> String {
+    let authorization = token.map_or_else(String::new, |token| {
+        format!("Authorization: Bearer {token}\r\n")
+    });
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: hub\r\n{authorization}Connection: close\r\n\
+         Content-Length: {length}\r\n\r\n"
+    )
+}
+
+/// Asks once; none where the hub was gone, or cut its answer off.
+fn ask(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> Option<Got> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = head_of(method, path, token, body.len());
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
+    got(stream)
+}
+
+fn got(mut stream: TcpStream) -> Option<Got> {
+    let mut all = String::new();
+    stream.read_to_string(&mut all).ok()?;
+    let (head, body) = all.split_once("\r\n\r\n")?;
+    let length = head
+        .to_ascii_lowercase()
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    if length != Some(body.len()) {
+        return None;
+    }
+    Some(Got {
+        status: head.split(' ').nth(1)?.parse().ok()?,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
+}
+
+/// A shop whose campaign has so many codes to give.
+fn shop_with_pool(count: usize) -> Shop {
+    let shop = Shop::with(&[], 3);
+    let codes: Vec<String> = (0..count).map(|n| format!("POOL-{n:05}-GIVE")).collect();
+    shop.import("pool.csv", &codes, &[]).well();
+    shop
+}
+
+/// Adds a token and answers its secret.
+fn token(shop: &Shop, name: &str, scopes: &str) -> String {
+    let ran = shop.run(&["hub", "token", "add", name, "--scope", scopes]);
+    text(ran.well().json(), "token").to_owned()
+}
+
+fn available(shop: &Shop) -> i64 {
+    number(
+        shop.run(&["pool", "--campaign", CAMPAIGN]).json(),
+        "available",
+    )
+}
+
+#[test]
+fn every_route_lets_in_whom_it_may_and_nobody_else() {
+    let shop = shop_with_pool(2);
+    let revoked = token(&shop, "gone", "claim,redeem,read,sync");
+    shop.run(&["hub", "token", "revoke", "gone"]).well();
+    let all = ["claim", "redeem", "read", "sync"];
+    let hub = Hub::up(&shop);
+    for (place, (method, path, body, scope)) in ROUTES.into_iter().enumerate() {
+        let Some(scope) = scope else {
+            assert_eq!(hub.ask(method, path, None, body).status, 200, "{path}");
+            continue;
+        };
+        for wrong in [None, Some("cft_wrong"), Some(""), Some(revoked.as_str())] {
+            let got = hub.ask(method, path, wrong, body);
+            assert_eq!(got.status, 401, "{path} {wrong:?}: {}", got.body);
+            assert_eq!(got.error(), "unauthorized");
+            assert!(
+                got.head
+                    .to_ascii_lowercase()
+                    .contains("www-authenticate: bearer")
+            );
+        }
+        let others: Vec<&str> = all.into_iter().filter(|other| *other != scope).collect();
+        let without = token(&shop, &format!("without-{place}"), &others.join(","));
+        let got = hub.ask(method, path, Some(&without), body);
+        assert_eq!(
+            (got.status, got.error().as_str()),
+            (403, "forbidden"),
+            "{path}"
+        );
+        let with = token(&shop, &format!("with-{place}"), scope);
+        let got = hub.ask(method, path, Some(&with), body);
+        assert_eq!(got.status, 200, "{path}: {}", got.body);
+        // The token stops at the next question, while the hub runs.
+        shop.run(&["hub", "token", "revoke", &format!("with-{place}")])
+            .well();
+        assert_eq!(
+            hub.ask(method, path, Some(&with), body).status,
+            401,
+            "{path}"
+        );
+        let other = if method == "POST" { "GET" } else { "POST" };
+        let got = hub.ask(other, path, Some(&with), "");
+        assert_eq!(
+            (got.status, got.error().as_str()),
+            (405, "method_not_allowed")
+        );
+    }
+    let got = hub.ask("GET", "/v1/nothing", None, "");
+    assert_eq!((got.status, got.error().as_str()), (404, "no_such_route"));
+    let routes = include_str!("../../src/http/routes.rs");
+    assert_eq!(
+        routes.matches(".route(").count(),
+        ROUTES.len(),
+        "a route of the hub is not in this table"
+    );
+    drop(hub.end());
+    assert_eq!(available(&shop), 2);
+    shop.assert_well();
+}
+
+#[test]
+fn a_token_is_kept_as_a_hash_and_comes_back_by_another_secret() {
+    let shop = shop_with_pool(2);
+    let first = token(&shop, "web", "read,claim,read");
+    let again = shop.run(&["hub", "token", "add", "web", "--scope", "claim"]);
+    assert_eq!(again.exit, 2);
+    assert!(again.errors.contains("token_exists"), "{}", again.errors);
+    let hub = Hub::up(&shop);
+    let ana = json!({"campaign": CAMPAIGN, "email": "ana@example.org", "key": "k1"});
+    let given = hub.claim(&first, &ana);
+    shop.run(&["hub", "token", "revoke", "web"]).well();
+    assert_eq!(shop.run(&["hub", "token", "revoke", "web"]).exit, 2);
+    let second = token(&shop, "web", "claim");
+    assert_ne!(first, second);
+    // The same caller: its keys are as they were.
+    let told = hub.claim(&second, &ana);
+    assert_eq!(text(&told, "claim"), "replayed");
+    assert_eq!(told["code"], given["code"]);
+    let refused = hub.ask("POST", "/v1/claims", Some(&first), &ana.to_string());
+    assert_eq!(refused.status, 401);
+    let lines = hub.end();
+    let log = shop.run(&["log"]).well().lines.clone();
+    let kinds: Vec<&str> = log.iter().map(|line| text(line, "kind")).collect();
+    assert_eq!(
+        kinds.iter().filter(|kind| **kind == "token_added").count(),
+        2
+    );
+    assert!(kinds.contains(&"token_revoked"));
+    let counters: Vec<&Value> = log.iter().map(|line| &line["counter"]).collect();
+    assert!(counters.contains(&&json!("token:web")), "{counters:?}");
+    let listed = shop.run(&["hub", "token", "list"]).well().lines.clone();
+    assert_eq!(
+        listed,
+        [json!({"name": "web", "scopes": ["claim"], "revoked": false})]
+    );
+    for secret in [&first, &second] {
+        for kept in ["ledger.db", "ledger.db-wal"] {
+            let bytes = std::fs::read(shop.folder().join(kept)).unwrap_or_default();
+            let is_found = bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
+            assert!(!is_found, "a secret stands in {kept}");
+        }
+    }
+    let logged = format!("{lines:?}");
+    for private in [
+        "ana@",
+        "k1",
+        text(&given, "code"),
+        first.as_str(),
+        second.as_str(),
+    ] {
+        assert!(!logged.contains(private), "{private} in {logged}");
+    }
+    assert_eq!(lines.len(), 3);
+    assert_eq!(text(&lines[0], "route"), "/v1/claims");
+    assert_eq!(text(&lines[0], "token"), "web");
+    assert_eq!(number(&lines[0], "status"), 200);
+    // No counter may pass for a token.
+    assert_eq!(shop.run(&["--counter", "token:web", "pool"]).exit, 2);
+    shop.assert_well();
+}
+
+#[test]
+fn one_key_and_one_customer_are_one_code_however_often_they_are_asked() {
+    let shop = shop_with_pool(5);
+    let web = token(&shop, "web", "claim");
+    let mail = token(&shop, "mail", "claim");
+    let hub = Hub::up(&shop);
+    let body = |email: &str, key: &str| json!({"campaign": CAMPAIGN, "email": email, "key": key});
+    let first = hub.claim(&web, &body("ana@example.org", "order-1"));
+    assert_eq!(text(&first, "claim"), "assigned");
+    for _ in 0..9 {
+        let told = hub.claim(&web, &body("ana@example.org", "order-1"));
+        assert_eq!(text(&told, "claim"), "replayed");
+        assert_eq!(told["code"], first["code"]);
+    }
+    assert_eq!(available(&shop), 4);
+    // Another customer under this key gets no answer of hers; another caller's key is its own.
+    let told = hub.claim(&web, &body("ben@example.org", "order-1"));
+    assert_eq!(
+        (text(&told, "claim"), &told["code"]),
+        ("key_conflict", &Value::Null)
+    );
+    let told = hub.claim(&mail, &body("ben@example.org", "order-1"));
+    assert_eq!(text(&told, "claim"), "assigned");
+    assert_ne!(told["code"], first["code"]);
+
+    let together = Barrier::new(16);
+    let told: Vec<Value> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..16)
+            .map(|place| {
+                let (together, hub, web, body) = (&together, &hub, &web, &body);
+                scope.spawn(move || {
+                    together.wait();
+                    hub.claim(web, &body("cleo@example.org", &format!("event-{place}")))
+                })
+            })
+            .collect();
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let fresh = told.iter().filter(|told| text(told, "claim") == "assigned");
+    assert_eq!(fresh.count(), 1);
+    assert!(told.iter().all(|each| each["code"] == told[0]["code"]));
+    assert_eq!(available(&shop), 2);
+    drop(hub.end());
+    shop.assert_well();
+}
+
+#[test]
+fn only_send_takes_a_code_and_a_refusal_is_an_answer() {
+    let shop = shop_with_pool(1);
+    let web = token(&shop, "web", "claim,redeem,read");
+    let hub = Hub::up(&shop);
+    let body = |email: &str, context: &str| {
+        json!({"campaign": CAMPAIGN, "email": email, "context": context,
+               "trigger": "order paid", "notes": {"order": "77"}})
+    };
+    for (context, word) in [
+        ("preview", "preview"),
+        ("forward", "forward"),
+        ("view", "nothing_assigned"),
+    ] {
+        assert_eq!(
+            text(&hub.claim(&web, &body("a@example.org", context)), "claim"),
+            word
+        );
+        assert_eq!(available(&shop), 1, "{context}");
+    }
+    let given = hub.claim(&web, &body("a@example.org", "send"));
+    assert_eq!(text(&given, "claim"), "assigned");
+    let told = hub.claim(&web, &body("b@example.org", "send"));
+    assert_eq!(
+        (text(&told, "claim"), &told["code"]),
+        ("pool_exhausted", &Value::Null)
+    );
+    let told = hub.claim(&web, &body("nobody", "send"));
+    assert_eq!(text(&told, "claim"), "invalid_contact");
+
+    let redeem = |body: Value| {
+        let got = hub.ask("POST", "/v1/redemptions", Some(&web), &body.to_string());
+        assert_eq!(got.status, 200, "{}", got.body);
+        got.json()
+    };
+    let code = text(&given, "code");
+    let checked = redeem(json!({"code": code, "check": true}));
+    assert_eq!(text(&checked, "verdict"), "accepted");
+    let key = json!({"code": code, "key": "till-1", "campaign": CAMPAIGN});
+    assert_eq!(text(&redeem(key.clone()), "verdict"), "accepted");
+    assert_eq!(text(&redeem(key), "verdict"), "replayed");
+    let told = redeem(json!({"code": code, "key": "till-2"}));
+    assert_eq!(text(&told, "verdict"), "already_redeemed");
+    assert_eq!(text(&told["first"], "counter"), "token:web");
+
+    let pools = hub.ask("GET", "/v1/pools", Some(&web), "").json();
+    assert_eq!(number(&pools["pools"][0], "redeemed"), 1);
+    let metrics = hub.ask("GET", "/metrics", Some(&web), "").body;
+    let line = r#"counterfoil_answers_total{route="/v1/redemptions",status="200"} 4"#;
+    assert!(metrics.contains(line), "{metrics}");
+    drop(hub.end());
+    shop.assert_well();
+}
+
+#[test]
+fn what_is_malformed_is_told_and_changes_nothing() {
+    let shop = shop_with_pool(1);
+    let web = token(&shop, "web", "claim,redeem");
+    let hub = Hub::up(&shop);
+    let long = format!(r#"{{"code":"{}"}}"#, "A".repeat(9000));
+    let more = [("/v1/redemptions", long.as_str(), 422)];
+    for (path, body, status) in MALFORMED.into_iter().chain(more) {
+        let got = hub.ask("POST", path, Some(&web), body);
+        assert_eq!(got.status, status, "{path} {body}: {}", got.body);
+        assert!(!got.error().is_empty());
+    }
+    drop(hub.end());
+    assert_eq!(available(&shop), 1);
+    assert_eq!(shop.redeem("SHOP-00000-KEEP"), "accepted");
+    shop.assert_well();
+}
+
+#[test]
+fn a_body_too_long_or_cut_off_changes_nothing() {
+    let shop = shop_with_pool(1);
+    let web = token(&shop, "web", "claim");
+    let hub = Hub::up(&shop);
+    // Too long, as it says of itself, and as it turns out.
+    let told = got(hub.send(head_of("POST", "/v1/claims", Some(&web), 65_537).as_bytes())).unwrap();
+    assert_eq!((told.status, told.error().as_str()), (413, "too_large"));
+    let endless = format!(
+        "POST /v1/claims HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {web}\r\n\
+         Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n{}",
+        " ".repeat(65_537)
+    );
+    let told = got(hub.send(endless.as_bytes())).unwrap();
+    assert_eq!(told.status, 413);
+    // Cut off: a whole claim, but fewer bytes than were promised.
+    let body = r#"{"campaign":"spring","email":"a@example.org"}"#;
+    let head = head_of("POST", "/v1/claims", Some(&web), body.len() + 1);
+    let cut = hub.send(format!("{head}{body}").as_bytes());
+    cut.shutdown(Shutdown::Write).unwrap();
+    assert!(got(cut).is_none_or(|told| told.status == 400));
+    // Who is not let in is told so before the body is waited for.
+    let told = got(hub.send(head_of("POST", "/v1/claims", Some("cft_x"), 9).as_bytes())).unwrap();
+    assert_eq!(told.status, 401);
+    let healthy = hub.ask("GET", "/healthz", None, "");
+    assert_eq!(text(&healthy.json(), "status"), "ok");
+    drop(hub.end());
+    assert_eq!(available(&shop), 1);
+    shop.assert_well();
+}
+
+#[test]
+fn what_was_answered_before_the_end_is_in_the_ledger() {
+    const CALLERS: usize = 4;
+    let shop = shop_with_pool(2_000);
+    let web = token(&shop, "web", "claim");
+    let hub = Hub::up(&shop);
+    let begun = Barrier::new(CALLERS + 1);
+    let answered: Vec<Value> = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|caller| {
+                let (begun, address, web) = (&begun, hub.address.as_str(), web.as_str());
+                scope.spawn(move || {
+                    let mut answered = Vec::new();
+                    for place in 0..500 {
+                        let body = json!({"campaign": CAMPAIGN, "key": format!("{caller}-{place}"),
+                                          "email": format!("c{caller}-{place}@example.org")});
+                        let got = ask(address, "POST", "/v1/claims", Some(web), &body.to_string());
+                        let Some(got) = got else { break };
+                        assert_eq!(got.status, 200, "{}", got.body);
+                        answered.push(got.json());
+                        if place == 4 {
+                            begun.wait();
+                        }
+                    }
+                    answered
+                })
+            })
+            .collect();
+        begun.wait();
+        hub.signal();
+        callers
+            .into_iter()
+            .flat_map(|caller| caller.join().unwrap())
+            .collect()
+    });
+    drop(hub.ended());
+    assert!(answered.len() >= CALLERS * 5);
+    assert!(
+        answered.len() < CALLERS * 500,
+        "it ended too late to cut anybody off"
+    );
+    let ledger = shop.look();
+    for told in &answered {
+        let state: i64 = ledger
+            .query_row(
+                "SELECT state FROM code WHERE coalesce(shown, folded) = $1",
+                [text(told, "code")],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(state, 1, "{told}");
+    }
+    // Whatever was done and not heard: asked again under its key, it is that same act.
+    let given = shop.count("SELECT count(*) FROM entry WHERE kind = 'assigned'");
+    assert!(usize::try_from(given).unwrap() >= answered.len());
+    shop.assert_well();
+}
+
+#[test]
+fn it_listens_beyond_this_computer_only_where_that_is_asked_for() {
+    let shop = shop_with_pool(1);
+    let refused = shop.run(&["hub", "--listen", "0.0.0.0:0"]);
+    assert_eq!(refused.exit, 2);
+    assert!(
+        refused.errors.contains("--plain-http"),
+        "{}",
+        refused.errors
+    );
+    let hub = Hub::up(&shop);
+    let taken = shop.run(&["hub", "--listen", &hub.address]);
+    assert_eq!(taken.exit, 2);
+    assert!(taken.errors.contains("listening on"), "{}", taken.errors);
+    drop(hub.end());
+}
