@@ -4,11 +4,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::domain::campaign::{ContactKind, Rules};
-use crate::domain::code::{fold, letters_of};
+use crate::domain::code::letters_of;
 use crate::domain::contact::{PhoneRegion, mailbox, masked, normal_forms};
 use crate::domain::customer::{Customer, HeldCode, MaskedContact, Name, name_form};
 use crate::domain::entry::{Hash, instant};
 use crate::domain::escape::for_display;
+use crate::domain::finding::{FOUND_MAX, code_ending};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{look_up, state_number, state_of};
@@ -419,19 +420,10 @@ impl Ledger {
     }
 }
 
-/// How many customers an answer names.
-const FOUND_MAX: usize = 20;
-
-/// Fewer last letters than this would name everybody.
-const LAST_LETTERS_MIN: usize = 4;
-
-/// And so would fewer letters of a name.
+/// Fewer letters of a name than this would name everybody.
 const NAME_LETTERS_MIN: usize = 2;
 
 fn found(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64>, Cause> {
-    if let Some((customer, _)) = by_public_id(tx, text)? {
-        return Ok(vec![customer]);
-    }
     let known = known_as(tx, text, region)?;
     if !known.is_empty() {
         return Ok(known);
@@ -448,9 +440,16 @@ fn found(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64
     Ok(customers)
 }
 
-/// Whose contact this is: several people's, where it is a family's telephone. Who never had a code
-/// is named only where nobody else is.
-fn known_as(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<i64>, Cause> {
+/// Whose id or contact this is: several people's, where it is a family's telephone. Who never had
+/// a code is named only where nobody else is.
+pub(crate) fn known_as(
+    tx: &Tx<'_>,
+    text: &str,
+    region: Option<PhoneRegion>,
+) -> Result<Vec<i64>, Cause> {
+    if let Some((customer, _)) = by_public_id(tx, text)? {
+        return Ok(vec![customer]);
+    }
     let (mut holders, mut others) = (Vec::new(), Vec::new());
     for (kind, form) in normal_forms(text, region) {
         for customer in known_by(tx, kind, &form)? {
@@ -468,7 +467,7 @@ fn known_as(tx: &Tx<'_>, text: &str, region: Option<PhoneRegion>) -> Result<Vec<
 }
 
 /// Whose name has this in it.
-fn by_name(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
+pub(crate) fn by_name(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     let part = name_form(text);
     if part.chars().count() < NAME_LETTERS_MIN {
         return Ok(Vec::new());
@@ -492,27 +491,12 @@ fn by_name(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
     )
 }
 
-/// Whom a text names without being a code: by their id or a contact, else by a part of their name.
-pub(crate) fn named_by(
-    tx: &Tx<'_>,
-    text: &str,
-    region: Option<PhoneRegion>,
-) -> Result<Vec<i64>, Cause> {
-    match resolve(tx, text, region)? {
-        Some((customer, _)) => Ok(vec![customer]),
-        None => by_name(tx, text),
-    }
-}
-
 /// Whose codes end so: only codes that customers hold are looked through.
 fn by_last_letters(tx: &Tx<'_>, text: &str) -> Result<Vec<i64>, Cause> {
-    let Ok(ending) = fold(text) else {
+    let Some(ending) = code_ending(text) else {
         return Ok(Vec::new());
     };
     let mut customers = Vec::new();
-    if ending.as_str().len() < LAST_LETTERS_MIN {
-        return Ok(customers);
-    }
     tx.each(
         "SELECT c.folded, s.customer FROM customer_slot s JOIN code c ON c.id = s.code",
         &[],

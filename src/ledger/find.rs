@@ -9,7 +9,7 @@ use crate::domain::ids::Key;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{CodeRow, find, look_up, state_of};
-use crate::ledger::customers::{described, named_by};
+use crate::ledger::customers::{by_name, described, known_as};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::log::{life, no_such};
@@ -33,14 +33,15 @@ impl Ledger {
     pub fn find(&mut self, text: &str, act: &Act) -> Result<Finding, LedgerError> {
         let region = self.phone_region;
         self.read("find", "customers", |tx| {
-            let customers = named_by(tx, text, region)?;
-            if customers.is_empty()
-                && let (Some(row), _) = look_up(tx, text.as_bytes(), &[])?
-            {
-                return Ok(Finding {
-                    code: Some(row.as_stored().to_owned()),
-                    ..Finding::default()
-                });
+            let mut customers = known_as(tx, text, region)?;
+            if customers.is_empty() {
+                if let (Some(row), _) = look_up(tx, text.as_bytes(), &[])? {
+                    return Ok(Finding {
+                        code: Some(row.as_stored().to_owned()),
+                        ..Finding::default()
+                    });
+                }
+                customers = by_name(tx, text)?;
             }
             let has_more = customers.len() >= FOUND_MAX;
             let holders = customers

@@ -95,6 +95,22 @@ fn a_customer_is_found_by_contact_and_by_the_end_of_a_code() {
 }
 
 #[test]
+fn everybody_who_shares_a_telephone_is_found_by_it() {
+    let folder = shop("5");
+    let data = folder.path().join("shop");
+    let set = ["campaign", "set", "coffee", "--identify-by", "email"];
+    assert_eq!(counterfoil(&data, &set).0, 0);
+    let phone = "+44 20 7946 0958";
+    for email in ["ana@example.org", "ben@example.org"] {
+        let (exit, told) = claim(&data, &["--email", email, "--phone", phone]);
+        assert_eq!((exit, text(&told, "claim")), (0, "assigned"));
+    }
+    assert_eq!(find(&mut desk(&data), phone).holders.len(), 2);
+    let found = crate::shop::run_on(&data, &["customer", "find", phone]);
+    assert_eq!(found.well().lines.len(), 2);
+}
+
+#[test]
 fn a_customer_is_found_by_a_part_of_their_name() {
     let folder = shop("4");
     let data = folder.path().join("shop");
