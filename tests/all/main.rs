@@ -14,6 +14,7 @@ mod find;
 mod finding;
 mod forms;
 mod http;
+mod hub_client;
 mod preflight;
 mod printing;
 mod races;
