@@ -6,6 +6,7 @@
 
 mod cancel;
 mod claims;
+mod cluster;
 mod command_line;
 mod console;
 mod customers;
@@ -14,6 +15,7 @@ mod find;
 mod finding;
 mod forms;
 mod http;
+mod postgres;
 mod preflight;
 mod printing;
 mod races;
