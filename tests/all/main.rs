@@ -6,6 +6,7 @@
 
 mod cancel;
 mod claims;
+mod cluster;
 mod command_line;
 mod console;
 mod customers;
@@ -15,6 +16,7 @@ mod finding;
 mod forms;
 mod http;
 mod hub_client;
+mod postgres;
 mod preflight;
 mod printing;
 mod races;
