@@ -15,6 +15,8 @@ mod finding;
 mod forms;
 mod http;
 mod hub_client;
+mod hub_limits;
+mod hub_tls;
 mod preflight;
 mod printing;
 mod races;
