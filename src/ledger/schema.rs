@@ -5,7 +5,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::sqlite::Sqlite;
 
 /// Every migration, in order: its name and its statements.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         "0001_ledger",
         include_str!("../../assets/migrations/0001_ledger.sql"),
@@ -17,6 +17,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0003_hub",
         include_str!("../../assets/migrations/0003_hub.sql"),
+    ),
+    (
+        "0004_sync",
+        include_str!("../../assets/migrations/0004_sync.sql"),
     ),
 ];
 

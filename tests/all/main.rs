@@ -27,6 +27,7 @@ mod shop;
 mod sign_up;
 mod slips;
 mod statements;
+mod sync;
 mod test_mode;
 mod tidy;
 mod verdicts;
