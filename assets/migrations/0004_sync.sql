@@ -127,3 +127,19 @@ ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
 -- Of the available ones: those that other nodes hold.
 ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;
+
+-- At a store: why a code is void, as the hub tells it.
+CREATE TABLE ended (
+    code   INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL
+) STRICT;
+
+-- By whom a person is told of: their hashes, and who was joined to them.
+CREATE INDEX contact_hash_by_customer ON contact_hash (customer);
+CREATE INDEX customer_by_joined ON customer (joined_to) WHERE joined_to IS NOT NULL;
+
+-- At a store: an operator whom the hub tells of; one of its own stays as it is.
+ALTER TABLE operator ADD COLUMN is_hubs INTEGER NOT NULL DEFAULT 0;
+
+-- Own entries up to this number were looked through for codes whose home is anywhere.
+ALTER TABLE hub_link ADD COLUMN homed_entry INTEGER NOT NULL DEFAULT 0;
