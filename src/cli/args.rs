@@ -718,6 +718,15 @@ pub(crate) enum TokenCommand {
         )]
         scopes: Vec<Scope>,
     },
+    /// Give a program another secret, shown this once; the one it has goes on for a while. For a
+    /// secret that somebody else has, revoke the token and add it again
+    Rotate {
+        /// The program's name
+        name: TokenName,
+        /// How long the old secret is let in beside the new one
+        #[arg(long, value_name = "DURATION", default_value = "24h")]
+        overlap: Length,
+    },
     /// Let a program in no longer, from this moment; what it did keeps its name
     Revoke {
         /// The program's name

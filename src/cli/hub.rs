@@ -1,4 +1,4 @@
-//! `hub` and `hub token add|revoke|list`.
+//! `hub` and `hub token add|rotate|revoke|list`.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -40,7 +40,8 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
              that speaks TLS, or say --plain-http",
         ));
     }
-    let ledger = context.open()?;
+    let mut ledger = context.open()?;
+    ledger.end_old_secrets(&context.act()?)?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let bound = TcpListener::bind(args.listen)
         .and_then(|listener| Ok((listener.local_addr()?, listener)))
@@ -111,8 +112,14 @@ fn token(context: &mut Context, command: TokenCommand, out: &mut dyn Write) -> R
         }
         TokenCommand::Add { name, scopes } => {
             context.need_manager(&mut ledger)?;
-            let secret = format!("{SECRET_PREFIX}{}", hex(&random::<32>()?));
+            let secret = new_secret()?;
             let token = ledger.add_token(&name, &scopes, &secret, &context.act()?)??;
+            write_token(context, &token, Some(&secret), out)?;
+        }
+        TokenCommand::Rotate { name, overlap } => {
+            context.need_manager(&mut ledger)?;
+            let secret = new_secret()?;
+            let token = ledger.rotate_token(&name, &secret, overlap, &context.act()?)??;
             write_token(context, &token, Some(&secret), out)?;
         }
         TokenCommand::Revoke { name } => {
@@ -122,6 +129,10 @@ fn token(context: &mut Context, command: TokenCommand, out: &mut dyn Write) -> R
         }
     }
     Ok(0)
+}
+
+fn new_secret() -> Result<String, Failure> {
+    Ok(format!("{SECRET_PREFIX}{}", hex(&random::<32>()?)))
 }
 
 fn write_token(
@@ -134,6 +145,7 @@ fn write_token(
         let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
         let mut value = serde_json::json!({
             "name": token.name.as_str(), "scopes": scopes, "revoked": token.is_revoked,
+            "old_ends_at": token.old_ends_at,
         });
         if let (Some(secret), Some(object)) = (secret, value.as_object_mut()) {
             object.insert("token".to_owned(), secret.into());
@@ -141,7 +153,11 @@ fn write_token(
         writeln!(out, "{value}")?;
         return Ok(());
     }
-    let state = if token.is_revoked { "revoked" } else { "" };
+    let state = match token.old_ends_at {
+        _ if token.is_revoked => "revoked".to_owned(),
+        Some(end) => format!("the secret before is let in until {end}"),
+        None => String::new(),
+    };
     let line = format!(
         "{:<20} {}  {state}",
         token.name.as_str(),

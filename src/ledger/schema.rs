@@ -5,7 +5,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::sqlite::Sqlite;
 
 /// Every migration, in order: its name and its statements.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     (
         "0001_ledger",
         include_str!("../../assets/migrations/0001_ledger.sql"),
@@ -21,6 +21,10 @@ const MIGRATIONS: [(&str, &str); 4] = [
     (
         "0004_sync",
         include_str!("../../assets/migrations/0004_sync.sql"),
+    ),
+    (
+        "0006_token_rotation",
+        include_str!("../../assets/migrations/0006_token_rotation.sql"),
     ),
 ];
 

@@ -427,7 +427,7 @@ fn a_token_is_kept_as_a_hash_and_comes_back_by_another_secret() {
     let listed = shop.run(&["hub", "token", "list"]).well().lines.clone();
     assert_eq!(
         listed,
-        [json!({"name": "web", "scopes": ["claim"], "revoked": false})]
+        [json!({"name": "web", "scopes": ["claim"], "revoked": false, "old_ends_at": null})]
     );
     for secret in [&first, &second] {
         for kept in ["ledger.db", "ledger.db-wal"] {

@@ -26,14 +26,14 @@ const LONG: Duration = Duration::from_mins(1);
 /// Short, where the end of it is waited for.
 const SHORT: Duration = Duration::from_millis(200);
 
-/// A hub on a thread of this program, with limits of its own.
-struct Running {
-    address: String,
+/// A hub on a thread of this program, with limits and a clock of its own.
+pub(crate) struct Running {
+    pub(crate) address: String,
     end: Sender<()>,
     thread: JoinHandle<()>,
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     #[expect(
         clippy::disallowed_methods,
         reason = "the same clock as the programs on the same ledger"
@@ -43,6 +43,10 @@ fn now() -> Timestamp {
 
 impl Running {
     fn with(shop: &Shop, limits: Limits) -> Running {
+        Running::by(shop, limits, now)
+    }
+
+    pub(crate) fn by(shop: &Shop, limits: Limits, clock: fn() -> Timestamp) -> Running {
         let (ledger, _) = Ledger::open(shop.folder(), &act("hub", None, now()).unwrap()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -54,7 +58,7 @@ impl Running {
             limits,
             log: Box::new(std::io::sink()),
             allowed_hosts: Vec::new(),
-            clock: now,
+            clock,
         };
         let thread = std::thread::spawn(move || {
             http::serve(hub, move || ended.into_iter().for_each(drop)).unwrap();
@@ -77,7 +81,7 @@ impl Running {
         ask(&self.address, "GET", "/healthz", None, "").is_some_and(|got| got.status == 200)
     }
 
-    fn end(self) {
+    pub(crate) fn end(self) {
         drop(self.end);
         self.thread.join().unwrap();
     }

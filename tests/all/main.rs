@@ -17,6 +17,7 @@ mod http;
 mod hub_client;
 mod hub_limits;
 mod hub_tls;
+mod hub_tokens;
 mod preflight;
 mod printing;
 mod races;
