@@ -71,6 +71,9 @@ pub enum Cause {
     /// The codes changed between the check and the store.
     #[error("the pool changed while it ran ({0}); nothing was stored")]
     Changed(String),
+    /// The hub answered something else than it was asked.
+    #[error("{0}; nothing was written")]
+    Unexpected(&'static str),
     /// The engine failed otherwise.
     #[error("{0}")]
     Engine(#[source] rusqlite::Error),
@@ -98,6 +101,7 @@ impl LedgerError {
             Cause::Random(_) => "try again; if it stays, this computer's random source is broken".into(),
             Cause::Interrupted => "run it again when it suits".into(),
             Cause::Changed(_) => "run it again".into(),
+            Cause::Unexpected(_) => "bring both programs up to date; the hub's first".into(),
             Cause::Engine(_) => "run `counterfoil verify`".into(),
             Cause::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "the ledger's files belong to another account: log in as that account, or set the folder up with `init --group`".into()

@@ -8,6 +8,7 @@
 mod anonymous;
 mod assign;
 mod attempts;
+mod away;
 mod ballast;
 mod campaigns;
 mod cancel;
@@ -30,6 +31,7 @@ mod look;
 mod marker;
 mod nodes;
 mod operators;
+mod pending;
 mod person;
 mod pool;
 mod redeem;
@@ -40,10 +42,12 @@ mod reverse;
 mod schema;
 mod slips;
 mod sqlite;
+mod stores;
 mod tally;
 mod test_mode;
 mod tokens;
 mod verify;
+mod witness;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -60,16 +64,18 @@ pub use crate::ledger::error::{Cause, LedgerError};
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
     Progress, Step,
 };
-pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
+pub use crate::ledger::witness::HeardBy;
 
 use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};
