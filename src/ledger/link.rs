@@ -109,6 +109,23 @@ impl Ledger {
     pub fn hub_link(&mut self) -> Result<Option<HubLink>, LedgerError> {
         self.read("read", "the link to the hub", load)
     }
+
+    /// Counts time without a contact, by a clock that nobody can set: whoever keeps one says now and
+    /// then how much has passed since it last said so.
+    pub fn age_contact(&mut self, passed_ms: i64) -> Result<(), LedgerError> {
+        self.write("age", "the last contact", |writing| {
+            writing.tx.execute(
+                "UPDATE hub_link SET contact_age_ms = contact_age_ms + $1 WHERE id = 1",
+                &[passed_ms.max(0).into()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Takes down what the hub said where it said nothing else.
+    pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
+        self.write("hear", "the hub", |writing| hear(writing, welcome, act))
+    }
 }
 
 /// The link to the hub; none: a shop alone, or a hub.
