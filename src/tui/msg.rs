@@ -10,12 +10,15 @@ use crate::devices::scan::input::Input;
 use crate::devices::scan::serial::SerialPortFound;
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, Look};
+use crate::domain::conflict::Conflict;
+use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
 use crate::domain::reversal::{Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
+use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::find_order::{FindOrder, FindTold};
 
 /// Where an input came from.
@@ -310,6 +313,15 @@ pub enum Msg {
         /// The campaigns in test mode.
         in_test_mode: Vec<String>,
     },
+    /// How this store stands with its hub; none: it has none.
+    HubTold(Option<Box<HubStatus>>),
+    /// The conflicts that are open, as far as this ledger knows, changed.
+    ConflictsOpen {
+        /// Oldest first.
+        open: Vec<Conflict>,
+    },
+    /// The desk has answered an order about conflicts.
+    ConflictTold(ConflictTold),
     /// The desk has not answered for long: another counter is at the ledger, or the disk is slow.
     LedgerSlow,
 }
@@ -428,6 +440,8 @@ pub enum Effect {
         /// The order.
         order: Box<FindOrder>,
     },
+    /// Something about conflicts; answered by [`Msg::ConflictTold`].
+    Conflict(Box<ConflictOrder>),
     /// Mark an acceptance as shown.
     MarkShown {
         /// Its local entry.

@@ -18,6 +18,7 @@ mod forms;
 mod http;
 mod hub_client;
 mod hub_limits;
+mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod postgres;

@@ -1348,6 +1348,7 @@ impl World {
                 | Effect::MarkShown { .. }
                 | Effect::Bell { .. }
                 | Effect::Find { .. }
+                | Effect::Conflict(_)
                 | Effect::Quit => {}
             }
         }

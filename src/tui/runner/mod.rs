@@ -447,6 +447,7 @@ impl Ui<'_> {
                 | Effect::NoteSlip { .. }
                 | Effect::SettleSlip { .. }
                 | Effect::Find { .. }
+                | Effect::Conflict(_)
                 | Effect::MarkShown { .. }) => {
                     let moment = self.clock.moment();
                     self.desk.ordered(moment.elapsed);

@@ -84,6 +84,7 @@ pub(super) fn answer(
             let told = find_orders::answer(desk, *order, now);
             Ok(Some(Msg::FindTold { number, told }))
         }
+        Effect::Conflict(_) => Ok(None),
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
         | Effect::MarkShown { .. }

@@ -196,7 +196,9 @@ impl Redeem {
     /// Does what a key orders.
     pub fn command(&mut self, command: Command, managers: &Managers, effects: &mut Vec<Effect>) {
         match command {
-            Command::Home | Command::SignUp | Command::Find => self.mode = Mode::Scanning,
+            Command::Home | Command::SignUp | Command::Find | Command::Log => {
+                self.mode = Mode::Scanning;
+            }
             Command::Drop => self.drop_one(),
             Command::Undo => {
                 self.mode = Mode::Undoing(Undo::new());
@@ -469,8 +471,8 @@ impl Redeem {
     }
 
     /// The acceptances that are in view for the first time, to be marked as shown.
-    pub fn drawn(&mut self, columns: u16, rows: u16, has_banner: bool) -> Vec<Effect> {
-        let seen = self.seen(columns, rows, has_banner);
+    pub fn drawn(&mut self, columns: u16, rows: u16, banner_rows: u16) -> Vec<Effect> {
+        let seen = self.seen(columns, rows, banner_rows);
         self.mark(&seen)
     }
 
@@ -511,8 +513,8 @@ impl Redeem {
     }
 
     /// The numbers of the verdicts in view.
-    fn seen(&self, columns: u16, rows: u16, has_banner: bool) -> Vec<u64> {
-        let layout = Layout::of(columns, rows, has_banner);
+    fn seen(&self, columns: u16, rows: u16, banner_rows: u16) -> Vec<u64> {
+        let layout = Layout::of(columns, rows, banner_rows);
         let mut seen: Vec<u64> = self
             .last_scans
             .in_rows(layout.list_rows, self.in_panel())
