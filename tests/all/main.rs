@@ -4,8 +4,10 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod away;
 mod cancel;
 mod claims;
+mod cluster;
 mod command_line;
 mod console;
 mod customers;
@@ -18,6 +20,7 @@ mod hub_client;
 mod hub_limits;
 mod hub_tls;
 mod hub_tokens;
+mod postgres;
 mod preflight;
 mod printing;
 mod races;
