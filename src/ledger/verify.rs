@@ -363,7 +363,8 @@ fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         },
     )?;
     tx.each(
-        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 LIMIT 20",
+        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 \
+         AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0) LIMIT 20",
         &[],
         |row| {
             health.faults.push(format!(
@@ -375,7 +376,8 @@ fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
-/// Every published batch holds the codes that its entry tells of, and no code is in none.
+/// Every published batch holds the codes that its entry tells of, and no code is in none, but what a
+/// shop has brought that has not joined yet.
 fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let mut announced = std::collections::BTreeSet::new();
     tx.each(
@@ -395,7 +397,7 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )?;
     tx.each(
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
-         WHERE b.id IS NULL \
+         WHERE (b.id IS NULL AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0)) \
          OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
          OR (b.how <> $3 AND (c.state = $4 OR c.id < b.first_code \
          OR c.id >= b.first_code + b.code_count)) LIMIT 20",
