@@ -6,6 +6,7 @@
 //! wall clock and randomness, which come in; a screen.
 
 mod anonymous;
+mod arrivals;
 mod assign;
 mod attempts;
 mod ballast;
@@ -25,6 +26,7 @@ mod find;
 mod given_out;
 mod join;
 mod joining;
+mod lease;
 mod link;
 mod log;
 mod look;
@@ -43,6 +45,7 @@ mod slips;
 mod sqlite;
 mod stores;
 mod tally;
+mod telling;
 mod test_mode;
 mod tokens;
 mod verify;
@@ -64,7 +67,7 @@ pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork, PoolFigures,
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;

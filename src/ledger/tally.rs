@@ -74,6 +74,18 @@ pub(crate) fn move_leased(tx: &Tx<'_>, campaign: i64, change: i64) -> Result<(),
     Ok(())
 }
 
+/// A code that was in this state and with this holder is available no more: where another node held
+/// it in the pool, it is not among the leased ones any longer.
+pub(crate) fn leave_pool(
+    tx: &Tx<'_>,
+    campaign: i64,
+    state: CodeState,
+    holder: i64,
+) -> Result<(), Cause> {
+    let was_leased = state == CodeState::Available && holder != OWN_NODE;
+    move_leased(tx, campaign, -i64::from(was_leased))
+}
+
 /// What changes in a campaign's figures by many codes, gathered to be written at once.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shift {
