@@ -67,7 +67,7 @@ impl Ledger {
     }
 }
 
-fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Result<bool, Cause> {
+pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Result<bool, Cause> {
     let Some(link) = link::load(writing.tx)? else {
         return Ok(false);
     };
@@ -584,16 +584,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         for ordinal in [first, end] {
             split(tx, campaign, ordinal)?;
         }
-        tx.execute(
-            "DELETE FROM lease WHERE campaign = $1 AND holder = $2 AND first_ordinal >= $3 \
-             AND end_ordinal <= $4",
-            &[
-                campaign.into(),
-                OWN_NODE.into(),
-                first.into(),
-                end.into(),
-            ],
-        )?;
+        empty_ranges(tx, campaign, first, end)?;
         let given = tx.execute(
             "UPDATE code SET holder = $1 WHERE id IN (SELECT code FROM pool_slot \
              WHERE campaign = $2 AND ordinal >= $3 AND ordinal < $4) AND state = $5 AND holder = $6",
@@ -611,25 +602,24 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
 
     fn hold(&mut self, campaign: i64, told: &WireLease) -> Result<(), Cause> {
         let tx = self.tx();
-        let same = tx.one(
-            "SELECT id, end_ordinal, next_ordinal FROM lease WHERE campaign = $1 \
-             AND first_ordinal = $2 AND grant_number = $3",
-            &[
-                campaign.into(),
-                told.first_ordinal.into(),
-                told.grant_number.into(),
-            ],
-            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+        let known = tx.one(
+            "SELECT id FROM lease WHERE campaign = $1 AND grant_number = $2 LIMIT 1",
+            &[campaign.into(), told.grant_number.into()],
+            |row| row.int(0),
         )?;
-        if let Some((lease, end, next)) = same {
-            // Within one grant a range only shrinks: what is missing here was handed over.
-            if told.end_ordinal < end {
-                self.give_up(campaign, told.end_ordinal.max(next), end)?;
-            }
-            let reached = told.next_ordinal.min(end.min(told.end_ordinal));
+        if known.is_some() {
+            // Within a grant nothing comes back: what is missing here was handed over, and what the
+            // hub took is told as taken. A life before this one may have gone further.
             tx.execute(
-                "UPDATE lease SET next_ordinal = $1 WHERE id = $2 AND next_ordinal < $1",
-                &[reached.into(), lease.into()],
+                "UPDATE lease SET next_ordinal = CASE WHEN end_ordinal < $1 THEN end_ordinal \
+                 ELSE $1 END WHERE campaign = $2 AND first_ordinal = $3 AND grant_number = $4 \
+                 AND next_ordinal < $1",
+                &[
+                    told.next_ordinal.into(),
+                    campaign.into(),
+                    told.first_ordinal.into(),
+                    told.grant_number.into(),
+                ],
             )?;
             return Ok(());
         }
@@ -656,13 +646,10 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         for ordinal in [told.first_ordinal, told.end_ordinal] {
             split(tx, campaign, ordinal)?;
         }
+        empty_ranges(tx, campaign, told.first_ordinal, told.end_ordinal)?;
         tx.execute(
-            "DELETE FROM lease WHERE campaign = $1 AND first_ordinal >= $2 AND end_ordinal <= $3",
-            &[
-                campaign.into(),
-                told.first_ordinal.into(),
-                told.end_ordinal.into(),
-            ],
+            "DELETE FROM lease WHERE campaign = $1 AND first_ordinal = $2",
+            &[campaign.into(), told.first_ordinal.into()],
         )?;
         tx.execute(
             "INSERT INTO lease (campaign, first_ordinal, end_ordinal, next_ordinal, holder, \
@@ -852,6 +839,17 @@ fn tell_story(tx: &Tx<'_>, code: i64, told: &WireCode) -> Result<(), Cause> {
         )?,
         None => tx.execute("DELETE FROM ended WHERE code = $1", &[code.into()])?,
     };
+    Ok(())
+}
+
+/// The ranges that lie in another are ranges no more. Each stays as an empty one, so that its grant
+/// is known to have been here.
+fn empty_ranges(tx: &Tx<'_>, campaign: i64, first: i64, end: i64) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE lease SET end_ordinal = first_ordinal, next_ordinal = first_ordinal \
+         WHERE campaign = $1 AND first_ordinal >= $2 AND end_ordinal <= $3",
+        &[campaign.into(), first.into(), end.into()],
+    )?;
     Ok(())
 }
 

@@ -47,6 +47,8 @@ mod stores;
 mod tally;
 mod telling;
 mod test_mode;
+#[cfg(test)]
+mod told_tests;
 mod tokens;
 mod verify;
 
