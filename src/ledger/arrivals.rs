@@ -13,14 +13,15 @@ use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer, WireLease, WireOperator,
 };
-use crate::ledger::chain::OWN_NODE;
+use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::{state_number, state_of};
 use crate::ledger::customers::standing;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::lease::{hand_over_code, split};
+use crate::ledger::link::Heard;
 use crate::ledger::tally::{Shift, move_leased};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally};
 
 /// Codes that the hub told of came in under this name of their batch.
 pub(crate) const TOLD_BATCH: &str = "told";
@@ -82,7 +83,9 @@ pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Re
         // What the hub has of another life, this one has only as far as both knew it.
         page.welcome.acked_through.min(link.acked_seq)
     };
-    link::hear(writing, &page.welcome, act)?;
+    if link::hear(writing, &page.welcome, act)? != Heard::Counts {
+        return Ok(false);
+    }
     let mut arrivals = Arrivals::new(writing, seen_through)?;
     for item in &page.items {
         match item {
@@ -230,7 +233,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
                     key.as_slice().into(),
                 ],
             )?;
-            tx.execute("INSERT INTO tally (campaign) VALUES ($1)", &[campaign.into()])?;
+            tally::begin(tx, campaign, told.revision)?;
             campaign
         };
         // The entry that made the revision is the hub's: 0 stands for it here.
@@ -436,8 +439,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         };
         let batch = self.batch(campaign)?;
         let tx = self.tx();
-        let id = self.writing.head.next_code_id;
-        self.writing.head.next_code_id += 1;
+        let id = take_code_ids(tx, &mut self.writing.head, 1)?;
         tx.execute(
             "INSERT INTO code (id, folded, shown, campaign, batch, ordinal, state, uses_made, \
              holder, grant_number, customer, expires_at_ms) \

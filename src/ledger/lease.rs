@@ -745,39 +745,6 @@ pub(crate) fn split(
     Ok(Some((lower, upper)))
 }
 
-/// At the hub: what a node has not assigned of its ranges, as far as is known here.
-pub(crate) fn rests_of(tx: &Tx<'_>, node: i64) -> Result<Vec<Rest>, Cause> {
-    tx.all(
-        "SELECT campaign, next_ordinal, end_ordinal, grant_number FROM lease \
-         WHERE holder = $1 AND next_ordinal < end_ordinal ORDER BY campaign, first_ordinal",
-        &[node.into()],
-        |row| {
-            Ok(Rest {
-                campaign: row.int(0)?,
-                first_ordinal: row.int(1)?,
-                end_ordinal: row.int(2)?,
-                grant_number: row.int(3)?,
-            })
-        },
-    )
-}
-
-/// At the hub: takes a range back from a node that is lost or lives anew, under a new number, so that
-/// nothing that node wrote or will write gives it away again.
-pub(crate) fn take_back_range(
-    writing: &mut Writing<'_, '_>,
-    node: i64,
-    rest: Rest,
-    act: &Act,
-) -> Result<(), Cause> {
-    if take_range(writing.tx, node, rest)?.is_none() {
-        return Ok(());
-    }
-    let campaign = campaigns::load(writing.tx, rest.campaign)?;
-    // A grant of the number 0 was given by none: it says that the range was taken back.
-    note_grant(writing, node, (rest, &campaign), 0, act)
-}
-
 /// What is wrong with the ranges of any pool: each ends where it should, and none overlap.
 pub(crate) fn faults(tx: &Tx<'_>) -> Result<Vec<String>, Cause> {
     let mut faults = Vec::new();

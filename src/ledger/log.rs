@@ -386,6 +386,8 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::TokenRotated { .. }
+        | Fact::TokenSecretEnded { .. }
         | Fact::StoreAdded { .. }
         | Fact::StoreJoined { .. }
         | Fact::StoreReborn { .. }

@@ -19,7 +19,8 @@ use crate::domain::wire::{
     CODES_MAX, Cursor, Demand, Down, Hello, Item, Page, Standing, WIRE, WireConflict,
 };
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
-use crate::ledger::lease::{has_assigned, has_handed_over, rests_of, take_back_range, top_up};
+use crate::ledger::lease::{has_assigned, has_handed_over, top_up};
+use crate::ledger::lives::{Lost, fence};
 
 const HUB: &str = "BCDFGHJKLN";
 const STORE: &str = "PRSTVXBCDF";
@@ -735,10 +736,7 @@ fn a_range_that_is_taken_back_is_renumbered_first() {
     let node = pair.node(STORE);
     pair.hub
         .write("take back", "leases", |writing| {
-            for rest in rests_of(writing.tx, node)? {
-                take_back_range(writing, node, rest, &act())?;
-            }
-            Ok(())
+            fence(writing.tx, node, Lost::AtMost(0))
         })
         .unwrap();
     let own = "SELECT count(*) FROM code WHERE holder = 1 AND state = 0";
@@ -767,9 +765,7 @@ fn a_store_that_never_heard_that_its_range_was_taken_back_hears_it_with_the_next
     let (_folder, mut other) = joined(&mut pair.hub, OTHER, "Station Road");
     pair.hub
         .write("take back", "leases", |writing| {
-            for rest in rests_of(writing.tx, node)? {
-                take_back_range(writing, node, rest, &act())?;
-            }
+            fence(writing.tx, node, Lost::AtMost(0))?;
             let other = nodes::find(writing.tx, OTHER)?.unwrap();
             let demand = Demand {
                 campaign: id("spring"),
