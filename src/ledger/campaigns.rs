@@ -8,6 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of, tally};
 
@@ -277,6 +278,7 @@ fn revise(
     rules: Option<&str>,
     act: &Act,
 ) -> Result<(), Cause> {
+    touch(writing.tx, FeedKind::Campaign, local, EVERYBODY)?;
     let entry = writing.append(
         fact,
         &Setting {

@@ -6,6 +6,7 @@
 //! wall clock and randomness, which come in; a screen.
 
 mod anonymous;
+mod arrivals;
 mod assign;
 mod attempts;
 mod away;
@@ -26,6 +27,7 @@ mod find;
 mod given_out;
 mod join;
 mod joining;
+mod lease;
 mod link;
 mod lives;
 mod log;
@@ -51,6 +53,8 @@ mod tally;
 mod telling;
 mod test_mode;
 mod tokens;
+#[cfg(test)]
+mod told_tests;
 mod verify;
 mod witness;
 
@@ -72,8 +76,8 @@ pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
-    Progress, Step,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
+    PoolFigures, Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
