@@ -124,3 +124,19 @@ ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
 -- Of the available ones: those that other nodes hold.
 ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;
+
+-- What came up from stores.
+-- Whose attempt it was, and how far the hub has each store's, by the life that numbered them.
+ALTER TABLE attempt ADD COLUMN node INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE store ADD COLUMN acked_attempt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN acked_attempt_incarnation INTEGER NOT NULL DEFAULT 0;
+-- The hash before the first of its entries that is here: what `verify` begins with.
+ALTER TABLE store ADD COLUMN first_previous_hash BLOB;
+-- Customers whom a campaign takes for one person: two nodes that were apart had the same contact.
+CREATE TABLE likeness (
+    campaign INTEGER NOT NULL,
+    customer INTEGER NOT NULL,
+    other    INTEGER NOT NULL,
+    PRIMARY KEY (campaign, customer, other)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contact_hash_by_customer ON contact_hash (customer);

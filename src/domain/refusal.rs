@@ -86,6 +86,18 @@ pub enum Refusal {
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
+    /// No conflict has this number.
+    #[error("there is no conflict {0}")]
+    NoSuchConflict(i64),
+    /// Somebody has settled the conflict, or what was in excess was undone.
+    #[error("conflict {0} is settled already")]
+    ConflictSettled(i64),
+    /// No second code is in this conflict.
+    #[error("conflict {0} is not about a second code, so there is none to void")]
+    NoOtherCode(i64),
+    /// This ledger belongs to a hub, which keeps the conflicts.
+    #[error("conflicts are settled at the hub")]
+    SettledAtHub,
 }
 
 impl Refusal {
@@ -115,6 +127,10 @@ impl Refusal {
             Refusal::ExpiredSince(_) => "expired",
             Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
+            Refusal::NoSuchConflict(_) => "no_such_conflict",
+            Refusal::ConflictSettled(_) => "conflict_settled",
+            Refusal::NoOtherCode(_) => "no_other_code",
+            Refusal::SettledAtHub => "settled_at_hub",
         }
     }
 
@@ -153,6 +169,12 @@ impl Refusal {
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
+            Refusal::NoSuchConflict(_) => "`counterfoil conflicts list --all` shows the numbers",
+            Refusal::ConflictSettled(_) => "`counterfoil conflicts show ID` tells by whom, and why",
+            Refusal::NoOtherCode(_) => "settle it with --decision stand or write-off",
+            Refusal::SettledAtHub => {
+                "run `counterfoil conflicts settle` on the hub's ledger; it comes down from there"
+            }
         }
     }
 
@@ -165,7 +187,9 @@ impl Refusal {
             | Refusal::NoSuchOperator(_)
             | Refusal::OperatorExists(_)
             | Refusal::NoSuchToken(_)
-            | Refusal::TokenExists(_) => 2,
+            | Refusal::TokenExists(_)
+            | Refusal::NoSuchConflict(_)
+            | Refusal::NoOtherCode(_) => 2,
             Refusal::UsesMade { .. }
             | Refusal::CustomersKnown
             | Refusal::ContactOfAnother { .. }
@@ -181,7 +205,9 @@ impl Refusal {
             | Refusal::PartlyUsed(_)
             | Refusal::ExpiredSince(_)
             | Refusal::SlipNotOpen
-            | Refusal::NothingToSettle => 1,
+            | Refusal::NothingToSettle
+            | Refusal::ConflictSettled(_)
+            | Refusal::SettledAtHub => 1,
         }
     }
 }

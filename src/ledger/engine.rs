@@ -33,6 +33,12 @@ impl From<i64> for Value<'_> {
     }
 }
 
+impl From<&i64> for Value<'_> {
+    fn from(number: &i64) -> Self {
+        Value::Int(*number)
+    }
+}
+
 impl From<u32> for Value<'_> {
     fn from(number: u32) -> Self {
         Value::Int(i64::from(number))

@@ -5,14 +5,17 @@
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
 //! wall clock and randomness, which come in; a screen.
 
+mod agreed;
 mod anonymous;
 mod assign;
 mod attempts;
 mod ballast;
+mod bulk;
 mod campaigns;
 mod cancel;
 mod chain;
 mod codes;
+mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
@@ -23,6 +26,7 @@ mod error;
 mod feed;
 mod find;
 mod given_out;
+mod intake;
 mod join;
 mod link;
 mod log;
@@ -30,6 +34,7 @@ mod look;
 mod marker;
 mod nodes;
 mod operators;
+mod outbox;
 mod person;
 mod pool;
 mod redeem;
@@ -38,6 +43,7 @@ mod replace;
 mod restore;
 mod reverse;
 mod schema;
+mod second_code;
 mod slips;
 mod sqlite;
 mod tally;

@@ -2,7 +2,11 @@
 //!
 //! Invariant: a tally changes in the transaction of what it counts; `verify` recounts them all.
 
+use std::collections::BTreeMap;
+
 use crate::domain::verdict::CodeState;
+use crate::ledger::chain::OWN_NODE;
+use crate::ledger::codes::CodeRow;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 
@@ -39,6 +43,61 @@ pub(crate) fn move_tally(
     )?;
     Ok(())
 }
+
+/// Changes of tallies, of many codes at a time: one write a campaign.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies(BTreeMap<i64, Change>);
+
+#[derive(Debug, Default)]
+struct Change {
+    states: [i64; 5],
+    leased: i64,
+    uses_made: i64,
+}
+
+impl Tallies {
+    /// A code as it was has this state and so many uses from now on; its holder is the same.
+    pub(crate) fn moved(&mut self, row: &CodeRow, state: CodeState, uses_made: u32) {
+        let change = self.0.entry(row.campaign).or_default();
+        let by = |of: CodeState| i64::from(state == of) - i64::from(row.state == of);
+        for (place, of) in COUNTED.into_iter().enumerate() {
+            if let Some(sum) = change.states.get_mut(place) {
+                *sum += by(of);
+            }
+        }
+        if row.holder != OWN_NODE {
+            change.leased += by(CodeState::Available);
+        }
+        change.uses_made += i64::from(uses_made) - i64::from(row.uses_made);
+    }
+
+    pub(crate) fn write(&self, tx: &Tx<'_>) -> Result<(), Cause> {
+        for (campaign, change) in &self.0 {
+            let mut values: Vec<Value<'_>> = change.states.iter().map(Value::from).collect();
+            values.extend([
+                change.leased.into(),
+                change.uses_made.into(),
+                Value::from(campaign),
+            ]);
+            tx.execute(
+                "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
+                 redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
+                 leased = leased + $6, uses_made = uses_made + $7 WHERE campaign = $8",
+                &values,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The states that a tally counts and that a code may come to by its entries.
+const COUNTED: [CodeState; 5] = [
+    CodeState::Available,
+    CodeState::Assigned,
+    CodeState::Redeemed,
+    CodeState::Void,
+    CodeState::Suspect,
+];
 
 /// Counts one act into its campaign's hour.
 pub(crate) fn count_hour(
