@@ -139,4 +139,7 @@ CREATE TABLE likeness (
     other    INTEGER NOT NULL,
     PRIMARY KEY (campaign, customer, other)
 ) STRICT, WITHOUT ROWID;
+-- Word 'erasing': a store has erased somebody, and that is still to be done here; 'same': the entry of
+-- an act that the entry in `conflict` stands for.
+CREATE INDEX outcome_erasing ON outcome (entry) WHERE word = 'erasing';
 CREATE INDEX contact_hash_by_customer ON contact_hash (customer);

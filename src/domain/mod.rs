@@ -31,6 +31,7 @@ pub mod sign_up;
 pub mod slip;
 pub mod slip_job;
 pub mod slip_template;
+pub mod store;
 pub mod test_mode;
 pub mod token;
 pub mod verdict;

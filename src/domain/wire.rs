@@ -562,6 +562,8 @@ pub struct Join {
     pub hash: String,
     /// The permanent secret that the store has drawn, so that a lost answer loses nothing.
     pub secret: String,
+    /// Pieces of the stock that it brings; 0: it has none.
+    pub pieces: u64,
 }
 
 /// The answer to a [`Join`], to every [`Stock`], and to a new life that asks to be known.

@@ -63,6 +63,12 @@ impl<'a> From<&'a String> for Value<'a> {
     }
 }
 
+impl<'a> From<&&'a [u8]> for Value<'a> {
+    fn from(bytes: &&'a [u8]) -> Self {
+        Value::Blob(bytes)
+    }
+}
+
 impl<'a> From<&'a [u8]> for Value<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Value::Blob(bytes)

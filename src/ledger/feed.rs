@@ -69,3 +69,25 @@ pub(crate) fn touch(tx: &Tx<'_>, kind: FeedKind, subject: i64, concerns: i64) ->
     )?;
     Ok(())
 }
+
+/// The first store is let in: everything that is here is told of from now on.
+pub(crate) fn fill(tx: &Tx<'_>) -> Result<(), Cause> {
+    let whole: [(FeedKind, &str); 4] = [
+        (FeedKind::Campaign, "SELECT id FROM campaign ORDER BY id"),
+        (
+            FeedKind::Batch,
+            "SELECT id FROM batch WHERE is_published = 1 ORDER BY id",
+        ),
+        (
+            FeedKind::Customer,
+            "SELECT DISTINCT customer FROM contact_hash ORDER BY customer",
+        ),
+        (FeedKind::Operator, "SELECT id FROM operator ORDER BY id"),
+    ];
+    for (kind, subjects) in whole {
+        for subject in tx.all(subjects, &[], |row| row.int(0))? {
+            touch(tx, kind, subject, EVERYBODY)?;
+        }
+    }
+    Ok(())
+}

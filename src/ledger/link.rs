@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::domain::wire::{Cursor, Standing};
+use crate::domain::entry::Fact;
+use crate::domain::wire::{Cursor, Standing, Welcome};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, setting_of};
 
 /// How long a store acts as a holder without having heard from its hub: a lease's soft end.
 pub const SOFT_END_MS: i64 = 7 * 24 * 3_600_000;
@@ -59,6 +60,23 @@ impl Ledger {
     pub fn hub_link(&mut self) -> Result<Option<HubLink>, LedgerError> {
         self.read("read", "the link to the hub", load)
     }
+
+    /// Counts time without a contact, by a clock that nobody can set: whoever keeps one says now and
+    /// then how much has passed since it last said so.
+    pub fn age_contact(&mut self, passed_ms: i64) -> Result<(), LedgerError> {
+        self.write("age", "the last contact", |writing| {
+            writing.tx.execute(
+                "UPDATE hub_link SET contact_age_ms = contact_age_ms + $1 WHERE id = 1",
+                &[passed_ms.max(0).into()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Takes down what the hub said where it said nothing else.
+    pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
+        self.write("hear", "the hub", |writing| hear(writing, welcome, act))
+    }
 }
 
 /// The link to the hub; none: a shop alone, or a hub.
@@ -90,4 +108,48 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
             })
         },
     )
+}
+
+/// Takes down what the hub said at a contact: every answer of the hub comes through here, in the
+/// transaction that applies the rest of it.
+///
+/// A life of this ledger that the hub does not know is quarantined, whatever the hub says of the life
+/// that it knows, and nothing of that is acknowledged for this one.
+pub(crate) fn hear(
+    writing: &mut Writing<'_, '_>,
+    welcome: &Welcome,
+    act: &Act,
+) -> Result<(), Cause> {
+    let Some(link) = load(writing.tx)? else {
+        return Ok(());
+    };
+    let is_this_life = welcome.incarnation == writing.head.incarnation
+        && welcome.acked_through <= writing.head.seq;
+    let standing = if is_this_life {
+        welcome.standing
+    } else {
+        Standing::Quarantined
+    };
+    let acked_seq = if is_this_life {
+        link.acked_seq.max(welcome.acked_through)
+    } else {
+        link.acked_seq
+    };
+    let now_ms = act.now.as_millisecond();
+    writing.tx.execute(
+        "UPDATE hub_link SET standing = $1, acked_seq = $2, feed_goal = $3, last_contact_ms = $4, \
+         contact_age_ms = 0, clock_offset_ms = $5 WHERE id = 1",
+        &[
+            standing.number().into(),
+            acked_seq.into(),
+            link.feed_goal.max(welcome.feed_position).into(),
+            now_ms.into(),
+            now_ms.saturating_sub(welcome.now_ms).into(),
+        ],
+    )?;
+    let began = standing == Standing::Quarantined;
+    if began != (link.standing == Standing::Quarantined) {
+        writing.append(Fact::Quarantined { began }, &setting_of(act))?;
+    }
+    Ok(())
 }

@@ -468,5 +468,7 @@ pub(crate) fn end_life(
     }
     // Whether the customer has its slip is nobody's question any more.
     slips::let_go(writing.tx, row.id)?;
-    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
+    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
+    let now_ms = act.now.as_millisecond();
+    second_code::look_again(writing.tx, &writing.head, row.campaign, row.customer, now_ms)
 }

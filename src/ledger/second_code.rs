@@ -73,11 +73,8 @@ fn alike(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<BTreeSet<i64>, Cau
     let mut alike = BTreeSet::from([customer]);
     let mut to_follow = vec![customer];
     while let Some(one) = to_follow.pop() {
-        // Whoever was joined to them left their likenesses behind.
         let others = tx.all(
-            "SELECT l.other FROM likeness l WHERE l.campaign = $1 AND (l.customer = $2 \
-             OR l.customer IN (SELECT u.id FROM customer u JOIN likeness k ON k.customer = u.id \
-             WHERE k.campaign = $1 AND u.joined_to = $2))",
+            "SELECT other FROM likeness WHERE campaign = $1 AND customer = $2",
             &[campaign.into(), one.into()],
             |row| row.int(0),
         )?;

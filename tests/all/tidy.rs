@@ -21,12 +21,18 @@ const LAYERS: [(&str, &[&str]); 7] = [
 const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger"])];
 
 /// Crates that only some places may name.
-const FENCED: [(&str, &[&str]); 12] = [
+const FENCED: [(&str, &[&str]); 18] = [
     ("ratatui", &["tui/"]),
     ("crossterm", &["tui/"]),
     ("rusqlite", &["ledger/"]),
     ("axum", &["http/"]),
     ("tokio", &["http/"]),
+    ("hyper", &["http/"]),
+    ("hyper_util", &["http/"]),
+    ("http_body_util", &["http/"]),
+    ("rustls", &["http/"]),
+    ("rustls_native_certs", &["http/"]),
+    ("tokio_rustls", &["http/"]),
     ("serialport", &["devices/"]),
     ("qrcode", &["domain/qr.rs"]),
     ("clap", &["cli/"]),
