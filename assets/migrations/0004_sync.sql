@@ -142,4 +142,19 @@ CREATE TABLE likeness (
 -- Word 'erasing': a store has erased somebody, and that is still to be done here; 'same': the entry of
 -- an act that the entry in `conflict` stands for.
 CREATE INDEX outcome_erasing ON outcome (entry) WHERE word = 'erasing';
+
+-- At a store: why a code is void, as the hub tells it.
+CREATE TABLE ended (
+    code   INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL
+) STRICT;
+
+-- By whom a person is told of: their hashes, and who was joined to them.
 CREATE INDEX contact_hash_by_customer ON contact_hash (customer);
+CREATE INDEX customer_by_joined ON customer (joined_to) WHERE joined_to IS NOT NULL;
+
+-- At a store: an operator whom the hub tells of; one of its own stays as it is.
+ALTER TABLE operator ADD COLUMN is_hubs INTEGER NOT NULL DEFAULT 0;
+
+-- Own entries up to this number were looked through for codes whose home is anywhere.
+ALTER TABLE hub_link ADD COLUMN homed_entry INTEGER NOT NULL DEFAULT 0;

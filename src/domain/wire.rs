@@ -275,6 +275,8 @@ pub struct Page {
     /// What the hub says of the caller. Its `acked_through` is that of the very view of the hub's
     /// ledger that the items were read in.
     pub welcome: Welcome,
+    /// What the caller had: a page is applied nowhere else.
+    pub after: Cursor,
     /// In order.
     pub items: Vec<Item>,
     /// What the caller has once it has applied them.

@@ -18,7 +18,7 @@ use crate::ledger::conflicts::{self, Kept};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::tally::Tallies;
+use crate::ledger::tally::Shift;
 use crate::ledger::{bulk, campaigns, customers, zone_of};
 
 /// What was said beside a redemption whose end a manager set aside.
@@ -48,7 +48,7 @@ pub(crate) fn agree(
         tx,
         head,
         now_ms,
-        tallies: Tallies::default(),
+        shifts: BTreeMap::new(),
         persons: Persons::new(),
     };
     for row in &rows {
@@ -66,7 +66,9 @@ pub(crate) fn agree(
         };
         agreement.write(&case, rules, &customers)?;
     }
-    agreement.tallies.write(tx)?;
+    for (campaign, shift) in agreement.shifts {
+        shift.write(tx, campaign)?;
+    }
     Ok(agreement.persons)
 }
 
@@ -311,7 +313,7 @@ struct Agreement<'t, 'c> {
     tx: &'t Tx<'c>,
     head: &'t Head,
     now_ms: i64,
-    tallies: Tallies,
+    shifts: BTreeMap<i64, Shift>,
     persons: Persons,
 }
 
@@ -329,7 +331,9 @@ impl Agreement<'_, '_> {
         let entries = case.entries(customers);
         let sum = add_up(&case.ground(&entries, rules.uses), &entries);
         self.write_code(case, &sum)?;
-        self.tallies.moved(row, sum.state, sum.uses_made);
+        let shift = self.shifts.entry(row.campaign).or_default();
+        shift.count(row.state, row.uses_made, row.holder, -1);
+        shift.count(sum.state, sum.uses_made, row.holder, 1);
         self.write_slots(row, &sum)?;
         if (row.state == CodeState::Void) != (sum.state == CodeState::Void) {
             let whose = sum.customer.map(|customer| (row.campaign, customer));

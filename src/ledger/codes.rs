@@ -22,11 +22,11 @@ pub(crate) struct CodeRow {
     pub(crate) state: CodeState,
     pub(crate) uses_made: u32,
     pub(crate) holder: i64,
+    pub(crate) grant_number: i64,
     pub(crate) customer: Option<i64>,
     pub(crate) expires_at_ms: Option<i64>,
     pub(crate) assigned_incarnation: Option<i64>,
     pub(crate) newest_entry: Option<i64>,
-    pub(crate) grant_number: i64,
 }
 
 impl CodeRow {
@@ -409,9 +409,17 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
     if row.state != CodeState::Void {
         return Ok(None);
     }
+    let Some(entry) = newest_of_kind(tx, row, "voided")? else {
+        // Ended elsewhere, as the hub tells it.
+        return tx.one(
+            "SELECT reason FROM ended WHERE code = $1",
+            &[row.id.into()],
+            |row| row.text(0),
+        );
+    };
     let text = tx.one(
         "SELECT text FROM side WHERE entry = $1",
-        &[newest_of_kind(tx, row, "voided")?.into()],
+        &[entry.into()],
         |row| row.text(0),
     )?;
     Ok(side_of(text.as_deref())?.reason)

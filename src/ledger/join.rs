@@ -14,8 +14,9 @@ use crate::ledger::customers::{
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, has_stores, touch};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, campaigns, feed, second_code, setting_of, test_mode,
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, second_code, setting_of, test_mode,
 };
 
 impl Ledger {
@@ -53,7 +54,7 @@ fn join(
     let tx = writing.tx;
     let persons = merge(tx, kept, gone)?;
     // A store's own join is told to its hub, and raised there.
-    if feed::has_stores(tx)? {
+    if has_stores(tx)? {
         second_code::look(tx, &writing.head, &persons, act.now.as_millisecond())?;
     }
     writing.append(
@@ -83,6 +84,9 @@ pub(crate) fn merge(tx: &Tx<'_>, kept: i64, gone: i64) -> Result<Persons, Cause>
     pair.move_words(tx)?;
     pair.move_likeness(tx)?;
     recognise_everywhere(tx, kept)?;
+    for customer in [kept, gone] {
+        touch(tx, FeedKind::Customer, customer, EVERYBODY)?;
+    }
     let campaigns = campaigns_of(tx, kept)?;
     Ok(campaigns.into_iter().map(|at| (at, kept)).collect())
 }
@@ -161,6 +165,7 @@ impl Pair {
                 "UPDATE code SET customer = $1 WHERE id = $2 AND customer = $3",
                 &[self.kept.into(), (*code).into(), self.gone.into()],
             )?;
+            touch(tx, FeedKind::Code, *code, EVERYBODY)?;
         }
         for customer in [self.kept, self.gone] {
             tx.execute(

@@ -7,6 +7,7 @@
 
 mod agreed;
 mod anonymous;
+mod arrivals;
 mod assign;
 mod attempts;
 mod ballast;
@@ -29,6 +30,7 @@ mod given_out;
 mod intake;
 mod join;
 mod joining;
+mod lease;
 mod link;
 mod log;
 mod look;
@@ -49,6 +51,7 @@ mod slips;
 mod sqlite;
 mod stores;
 mod tally;
+mod telling;
 mod test_mode;
 mod tokens;
 mod verify;
@@ -69,8 +72,9 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::outbox::Heard;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork, PoolFigures,
     Progress, Step,
 };
 pub use crate::ledger::redeem::Scan;

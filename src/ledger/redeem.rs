@@ -19,6 +19,7 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, is_clock_behind,
@@ -290,6 +291,7 @@ impl<'s> Case<'s> {
             entry.local,
         )?;
         self.count_customer(writing.tx, row)?;
+        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
         Ok(Used {
             id: entry.id,
             uses_made,

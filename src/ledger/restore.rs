@@ -17,6 +17,7 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::feed::touch_range;
 use crate::ledger::marker::{Finding, Reading};
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
 use crate::ledger::tally::DAY_MS;
@@ -343,6 +344,7 @@ fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64,
          WHERE campaign = $3",
         &[changed.into(), changed.into(), campaign.into()],
     )?;
+    touch_range(tx, campaign, from, upto)?;
     Ok(changed.unsigned_abs())
 }
 

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::CodeRow;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 
@@ -43,61 +42,6 @@ pub(crate) fn move_tally(
     )?;
     Ok(())
 }
-
-/// Changes of tallies, of many codes at a time: one write a campaign.
-#[derive(Debug, Default)]
-pub(crate) struct Tallies(BTreeMap<i64, Change>);
-
-#[derive(Debug, Default)]
-struct Change {
-    states: [i64; 5],
-    leased: i64,
-    uses_made: i64,
-}
-
-impl Tallies {
-    /// A code as it was has this state and so many uses from now on; its holder is the same.
-    pub(crate) fn moved(&mut self, row: &CodeRow, state: CodeState, uses_made: u32) {
-        let change = self.0.entry(row.campaign).or_default();
-        let by = |of: CodeState| i64::from(state == of) - i64::from(row.state == of);
-        for (place, of) in COUNTED.into_iter().enumerate() {
-            if let Some(sum) = change.states.get_mut(place) {
-                *sum += by(of);
-            }
-        }
-        if row.holder != OWN_NODE {
-            change.leased += by(CodeState::Available);
-        }
-        change.uses_made += i64::from(uses_made) - i64::from(row.uses_made);
-    }
-
-    pub(crate) fn write(&self, tx: &Tx<'_>) -> Result<(), Cause> {
-        for (campaign, change) in &self.0 {
-            let mut values: Vec<Value<'_>> = change.states.iter().map(Value::from).collect();
-            values.extend([
-                change.leased.into(),
-                change.uses_made.into(),
-                Value::from(campaign),
-            ]);
-            tx.execute(
-                "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
-                 redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
-                 leased = leased + $6, uses_made = uses_made + $7 WHERE campaign = $8",
-                &values,
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// The states that a tally counts and that a code may come to by its entries.
-const COUNTED: [CodeState; 5] = [
-    CodeState::Available,
-    CodeState::Assigned,
-    CodeState::Redeemed,
-    CodeState::Void,
-    CodeState::Suspect,
-];
 
 /// Counts one act into its campaign's hour.
 pub(crate) fn count_hour(
@@ -147,6 +91,73 @@ impl Hours {
                 ],
             )?;
         }
+        Ok(())
+    }
+}
+
+/// Changes the number of available codes that other nodes hold.
+pub(crate) fn move_leased(tx: &Tx<'_>, campaign: i64, change: i64) -> Result<(), Cause> {
+    if change != 0 {
+        tx.execute(
+            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2",
+            &[change.into(), campaign.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// A code that was in this state and with this holder is available no more: where another node held
+/// it in the pool, it is not among the leased ones any longer.
+pub(crate) fn leave_pool(
+    tx: &Tx<'_>,
+    campaign: i64,
+    state: CodeState,
+    holder: i64,
+) -> Result<(), Cause> {
+    let was_leased = state == CodeState::Available && holder != OWN_NODE;
+    move_leased(tx, campaign, -i64::from(was_leased))
+}
+
+/// What changes in a campaign's figures by many codes, gathered to be written at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shift {
+    states: [i64; 6],
+    uses_made: i64,
+    leased: i64,
+}
+
+impl Shift {
+    /// Counts a code of this state, with its uses and its holder, so many times.
+    pub(crate) fn count(&mut self, state: CodeState, uses_made: u32, holder: i64, times: i64) {
+        for (place, figure) in CodeState::ALL.iter().zip(self.states.iter_mut()) {
+            *figure += times * i64::from(*place == state);
+        }
+        self.uses_made += times * i64::from(uses_made);
+        if state == CodeState::Available && holder != OWN_NODE {
+            self.leased += times;
+        }
+    }
+
+    /// Adds it to the campaign's figures.
+    pub(crate) fn write(self, tx: &Tx<'_>, campaign: i64) -> Result<(), Cause> {
+        let [available, assigned, redeemed, void, suspect, test] = self.states;
+        tx.execute(
+            "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
+             redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
+             test = test + $6, uses_made = uses_made + $7, leased = leased + $8 \
+             WHERE campaign = $9",
+            &[
+                available.into(),
+                assigned.into(),
+                redeemed.into(),
+                void.into(),
+                suspect.into(),
+                test.into(),
+                self.uses_made.into(),
+                self.leased.into(),
+                campaign.into(),
+            ],
+        )?;
         Ok(())
     }
 }

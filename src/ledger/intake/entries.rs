@@ -206,6 +206,8 @@ fn keep_outcomes(writing: &Writing<'_, '_>, batch: &[Stored<'_>]) -> Result<(), 
         } else if stored
             .body
             .is_some_and(|body| matches!(body.fact, Fact::CustomerErased))
+            && let Some(customer) = stored.judged.customer
+            && !customers::is_erased(writing.tx, customer)?
         {
             // Until it is done here as well.
             rows.push(vec![stored.local.into(), "erasing".into(), Value::Null]);

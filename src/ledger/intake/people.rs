@@ -12,6 +12,7 @@ use crate::domain::wire::{Up, WireCustomer};
 use crate::ledger::customers::{add_contacts, is_erased, kind_number, numbers_of, standing};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::{Writing, bulk, second_code};
 
 /// What entries of a batch say was changed of a customer; what it is now stands beside them.
@@ -65,6 +66,7 @@ pub(super) fn merge(
         if let Some(number) = numbers.get(&customer.customer) {
             let edit = edits.get(customer.customer.as_str());
             merge_words(tx, *number, customer, edit)?;
+            touch(tx, FeedKind::Customer, *number, EVERYBODY)?;
         }
     }
     merge_hashes(tx, up, &numbers)
