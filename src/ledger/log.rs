@@ -15,7 +15,8 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::tally::{leave_pool, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, setting_of, slips,
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, second_code,
+    setting_of, slips,
 };
 
 /// Where a reader of the log is.
@@ -473,5 +474,13 @@ pub(crate) fn end_life(
     slips::let_go(writing.tx, row.id)?;
     leave_pool(writing.tx, row.campaign, row.state, row.holder)?;
     touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
-    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
+    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
+    let now_ms = act.now.as_millisecond();
+    second_code::look_again(
+        writing.tx,
+        &writing.head,
+        row.campaign,
+        row.customer,
+        now_ms,
+    )
 }
