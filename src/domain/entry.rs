@@ -45,6 +45,27 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes of lower-case or upper-case hexadecimal; none: it is not that.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .map(|letter| {
+            letter
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect();
+    let digits = digits?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty()
+        .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// The hash of a text that [`hex`] has written.
+pub fn unhex_hash(text: &str) -> Option<Hash> {
+    unhex(text)?.try_into().ok()
+}
+
 /// An entry's body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
@@ -484,6 +505,17 @@ mod tests {
                 "{json}"
             );
             assert_eq!(serde_json::from_str::<Body>(&json).expect("reads"), body);
+        }
+    }
+
+    #[test]
+    fn hexadecimal_reads_back_as_written() {
+        for bytes in [&[][..], &[0, 9, 10, 255], &CHAIN_START] {
+            assert_eq!(unhex(&hex(bytes)).as_deref(), Some(bytes));
+        }
+        assert_eq!(unhex_hash(&hex(&CHAIN_START)), Some(CHAIN_START));
+        for bad in ["0", "0g", "é0"] {
+            assert_eq!(unhex(bad), None, "{bad}");
         }
     }
 

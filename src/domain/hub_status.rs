@@ -5,65 +5,67 @@
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::entry::instant;
 use crate::domain::local_time::day_number;
 use crate::domain::wire::Standing;
 
 /// A clock that differs from the hub's by less is not spoken of.
 const OFFSET_SPOKEN_OF_MS: i64 = 60_000;
 
+/// So few positions of the feed behind is as good as none.
+const BEHIND_SPOKEN_OF: u64 = 20;
+
 /// So long before a store may not act as a holder any more, it is warned.
 const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(48);
 
-/// Whether the hub answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Contact {
-    /// It is being asked for the first time since the program began.
-    Trying,
-    /// It answered the last question.
-    Online,
-    /// It was reached before, and is not since.
-    Offline {
-        /// Since then.
-        since: Timestamp,
-    },
-    /// It has never been reached from here.
-    Never,
-}
+/// How long a store acts as a holder without having heard from its hub: a lease's soft end.
+pub const SOFT_END_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Why the hub does not answer, where time alone does not mend it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Obstacle {
-    /// Its certificate is not one that this computer trusts.
-    Certificate,
-    /// Somebody else answers in its place.
-    Stranger,
-    /// It does not take this store's token.
-    Token,
-    /// It speaks another version of the protocol.
-    Version,
+/// Whether the hub answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Nobody has tried yet.
+    Unknown,
+    /// The newest question was answered.
+    Online,
+    /// The newest ones were not.
+    Offline {
+        /// Since when, milliseconds since 1970.
+        since_ms: i64,
+        /// What stands in the way, in plain words.
+        why: String,
+    },
 }
 
 /// How a store stands with its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubStatus {
     /// Whether it answers.
-    pub contact: Contact,
-    /// What a person must mend.
-    pub obstacle: Option<Obstacle>,
-    /// What stood in the way the last time, in plain words.
-    pub why: Option<String>,
+    pub reach: Reach,
     /// What this ledger may do.
     pub standing: Standing,
+    /// Whether it may spend what it holds without asking: else the offline policy applies.
+    pub may_hold: bool,
     /// Entries that exist on this machine only.
     pub unsent: u64,
-    /// Questions without an answer.
+    /// Questions whose outcome is not known.
     pub pending: u64,
+    /// Positions of the feed that are still to come.
+    pub behind: u64,
+    /// The position of the feed that is applied here.
+    pub position: u64,
+    /// The last contact, milliseconds since 1970; none: never.
+    pub last_contact_ms: Option<i64>,
     /// Our clock less the hub's.
     pub clock_offset_ms: i64,
-    /// How much of the first sync is done, of a hundred; none: all.
-    pub first_sync: Option<u8>,
-    /// From when on nothing is done as a holder, unless the hub answers before; none: it never did.
-    pub holds_until: Option<Timestamp>,
+}
+
+/// What keeps the hub away that time alone does not mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    Certificate,
+    Stranger,
+    Version,
 }
 
 /// How much a status matters.
@@ -78,20 +80,69 @@ pub enum HubHealth {
 }
 
 impl HubStatus {
+    /// Whether the hub can be asked now.
+    pub fn is_online(&self) -> bool {
+        self.reach == Reach::Online
+    }
+
+    /// Whether somebody should look at it: more than being out of reach for a while.
+    pub fn needs_care(&self) -> bool {
+        self.standing != Standing::Active || !self.may_hold || self.clock_words().is_some()
+    }
+
+    /// What stands in the way, where something does.
+    pub fn why(&self) -> Option<&str> {
+        match &self.reach {
+            Reach::Offline { why, .. } => Some(why),
+            Reach::Unknown | Reach::Online => None,
+        }
+    }
+
+    /// All of it in words, where there is room.
+    pub fn words(&self, now: Timestamp, zone: &TimeZone) -> String {
+        self.phrases(now, zone)
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+
     /// How much it matters.
     pub fn health(&self, now: Timestamp) -> HubHealth {
-        let is_barred = !matches!(self.standing, Standing::Active | Standing::Invited);
-        let is_near_end = self.is_near_end(now);
-        let is_clock_off = self.clock_words().is_some();
-        if is_barred || self.obstacle.is_some() || is_near_end || is_clock_off {
+        if self.needs_care() || self.obstacle().is_some() || self.is_near_end(now) {
             return HubHealth::Ill;
         }
-        match self.contact {
-            Contact::Online if self.first_sync.is_none() && self.pending == 0 => HubHealth::Well,
-            Contact::Online | Contact::Trying | Contact::Offline { .. } | Contact::Never => {
-                HubHealth::Waits
-            }
+        match self.reach {
+            Reach::Online if self.percent_done().is_none() && self.pending == 0 => HubHealth::Well,
+            Reach::Online | Reach::Unknown | Reach::Offline { .. } => HubHealth::Waits,
         }
+    }
+
+    /// What a person must mend, by the words of the client of the hub.
+    fn obstacle(&self) -> Option<Obstacle> {
+        let why = self.why()?;
+        if why.contains("certificate") {
+            Some(Obstacle::Certificate)
+        } else if why.contains("somebody else answered") {
+            Some(Obstacle::Stranger)
+        } else if why.contains("of the protocol") {
+            Some(Obstacle::Version)
+        } else {
+            None
+        }
+    }
+
+    /// How much of a hundred is applied of what the hub has told, where much is still to come.
+    fn percent_done(&self) -> Option<u64> {
+        if self.behind < BEHIND_SPOKEN_OF {
+            return None;
+        }
+        let goal = self.position.saturating_add(self.behind);
+        self.position.saturating_mul(100).checked_div(goal)
+    }
+
+    fn holds_until(&self) -> Option<Timestamp> {
+        let last_ms = self.last_contact_ms?;
+        Some(instant(last_ms.saturating_add(SOFT_END_MS)))
     }
 
     /// What a status line says, the longest way first. Each says whether the hub answers, or what a
@@ -100,43 +151,38 @@ impl HubStatus {
         let (head, short_head) = self.heads(now, zone);
         let (kept, short_kept) = self.kept_here();
         let (clock, short_clock) = self.clock_words().unzip();
-        let first_sync = self
-            .first_sync
-            .map(|percent| format!("first sync {percent} %"));
+        let told = self
+            .percent_done()
+            .map(|percent| format!("sync {percent} %"));
         let asked = match self.pending {
             0 => None,
             1 => Some("1 scan not answered".to_owned()),
             more => Some(format!("{more} scans not answered")),
         };
         let end = self
-            .holds_until
-            .filter(|_| self.is_near_end(now) && self.standing == Standing::Active)
-            .map(|until| {
-                if until <= now {
-                    "lease ended".to_owned()
+            .holds_until()
+            .filter(|_| self.standing == Standing::Active)
+            .and_then(|until| {
+                if !self.may_hold {
+                    Some("lease ended".to_owned())
+                } else if self.is_near_end(now) {
+                    Some(format!("lease ends {}", moment(until, now, zone)))
                 } else {
-                    format!("lease ends {}", moment(until, now, zone))
+                    None
                 }
             });
         let short_kept = short_kept.filter(|_| self.unsent > 0);
-        let all = [
-            Some(head),
-            first_sync.clone(),
-            asked,
-            kept,
-            end.clone(),
-            clock,
-        ];
+        let all = [Some(head), told.clone(), asked, kept, end.clone(), clock];
         let few = [
             Some(short_head.clone()),
-            first_sync.clone(),
+            told.clone(),
             short_kept.clone(),
             end.clone(),
             short_clock.clone(),
         ];
         let fewer = [
             Some(short_head.clone()),
-            short_kept.or(end).or(short_clock).or(first_sync),
+            short_kept.or(end).or(short_clock).or(told),
         ];
         let mut phrases: Vec<String> = Vec::new();
         for parts in [&all[..], &few[..], &fewer[..], &[Some(short_head)]] {
@@ -155,7 +201,7 @@ impl HubStatus {
 
     /// What is said over the screen while this ledger does not honour what it holds, the longest way
     /// first; empty: nothing.
-    pub fn banner(&self, now: Timestamp) -> Vec<String> {
+    pub fn banner(&self) -> Vec<String> {
         let kept = match self.unsent {
             0 => String::new(),
             1 => "1 entry exists on this machine only".to_owned(),
@@ -183,15 +229,11 @@ impl HubStatus {
                 "nothing is honoured or taken from here: ask whoever runs the hub",
                 "ask the hub",
             ),
-            Standing::Active | Standing::Invited
-                if self.holds_until.is_some_and(|end| end <= now) =>
-            {
-                (
-                    "7 DAYS WITHOUT THE HUB",
-                    "codes are honoured by the offline policy only: connect this machine",
-                    "connect it",
-                )
-            }
+            Standing::Active if !self.may_hold && self.last_contact_ms.is_some() => (
+                "7 DAYS WITHOUT THE HUB",
+                "codes are honoured by the offline policy only: connect this machine",
+                "connect it",
+            ),
             Standing::Active | Standing::Invited => return Vec::new(),
         };
         let mut said = Vec::new();
@@ -216,15 +258,12 @@ impl HubStatus {
             Standing::Stolen => return both("reported STOLEN", "STOLEN"),
             Standing::Active | Standing::Invited => {}
         }
-        match self.obstacle {
+        match self.obstacle() {
             Some(Obstacle::Certificate) => {
                 return both("hub's certificate is not trusted", "hub not trusted");
             }
             Some(Obstacle::Stranger) => {
                 return both("somebody else answers for the hub", "not the hub");
-            }
-            Some(Obstacle::Token) => {
-                return both("hub refuses this store's token", "token refused");
             }
             Some(Obstacle::Version) => {
                 return both(
@@ -234,12 +273,13 @@ impl HubStatus {
             }
             None => {}
         }
-        match self.contact {
-            Contact::Trying => both("asking the hub …", "hub …"),
-            Contact::Online => both("hub online", "online"),
-            Contact::Never => both("hub never reached", "never reached"),
-            Contact::Offline { since } => {
-                let since = moment(since, now, zone);
+        match (&self.reach, self.last_contact_ms) {
+            (Reach::Unknown, _) => both("asking the hub …", "hub …"),
+            (Reach::Online, _) => both("hub online", "online"),
+            (Reach::Offline { .. }, None) => both("hub never reached", "never reached"),
+            (Reach::Offline { since_ms, .. }, Some(last_ms)) => {
+                // The program may have begun long after the last contact.
+                let since = moment(instant(last_ms.min(*since_ms)), now, zone);
                 (
                     format!("hub offline since {since}"),
                     format!("offline since {since}"),
@@ -252,10 +292,10 @@ impl HubStatus {
     fn kept_here(&self) -> (Option<String>, Option<String>) {
         let count = self.unsent;
         let is_on_its_way = self.standing == Standing::Active
-            && self.obstacle.is_none()
-            && self.contact != Contact::Never;
+            && self.obstacle().is_none()
+            && (self.is_online() || self.last_contact_ms.is_some());
         if is_on_its_way {
-            let is_said = count > 0 || self.contact == Contact::Online;
+            let is_said = count > 0 || self.is_online();
             let words = is_said.then(|| format!("{count} to send"));
             return (words.clone(), words);
         }
@@ -273,7 +313,7 @@ impl HubStatus {
     }
 
     fn is_near_end(&self, now: Timestamp) -> bool {
-        self.holds_until
+        self.holds_until()
             .is_some_and(|until| until.duration_since(now) < WARNED_BEFORE)
     }
 
@@ -324,15 +364,26 @@ mod tests {
 
     fn online() -> HubStatus {
         HubStatus {
-            contact: Contact::Online,
-            obstacle: None,
-            why: None,
+            reach: Reach::Online,
             standing: Standing::Active,
+            may_hold: true,
             unsent: 0,
             pending: 0,
+            behind: 0,
+            position: 4_200,
+            last_contact_ms: Some(now().as_millisecond()),
             clock_offset_ms: 0,
-            first_sync: None,
-            holds_until: Some(now() + SignedDuration::from_hours(24 * 7)),
+        }
+    }
+
+    fn offline(why: &str) -> HubStatus {
+        HubStatus {
+            reach: Reach::Offline {
+                since_ms: now().as_millisecond(),
+                why: why.to_owned(),
+            },
+            last_contact_ms: Some(now().as_millisecond() - 29 * 60_000),
+            ..online()
         }
     }
 
@@ -344,27 +395,24 @@ mod tests {
     fn a_status_line_shortens_what_it_says_and_never_loses_the_point() {
         assert_eq!(said(&online()), ["hub online · 0 to send", "online"]);
         assert_eq!(online().health(now()), HubHealth::Well);
-        let offline = HubStatus {
-            contact: Contact::Offline {
-                since: "2026-03-12T14:02:00Z".parse().unwrap(),
-            },
+        let away = HubStatus {
             unsent: 17,
-            ..online()
+            ..offline("no connection to hub:7878: it does not answer")
         };
         assert_eq!(
-            said(&offline),
+            said(&away),
             [
                 "hub offline since 14:02 · 17 to send",
                 "offline since 14:02 · 17 to send",
                 "offline since 14:02",
             ]
         );
-        assert_eq!(offline.health(now()), HubHealth::Waits);
+        assert_eq!(away.health(now()), HubHealth::Waits);
         let never = HubStatus {
-            contact: Contact::Never,
+            last_contact_ms: None,
+            may_hold: false,
             unsent: 3,
-            holds_until: None,
-            ..online()
+            ..away
         };
         assert_eq!(
             said(&never),
@@ -374,19 +422,19 @@ mod tests {
                 "never reached",
             ]
         );
-        let first = HubStatus {
-            first_sync: Some(42),
+        let behind = HubStatus {
+            behind: 5_800,
             ..online()
         };
         assert_eq!(
-            said(&first),
+            said(&behind),
             [
-                "hub online · first sync 42 % · 0 to send",
-                "online · first sync 42 %",
+                "hub online · sync 42 % · 0 to send",
+                "online · sync 42 %",
                 "online"
             ]
         );
-        assert_eq!(first.health(now()), HubHealth::Waits);
+        assert_eq!(behind.health(now()), HubHealth::Waits);
         let off = HubStatus {
             clock_offset_ms: -185_000,
             ..online()
@@ -400,24 +448,36 @@ mod tests {
             ]
         );
         assert_eq!(off.health(now()), HubHealth::Ill);
+        let asked = HubStatus {
+            pending: 1,
+            ..online()
+        };
+        assert_eq!(
+            said(&asked)[0],
+            "hub online · 1 scan not answered · 0 to send"
+        );
+        assert_eq!(asked.health(now()), HubHealth::Waits);
     }
 
     #[test]
     fn what_a_person_must_mend_is_said_whatever_the_line() {
-        for (obstacle, words) in [
-            (Obstacle::Certificate, "hub's certificate is not trusted"),
-            (Obstacle::Stranger, "somebody else answers for the hub"),
-            (Obstacle::Token, "hub refuses this store's token"),
+        for (why, words) in [
             (
-                Obstacle::Version,
+                "the hub's certificate is not trusted: it has expired",
+                "hub's certificate is not trusted",
+            ),
+            (
+                "somebody else answered: the answer is not JSON",
+                "somebody else answers for the hub",
+            ),
+            (
+                "the hub speaks version 2 of the protocol, this program 1",
                 "hub has another version: upgrade the older",
             ),
         ] {
             let status = HubStatus {
-                contact: Contact::Offline { since: now() },
-                obstacle: Some(obstacle),
                 unsent: 1,
-                ..online()
+                ..offline(why)
             };
             let said = said(&status);
             assert_eq!(said[0], format!("{words} · 1 entry on this machine only"));
@@ -428,7 +488,7 @@ mod tests {
 
     #[test]
     fn a_ledger_that_may_not_spend_says_so_over_the_screen() {
-        assert!(online().banner(now()).is_empty());
+        assert!(online().banner().is_empty());
         for standing in [
             Standing::Quarantined,
             Standing::Revoked,
@@ -437,10 +497,11 @@ mod tests {
         ] {
             let status = HubStatus {
                 standing,
+                may_hold: false,
                 unsent: 17,
                 ..online()
             };
-            let said = status.banner(now());
+            let said = status.banner();
             assert!(
                 said[0].contains("17 entries exist on this machine only"),
                 "{said:?}"
@@ -452,22 +513,21 @@ mod tests {
             assert_eq!(status.health(now()), HubHealth::Ill);
         }
         let ended = HubStatus {
-            contact: Contact::Offline {
-                since: now() - SignedDuration::from_hours(24 * 7),
-            },
-            holds_until: Some(now()),
-            ..online()
+            last_contact_ms: Some(now().as_millisecond() - SOFT_END_MS),
+            may_hold: false,
+            ..offline("no connection")
         };
-        assert!(ended.banner(now())[0].starts_with("7 DAYS WITHOUT THE HUB"));
+        assert!(ended.banner()[0].starts_with("7 DAYS WITHOUT THE HUB"));
         assert_eq!(
             said(&ended)[0],
             "hub offline since 5 Mar 14:31 · lease ended"
         );
         let near = HubStatus {
-            holds_until: Some(now() + SignedDuration::from_hours(20)),
+            last_contact_ms: Some(now().as_millisecond() - SOFT_END_MS + 20 * 3_600_000),
+            may_hold: true,
             ..ended
         };
-        assert!(near.banner(now()).is_empty());
+        assert!(near.banner().is_empty());
         assert!(
             said(&near)[0].ends_with("lease ends Fri 10:31"),
             "{:?}",

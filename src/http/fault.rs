@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::domain::refusal::Refusal;
 use crate::ledger::{Cause, LedgerError};
+use crate::sync::intake::Barred;
 
 /// Why a question got no answer.
 #[derive(Debug)]
@@ -199,6 +200,39 @@ impl Fault {
     }
 }
 
+impl From<Barred> for Fault {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Unknown => Fault::unauthorized(),
+            Barred::Stolen => Fault::of(
+                StatusCode::FORBIDDEN,
+                "stolen",
+                "this store was reported stolen: nothing is taken from it",
+                "bring its ledger's file to the hub: `counterfoil hub adopt FILE`",
+            ),
+            Barred::AnotherNode => Fault::of(
+                StatusCode::FORBIDDEN,
+                "another_node",
+                "this secret is that of another ledger",
+                "each ledger joins by a token of its own: `counterfoil hub store add NAME`",
+            ),
+            Barred::Wire(version) => Fault::of(
+                StatusCode::BAD_REQUEST,
+                "wire_version",
+                format!("this hub does not speak version {version} of the protocol"),
+                "install the same Counterfoil at the hub and at its stores, the hub first",
+            ),
+            Barred::Refused(refusal) => Fault::from(refusal),
+            Barred::Unspeakable(why) => Fault::of(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "bug",
+                format!("writing JSON: {why}"),
+                "please report this",
+            ),
+        }
+    }
+}
+
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         let status = if matches!(refusal, Refusal::NoSuchCampaign(_)) {
@@ -237,6 +271,7 @@ impl From<LedgerError> for Fault {
             Cause::Missing(_)
             | Cause::Exists(_)
             | Cause::AnotherShop(_)
+            | Cause::AnotherHub(_)
             | Cause::NotALedger
             | Cause::Rehearsal
             | Cause::Newer { .. }

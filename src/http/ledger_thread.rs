@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::desk::{act, mint_key, random};
 use crate::domain::json::{ClaimJson, VerdictJson};
@@ -14,6 +14,10 @@ use crate::domain::token::{Scope, Secret};
 use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
 use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
+use crate::sync::intake::{self, Reply};
+
+/// The counter of what a hub writes because a store called.
+const SYNC_COUNTER: &str = "sync";
 
 /// Questions that wait for the ledger; more are told to come again.
 const WAITING_MAX: usize = 256;
@@ -39,6 +43,8 @@ pub(super) struct Told {
     pub(super) token: Option<String>,
     /// The JSON of it.
     pub(super) answer: Result<String, Fault>,
+    /// It tells of nothing new: whoever can wait asks again once something has changed.
+    pub(super) is_later: bool,
 }
 
 /// Where questions go in.
@@ -48,6 +54,10 @@ struct Keeper {
     ledger: Ledger,
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
+    /// Is told the newest position of the feed.
+    feed: watch::Sender<i64>,
+    /// The answer under way tells of nothing new.
+    is_later: bool,
 }
 
 /// Begins the thread; it ends once nobody can ask any more.
@@ -55,12 +65,15 @@ pub(super) fn begin(
     ledger: Ledger,
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
+    feed: watch::Sender<i64>,
 ) -> io::Result<(Asks, JoinHandle<()>)> {
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
         ledger,
         allowed_hosts,
         clock,
+        feed,
+        is_later: false,
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
@@ -72,9 +85,16 @@ impl Keeper {
     fn keep(&mut self, questions: &Receiver<Question>) {
         while let Ok(question) = questions.recv() {
             let mut token = None;
+            self.is_later = false;
             let answer = self.answer(question.bearer.as_ref(), &question.ask, &mut token);
+            let is_later = self.is_later;
             // Where nobody listens any more, what was done stands: its key tells it again.
-            drop(question.tell.send(Told { token, answer }));
+            drop(question.tell.send(Told {
+                token,
+                answer,
+                is_later,
+            }));
+            self.tell_feed();
             self.ledger.rest_if_due();
         }
     }
@@ -87,6 +107,9 @@ impl Keeper {
     ) -> Result<String, Fault> {
         let now = (self.clock)();
         let mut caller = String::new();
+        if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
+            return self.sync(&bearer.secret, ask, now, token);
+        }
         if let Some(bearer) = bearer {
             let (known, secret) = self
                 .ledger
@@ -118,6 +141,52 @@ impl Keeper {
             }
             Ask::Claim(claim) => self.claim(claim, &act(&caller, None, now)?),
             Ask::Redemption(scan) => self.redeem(scan, &act(&caller, None, now)?),
+            Ask::Sync(..) => Err(Fault::unauthorized()),
+        }
+    }
+
+    /// What a store asks, by the secret of its node.
+    fn sync(
+        &mut self,
+        secret: &str,
+        ask: &Ask,
+        now: Timestamp,
+        token: &mut Option<String>,
+    ) -> Result<String, Fault> {
+        *token = self
+            .ledger
+            .authenticate(secret)?
+            .map(|store| store.called());
+        let Ask::Sync(request, is_last) = ask else {
+            return if intake::may_knock(&mut self.ledger, secret)? {
+                Ok(String::new())
+            } else {
+                Err(Fault::unauthorized())
+            };
+        };
+        let act = act(SYNC_COUNTER, None, now)?;
+        match intake::answer(&mut self.ledger, secret, request, *is_last, &act)? {
+            Ok(Reply::Said(text)) => Ok(text),
+            Ok(Reply::Later(text)) => {
+                self.is_later = true;
+                Ok(text)
+            }
+            Err(barred) => Err(Fault::from(barred)),
+        }
+    }
+
+    /// Wakes whoever waits for something new, where there is something.
+    fn tell_feed(&mut self) {
+        // Nobody waits: nobody is told, and the ledger is left alone.
+        if self.feed.receiver_count() == 0 {
+            return;
+        }
+        if let Ok(position) = self.ledger.feed_position() {
+            self.feed.send_if_modified(|known| {
+                let is_new = *known != position;
+                *known = position;
+                is_new
+            });
         }
     }
 

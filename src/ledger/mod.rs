@@ -5,15 +5,19 @@
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
 //! wall clock and randomness, which come in; a screen.
 
+mod agreed;
 mod anonymous;
+mod arrivals;
 mod assign;
 mod attempts;
 mod away;
 mod ballast;
+mod bulk;
 mod campaigns;
 mod cancel;
 mod chain;
 mod codes;
+mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
@@ -24,8 +28,10 @@ mod error;
 mod feed;
 mod find;
 mod given_out;
+mod intake;
 mod join;
 mod joining;
+mod lease;
 mod link;
 mod lives;
 mod log;
@@ -33,6 +39,7 @@ mod look;
 mod marker;
 mod nodes;
 mod operators;
+mod outbox;
 mod pending;
 mod person;
 mod pool;
@@ -43,12 +50,17 @@ mod replace;
 mod restore;
 mod reverse;
 mod schema;
+mod second_code;
 mod slips;
 mod sqlite;
+mod stock;
 mod stores;
 mod tally;
+mod telling;
 mod test_mode;
 mod tokens;
+#[cfg(test)]
+mod told_tests;
 mod verify;
 mod witness;
 
@@ -68,10 +80,11 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::outbox::Heard;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
-    Progress, Step,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
+    PoolFigures, Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
@@ -224,6 +237,14 @@ impl Ledger {
             .read(Head::load)
             .and_then(|head| place_of(&head))
             .naming("read", "the ledger")
+    }
+
+    /// The life of this ledger, and the number of its newest entry.
+    pub fn newest_entry(&mut self) -> Result<(i64, i64), LedgerError> {
+        self.read("read", "the ledger", |tx| {
+            let head = Head::load(tx)?;
+            Ok((head.incarnation, head.seq))
+        })
     }
 
     /// Whether the wall clock lies before the newest entry or the program's build date.

@@ -20,6 +20,7 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally};
@@ -530,6 +531,7 @@ impl<'s> Case<'s> {
             entry.local,
         )?;
         self.count_customer(writing.tx, row)?;
+        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
         if certainty == Certainty::Provisional {
             self.count_provisional(writing.tx, row)?;
         }

@@ -13,6 +13,7 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of, zone_of,
@@ -272,6 +273,7 @@ fn undo(
     move_tally(writing.tx, row.campaign, row.state, state_after, -1)?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     Ok(true)
 }
 

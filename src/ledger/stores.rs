@@ -14,7 +14,9 @@ use crate::domain::wire::{Hello, Join, Joined, Standing, WIRE, Welcome};
 use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, lives, nodes, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, feed, link, lives, nodes, setting_of, stock,
+};
 
 /// What stands in place of a node's name until it has joined; no node is called so.
 const INVITED: &str = "invited ";
@@ -66,9 +68,22 @@ impl Ledger {
         })
     }
 
+    /// Whether this is the enrolment token of a node, used or not: whoever has it may ask to join.
+    pub fn is_enrolment(&mut self, secret: &str) -> Result<bool, LedgerError> {
+        let hash = hash_of(secret);
+        self.read("read", "stores", |tx| {
+            let known = tx.one(
+                "SELECT node FROM store WHERE enrolment_hash = $1",
+                &[hash.as_slice().into()],
+                |row| row.int(0),
+            )?;
+            Ok(known.is_some())
+        })
+    }
+
     /// Whether this ledger is a hub: it has let stores in.
     pub fn is_hub(&mut self) -> Result<bool, LedgerError> {
-        self.read("read", "stores", crate::ledger::feed::has_stores)
+        self.read("read", "stores", feed::has_stores)
     }
 
     /// Lets a ledger in by its enrolment token, once; from here on it is known by the secret that it
@@ -86,11 +101,11 @@ impl Ledger {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             contact(writing.tx, node, &join.hello, None, act)?;
-            Ok(Ok(Joined {
-                welcome: welcome(writing.tx, node, act.now)?,
-                pieces: crate::ledger::joining::pieces_here(writing.tx, node)?,
-                life_hash: None,
-            }))
+            let store = load(writing.tx, node)?;
+            if store.standing == Standing::Invited && join.pieces > 0 {
+                stock::expect(writing.tx, node, join)?;
+            }
+            Ok(Ok(stock::joined(writing.tx, node, act)?))
         })
     }
 
@@ -234,7 +249,7 @@ fn add(
         }
         return Ok(Ok(known));
     }
-    let is_first = !crate::ledger::feed::has_stores(writing.tx)?;
+    let is_first = !feed::has_stores(writing.tx)?;
     let node = writing.tx.insert(
         "INSERT INTO node (name, store) VALUES ($1, $2) RETURNING id",
         &[
@@ -254,7 +269,7 @@ fn add(
         ],
     )?;
     if is_first {
-        crate::ledger::feed::fill(writing.tx)?;
+        feed::fill(writing.tx)?;
     }
     let fact = Fact::StoreAdded {
         store: store.to_owned(),
@@ -295,6 +310,9 @@ fn set_standing(
     } else {
         0
     };
+    if known.standing == Standing::Invited {
+        stock::discard(writing.tx, known.number)?;
+    }
     writing.tx.execute(
         "UPDATE store SET standing = $1, incarnation = incarnation + $2, enrolment_hash = NULL \
          WHERE node = $3",
@@ -335,15 +353,23 @@ fn enrol(
         read,
     )?;
     let Some(invited) = invited else {
-        // Its answer may have been lost: the secret it drew tells that it was let in.
-        let again = tx.one(
-            "SELECT s.node FROM store s JOIN node n ON n.id = s.node \
-             WHERE s.secret_hash = $1 AND n.name = $2",
-            &[secret.as_slice().into(), (&join.hello.node).into()],
-            |row| row.int(0),
-        )?;
-        return Ok(again.ok_or(Refusal::NotInvited));
+        return Ok(Err(Refusal::NotInvited));
     };
+    // Its answer may have been lost: the secret it drew tells that it is the one that was let in.
+    let was_let_in = tx.one(
+        "SELECT secret_hash FROM store WHERE node = $1 AND secret_hash IS NOT NULL",
+        &[invited.number.into()],
+        |row| row.hash(0),
+    )?;
+    if let Some(was_let_in) = was_let_in {
+        let is_same =
+            was_let_in == secret && invited.node.as_deref() == Some(join.hello.node.as_str());
+        return Ok(if is_same {
+            Ok(invited.number)
+        } else {
+            Err(Refusal::NotInvited)
+        });
+    }
     if let Some(known) = known.filter(|known| known.number != invited.number) {
         return Ok(Err(Refusal::NodeKnown(known.called())));
     }
@@ -359,8 +385,8 @@ fn enrol(
         Standing::Invited
     };
     let used = tx.execute(
-        "UPDATE store SET enrolment_hash = NULL, secret_hash = $1, timezone = $2, \
-         incarnation = $3, standing = $4 WHERE node = $5 AND enrolment_hash = $6",
+        "UPDATE store SET secret_hash = $1, timezone = $2, incarnation = $3, standing = $4 \
+         WHERE node = $5 AND enrolment_hash = $6 AND secret_hash IS NULL AND standing = 0",
         &[
             secret.as_slice().into(),
             (&join.timezone).into(),

@@ -268,7 +268,7 @@ impl Model {
             banners.push(vec![words]);
         }
         if let Some(hub) = &self.hub {
-            banners.push(hub.banner(self.now));
+            banners.push(hub.banner());
         }
         // Whoever is at the conflicts sees them.
         if !matches!(self.screen, Screen::Conflicts) {

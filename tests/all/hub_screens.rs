@@ -7,7 +7,7 @@
 
 use counterfoil::devices::scan::input::Key;
 use counterfoil::domain::conflict::{Conflict, ConflictKind, ConflictStory, Decision, Settled};
-use counterfoil::domain::hub_status::{Contact, HubStatus, Obstacle};
+use counterfoil::domain::hub_status::{HubStatus, Reach};
 use counterfoil::domain::operator::Role;
 use counterfoil::domain::wire::Standing;
 use counterfoil::tui::conflict_order::{ConflictOrder, ConflictTold, SettledAt};
@@ -21,26 +21,33 @@ use crate::screens::{
 
 fn online() -> HubStatus {
     HubStatus {
-        contact: Contact::Online,
-        obstacle: None,
-        why: None,
+        reach: Reach::Online,
         standing: Standing::Active,
+        may_hold: true,
         unsent: 0,
         pending: 0,
+        behind: 0,
+        position: 4_200,
+        last_contact_ms: Some(after(0).as_millisecond()),
         clock_offset_ms: 0,
-        first_sync: None,
-        holds_until: Some(after(7 * 86_400)),
+    }
+}
+
+fn away(why: &str) -> HubStatus {
+    let last_ms = after(-1_740).as_millisecond();
+    HubStatus {
+        reach: Reach::Offline {
+            since_ms: last_ms,
+            why: why.to_owned(),
+        },
+        last_contact_ms: Some(last_ms),
+        unsent: 17,
+        ..online()
     }
 }
 
 fn offline() -> HubStatus {
-    HubStatus {
-        contact: Contact::Offline {
-            since: after(-1_740),
-        },
-        unsent: 17,
-        ..online()
-    }
+    away("no connection to hub:7878: it does not answer")
 }
 
 fn hub(status: HubStatus) -> Msg {
@@ -162,7 +169,7 @@ fn scenes() -> Vec<Scene> {
             "hub-first-sync",
             false,
             with_hub(HubStatus {
-                first_sync: Some(42),
+                behind: 5_800,
                 ..online()
             }),
         ),
@@ -177,10 +184,7 @@ fn scenes() -> Vec<Scene> {
         (
             "hub-not-trusted",
             false,
-            with_hub(HubStatus {
-                obstacle: Some(Obstacle::Certificate),
-                ..offline()
-            }),
+            with_hub(away("the hub's certificate is not trusted: it has expired")),
         ),
         ("conflict-told", false, then(with_hub(online()), [open()])),
         ("conflicts", false, at_conflicts(SettledAt::Hub)),

@@ -5,4 +5,6 @@
 )]
 
 mod enrolment;
+mod lives;
+mod stock;
 pub(crate) mod world;
