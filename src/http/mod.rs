@@ -14,6 +14,7 @@ mod guesses;
 mod ledger_thread;
 mod log;
 mod routes;
+pub mod sync_loop;
 pub mod tls;
 
 use std::io::{self, Write};

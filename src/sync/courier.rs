@@ -27,7 +27,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// The shortest pause after a miss, and the longest.
-const PAUSES_MS: (u64, u64) = (500, 60_000);
+const PAUSES_MS: (u64, u64) = (500, 20_000);
 
 /// The longest pause that a hub can ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
@@ -116,6 +116,8 @@ pub enum Missed {
     Refused {
         /// What it refuses and why.
         why: String,
+        /// The refusal's name for programs.
+        code: String,
         /// Whether it knows this store no more.
         is_shut_out: bool,
         /// How long it asks to be left alone.
@@ -413,7 +415,7 @@ mod tests {
             for chance in [0, 1, 77, u64::MAX] {
                 let time = pause(misses, chance);
                 assert!(time >= Duration::from_millis(250), "{misses} {chance}");
-                assert!(time <= Duration::from_secs(60), "{misses} {chance}");
+                assert!(time <= Duration::from_secs(20), "{misses} {chance}");
             }
         }
         assert_ne!(pause(8, 1), pause(8, 20_000));
