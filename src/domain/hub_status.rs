@@ -9,8 +9,8 @@ use crate::domain::entry::instant;
 use crate::domain::local_time::day_number;
 use crate::domain::wire::Standing;
 
-/// A clock that differs from the hub's by less is not spoken of.
-const OFFSET_SPOKEN_OF_MS: i64 = 60_000;
+/// A clock that differs from the hub's by more than this is said to be off.
+pub const CLOCK_OFF_MS: i64 = 2 * 60_000;
 
 /// So few positions of the feed behind is as good as none.
 const BEHIND_SPOKEN_OF: u64 = 20;
@@ -320,7 +320,7 @@ impl HubStatus {
     /// How far our clock is off, long and short, where that is worth a word.
     fn clock_words(&self) -> Option<(String, String)> {
         let off_ms = self.clock_offset_ms;
-        if off_ms.abs() < OFFSET_SPOKEN_OF_MS {
+        if off_ms.abs() <= CLOCK_OFF_MS {
             return None;
         }
         let minutes = off_ms.abs() / 60_000;

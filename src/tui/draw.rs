@@ -290,16 +290,15 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
     let hub = model.hub.as_deref().map(|hub| {
         let taken = parts_columns(before.iter().chain(&after));
         let phrases = hub.phrases(model.now, zone);
-        // All there is to say where there is room for it; else what leaves room for the rest.
+        // What is well gives way to a hub that is not.
         let left = line.columns().saturating_sub(taken).saturating_sub(2);
         let alone = line
             .columns()
             .saturating_sub(parts_columns(before.iter()))
             .saturating_sub(2);
-        let words = match phrases.iter().find(|phrase| columns(phrase) <= left) {
-            Some(phrase) => phrase.clone(),
-            None => fitting(&phrases, alone).to_owned(),
-        };
+        let is_well = hub.health(model.now) == HubHealth::Well;
+        let room = if is_well { left } else { alone };
+        let words = fitting(&phrases, room).to_owned();
         StatusPart {
             words,
             tone: match hub.health(model.now) {
