@@ -288,6 +288,18 @@ pub enum Fact {
         /// What it could do.
         scopes: String,
     },
+    /// A token got another secret; the one before goes on for a while.
+    TokenRotated {
+        /// The token's name.
+        name: String,
+        /// When the secret before ends at the latest, milliseconds since 1970.
+        old_ends_at_ms: i64,
+    },
+    /// The secret that a token had before its rotation is let in no longer.
+    TokenSecretEnded {
+        /// The token's name.
+        name: String,
+    },
     /// A store was let in; its secret stands nowhere.
     StoreAdded {
         /// The store.
@@ -405,6 +417,8 @@ impl Fact {
             Fact::OperatorRemoved { .. } => "operator_removed",
             Fact::TokenAdded { .. } => "token_added",
             Fact::TokenRevoked { .. } => "token_revoked",
+            Fact::TokenRotated { .. } => "token_rotated",
+            Fact::TokenSecretEnded { .. } => "token_secret_ended",
             Fact::StoreAdded { .. } => "store_added",
             Fact::StoreJoined { .. } => "store_joined",
             Fact::StoreReborn { .. } => "store_reborn",

@@ -385,6 +385,8 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::TokenRotated { .. }
+        | Fact::TokenSecretEnded { .. }
         | Fact::StoreAdded { .. }
         | Fact::StoreJoined { .. }
         | Fact::StoreReborn { .. }

@@ -27,6 +27,7 @@ mod given_out;
 mod join;
 mod joining;
 mod link;
+mod lives;
 mod log;
 mod look;
 mod marker;

@@ -5,6 +5,7 @@
 //! up: they would wait for each other at one row otherwise. Two that share a part only wait.
 
 use crate::domain::verdict::CodeState;
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 
@@ -136,4 +137,59 @@ pub(crate) fn count_hour(
             entry.into(),
         ],
     )
+}
+
+/// Changes the number of available codes that other nodes hold.
+pub(crate) fn move_leased(tx: &Tx<'_>, campaign: i64, change: i64) -> Result<(), Cause> {
+    if change != 0 {
+        tx.execute(
+            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2",
+            &[change.into(), campaign.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// What changes in a campaign's figures by many codes, gathered to be written at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shift {
+    states: [i64; 6],
+    uses_made: i64,
+    leased: i64,
+}
+
+impl Shift {
+    /// Counts a code of this state, with its uses and its holder, so many times.
+    pub(crate) fn count(&mut self, state: CodeState, uses_made: u32, holder: i64, times: i64) {
+        for (place, figure) in CodeState::ALL.iter().zip(self.states.iter_mut()) {
+            *figure += times * i64::from(*place == state);
+        }
+        self.uses_made += times * i64::from(uses_made);
+        if state == CodeState::Available && holder != OWN_NODE {
+            self.leased += times;
+        }
+    }
+
+    /// Adds it to the campaign's figures.
+    pub(crate) fn write(self, tx: &Tx<'_>, campaign: i64) -> Result<(), Cause> {
+        let [available, assigned, redeemed, void, suspect, test] = self.states;
+        tx.execute(
+            "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
+             redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
+             test = test + $6, uses_made = uses_made + $7, leased = leased + $8 \
+             WHERE campaign = $9",
+            &[
+                available.into(),
+                assigned.into(),
+                redeemed.into(),
+                void.into(),
+                suspect.into(),
+                test.into(),
+                self.uses_made.into(),
+                self.leased.into(),
+                campaign.into(),
+            ],
+        )?;
+        Ok(())
+    }
 }
