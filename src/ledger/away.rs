@@ -7,14 +7,18 @@
 
 use jiff::tz::TimeZone;
 
-use crate::domain::ids::Key;
+use crate::domain::ids::{EntryId, Key};
+use crate::domain::reversal::ReversalWord;
 use crate::domain::verdict::{Answer, ApartCause, Approval, Story};
 use crate::domain::wire::{AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireStory};
-use crate::ledger::codes::{CodeRow, find, first_redemption, state_number, void_reason};
+use crate::ledger::codes::{
+    CodeRow, by_id, find, first_redemption, look_up, redemption, state_number, void_reason,
+};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, FeedKind};
 use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, redeem, story_of};
+use crate::ledger::reverse::{Undo, UndoRequest, Undone, reverse};
 use crate::ledger::{
     Act, Ledger, LedgerError, Place, Writing, campaigns, customers, nodes, stores, zone_of,
 };
@@ -79,7 +83,8 @@ fn answer(
     };
     let (told, code) = match &ask.question.verb {
         Verb::Redeem { .. } => answer_redemption(writing, &ask.question, &asking, &act)?,
-        Verb::Reverse { .. } | Verb::Assign { .. } => {
+        Verb::Reverse { .. } => answer_reversal(writing, &ask.question, &asking, &act)?,
+        Verb::Assign { .. } => {
             return Err(Cause::Unexpected("this hub cannot be asked that"));
         }
     };
@@ -117,10 +122,7 @@ fn answer_redemption(
         return Err(Cause::Unexpected("this is no question about a redemption"));
     };
     let key = key_of(question)?;
-    let approval = approved.as_ref().map(|(by, reason)| Approval {
-        by: by.clone(),
-        reason: reason.clone(),
-    });
+    let approval = approval_of(approved.as_ref());
     let scan = Scan {
         key: Some(&key),
         campaign: campaign.as_ref(),
@@ -156,6 +158,99 @@ fn answer_redemption(
         None => None,
     };
     Ok((told, code))
+}
+
+fn answer_reversal(
+    writing: &mut Writing<'_, '_>,
+    question: &Question,
+    asking: &AskingStore,
+    act: &Act,
+) -> Result<(Told, Option<WireCode>), Cause> {
+    let Verb::Reverse {
+        redemption: named,
+        code,
+        reason,
+        approved,
+    } = &question.verb
+    else {
+        return Err(Cause::Unexpected("this is no question about a reversal"));
+    };
+    if asking.barred.is_some() {
+        let refused = Told::Reversed {
+            word: ReversalWord::OfflineRefused,
+            redemption: named.clone(),
+            entry: None,
+            at_ms: act.now.as_millisecond(),
+        };
+        return Ok((refused, None));
+    }
+    let key = key_of(question)?;
+    let approval = approval_of(approved.as_ref());
+    let id = match named {
+        Some(named) => Some(
+            named
+                .parse::<EntryId>()
+                .ok()
+                .ok_or(Cause::Unexpected("a store names what can be no entry"))?,
+        ),
+        None => None,
+    };
+    let undo = match (&id, code) {
+        (Some(id), _) => Undo::Redemption(id),
+        (None, Some(code)) => Undo::Code {
+            raw: code.as_bytes(),
+            allowed_hosts: &[],
+        },
+        (None, None) => return Err(Cause::Unexpected("a store asks to undo nothing")),
+    };
+    let request = UndoRequest {
+        undo,
+        reason,
+        key: Some(&key),
+        minted: &key,
+        approval: approval.as_ref(),
+    };
+    let asker = Asker {
+        reach: Reach::OutOfReach,
+        store: Some(asking),
+    };
+    let Undone::Answered(reversal) = reverse(writing, &request, act, asker)? else {
+        return Err(Cause::Unexpected(
+            "this ledger has joined a hub, so it is none",
+        ));
+    };
+    let done = writing.tx.one(
+        "SELECT subject, entry FROM act_key WHERE caller = $1 AND key = $2 AND verb = 'reverse'",
+        &[(&act.counter).into(), key.as_str().into()],
+        |row| Ok((row.int(0)?, row.int(1)?)),
+    )?;
+    let row = match (&done, &reversal.code) {
+        (Some((code, _)), _) => by_id(writing.tx, *code)?,
+        (None, Some(stored)) => look_up(writing.tx, stored.as_bytes(), &[])?.0,
+        (None, None) => None,
+    };
+    let entry = match done {
+        Some((_, entry)) => Some(redemption(writing.tx, &writing.head, entry)?.id.to_string()),
+        None => None,
+    };
+    let code = match &row {
+        Some(row) => Some(wire_code(writing, row)?),
+        None => None,
+    };
+    let told = Told::Reversed {
+        word: reversal.word,
+        redemption: reversal.redemption_id,
+        entry,
+        at_ms: reversal.at.as_millisecond(),
+    };
+    Ok((told, code))
+}
+
+fn approval_of(approved: Option<&(Option<String>, String)>) -> Option<Approval> {
+    approved.map(|(by, reason)| Approval {
+        by: by.clone(),
+        reason: reason.clone(),
+    })
 }
 
 fn told_of(answer: Answer) -> Told {

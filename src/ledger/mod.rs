@@ -78,7 +78,7 @@ pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
-pub use crate::ledger::reverse::{Undo, UndoRequest};
+pub use crate::ledger::reverse::{Undo, UndoRequest, Undone};
 pub use crate::ledger::verify::{Health, VerifyStep};
 pub use crate::ledger::witness::HeardBy;
 

@@ -3,16 +3,17 @@
 //! Invariant: an answer is written with the end of its question in one transaction. What this ledger
 //! did itself and the hub has not heard of is never overwritten.
 
-use crate::domain::entry::{Fact, instant};
+use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::Key;
 use crate::domain::local_time::day_number;
+use crate::domain::reversal::{Reversal, ReversalWord};
 use crate::domain::verdict::{Answer, Band, CodeState, Story, Verdict};
 use crate::domain::wire::{Asked, Question, Told, Verb, WireCode, WireStory};
-use crate::ledger::codes::{CodeRow, find, state_number, state_of};
+use crate::ledger::codes::{CodeRow, find, redemption, state_number, state_of};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::error::Cause;
 use crate::ledger::link::Rights;
-use crate::ledger::pending::{key_of, settle};
+use crate::ledger::pending::{key_of, settle, take_back};
 use crate::ledger::redeem::unsent_uses;
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
@@ -32,20 +33,59 @@ pub enum HeardBy {
 }
 
 impl Ledger {
-    /// The hub's answer to a question: what it did is witnessed, and its question is settled. What is
-    /// answered here is committed.
-    ///
-    /// Only for questions about a redemption whose answer is one.
+    /// The hub's answer to a question about a redemption: what it did is witnessed, and the question
+    /// is settled. What is answered here is committed. None: the hub has done nothing about it, and
+    /// what it has told is known here now, so the scan is to be judged again.
     pub fn witness(
         &mut self,
         question: &Question,
         asked: &Asked,
         heard_by: HeardBy,
         act: &Act,
-    ) -> Result<Answer, LedgerError> {
+    ) -> Result<Option<Answer>, LedgerError> {
         self.write("witness", "the hub's answer", |writing| {
             link::hear(writing, &asked.welcome, act)?;
-            witness(writing, question, asked, heard_by, act)
+            if matches!(asked.told, Told::Held | Told::Wait) {
+                take_back(writing.tx, question)?;
+                return Ok(None);
+            }
+            witness(writing, question, asked, heard_by, act).map(Some)
+        })
+    }
+
+    /// The hub's answer to a question that was asked again while nobody waited for it.
+    pub fn hear_again(
+        &mut self,
+        question: &Question,
+        asked: &Asked,
+        act: &Act,
+    ) -> Result<(), LedgerError> {
+        self.write("witness", "the hub's answer", |writing| {
+            link::hear(writing, &asked.welcome, act)?;
+            match (&asked.told, &question.verb) {
+                // Nothing was done, and nothing will be while this ledger holds the code.
+                (Told::Held, _) => settle(writing.tx, &question.counter, &key_of(&question.key)?),
+                (Told::Wait, _) => Ok(()),
+                (_, Verb::Reverse { .. }) => {
+                    witness_reversal(writing, question, asked, act).map(drop)
+                }
+                (_, Verb::Redeem { .. } | Verb::Assign { .. }) => {
+                    witness(writing, question, asked, HeardBy::Nobody, act).map(drop)
+                }
+            }
+        })
+    }
+
+    /// The hub's answer to a question about undoing a redemption.
+    pub fn witness_reversal(
+        &mut self,
+        question: &Question,
+        asked: &Asked,
+        act: &Act,
+    ) -> Result<Reversal, LedgerError> {
+        self.write("witness", "the hub's answer", |writing| {
+            link::hear(writing, &asked.welcome, act)?;
+            witness_reversal(writing, question, asked, act)
         })
     }
 }
@@ -217,7 +257,9 @@ impl ToldRedemption<'_> {
                 ..setting_of(act)
             },
         )?;
-        self.apply(writing, row, campaign.rules.uses, entry.local)?;
+        if let Some(code) = self.code {
+            apply(writing, row, code, campaign.rules.uses, entry.local)?;
+        }
         let tx = writing.tx;
         tx.execute(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
@@ -276,57 +318,6 @@ impl ToldRedemption<'_> {
         Ok(entry.local)
     }
 
-    /// The code as the hub told it, and the uses made here that the hub has not heard of on top.
-    fn apply(
-        &self,
-        writing: &Writing<'_, '_>,
-        row: &CodeRow,
-        uses: u32,
-        entry: i64,
-    ) -> Result<(), Cause> {
-        let Some(code) = self.code else {
-            return Ok(());
-        };
-        let tx = writing.tx;
-        let unsent = match Rights::load(tx)? {
-            Some(rights) => unsent_uses(tx, row, rights)?,
-            None => 0,
-        };
-        let uses_made = code.uses_made.saturating_add(unsent).min(uses);
-        let told = state_of(code.state)?;
-        let state = if told == CodeState::Assigned && uses_made >= uses {
-            CodeState::Redeemed
-        } else {
-            told
-        };
-        tx.execute(
-            "UPDATE code SET state = $1, uses_made = $2, newest_entry = $3 WHERE id = $4",
-            &[
-                state_number(state).into(),
-                uses_made.into(),
-                entry.into(),
-                row.id.into(),
-            ],
-        )?;
-        if let Some(first) = &code.first {
-            tx.execute(
-                "INSERT INTO story (code, at_ms, store, counter, operator) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO UPDATE \
-                 SET at_ms = excluded.at_ms, store = excluded.store, counter = excluded.counter, \
-                 operator = excluded.operator",
-                &[
-                    row.id.into(),
-                    first.at_ms.into(),
-                    (&first.store).into(),
-                    (&first.counter).into(),
-                    first.operator.as_ref().into(),
-                ],
-            )?;
-        }
-        let change = i64::from(uses_made) - i64::from(row.uses_made);
-        move_tally(tx, row.campaign, row.state, state, change)
-    }
-
     /// A refusal of the hub is an attempt here, as every refusal is.
     fn note(
         &self,
@@ -360,5 +351,229 @@ impl ToldRedemption<'_> {
                 ..attempts::Attempt::default()
             },
         )
+    }
+}
+
+/// The code as the hub told it, and the uses made here that the hub has not heard of on top.
+fn apply(
+    writing: &Writing<'_, '_>,
+    row: &CodeRow,
+    code: &WireCode,
+    uses: u32,
+    entry: i64,
+) -> Result<(), Cause> {
+    let tx = writing.tx;
+    let unsent = match Rights::load(tx)? {
+        Some(rights) => unsent_uses(tx, row, rights)?,
+        None => 0,
+    };
+    let uses_made = code.uses_made.saturating_add(unsent).min(uses);
+    let told = state_of(code.state)?;
+    let state = if told == CodeState::Assigned && uses_made >= uses {
+        CodeState::Redeemed
+    } else {
+        told
+    };
+    tx.execute(
+        "UPDATE code SET state = $1, uses_made = $2, newest_entry = $3 WHERE id = $4",
+        &[
+            state_number(state).into(),
+            uses_made.into(),
+            entry.into(),
+            row.id.into(),
+        ],
+    )?;
+    if let Some(first) = &code.first {
+        tx.execute(
+            "INSERT INTO story (code, at_ms, store, counter, operator) \
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO UPDATE \
+             SET at_ms = excluded.at_ms, store = excluded.store, counter = excluded.counter, \
+             operator = excluded.operator",
+            &[
+                row.id.into(),
+                first.at_ms.into(),
+                (&first.store).into(),
+                (&first.counter).into(),
+                first.operator.as_ref().into(),
+            ],
+        )?;
+    }
+    let change = i64::from(uses_made) - i64::from(row.uses_made);
+    move_tally(tx, row.campaign, row.state, state, change)
+}
+
+fn witness_reversal(
+    writing: &mut Writing<'_, '_>,
+    question: &Question,
+    asked: &Asked,
+    act: &Act,
+) -> Result<Reversal, Cause> {
+    let Told::Reversed {
+        word,
+        redemption,
+        entry,
+        at_ms,
+    } = &asked.told
+    else {
+        return Err(Cause::Unexpected(
+            "the hub's answer is not about a reversal",
+        ));
+    };
+    let key = key_of(&question.key)?;
+    let row = match &asked.code {
+        Some(code) => find(writing.tx, &code.code)?,
+        None => None,
+    };
+    let bound = writing.tx.one(
+        "SELECT verb FROM act_key WHERE caller = $1 AND key = $2",
+        &[(&question.counter).into(), key.as_str().into()],
+        |row| row.text(0),
+    )?;
+    let is_done = matches!(word, ReversalWord::Reversed | ReversalWord::Replayed);
+    match (&row, &asked.code, entry) {
+        (Some(row), Some(code), Some(entry)) if is_done && bound.is_none() => {
+            let told = ToldReversal {
+                question,
+                key: &key,
+                entry,
+                redemption: redemption.as_deref(),
+            };
+            told.write(writing, row, code, act)?;
+        }
+        _ if bound.is_none() => attempts::note(
+            writing,
+            act,
+            &attempts::Attempt {
+                kind: "reverse",
+                answer: word.as_str(),
+                code: row.as_ref().map(|row| row.id),
+                campaign: row.as_ref().map(|row| row.campaign),
+                customer: row.as_ref().and_then(|row| row.customer),
+                key: Some(key.as_str()),
+                reason: match &question.verb {
+                    Verb::Reverse { reason, .. } => Some(reason.clone()),
+                    Verb::Redeem { .. } | Verb::Assign { .. } => None,
+                },
+                ..attempts::Attempt::default()
+            },
+        )?,
+        _ => {}
+    }
+    settle(writing.tx, &question.counter, &key)?;
+    Ok(Reversal {
+        word: *word,
+        code: asked.code.as_ref().map(|code| as_stored(code).to_owned()),
+        redemption_id: redemption.clone(),
+        key: question.key.clone(),
+        at: instant(*at_ms),
+        is_void: match &asked.code {
+            Some(code) => state_of(code.state)? == CodeState::Void,
+            None => false,
+        },
+    })
+}
+
+/// A redemption that the hub undid.
+struct ToldReversal<'a> {
+    question: &'a Question,
+    key: &'a Key,
+    entry: &'a str,
+    redemption: Option<&'a str>,
+}
+
+impl ToldReversal<'_> {
+    fn write(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        row: &CodeRow,
+        code: &WireCode,
+        act: &Act,
+    ) -> Result<(), Cause> {
+        let campaign = campaigns::load(writing.tx, row.campaign)?;
+        let undone = self.redemption_here(writing, row)?;
+        let reason = match &self.question.verb {
+            Verb::Reverse { reason, .. } => Some(reason.clone()),
+            Verb::Redeem { .. } | Verb::Assign { .. } => None,
+        };
+        let entry = writing.append(
+            Fact::Witnessed {
+                entry: self.entry.to_owned(),
+                verb: "reverse".to_owned(),
+            },
+            &Setting {
+                campaign: Some((row.campaign, &campaign.id, campaign.revision)),
+                code: Some((row.id, &row.folded, row.newest_entry)),
+                counter: &self.question.counter,
+                operator: self.question.operator.as_deref(),
+                key: Some(self.key.as_str()),
+                side: Side {
+                    reason,
+                    ..Side::default()
+                },
+                ..setting_of(act)
+            },
+        )?;
+        let tx = writing.tx;
+        if let Some(undone) = undone {
+            tx.execute(
+                "INSERT INTO reversal (redemption, entry) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                &[undone.into(), entry.local.into()],
+            )?;
+            tx.execute("DELETE FROM unshown WHERE entry = $1", &[undone.into()])?;
+        }
+        apply(writing, row, code, campaign.rules.uses, entry.local)?;
+        if code.first.is_none() {
+            writing
+                .tx
+                .execute("DELETE FROM story WHERE code = $1", &[row.id.into()])?;
+        }
+        writing.tx.execute(
+            "INSERT INTO act_key (caller, key, verb, subject, entry) \
+             VALUES ($1, $2, 'reverse', $3, $4)",
+            &[
+                (&self.question.counter).into(),
+                self.key.as_str().into(),
+                row.id.into(),
+                entry.local.into(),
+            ],
+        )?;
+        count_hour(
+            writing.tx,
+            row.campaign,
+            "witnessed_back",
+            act.now.as_millisecond(),
+            entry.local,
+        )
+    }
+
+    /// The entry of this ledger that tells of the redemption, where one does.
+    fn redemption_here(
+        &self,
+        writing: &Writing<'_, '_>,
+        row: &CodeRow,
+    ) -> Result<Option<i64>, Cause> {
+        let mut next = row.newest_entry;
+        while let Some(entry) = next {
+            let told = redemption(writing.tx, &writing.head, entry)?;
+            let is_it = match &told.body.fact {
+                Fact::Witnessed { entry, verb } => {
+                    verb == "redeem" && Some(entry.as_str()) == self.redemption
+                }
+                Fact::Redeemed { .. } => Some(told.id.to_string().as_str()) == self.redemption,
+                _ => false,
+            };
+            if is_it {
+                return Ok(Some(entry));
+            }
+            next = writing
+                .tx
+                .one(
+                    "SELECT previous_of_code FROM entry WHERE id = $1",
+                    &[entry.into()],
+                    |row| row.maybe_int(0),
+                )?
+                .flatten();
+        }
+        Ok(None)
     }
 }
