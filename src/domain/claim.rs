@@ -299,6 +299,8 @@ pub enum Source {
     TestPart,
     /// From an import that is still under way.
     Import,
+    /// From the hub alone.
+    Hub,
 }
 
 /// What is to be done about a claim.
@@ -352,6 +354,7 @@ pub fn decide(context: ClaimContext, facts: ClaimFacts) -> ClaimDecision {
             Source::Pool => Draw,
             Source::TestPart => DrawTest,
             Source::Import => Answer(ClaimWord::InProgress),
+            Source::Hub => Answer(ClaimWord::NeedsHub),
         },
     }
 }

@@ -22,6 +22,8 @@ use crate::ledger::customers::{
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
 use crate::ledger::log::end_life;
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
@@ -202,7 +204,7 @@ impl Case<'_> {
                 Next::Passing => return Ok(None),
                 Next::End => {
                     self.keep_who_asked(writing)?;
-                    ClaimWord::PoolExhausted
+                    self.nothing_left(writing)?
                 }
             },
         };
@@ -212,6 +214,9 @@ impl Case<'_> {
                  theirs, or join them where they are one person"
                     .to_owned(),
             );
+        }
+        if word == ClaimWord::NeedsHub && self.because.is_none() {
+            self.must_ask(writing)?;
         }
         if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
             let zone = zone_of(&writing.head)?;
@@ -244,13 +249,20 @@ impl Case<'_> {
             has_code: self.told.is_some(),
             per_customer: self.limit,
             openness: self.openness(writing, is_tester)?,
-            source: if is_tester {
-                Source::TestPart
-            } else if self.is_arriving(writing)? {
-                Source::Import
-            } else {
-                Source::Pool
-            },
+            source: self.source(writing, is_tester)?,
+        })
+    }
+
+    /// Where a code for the customer would come from.
+    fn source(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Source, Cause> {
+        Ok(if is_tester {
+            Source::TestPart
+        } else if self.is_arriving(writing)? {
+            Source::Import
+        } else if must_ask(writing.tx, &self.campaign, self.act)?.is_some() {
+            Source::Hub
+        } else {
+            Source::Pool
         })
     }
 
@@ -531,6 +543,7 @@ impl Case<'_> {
         }
         self.bind(writing, customer, entry)?;
         self.count(writing, entry)?;
+        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
         self.told = by_id(writing.tx, row.id)?;
         Ok(ClaimWord::Assigned)
     }
@@ -565,7 +578,8 @@ impl Case<'_> {
                 Some(code) => by_id(writing.tx, code)?,
                 None => None,
             };
-            let Some(row) = row.filter(|row| row.state == CodeState::Available) else {
+            // One that was handed over by itself stands in a range that is ours still.
+            let Some(row) = row.filter(is_ours_to_give) else {
                 continue;
             };
             if row
@@ -578,6 +592,25 @@ impl Case<'_> {
             return Ok(Next::Code(Box::new(row), grant_number));
         }
         Ok(Next::Passing)
+    }
+
+    /// Whether only the hub may give a code now; why is told with the answer.
+    pub(super) fn must_ask(&mut self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        self.because = must_ask(writing.tx, &self.campaign, self.act)?;
+        Ok(self.because.is_some())
+    }
+
+    /// What is said where no code is left here: at a store, the hub may have some.
+    pub(super) fn nothing_left(&mut self, writing: &Writing<'_, '_>) -> Result<ClaimWord, Cause> {
+        if !has_more_elsewhere(writing.tx, self.local)? {
+            return Ok(ClaimWord::PoolExhausted);
+        }
+        self.because = Some(format!(
+            "this store's codes of {} are used up, so nothing was given; the hub has more, and lends \
+             them at the next contact: ask again then under the same key",
+            self.campaign.id
+        ));
+        Ok(ClaimWord::NeedsHub)
     }
 
     /// Whoever asks in vain and was not known is from now on, so that the log can say who it was.
@@ -635,6 +668,9 @@ impl Case<'_> {
             if is_new {
                 added.push((kind, form));
             }
+        }
+        if !added.is_empty() {
+            touch(writing.tx, FeedKind::Customer, customer, EVERYBODY)?;
         }
         if is_erased(writing.tx, customer)? {
             return recognise_by(

@@ -21,6 +21,7 @@ pub(crate) struct CodeRow {
     pub(crate) state: CodeState,
     pub(crate) uses_made: u32,
     pub(crate) holder: i64,
+    pub(crate) grant_number: i64,
     pub(crate) customer: Option<i64>,
     pub(crate) expires_at_ms: Option<i64>,
     pub(crate) assigned_incarnation: Option<i64>,
@@ -73,7 +74,8 @@ pub(crate) fn state_of(number: i64) -> Result<CodeState, Cause> {
 }
 
 const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
-    c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry";
+    c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry, \
+    c.grant_number";
 
 fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
     Ok(CodeRow {
@@ -89,6 +91,7 @@ fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
         expires_at_ms: row.maybe_int(9)?,
         assigned_incarnation: row.maybe_int(10)?,
         newest_entry: row.maybe_int(11)?,
+        grant_number: row.int(12)?,
     })
 }
 
@@ -322,9 +325,17 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
     if row.state != CodeState::Void {
         return Ok(None);
     }
+    let Some(entry) = newest_of_kind(tx, row, "voided")? else {
+        // Ended elsewhere, as the hub tells it.
+        return tx.one(
+            "SELECT reason FROM ended WHERE code = $1",
+            &[row.id.into()],
+            |row| row.text(0),
+        );
+    };
     let text = tx.one(
         "SELECT text FROM side WHERE entry = $1",
-        &[newest_of_kind(tx, row, "voided")?.into()],
+        &[entry.into()],
         |row| row.text(0),
     )?;
     Ok(side_of(text.as_deref())?.reason)

@@ -13,6 +13,7 @@ use crate::ledger::customers::{
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of, test_mode};
 
 impl Ledger {
@@ -58,6 +59,9 @@ fn join(
     pair.move_tests(tx)?;
     pair.move_words(tx)?;
     recognise_everywhere(tx, kept)?;
+    for customer in [kept, gone] {
+        touch(tx, FeedKind::Customer, customer, EVERYBODY)?;
+    }
     writing.append(
         Fact::CustomersJoined { gone: gone_id },
         &Setting {
@@ -146,6 +150,7 @@ impl Pair {
                 "UPDATE code SET customer = $1 WHERE id = $2 AND customer = $3",
                 &[self.kept.into(), (*code).into(), self.gone.into()],
             )?;
+            touch(tx, FeedKind::Code, *code, EVERYBODY)?;
         }
         for customer in [self.kept, self.gone] {
             tx.execute(

@@ -15,6 +15,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
 use crate::ledger::link::Heard;
+use crate::ledger::tally::{add_codes, move_leased};
 use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, link, setting_of, stores};
 
 /// Entries whose hashes are told one by one; below them only every second, fourth, … is.
@@ -222,10 +223,7 @@ pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
                 |row| row.int(0),
             )?
             .unwrap_or(0);
-        tx.execute(
-            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2",
-            &[held.into(), campaign.into()],
-        )?;
+        move_leased(tx, campaign, held)?;
     }
     tx.execute(
         "UPDATE code SET holder = $1 WHERE holder = $2 AND state IN ($3, $4, $5)",
@@ -466,15 +464,8 @@ fn fence_campaign(tx: &Tx<'_>, campaign: i64, node: i64, lost: Lost) -> Result<u
         )?;
         feed::touch(tx, FeedKind::Code, code, EVERYBODY)?;
     }
-    tx.execute(
-        "UPDATE tally SET available = available - $1, assigned = assigned - $2,          suspect = suspect + $3, leased = leased - $4 WHERE campaign = $5",
-        &[
-            from_pool.into(),
-            from_assigned.into(),
-            (from_pool + from_assigned).into(),
-            (from_pool + back).into(),
-            campaign.into(),
-        ],
-    )?;
+    let suspects = from_pool + from_assigned;
+    add_codes(tx, campaign, [-from_pool, -from_assigned, suspects, 0])?;
+    move_leased(tx, campaign, -(from_pool + back))?;
     Ok((from_pool + from_assigned).unsigned_abs())
 }

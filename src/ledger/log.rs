@@ -12,7 +12,8 @@ use crate::ledger::chain::{Head, side_of};
 use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state_number};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::tally::move_tally;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::tally::{leave_pool, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, setting_of, slips,
 };
@@ -470,5 +471,7 @@ pub(crate) fn end_life(
     }
     // Whether the customer has its slip is nobody's question any more.
     slips::let_go(writing.tx, row.id)?;
+    leave_pool(writing.tx, row.campaign, row.state, row.holder)?;
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
 }

@@ -6,6 +6,7 @@
 //! wall clock and randomness, which come in; a screen.
 
 mod anonymous;
+mod arrivals;
 mod assign;
 mod attempts;
 mod away;
@@ -26,6 +27,7 @@ mod find;
 mod given_out;
 mod join;
 mod joining;
+mod lease;
 mod link;
 mod lives;
 mod log;
@@ -47,8 +49,11 @@ mod slips;
 mod sqlite;
 mod stores;
 mod tally;
+mod telling;
 mod test_mode;
 mod tokens;
+#[cfg(test)]
+mod told_tests;
 mod verify;
 mod witness;
 
@@ -70,8 +75,8 @@ pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
-    Progress, Step,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
+    PoolFigures, Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
@@ -80,7 +85,7 @@ pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest, Undone};
 pub use crate::ledger::verify::{Health, VerifyStep};
-pub use crate::ledger::witness::HeardBy;
+pub use crate::ledger::witness::{Heard, HeardBy};
 
 use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};

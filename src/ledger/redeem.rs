@@ -20,6 +20,7 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally};
@@ -533,6 +534,7 @@ impl<'s> Case<'s> {
             entry.local,
         )?;
         self.count_customer(writing.tx, row)?;
+        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
         if certainty == Certainty::Provisional {
             self.count_provisional(writing.tx, row)?;
         }
@@ -899,6 +901,8 @@ fn binding(
             };
             (binding, Some(entry))
         }
+        // Witnessed before the code came down: the hub knows what the key is bound to.
+        Some((verb, 0, ..)) if verb == "redeem" => (KeyBinding::Free, None),
         // Given up: whatever is asked under it comes too late.
         Some((verb, ..)) if verb == "withdrawn" => (KeyBinding::SameReversed, None),
         Some(_) => (KeyBinding::Other, None),

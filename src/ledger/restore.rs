@@ -21,6 +21,7 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::feed::touch_range;
 use crate::ledger::marker::{Finding, Reading};
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
 use crate::ledger::tally::{DAY_MS, add_codes};
@@ -365,6 +366,7 @@ fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64,
     )?;
     let changed = i64::try_from(changed).unwrap_or(i64::MAX);
     add_codes(tx, campaign, [-changed, 0, changed, 0])?;
+    touch_range(tx, campaign, from, upto)?;
     Ok(changed.unsigned_abs())
 }
 

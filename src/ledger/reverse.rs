@@ -15,6 +15,7 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::link::Rights;
 use crate::ledger::pending::About;
 use crate::ledger::redeem::{Asker, Reach, meant, redemption_name};
@@ -465,6 +466,7 @@ fn undo(
     move_tally(writing.tx, row.campaign, row.state, state_after, -1)?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     Ok(true)
 }
 

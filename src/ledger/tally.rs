@@ -142,12 +142,24 @@ pub(crate) fn count_hour(
 /// Changes the number of available codes that other nodes hold.
 pub(crate) fn move_leased(tx: &Tx<'_>, campaign: i64, change: i64) -> Result<(), Cause> {
     if change != 0 {
-        tx.execute(
-            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2",
-            &[change.into(), campaign.into()],
+        tx.later(
+            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2 AND part = $3",
+            &[change.into(), campaign.into(), part(tx).into()],
         )?;
     }
     Ok(())
+}
+
+/// A code that was in this state and with this holder is available no more: where another node held
+/// it in the pool, it is not among the leased ones any longer.
+pub(crate) fn leave_pool(
+    tx: &Tx<'_>,
+    campaign: i64,
+    state: CodeState,
+    holder: i64,
+) -> Result<(), Cause> {
+    let was_leased = state == CodeState::Available && holder != OWN_NODE;
+    move_leased(tx, campaign, -i64::from(was_leased))
 }
 
 /// What changes in a campaign's figures by many codes, gathered to be written at once.
@@ -177,7 +189,7 @@ impl Shift {
             "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
              redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
              test = test + $6, uses_made = uses_made + $7, leased = leased + $8 \
-             WHERE campaign = $9",
+             WHERE campaign = $9 AND part = $10",
             &[
                 available.into(),
                 assigned.into(),
@@ -188,6 +200,7 @@ impl Shift {
                 self.uses_made.into(),
                 self.leased.into(),
                 campaign.into(),
+                part(tx).into(),
             ],
         )?;
         Ok(())

@@ -172,9 +172,7 @@ impl<'t, 'c> Telling<'t, 'c> {
         };
         let room = self.room();
         let codes = self.tx.all(
-            &format!(
-                "{CODE} AND c.id > $1 AND c.id < $2 AND c.batch = $3 ORDER BY c.id LIMIT $4"
-            ),
+            &format!("{CODE} AND c.id > $1 AND c.id < $2 AND c.batch = $3 ORDER BY c.id LIMIT $4"),
             &[
                 begun.into(),
                 end.into(),
@@ -416,10 +414,13 @@ impl ToldCode {
             }
             if kind == "redeemed" && reversal.is_none() {
                 let body: Body = serde_json::from_str(&body)?;
+                // What this hub did for a store happened at that store's counter.
+                let (store, counter) =
+                    nodes::asking_counter(tx, &body.counter)?.unwrap_or((store, body.counter));
                 self.wire.first = Some(WireStory {
                     at_ms: body.at_ms,
                     store,
-                    counter: body.counter,
+                    counter,
                     operator: body.operator,
                 });
             }

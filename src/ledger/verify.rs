@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, hex, side_hash};
 use crate::domain::verdict::CodeState;
+use crate::ledger::arrivals::TOLD_BATCH;
 use crate::ledger::chain::Head;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Tx, Value};
@@ -13,7 +14,7 @@ use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::link::Rights;
 use crate::ledger::marker::Finding;
 use crate::ledger::test_mode::TEST_BATCH;
-use crate::ledger::{Ledger, LedgerError, restore};
+use crate::ledger::{Ledger, LedgerError, lease, restore};
 
 /// A part of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +223,7 @@ fn follow(
 fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let kept = tx.all(
         "SELECT t.campaign, m.name, sum(t.available), sum(t.assigned), sum(t.redeemed), \
-         sum(t.void), sum(t.suspect), sum(t.test), sum(t.uses_made) FROM tally t \
+         sum(t.void), sum(t.suspect), sum(t.test), sum(t.uses_made), sum(t.leased) FROM tally t \
          JOIN campaign m ON m.id = t.campaign GROUP BY t.campaign, m.name ORDER BY t.campaign",
         &[],
         |row| {
@@ -234,13 +235,15 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                 row.int(6)?,
                 row.int(7)?,
                 row.int(8)?,
+                row.int(9)?,
             ];
             Ok((row.int(0)?, row.text(1)?, figures))
         },
     )?;
-    let mut counted = std::collections::BTreeMap::<i64, [i64; 7]>::new();
+    let mut counted = std::collections::BTreeMap::<i64, [i64; 8]>::new();
     tx.each(
-        "SELECT c.campaign, c.state, count(*), sum(c.uses_made) FROM code c \
+        "SELECT c.campaign, c.state, count(*), sum(c.uses_made), \
+         sum(CASE WHEN c.state = 0 AND c.holder <> 1 THEN 1 ELSE 0 END) FROM code c \
          JOIN batch b ON b.id = c.batch WHERE b.is_published = 1 GROUP BY c.campaign, c.state",
         &[],
         |row| {
@@ -251,9 +254,9 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                     *figure += row.int(2)?;
                 }
             }
-            if let Some(uses) = figures.last_mut() {
-                *uses += row.int(3)?;
-            }
+            let [.., uses, leased] = figures;
+            *uses += row.int(3)?;
+            *leased += row.int(4)?;
             Ok(())
         },
     )?;
@@ -262,10 +265,11 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         if recount != figures {
             health.faults.push(format!(
                 "the tallies: {name} keeps {figures:?} and recounts {recount:?} \
-                 (available, assigned, redeemed, void, suspect, test, uses made)"
+                 (available, assigned, redeemed, void, suspect, test, uses made, leased)"
             ));
         }
     }
+    health.faults.extend(lease::faults(tx)?);
     check_slots(tx, health)?;
     check_hours(tx, health)?;
     check_reversals(tx, health)?;
@@ -339,11 +343,11 @@ fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
-/// Every code's uses are its redemptions that stand.
+/// Every code's uses are its redemptions that stand. A store is told by its hub of uses made
+/// elsewhere, so that there only what the hub has not seen must be among them.
 fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
-    if Rights::load(tx)?.is_some() {
-        // A store keeps what others did as the hub told it, without their entries.
-        return Ok(());
+    if let Some(rights) = Rights::load(tx)? {
+        return check_unsent_uses(tx, rights.acked_seq, health);
     }
     tx.each(
         "SELECT c.folded, c.uses_made, coalesce(u.made, 0) FROM code c LEFT JOIN \
@@ -375,6 +379,24 @@ fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
+/// A redemption that stands and that the hub has not seen is among its code's uses.
+fn check_unsent_uses(tx: &Tx<'_>, acked_seq: i64, health: &mut Health) -> Result<(), Cause> {
+    tx.each(
+        "SELECT c.folded FROM code c JOIN (SELECT e.code AS code, count(*) AS made FROM entry e \
+          LEFT JOIN reversal r ON r.redemption = e.id WHERE e.kind = 'redeemed' AND e.node = 1 \
+          AND e.seq > $1 AND r.entry IS NULL GROUP BY e.code) u ON u.code = c.id \
+         WHERE c.uses_made < u.made LIMIT 20",
+        &[acked_seq.into()],
+        |row| {
+            health.faults.push(format!(
+                "the tallies: code {} does not count a use that the hub has not seen",
+                row.text(0)?
+            ));
+            Ok(())
+        },
+    )
+}
+
 /// Every published batch holds the codes that its entry tells of, and no code is in none.
 fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let mut announced = std::collections::BTreeSet::new();
@@ -397,13 +419,14 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
          WHERE b.id IS NULL \
          OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
-         OR (b.how <> $3 AND (c.state = $4 OR c.id < b.first_code \
-         OR c.id >= b.first_code + b.code_count)) LIMIT 20",
+         OR (b.how <> $3 AND (c.state = $4 OR (b.how <> $5 AND (c.id < b.first_code \
+         OR c.id >= b.first_code + b.code_count)))) LIMIT 20",
         &[
             TEST_BATCH.into(),
             state_number(CodeState::Test).into(),
             TEST_BATCH.into(),
             state_number(CodeState::Test).into(),
+            TOLD_BATCH.into(),
         ],
         |row| {
             health.faults.push(format!(
@@ -416,8 +439,8 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     check_test_codes(tx, health)?;
     let batches = tx.all(
         "SELECT id, first_code, code_count, codes_hash FROM batch \
-         WHERE is_published = 1 AND how <> $1 ORDER BY id",
-        &[TEST_BATCH.into()],
+         WHERE is_published = 1 AND how <> $1 AND how <> $2 ORDER BY id",
+        &[TEST_BATCH.into(), TOLD_BATCH.into()],
         |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.hash(3)?)),
     )?;
     for (batch, first, count, kept) in batches {
