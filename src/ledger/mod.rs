@@ -64,7 +64,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
-pub use crate::ledger::assign::ClaimRequest;
+pub use crate::ledger::assign::{ClaimRequest, Claimed};
 pub use crate::ledger::console::Today;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};

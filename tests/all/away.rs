@@ -12,7 +12,7 @@ use counterfoil::domain::entry::instant;
 use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
 use counterfoil::domain::wire::{AskHub, Asked, Hello, Question, Told, WIRE};
-use counterfoil::ledger::{Act, HeardBy, Judged, Ledger, Scan, built_at};
+use counterfoil::ledger::{Act, Heard, HeardBy, Judged, Ledger, Scan, built_at};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -223,14 +223,16 @@ impl Chain {
         let heard = self.carry(&question);
         let ledger = &mut self.store.ledger;
         match (heard, self.line) {
-            (Some(asked), _) if asked.told == Told::Held => {
-                ledger.hear_welcome(&asked.welcome, &act).unwrap();
-                ledger.not_asked(&question).unwrap();
-                ledger.redeem(&scan, &act).unwrap()
+            (Some(asked), _) => {
+                match ledger
+                    .witness(&question, &asked, HeardBy::Caller, &act)
+                    .unwrap()
+                {
+                    Heard::Answer(answer) => answer,
+                    Heard::NothingDone => ledger.redeem(&scan, &act).unwrap(),
+                    Heard::NotTheHub => panic!("its own hub answered"),
+                }
             }
-            (Some(asked), _) => ledger
-                .witness(&question, &asked, HeardBy::Caller, &act)
-                .unwrap(),
             (None, Line::IsDown) => {
                 ledger.not_asked(&question).unwrap();
                 ledger.redeem(&scan, &act).unwrap()
@@ -246,7 +248,7 @@ impl Chain {
             if let Some(asked) = self.carry(&question) {
                 self.store
                     .ledger
-                    .witness(&question, &asked, HeardBy::Nobody, &act)
+                    .hear_again(&question, &asked, &act)
                     .unwrap();
             }
         }
@@ -675,11 +677,11 @@ fn a_check_asks_the_hub_and_uses_nothing_up() {
     };
     assert_eq!(chain.pending(), 0);
     let asked = chain.carry(&question).unwrap();
-    let answer = chain
-        .store
-        .ledger
-        .witness(&question, &asked, HeardBy::Caller, &act)
-        .unwrap();
+    let ledger = &mut chain.store.ledger;
+    let heard = ledger.witness(&question, &asked, HeardBy::Caller, &act);
+    let Heard::Answer(answer) = heard.unwrap() else {
+        panic!("the hub answered");
+    };
     assert_eq!(answer.verdict, accepted(Certainty::Confirmed));
     assert!(answer.is_check);
     assert_eq!(chain.hub_redemptions(), 0);
