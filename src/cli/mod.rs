@@ -14,6 +14,7 @@ mod database;
 mod demo;
 mod failure;
 mod hub;
+mod hub_line;
 mod ledger_file;
 mod log;
 mod operator;

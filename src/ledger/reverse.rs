@@ -4,9 +4,11 @@ use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::local_time::day_number;
-use crate::domain::reading::kept_form;
+use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
-use crate::domain::verdict::{Approval, CodeState};
+use crate::domain::verdict::{Approval, CodeState, Pending};
+use crate::domain::wire::{Question, Standing, Verb};
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
     CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, state_number,
 };
@@ -14,9 +16,13 @@ use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::link::Rights;
+use crate::ledger::pending::About;
+use crate::ledger::redeem::{Asker, Reach, meant, redemption_name};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, pending,
+    setting_of, zone_of,
 };
 
 /// Which redemption is to be undone.
@@ -48,15 +54,61 @@ pub struct UndoRequest<'a> {
     pub approval: Option<&'a Approval>,
 }
 
+/// What became of a request to undo a redemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// It was answered; what the answer says is committed.
+    Answered(Reversal),
+    /// The hub is to be asked this, and nothing may be said before. It is kept as pending.
+    Ask(Box<Question>),
+}
+
 impl Ledger {
-    /// Undoes a redemption. What it answers is committed.
+    /// Undoes a redemption. What it answers is committed. The hub is not asked: what only it can undo
+    /// is refused.
     pub fn reverse(
         &mut self,
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Reversal, LedgerError> {
+        match self.undo(request, Reach::OutOfReach, act)? {
+            Undone::Answered(reversal) => Ok(reversal),
+            Undone::Ask(_) => Err(never_asked()),
+        }
+    }
+
+    /// The same where the hub is in reach: what only it can undo is kept as pending, and the hub is to
+    /// be asked. What it answers goes to [`Ledger::witness_reversal`]; where it certainly was not
+    /// sent, [`Ledger::not_asked`]; where no answer came, [`Ledger::unanswered_reversal`].
+    pub fn reverse_or_ask(
+        &mut self,
+        request: &UndoRequest<'_>,
+        act: &Act,
+    ) -> Result<Undone, LedgerError> {
+        self.undo(request, Reach::InReach, act)
+    }
+
+    /// What is said where the hub was asked to undo a redemption and has not answered.
+    pub fn unanswered_reversal(
+        &mut self,
+        request: &UndoRequest<'_>,
+        act: &Act,
+    ) -> Result<Reversal, LedgerError> {
+        match self.undo(request, Reach::NoAnswer, act)? {
+            Undone::Answered(reversal) => Ok(reversal),
+            Undone::Ask(_) => Err(never_asked()),
+        }
+    }
+
+    fn undo(
+        &mut self,
+        request: &UndoRequest<'_>,
+        reach: Reach,
+        act: &Act,
+    ) -> Result<Undone, LedgerError> {
+        let asker = Asker { reach, store: None };
         self.write("reverse", "a redemption", |writing| {
-            reverse(writing, request, act)
+            reverse(writing, request, act, asker)
         })
     }
 
@@ -66,13 +118,34 @@ impl Ledger {
     }
 }
 
-fn reverse(
+fn never_asked() -> LedgerError {
+    LedgerError {
+        op: "reverse",
+        thing: "a redemption".into(),
+        cause: Cause::Damaged("the hub was to be asked where it cannot be".into()),
+    }
+}
+
+pub(crate) fn reverse(
     writing: &mut Writing<'_, '_>,
     request: &UndoRequest<'_>,
     act: &Act,
-) -> Result<Reversal, Cause> {
-    let key = request.key.unwrap_or(request.minted);
-    let (row, redemption) = target(writing, request.undo)?;
+    asker: Asker<'_>,
+) -> Result<Undone, Cause> {
+    let rights = match asker.store {
+        None => Rights::load(writing.tx)?,
+        Some(_) => None,
+    };
+    let (row, redemption, unknown) = target(writing, request.undo)?;
+    let about = match (rights, name_of(row.as_ref(), unknown.as_deref())) {
+        (Some(_), Some(name)) => {
+            pending::about(writing.tx, "reverse", name, request.key, &act.counter)?
+        }
+        _ => About::default(),
+    };
+    let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
+        Ok(request.key.unwrap_or(request.minted).clone())
+    })?;
     let answer = |word, at| Reversal {
         word,
         code: row.as_ref().map(|row| row.as_stored().to_owned()),
@@ -81,41 +154,139 @@ fn reverse(
         at,
         is_void: row.as_ref().is_some_and(|row| row.state == CodeState::Void),
     };
-    if let Some((is_same, entry)) = bound(writing.tx, act, key, row.as_ref())? {
-        if !is_same {
-            note(
-                writing,
-                act,
-                request,
-                row.as_ref(),
-                ReversalWord::KeyConflict,
-            )?;
-            return Ok(answer(ReversalWord::KeyConflict, act.now));
-        }
+    let bound = bound(writing.tx, &caller, &key, row.as_ref())?;
+    if about.is_key_of_other_code || matches!(bound, Some((false, _))) {
+        let word = ReversalWord::KeyConflict;
+        note(writing, act, request, row.as_ref(), word)?;
+        return Ok(Undone::Answered(answer(word, act.now)));
+    }
+    if let Some((_, entry)) = bound {
         let (at, undone) = reversal_told(writing, entry)?;
-        return Ok(Reversal {
-            redemption_id: Some(undone),
+        return Ok(Undone::Answered(Reversal {
+            redemption_id: undone,
             ..answer(ReversalWord::Replayed, at)
-        });
+        }));
+    }
+    let elsewhere = match rights {
+        Some(rights) => is_elsewhere(
+            rights,
+            (row.as_ref(), redemption.as_ref(), unknown.as_deref()),
+            &writing.head.node,
+            act,
+        ),
+        None => false,
+    };
+    if elsewhere {
+        let may_ask = rights.is_some_and(|rights| rights.standing == Standing::Active);
+        let word = match asker.reach {
+            Reach::InReach if may_ask => {
+                let question = question(
+                    request,
+                    row.as_ref(),
+                    unknown.as_deref(),
+                    (&caller, &key),
+                    act.operator.as_deref(),
+                );
+                let name = name_of(row.as_ref(), unknown.as_deref()).unwrap_or_default();
+                let code = row.as_ref().map(|row| row.id);
+                let kept = pending::keep(writing.tx, &question, code, name, act)?;
+                return Ok(Undone::Ask(Box::new(kept)));
+            }
+            Reach::NoAnswer => ReversalWord::UnknownOutcome,
+            Reach::InReach | Reach::OutOfReach if about.pending() != Pending::None => {
+                ReversalWord::UnknownOutcome
+            }
+            Reach::InReach | Reach::OutOfReach => ReversalWord::OfflineRefused,
+        };
+        note(writing, act, request, row.as_ref(), word)?;
+        return Ok(Undone::Answered(answer(word, act.now)));
     }
     let refused = match (&row, &redemption) {
-        (Some(_), Some(made)) => refusal(made, request, act),
+        (Some(_), Some(made)) => refusal(made, request, &writing.head.node, act),
         _ => Some(ReversalWord::NothingToReverse),
     };
     if let (None, Some(row), Some(made)) = (refused, &row, &redemption)
-        && undo(writing, act, request, key, row, made)?
+        && undo(writing, act, request, (&caller, &key), row, made)?
     {
-        return Ok(answer(ReversalWord::Reversed, act.now));
+        if let Some(asked) = &about.same {
+            pending::settle(writing.tx, &asked.counter, &asked.key)?;
+        }
+        return Ok(Undone::Answered(answer(ReversalWord::Reversed, act.now)));
     }
     let word = refused.unwrap_or(ReversalWord::NothingToReverse);
     note(writing, act, request, row.as_ref(), word)?;
-    Ok(answer(word, act.now))
+    Ok(Undone::Answered(answer(word, act.now)))
 }
 
-fn refusal(made: &Redemption, request: &UndoRequest<'_>, act: &Act) -> Option<ReversalWord> {
+/// Under what a question about undoing is kept: the code, else what was named.
+fn name_of<'a>(row: Option<&'a CodeRow>, unknown: Option<&'a str>) -> Option<&'a str> {
+    row.map(|row| row.folded.as_str()).or(unknown)
+}
+
+/// Whether only the hub may undo it: the holder may undo what was done here, and anybody what they
+/// did themselves and the hub has not heard of.
+fn is_elsewhere(
+    rights: Rights,
+    (row, made, unknown): (Option<&CodeRow>, Option<&Redemption>, Option<&str>),
+    node: &str,
+    act: &Act,
+) -> bool {
+    let Some(row) = row else {
+        return unknown.is_some();
+    };
+    let is_held = row.holder == OWN_NODE && rights.may_hold(act.now.as_millisecond());
+    match made {
+        Some(made) if made.id.node == node => {
+            !is_held && made.id.seq <= rights.acked_seq.max(0).unsigned_abs()
+        }
+        Some(_) => true,
+        // Not used, as far as the holder knows.
+        None => !(is_held && row.uses_made == 0),
+    }
+}
+
+fn question(
+    request: &UndoRequest<'_>,
+    row: Option<&CodeRow>,
+    unknown: Option<&str>,
+    (caller, key): (&str, &Key),
+    operator: Option<&str>,
+) -> Question {
+    let (redemption, code) = match request.undo {
+        Undo::Redemption(id) => (Some(id.to_string()), row.map(|row| row.folded.clone())),
+        Undo::Code { .. } => (None, name_of(row, unknown).map(str::to_owned)),
+    };
+    Question {
+        counter: caller.to_owned(),
+        operator: operator.map(str::to_owned),
+        key: key.to_string(),
+        verb: Verb::Reverse {
+            redemption,
+            code,
+            reason: request.reason.to_owned(),
+            approved: request
+                .approval
+                .map(|approval| (approval.by.clone(), approval.reason.clone())),
+        },
+    }
+}
+
+fn refusal(
+    made: &Redemption,
+    request: &UndoRequest<'_>,
+    node: &str,
+    act: &Act,
+) -> Option<ReversalWord> {
+    let made_elsewhere;
+    let mut made_by = made_by(&made.body);
+    if made.id.node != node {
+        // A store's counter that asks is named with its node.
+        made_elsewhere = format!("{}/{}", made.id.node, made.body.counter);
+        made_by.counter = &made_elsewhere;
+    }
     let may = request.approval.is_some()
         || may_undo_alone(
-            made_by(&made.body),
+            made_by,
             &act.counter,
             act.operator.as_deref(),
             act.now.as_millisecond(),
@@ -131,20 +302,25 @@ fn made_by(body: &Body) -> Made<'_> {
     }
 }
 
-/// The code and its redemption that is to be undone, where it stands.
+/// The code and its redemption that is to be undone, where it stands; what was named instead, where
+/// the code is not known here.
 fn target(
     writing: &Writing<'_, '_>,
     undo: Undo<'_>,
-) -> Result<(Option<CodeRow>, Option<Redemption>), Cause> {
+) -> Result<(Option<CodeRow>, Option<Redemption>, Option<String>), Cause> {
     let (tx, head) = (writing.tx, &writing.head);
     match undo {
         Undo::Code { raw, allowed_hosts } => {
-            let (row, _) = look_up(tx, raw, allowed_hosts)?;
+            let (row, otherwise) = look_up(tx, raw, allowed_hosts)?;
+            let unknown = match (&row, otherwise) {
+                (None, Otherwise::NotFound) => meant(raw, allowed_hosts),
+                _ => None,
+            };
             let newest = match &row {
                 Some(row) => newest_redemption(tx, head, row)?,
                 None => None,
             };
-            Ok((row, newest))
+            Ok((row, newest, unknown))
         }
         Undo::Redemption(id) => {
             let found = tx.one(
@@ -160,13 +336,13 @@ fn target(
                 |row| Ok((row.int(0)?, row.int(1)?, row.maybe_int(2)?)),
             )?;
             let Some((entry, code, reversal)) = found else {
-                return Ok((None, None));
+                return Ok((None, None, Some(id.to_string())));
             };
             let made = match reversal {
                 None => Some(redemption(tx, head, entry)?),
                 Some(_) => None,
             };
-            Ok((by_id(tx, code)?, made))
+            Ok((by_id(tx, code)?, made, None))
         }
     }
 }
@@ -174,13 +350,13 @@ fn target(
 /// Whether the key is bound, to this very reversal or to something else, and its entry.
 fn bound(
     tx: &Tx<'_>,
-    act: &Act,
+    caller: &str,
     key: &Key,
     row: Option<&CodeRow>,
 ) -> Result<Option<(bool, i64)>, Cause> {
     tx.one(
         "SELECT verb, subject, entry FROM act_key WHERE caller = $1 AND key = $2",
-        &[(&act.counter).into(), key.as_str().into()],
+        &[caller.into(), key.as_str().into()],
         |found| {
             let is_same =
                 found.text(0)? == "reverse" && row.map(|row| row.id) == Some(found.int(1)?);
@@ -193,12 +369,28 @@ fn bound(
 fn reversal_told(
     writing: &Writing<'_, '_>,
     entry: i64,
-) -> Result<(jiff::Timestamp, String), Cause> {
+) -> Result<(jiff::Timestamp, Option<String>), Cause> {
     let told = redemption(writing.tx, &writing.head, entry)?;
-    let Fact::Reversed { redemption, .. } = told.body.fact else {
-        return Err(Cause::Damaged(format!("entry {entry} is no reversal")));
+    let undone = match told.body.fact {
+        Fact::Reversed { redemption, .. } => Some(redemption),
+        // Undone by the hub: its redemption may have been made anywhere.
+        Fact::Witnessed { .. } => undone_by(writing, entry)?,
+        _ => return Err(Cause::Damaged(format!("entry {entry} is no reversal"))),
     };
-    Ok((instant(told.body.at_ms), redemption))
+    Ok((instant(told.body.at_ms), undone))
+}
+
+/// The redemption that a witnessed reversal undid, where this ledger tells of it.
+fn undone_by(writing: &Writing<'_, '_>, entry: i64) -> Result<Option<String>, Cause> {
+    let undone = writing.tx.one(
+        "SELECT redemption FROM reversal WHERE entry = $1",
+        &[entry.into()],
+        |row| row.int(0),
+    )?;
+    let Some(undone) = undone else {
+        return Ok(None);
+    };
+    redemption(writing.tx, &writing.head, undone).map(|told| Some(redemption_name(&told)))
 }
 
 /// Writes the reversal; false where somebody was faster.
@@ -206,7 +398,7 @@ fn undo(
     writing: &mut Writing<'_, '_>,
     act: &Act,
     request: &UndoRequest<'_>,
-    key: &Key,
+    (caller, key): (&str, &Key),
     row: &CodeRow,
     made: &Redemption,
 ) -> Result<bool, Cause> {
@@ -228,6 +420,7 @@ fn undo(
             code: Some((row.id, &row.folded, row.newest_entry)),
             customer: made.body.customer.as_deref(),
             key: Some(key.as_str()),
+            counter: caller,
             side: Side {
                 reason: Some(request.reason.to_owned()),
                 ..Side::default()
@@ -261,7 +454,7 @@ fn undo(
         "INSERT INTO act_key (caller, key, verb, subject, entry) \
          VALUES ($1, $2, 'reverse', $3, $4)",
         &[
-            (&act.counter).into(),
+            caller.into(),
             key.as_str().into(),
             row.id.into(),
             entry.local.into(),
@@ -328,23 +521,29 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<UndoChoice>, Cause
         "SELECT n.name, e.incarnation, e.seq, e.body, coalesce(c.shown, c.folded), m.rules \
          FROM entry e JOIN node n ON n.id = e.node JOIN code c ON c.id = e.code \
          JOIN campaign m ON m.id = e.campaign LEFT JOIN reversal r ON r.redemption = e.id \
-         WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.kind = 'redeemed' \
-         AND r.entry IS NULL ORDER BY e.id DESC",
+         WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.node = 1 \
+         AND e.kind IN ('redeemed', 'witnessed') AND r.entry IS NULL ORDER BY e.id DESC",
         &[LOOKED_AT.into()],
         |row| {
             let body: Body = serde_json::from_str(&row.text(3)?)?;
             if choices.len() >= most || body.counter != act.counter {
                 return Ok(());
             }
-            let id = EntryId {
-                node: row.text(0)?,
-                incarnation: row.count(1)?,
-                seq: row.int(2)?.unsigned_abs(),
+            let redemption_id = match &body.fact {
+                // Made by the hub, for this counter.
+                Fact::Witnessed { entry, verb } if verb == "redeem" => entry.clone(),
+                Fact::Witnessed { .. } => return Ok(()),
+                _ => EntryId {
+                    node: row.text(0)?,
+                    incarnation: row.count(1)?,
+                    seq: row.int(2)?.unsigned_abs(),
+                }
+                .to_string(),
             };
             let rules: Rules = serde_json::from_str(&row.text(5)?)?;
             let (counter, operator) = (&act.counter, act.operator.as_deref());
             choices.push(UndoChoice {
-                redemption_id: id.to_string(),
+                redemption_id,
                 at: instant(body.at_ms),
                 code: row.text(4)?,
                 offer: rules.offer,

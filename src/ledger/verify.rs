@@ -306,7 +306,7 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT k.campaign, k.hour, k.kind, sum(k.kept), sum(k.counted) FROM \
          (SELECT campaign, hour, kind, amount AS kept, 0 AS counted FROM tally_hour \
-          WHERE kind NOT IN ('refused', 'witnessed') UNION ALL \
+          WHERE kind NOT IN ('refused', 'witnessed', 'witnessed_back') UNION ALL \
           SELECT campaign, at_ms / 3600000, kind, 0, count(*) FROM entry \
           WHERE kind IN ('redeemed', 'reversed', 'assigned') GROUP BY 1, 2, 3) k \
          GROUP BY 1, 2, 3 HAVING sum(k.kept) <> sum(k.counted) LIMIT 20",
@@ -329,8 +329,8 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
 fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT r.redemption FROM reversal r \
-         LEFT JOIN entry e ON e.id = r.entry AND e.kind = 'reversed' \
-         LEFT JOIN entry m ON m.id = r.redemption AND m.kind = 'redeemed' \
+         LEFT JOIN entry e ON e.id = r.entry AND e.kind IN ('reversed', 'witnessed') \
+         LEFT JOIN entry m ON m.id = r.redemption AND m.kind IN ('redeemed', 'witnessed') \
          WHERE e.code IS NULL OR m.code IS NULL OR e.code <> m.code LIMIT 20",
         &[],
         |row| {
