@@ -246,7 +246,8 @@ pub const KEYS: [KeyRow; 41] = [
         Key::F(8),
         Command::Undo,
         "Undo",
-        "undo a redemption of this counter: F8, a digit for the reason, Enter",
+        "undo a redemption of this counter, or give up a scan that the hub has not answered: F8, a \
+         digit for the reason, Enter",
         &[Place::Home, Place::Refused],
     ),
     row(

@@ -177,8 +177,12 @@ impl Model {
                 self.help = None;
                 let managers = self.managers();
                 let code = answer.code.clone();
-                self.redeem
+                let late = self
+                    .redeem
                     .judged(number, answer, &managers, self.now, &mut effects);
+                if let Some(words) = late {
+                    self.say(&words, Tone::Plain);
+                }
                 if self.redeem.place() == Place::Question {
                     // It is asked where there is room for it; the form waits.
                     self.leave_form();
@@ -197,7 +201,13 @@ impl Model {
                 words,
                 hint,
             } => self.failed(number, words, hint, &mut effects),
-            Msg::UndoListed { choices } => self.redeem.undo_listed(choices),
+            Msg::AskingHub { number } => self.redeem.asks_hub(number),
+            Msg::UndoAsksHub => self.redeem.undo_asks_hub(),
+            Msg::UndoListed { choices, pending } => self.redeem.undo_listed(choices, pending),
+            Msg::GivenUp { code, outcome } => {
+                let managers = self.managers();
+                self.redeem.given_up(code, outcome, &managers, self.now);
+            }
             Msg::Undone { answer } => {
                 let managers = self.managers();
                 self.redeem.undone(answer, &managers, self.now);
@@ -211,6 +221,7 @@ impl Model {
             Msg::ConflictTold(told) => self.at_conflicts(told, &mut effects),
             Msg::SignUpRoomRead(_)
             | Msg::Looked { .. }
+            | Msg::SignUpAsksHub { .. }
             | Msg::Claimed { .. }
             | Msg::SignUpRefused { .. }
             | Msg::GivenOutListed { .. }
@@ -745,6 +756,8 @@ impl Model {
             self.sign_up.room_read(*room, self.now);
         } else if let Msg::Looked { number, look } = msg {
             self.sign_up.looked(number, look);
+        } else if let Msg::SignUpAsksHub { key } = msg {
+            self.sign_up.asks_hub(&key);
         } else if let Msg::Claimed { key, claim } = msg {
             let zone = self.zone();
             self.sign_up.claimed(&key, &claim, &zone, effects);

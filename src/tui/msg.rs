@@ -14,7 +14,7 @@ use crate::domain::conflict::Conflict;
 use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
-use crate::domain::reversal::{Reversal, UndoChoice};
+use crate::domain::reversal::{GivenUp, PendingChoice, Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
@@ -212,10 +212,31 @@ pub enum Msg {
         /// What to do about it.
         hint: String,
     },
-    /// This counter's newest redemptions.
+    /// A scan is asked of the hub; nothing is known of it before.
+    AskingHub {
+        /// Of the [`Effect::Scan`] or [`Effect::Redeem`].
+        number: u64,
+    },
+    /// A sign-up is asked of the hub.
+    SignUpAsksHub {
+        /// The key of the form.
+        key: Key,
+    },
+    /// An undo is asked of the hub.
+    UndoAsksHub,
+    /// This counter's newest redemptions, and the scans that the hub has not answered.
     UndoListed {
         /// Newest first.
         choices: Vec<UndoChoice>,
+        /// Newest first.
+        pending: Vec<PendingChoice>,
+    },
+    /// A scan that the hub has not answered was given up, or not.
+    GivenUp {
+        /// The code as stored, or as it was read.
+        code: String,
+        /// What became of it.
+        outcome: GivenUp,
     },
     /// An undo was answered.
     Undone {
@@ -385,6 +406,15 @@ pub enum Effect {
     Undo {
         /// Which.
         redemption_id: String,
+        /// One of the fixed reasons, in words.
+        reason: String,
+        /// A manager's approval.
+        approval: Option<ApprovalAsk>,
+    },
+    /// Give a scan up that the hub has not answered.
+    GiveUp {
+        /// Which.
+        choice: PendingChoice,
         /// One of the fixed reasons, in words.
         reason: String,
         /// A manager's approval.
