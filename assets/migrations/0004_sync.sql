@@ -12,6 +12,7 @@ CREATE TABLE store (
     secret_hash     BLOB UNIQUE,                 -- SHA-256 of the secret it sends at every contact
     timezone        TEXT    NOT NULL,            -- of its counters' days and hours; empty before it joined
     incarnation     INTEGER NOT NULL,            -- the life that has authority
+    life_hash       TEXT,                        -- the hash of that life's first entry; none: it was not asked for
     acked_seq       INTEGER NOT NULL,            -- entries of that life up to here are in this ledger
     acked_hash      BLOB    NOT NULL,            -- the hash of that entry
     feed_position   INTEGER NOT NULL DEFAULT 0,  -- what it said it has of the feed
@@ -28,6 +29,8 @@ CREATE TABLE hub_link (
     secret            TEXT    NOT NULL,
     hub               INTEGER NOT NULL REFERENCES node (id),
     standing          INTEGER NOT NULL,          -- 1 active 2 revoked 3 written_off 5 quarantined
+    hub_life          INTEGER NOT NULL DEFAULT 1, -- the life of the hub's own ledger that is known here
+    life_missing      INTEGER DEFAULT 0,         -- quarantined: entries that are missing here; none: nobody can say
     acked_seq         INTEGER NOT NULL,          -- own entries up to here are at the hub
     acked_attempt     INTEGER NOT NULL DEFAULT 0,
     feed_position     INTEGER NOT NULL DEFAULT 0, -- of the hub's feed, applied
@@ -124,3 +127,19 @@ ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
 -- Of the available ones: those that other nodes hold.
 ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;
+
+-- At a store: why a code is void, as the hub tells it.
+CREATE TABLE ended (
+    code   INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL
+) STRICT;
+
+-- By whom a person is told of: their hashes, and who was joined to them.
+CREATE INDEX contact_hash_by_customer ON contact_hash (customer);
+CREATE INDEX customer_by_joined ON customer (joined_to) WHERE joined_to IS NOT NULL;
+
+-- At a store: an operator whom the hub tells of; one of its own stays as it is.
+ALTER TABLE operator ADD COLUMN is_hubs INTEGER NOT NULL DEFAULT 0;
+
+-- Own entries up to this number were looked through for codes whose home is anywhere.
+ALTER TABLE hub_link ADD COLUMN homed_entry INTEGER NOT NULL DEFAULT 0;

@@ -42,11 +42,13 @@ const BIND: &str = "INSERT INTO act_key (caller, key, verb, subject, entry) \
 
 const TALLY: &str = "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
     redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
-    uses_made = uses_made + $6 WHERE campaign = $7";
+    uses_made = uses_made + $6 WHERE campaign = $7 AND part = $8";
 
-const HOUR: &str = "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
-    DO UPDATE SET amount = tally_hour.amount + 1";
+const HOUR: &str = "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
+    VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (hour, campaign, kind, part) \
+    DO UPDATE SET amount = tally_hour.amount + 1, first_entry = CASE \
+    WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
+    ELSE tally_hour.first_entry END";
 
 const STORE: &str = "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
     next_code_id = $5, restored_code_id = $6, is_moved = $7, lost = $8 WHERE id = 1";
@@ -143,10 +145,11 @@ impl<'c> Raw<'c> {
         assert_eq!(changed, 1, "an unused code");
         self.bind
             .execute(params![planned.counter, planned.key, id, entry])?;
-        self.tally.execute(params![0, -1, 1, 0, 0, 1, campaign])?;
+        self.tally
+            .execute(params![0, -1, 1, 0, 0, 1, campaign, 0])?;
         let hour = planned.at_ms.div_euclid(3_600_000);
         self.hour
-            .execute(params![campaign, hour, "redeemed", entry])?;
+            .execute(params![campaign, hour, "redeemed", 0, entry])?;
         let [
             _,
             incarnation,

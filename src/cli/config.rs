@@ -9,6 +9,7 @@ use crate::cli::printer::{PrinterConfig, PrinterSection};
 use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::MalformedName;
+use crate::ledger::Database;
 use crate::tui::model::FADE_AFTER;
 
 /// The file in the data folder.
@@ -26,6 +27,13 @@ struct File {
     scanner: ScannerSection,
     scan: ScanSection,
     printer: PrinterSection,
+    hub: HubSection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HubSection {
+    database: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -113,6 +121,7 @@ impl<T> Sourced<T> {
 /// What flags may set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
+    pub(crate) database: Option<String>,
     pub(crate) counter: Option<String>,
     pub(crate) theme: Option<Theme>,
     pub(crate) ports: Option<Vec<PathBuf>>,
@@ -137,6 +146,8 @@ pub(crate) struct Config {
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     pub(crate) printer: PrinterConfig,
+    /// The database that holds the ledger, by its URL; it may hold a password.
+    pub(crate) database: Sourced<Option<String>>,
 }
 
 impl Config {
@@ -194,6 +205,12 @@ impl Config {
                 list("COUNTERFOIL_ALLOWED_HOSTS"),
                 file.scan.allowed_hosts,
                 Vec::new,
+            ),
+            database: Sourced::first(
+                flags.database.map(Some),
+                std::env::var("COUNTERFOIL_DATABASE").ok().map(Some),
+                file.hub.database.map(Some),
+                || None,
             ),
             printer: PrinterConfig::new(file.printer, flags.printer, flags.profile),
         })
@@ -254,6 +271,14 @@ impl Config {
                 self.allowed_hosts.origin,
             ),
         ];
+        let database = self.database.value.as_deref().map(|url| {
+            Database::parse(url).map_or_else(|fault| fault, |database| database.shown())
+        });
+        rows.push((
+            "hub.database",
+            database.unwrap_or_default(),
+            self.database.origin,
+        ));
         rows.extend(self.printer.rows());
         rows
     }

@@ -10,6 +10,7 @@ mod config;
 mod console;
 mod context;
 mod customer;
+mod database;
 mod demo;
 mod failure;
 mod hub;

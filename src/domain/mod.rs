@@ -15,6 +15,7 @@ pub mod finding;
 pub mod ids;
 pub(crate) mod json;
 pub mod layout;
+pub mod lease;
 mod link;
 pub mod local_time;
 pub mod log;

@@ -46,6 +46,9 @@ pub struct Welcome {
     pub wire: u32,
     /// The hub's own node.
     pub hub: String,
+    /// The life of the hub's own ledger: where it is another one, the hub was restored from a backup,
+    /// and what it told and acknowledged before is to be taken as untold.
+    pub hub_life: i64,
     /// The hub's wall clock.
     pub now_ms: i64,
     /// Whether the caller may act as a holder.
@@ -275,6 +278,8 @@ pub struct Page {
     /// What the hub says of the caller. Its `acked_through` is that of the very view of the hub's
     /// ledger that the items were read in.
     pub welcome: Welcome,
+    /// What the caller had: a page is applied nowhere else.
+    pub after: Cursor,
     /// In order.
     pub items: Vec<Item>,
     /// What the caller has once it has applied them.
@@ -573,6 +578,8 @@ pub struct Joined {
     pub welcome: Welcome,
     /// Pieces of the stock that the hub has.
     pub pieces: u64,
+    /// The hash of the first entry of the life that has authority, where that one was asked for.
+    pub life_hash: Option<String>,
 }
 
 /// `POST /v1/sync/stock`: what a shop that worked alone brings, in pieces, all or nothing.
@@ -596,15 +603,20 @@ pub struct Stock {
     pub is_last: bool,
 }
 
-/// `POST /v1/sync/live`: a restored or copied ledger asks for a life that the hub knows.
+/// `POST /v1/sync/live`: a restored or copied ledger asks for a life that the hub knows. Answered by
+/// a [`Joined`]: where its life is not the caller's, that number is taken, and the caller takes a
+/// higher one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewLife {
     /// Who calls; its incarnation is the one it began by itself.
     pub hello: Hello,
-    /// The newest entry that it shares with its former life.
+    /// The hash of the first entry of that life, which tells it from another one of the same number.
+    pub life_hash: String,
+    /// The newest entry of the former life that is here.
     pub branch_seq: i64,
-    /// The hash of that.
-    pub branch_hash: String,
+    /// Entries of the former life with their hashes, the newest first: the newest one that the hub
+    /// has too is where the lives part.
+    pub points: Vec<(i64, String)>,
     /// Entries of the former life that are missing at most; none: nobody can say.
     pub missing: Option<u64>,
 }

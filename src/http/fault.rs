@@ -214,7 +214,17 @@ impl From<LedgerError> for Fault {
     /// Without the thing: it may be a code, and what is told here is no secret of the ledger's place.
     fn from(error: LedgerError) -> Self {
         let (code, hint) = match &error.cause {
-            Cause::Busy | Cause::InUse => ("busy", "ask again in a second, under the same key"),
+            Cause::Busy | Cause::InUse | Cause::Raced(_) => {
+                ("busy", "ask again in a second, under the same key")
+            }
+            Cause::Dropped(_) | Cause::Unreachable(_) => (
+                "database_unreachable",
+                "look after the hub's database, then ask again under the same key",
+            ),
+            Cause::OutcomeUnknown => (
+                "outcome_unknown",
+                "ask again under the same key: it acts once",
+            ),
             Cause::DiskFull => (
                 "disk_full",
                 "free some room on the hub's disk, then ask again",
@@ -232,6 +242,10 @@ impl From<LedgerError> for Fault {
             | Cause::Interrupted
             | Cause::Changed(_)
             | Cause::Engine(_)
+            | Cause::Postgres(_)
+            | Cause::NoLedgerIn(_)
+            | Cause::LedgerIn(_)
+            | Cause::OnlyInFiles(_)
             | Cause::Io(_) => {
                 return Fault::of(
                     StatusCode::INTERNAL_SERVER_ERROR,

@@ -8,7 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of, tally};
 
 const COLUMNS: &str = "id, name, revision, is_paused, rules";
 
@@ -30,11 +30,11 @@ impl Ledger {
     pub fn set_campaign(
         &mut self,
         id: &CampaignId,
-        change: impl FnOnce(&mut Rules),
+        change: impl Fn(&mut Rules),
         act: &Act,
     ) -> Result<Result<Campaign, Refusal>, LedgerError> {
         self.write("change campaign", id.as_str(), |writing| {
-            set(writing, id, change, act)
+            set(writing, id, &change, act)
         })
     }
 
@@ -150,9 +150,7 @@ fn create(
             contact_key.as_slice().into(),
         ],
     )?;
-    writing
-        .tx
-        .execute("INSERT INTO tally (campaign) VALUES ($1)", &[local.into()])?;
+    tally::begin(writing.tx, local, 1)?;
     let fact = Fact::CampaignCreated {
         rules: Box::new(rules.clone()),
     };
@@ -163,9 +161,13 @@ fn create(
 fn set(
     writing: &mut Writing<'_, '_>,
     id: &CampaignId,
-    change: impl FnOnce(&mut Rules),
+    change: &dyn Fn(&mut Rules),
     act: &Act,
 ) -> Result<Result<Campaign, Refusal>, Cause> {
+    writing.tx.lock_rows(
+        "SELECT id FROM campaign WHERE name = $1",
+        &[id.as_str().into()],
+    )?;
     let Some((local, campaign)) = find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };
@@ -182,6 +184,9 @@ fn set(
     {
         return Ok(Err(Refusal::Faulty(fault)));
     }
+    let revision = campaign.revision + 1;
+    // Before it is looked at what was done under the former rules: nothing more can be from here on.
+    tally::go_under(writing.tx, local, revision)?;
     let made = uses_made(writing.tx, local)?;
     if rules.uses != campaign.rules.uses && made > 0 {
         // The states of used codes, and every tally, were counted under the former number.
@@ -193,7 +198,6 @@ fn set(
         // They are recognised by hashes made under the former rule.
         return Ok(Err(Refusal::CustomersKnown));
     }
-    let revision = campaign.revision + 1;
     let text = serde_json::to_string(&rules)?;
     writing.tx.execute(
         "UPDATE campaign SET revision = $1, rules = $2 WHERE id = $3",
@@ -303,10 +307,11 @@ fn has_customers(tx: &Tx<'_>, campaign: i64) -> Result<bool, Cause> {
 fn uses_made(tx: &Tx<'_>, campaign: i64) -> Result<u64, Cause> {
     Ok(tx
         .one(
-            "SELECT uses_made FROM tally WHERE campaign = $1",
+            "SELECT sum(uses_made) FROM tally WHERE campaign = $1",
             &[campaign.into()],
-            |row| row.int(0),
+            |row| row.maybe_int(0),
         )?
+        .flatten()
         .unwrap_or(0)
         .unsigned_abs())
 }

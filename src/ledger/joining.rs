@@ -77,8 +77,8 @@ impl Ledger {
             let hub = nodes::number_of(writing.tx, &joined.welcome.hub)?;
             writing.tx.execute(
                 "INSERT INTO hub_link (id, url, ca_file, secret, hub, standing, acked_seq, \
-                 feed_goal, last_contact_ms, clock_offset_ms) \
-                 VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 feed_goal, last_contact_ms, clock_offset_ms, hub_life) \
+                 VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                 &[
                     (&address.url).into(),
                     address.ca_file.as_ref().into(),
@@ -92,6 +92,7 @@ impl Ledger {
                         .as_millisecond()
                         .saturating_sub(joined.welcome.now_ms)
                         .into(),
+                    joined.welcome.hub_life.into(),
                 ],
             )?;
             writing.append(

@@ -14,7 +14,7 @@ use crate::domain::wire::{Hello, Join, Joined, Standing, WIRE, Welcome};
 use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, link, lives, nodes, setting_of};
 
 /// What stands in place of a node's name until it has joined; no node is called so.
 const INVITED: &str = "invited ";
@@ -89,7 +89,22 @@ impl Ledger {
             Ok(Ok(Joined {
                 welcome: welcome(writing.tx, node, act.now)?,
                 pieces: crate::ledger::joining::pieces_here(writing.tx, node)?,
+                life_hash: None,
             }))
+        })
+    }
+
+    /// Revokes a store's node, lets it act again, takes it for lost, or for stolen. Where it is lost or
+    /// stolen its life ends, and what it held is suspect: never issued again.
+    pub fn set_standing(
+        &mut self,
+        store: &str,
+        label: &str,
+        standing: Standing,
+        act: &Act,
+    ) -> Result<Result<StoreNode, Refusal>, LedgerError> {
+        self.write("change store", store, |writing| {
+            set_standing(writing, store, label, standing, act)
         })
     }
 
@@ -115,9 +130,11 @@ pub(crate) fn welcome(tx: &Tx<'_>, node: i64, now: jiff::Timestamp) -> Result<We
             row.int(0)
         })?
         .unwrap_or(0);
+    let head = Head::load(tx)?;
     Ok(Welcome {
         wire: WIRE,
-        hub: Head::load(tx)?.node,
+        hub: head.node,
+        hub_life: head.incarnation,
         now_ms: now.as_millisecond(),
         standing: store.standing,
         acked_through: store.acked_seq,
@@ -245,6 +262,58 @@ fn add(
     };
     writing.append(fact, &setting_of(act))?;
     Ok(Ok(load(writing.tx, node)?))
+}
+
+fn set_standing(
+    writing: &mut Writing<'_, '_>,
+    store: &str,
+    label: &str,
+    standing: Standing,
+    act: &Act,
+) -> Result<Result<StoreNode, Refusal>, Cause> {
+    let Some(known) = find(writing.tx, store, label)? else {
+        return Ok(Err(Refusal::NoSuchStore(store.to_owned())));
+    };
+    let has_come = known.node.is_some();
+    let may = match standing {
+        Standing::Active => {
+            has_come && known.standing != Standing::Active && known.standing != Standing::Invited
+        }
+        Standing::Revoked => matches!(known.standing, Standing::Active | Standing::Invited),
+        Standing::WrittenOff => has_come && known.standing != Standing::WrittenOff,
+        Standing::Stolen => known.standing != Standing::Stolen,
+        Standing::Invited | Standing::Quarantined => false,
+    };
+    if !may {
+        return Ok(Err(Refusal::StoreStanding(known.standing.as_str())));
+    }
+    let ends = matches!(standing, Standing::WrittenOff | Standing::Stolen);
+    let is_fenced = matches!(known.standing, Standing::WrittenOff | Standing::Stolen);
+    let suspects = if ends && has_come && !is_fenced {
+        let lost = lives::Lost::Anything;
+        lives::fence(writing.tx, known.number, lost)?
+    } else {
+        0
+    };
+    writing.tx.execute(
+        "UPDATE store SET standing = $1, incarnation = incarnation + $2, enrolment_hash = NULL \
+         WHERE node = $3",
+        &[
+            standing.number().into(),
+            (ends && !is_fenced).into(),
+            known.number.into(),
+        ],
+    )?;
+    writing.append(
+        Fact::StoreStanding {
+            node: known.node.clone().unwrap_or_default(),
+            store: known.called(),
+            standing: standing.as_str().to_owned(),
+            suspects,
+        },
+        &setting_of(act),
+    )?;
+    Ok(Ok(load(writing.tx, known.number)?))
 }
 
 fn enrol(

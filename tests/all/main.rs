@@ -6,6 +6,7 @@
 
 mod cancel;
 mod claims;
+mod cluster;
 mod command_line;
 mod console;
 mod customers;
@@ -19,6 +20,7 @@ mod hub_client;
 mod hub_limits;
 mod hub_tls;
 mod hub_tokens;
+mod postgres;
 mod preflight;
 mod printing;
 mod races;

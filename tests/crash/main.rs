@@ -1,6 +1,8 @@
 //! What survives: kill -9, a power cut, a failing or full disk, a flipped bit.
 
 mod claim;
+#[path = "../all/cluster.rs"]
+mod cluster;
 #[path = "../all/dice.rs"]
 mod dice;
 mod disk;
