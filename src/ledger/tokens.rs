@@ -96,14 +96,18 @@ impl Ledger {
             if known.old_ends_at.is_some() {
                 end_old_secret(writing, name, act)?;
             }
-            writing.tx.execute(
-                "UPDATE token SET old_hash = hash, old_ends_at_ms = $1, hash = $2 WHERE name = $3",
+            let rotated = writing.tx.execute(
+                "UPDATE token SET old_hash = hash, old_ends_at_ms = $1, hash = $2 \
+                 WHERE name = $3 AND is_revoked = 0",
                 &[
                     old_ends_at_ms.into(),
                     hash.as_slice().into(),
                     name.as_str().into(),
                 ],
             )?;
+            if rotated == 0 {
+                return Ok(Err(Refusal::NoSuchToken(name.to_string())));
+            }
             let fact = Fact::TokenRotated {
                 name: name.to_string(),
                 old_ends_at_ms,
@@ -169,10 +173,15 @@ impl Ledger {
 
 /// Lets a token's secret before its rotation in no longer, by an entry.
 fn end_old_secret(writing: &mut Writing<'_, '_>, name: &TokenName, act: &Act) -> Result<(), Cause> {
-    writing.tx.execute(
-        "UPDATE token SET old_hash = NULL, old_ends_at_ms = NULL WHERE name = $1",
+    let ended = writing.tx.execute(
+        "UPDATE token SET old_hash = NULL, old_ends_at_ms = NULL \
+         WHERE name = $1 AND old_hash IS NOT NULL",
         &[name.as_str().into()],
     )?;
+    if ended == 0 {
+        // Another process of the hub has ended it.
+        return Ok(());
+    }
     let fact = Fact::TokenSecretEnded {
         name: name.to_string(),
     };
