@@ -94,6 +94,8 @@ CREATE TABLE pending (
     folded   TEXT,                               -- as it was read, where it is not known here
     question TEXT    NOT NULL,                   -- JSON, to be asked again as it was
     at_ms    INTEGER NOT NULL,
+    asks     INTEGER NOT NULL DEFAULT 1,         -- how often it may have been sent
+    entry    INTEGER,                            -- by which the act is known here, and nobody was told; none: no answer yet
     PRIMARY KEY (counter, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pending_by_code ON pending (code) WHERE code IS NOT NULL;

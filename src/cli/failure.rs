@@ -49,6 +49,7 @@ impl From<LedgerError> for Failure {
             Cause::Random(_) => ("random", 5),
             Cause::Interrupted => ("interrupted", 5),
             Cause::Changed(_) => ("changed", 5),
+            Cause::Unexpected(_) => ("unexpected", 3),
             Cause::Engine(_) => ("engine", 5),
             Cause::Io(_) => ("io", 5),
             Cause::Postgres(_) => ("postgres", 5),

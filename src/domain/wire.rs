@@ -10,6 +10,7 @@ use crate::domain::campaign::Rules;
 use crate::domain::claim::ClaimWord;
 use crate::domain::conflict::ConflictKind;
 use crate::domain::ids::CampaignId;
+use crate::domain::reversal::ReversalWord;
 use crate::domain::verdict::Verdict;
 
 /// The version of what is written here; a hub reads this one and the one before.
@@ -479,11 +480,16 @@ pub enum Verb {
         customer: Option<String>,
         /// The manager who approved, and why.
         approved: Option<(Option<String>, String)>,
+        /// Judged only: nothing is used up.
+        #[serde(default)]
+        is_check: bool,
     },
     /// To undo a redemption.
     Reverse {
-        /// The redemption, by the name of its entry.
-        redemption: String,
+        /// The redemption, by the name of its entry; none: the newest one of the code.
+        redemption: Option<String>,
+        /// The code, folded, where it is known.
+        code: Option<String>,
         /// Why.
         reason: String,
         /// The manager who approved, and why.
@@ -531,11 +537,26 @@ pub enum Told {
         at_ms: i64,
         /// What a manager set aside.
         overrode: Vec<String>,
+        /// What the customer gets.
+        offer: Option<String>,
+        /// Uses the campaign allows.
+        uses: Option<u32>,
+        /// The first instant at which it is no longer valid.
+        expires_at_ms: Option<i64>,
+        /// The redemption that the verdict tells of.
+        first: Option<WireStory>,
     },
+    /// Its holder was asked to hand the code over: nothing was done, and the same question is to be
+    /// asked again.
+    Wait,
+    /// The hub takes the caller for the holder: nothing was done, and the caller decides.
+    Held,
     /// To a reversal.
     Reversed {
-        /// The word of the contract.
-        word: String,
+        /// The answer.
+        word: ReversalWord,
+        /// The redemption it concerns.
+        redemption: Option<String>,
         /// The hub's entry, where it is an act.
         entry: Option<String>,
         /// When.

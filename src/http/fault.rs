@@ -230,6 +230,10 @@ impl From<LedgerError> for Fault {
                 "free some room on the hub's disk, then ask again",
             ),
             Cause::Moved => ("moved", "ask the computer that the ledger was moved to"),
+            Cause::Unexpected(_) => (
+                "unexpected",
+                "bring both programs up to date; the hub's first",
+            ),
             Cause::Missing(_)
             | Cause::Exists(_)
             | Cause::AnotherShop(_)

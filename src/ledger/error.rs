@@ -71,6 +71,9 @@ pub enum Cause {
     /// The codes changed between the check and the store.
     #[error("the pool changed while it ran ({0}); nothing was stored")]
     Changed(String),
+    /// The hub answered something else than it was asked.
+    #[error("{0}; nothing was written")]
+    Unexpected(&'static str),
     /// The engine failed otherwise.
     #[error("{0}")]
     Engine(#[source] rusqlite::Error),
@@ -122,6 +125,7 @@ impl LedgerError {
             Cause::Random(_) => "try again; if it stays, this computer's random source is broken".into(),
             Cause::Interrupted => "run it again when it suits".into(),
             Cause::Changed(_) => "run it again".into(),
+            Cause::Unexpected(_) => "bring both programs up to date; the hub's first".into(),
             Cause::Engine(_) | Cause::Postgres(_) => "run `counterfoil verify`".into(),
             Cause::Raced(_) => "try again; nothing was used up".into(),
             Cause::Dropped(_) | Cause::Unreachable(_) => "look whether the database runs and lets this user in; the URL is named by --database, COUNTERFOIL_DATABASE or hub.database".into(),

@@ -45,15 +45,64 @@ impl HubLink {
     /// How long ago the last contact was, by the more pessimistic of both clocks; for ever, where
     /// there was none.
     pub fn age_ms(&self, now_ms: i64) -> i64 {
+        self.rights().age_ms(now_ms)
+    }
+
+    /// Whether this ledger may spend what it holds without asking.
+    pub fn may_hold(&self, now_ms: i64) -> bool {
+        self.rights().may_hold(now_ms)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            standing: self.standing,
+            acked_seq: self.acked_seq,
+            last_contact_ms: self.last_contact_ms,
+            contact_age_ms: self.contact_age_ms,
+        }
+    }
+}
+
+/// What of the link a single act depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rights {
+    pub(crate) standing: Standing,
+    pub(crate) acked_seq: i64,
+    last_contact_ms: Option<i64>,
+    contact_age_ms: i64,
+}
+
+impl Rights {
+    /// What a ledger that has joined a hub may do; none: a shop alone, or a hub.
+    pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
+        tx.one(
+            "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1",
+            &[],
+            |row| {
+                Ok(Rights {
+                    standing: standing_of(row.int(0)?)?,
+                    acked_seq: row.int(1)?,
+                    last_contact_ms: row.maybe_int(2)?,
+                    contact_age_ms: row.int(3)?,
+                })
+            },
+        )
+    }
+
+    fn age_ms(self, now_ms: i64) -> i64 {
         self.last_contact_ms.map_or(i64::MAX, |last_ms| {
             (now_ms - last_ms).max(self.contact_age_ms)
         })
     }
 
     /// Whether this ledger may spend what it holds without asking.
-    pub fn may_hold(&self, now_ms: i64) -> bool {
+    pub(crate) fn may_hold(self, now_ms: i64) -> bool {
         self.standing == Standing::Active && self.age_ms(now_ms) < SOFT_END_MS
     }
+}
+
+fn standing_of(number: i64) -> Result<Standing, Cause> {
+    Standing::of_number(number).ok_or_else(|| Cause::Damaged(format!("a standing of {number}")))
 }
 
 impl Ledger {
@@ -92,14 +141,12 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
          l.clock_offset_ms, l.hub_life FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
         &[],
         |row| {
-            let standing = row.int(4)?;
             Ok(HubLink {
                 url: row.text(0)?,
                 ca_file: row.maybe_text(1)?.map(PathBuf::from),
                 secret: row.text(2)?,
                 hub: row.text(3)?,
-                standing: Standing::of_number(standing)
-                    .ok_or_else(|| Cause::Damaged(format!("a standing of {standing}")))?,
+                standing: standing_of(row.int(4)?)?,
                 acked_seq: row.int(5)?,
                 acked_attempt: row.int(6)?,
                 cursor: Cursor {

@@ -8,6 +8,7 @@
 mod anonymous;
 mod assign;
 mod attempts;
+mod away;
 mod ballast;
 mod campaigns;
 mod cancel;
@@ -32,6 +33,7 @@ mod look;
 mod marker;
 mod nodes;
 mod operators;
+mod pending;
 mod person;
 mod pool;
 mod postgres;
@@ -48,6 +50,7 @@ mod tally;
 mod test_mode;
 mod tokens;
 mod verify;
+mod witness;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -65,17 +68,19 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
     Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
-pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
+pub use crate::ledger::witness::HeardBy;
 
 use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};

@@ -4,6 +4,7 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod away;
 mod cancel;
 mod claims;
 mod cluster;
