@@ -24,7 +24,7 @@ use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers,
+    Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers, feed,
     is_clock_behind, nodes, pending, place_of, setting_of,
 };
 
@@ -326,6 +326,8 @@ impl<'s> Case<'s> {
                     Some(rights) if is_spent => unsent_uses(tx, row, rights)? > 0,
                     Some(_) | None => false,
                 },
+                may_be_spent_elsewhere: row.state == CodeState::Suspect
+                    && (rights.is_some() || asker.store.is_some() || feed::has_stores(tx)?),
                 campaign,
             });
         }
