@@ -39,11 +39,13 @@ CREATE TABLE tally_in_parts (
     suspect   INTEGER NOT NULL DEFAULT 0,
     uses_made INTEGER NOT NULL DEFAULT 0,
     test      INTEGER NOT NULL DEFAULT 0,
+    leased    INTEGER NOT NULL DEFAULT 0,        -- of the available ones: those that other nodes hold
     revision  INTEGER NOT NULL DEFAULT 0,        -- of the rules under which it is counted
     PRIMARY KEY (campaign, part)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO tally_in_parts (campaign, available, assigned, redeemed, void, suspect, uses_made, test)
-    SELECT campaign, available, assigned, redeemed, void, suspect, uses_made, test FROM tally;
+INSERT INTO tally_in_parts
+        (campaign, available, assigned, redeemed, void, suspect, uses_made, test, leased)
+    SELECT campaign, available, assigned, redeemed, void, suspect, uses_made, test, leased FROM tally;
 DROP TABLE tally;
 ALTER TABLE tally_in_parts RENAME TO tally;
 

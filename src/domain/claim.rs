@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::campaign::{Campaign, ContactKind};
 use crate::domain::ids::{CampaignId, MalformedName};
@@ -41,7 +42,8 @@ impl std::str::FromStr for ClaimContext {
 }
 
 /// The answer to a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ClaimWord {
     /// A code of their own, now.
     Assigned,

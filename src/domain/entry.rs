@@ -288,6 +288,89 @@ pub enum Fact {
         /// What it could do.
         scopes: String,
     },
+    /// A store was let in; its secret stands nowhere.
+    StoreAdded {
+        /// The store.
+        store: String,
+        /// Tells its nodes apart.
+        label: String,
+    },
+    /// A store's ledger came to the hub.
+    StoreJoined {
+        /// Its node.
+        node: String,
+        /// The store.
+        store: String,
+        /// Codes that it brought.
+        codes: u64,
+    },
+    /// A life of a store's ledger took the place of another.
+    StoreReborn {
+        /// Its node.
+        node: String,
+        /// The life that stands from here on.
+        life: i64,
+        /// Codes that became suspect.
+        suspects: u64,
+    },
+    /// What a store may do was changed.
+    StoreStanding {
+        /// Its node.
+        node: String,
+        /// The store.
+        store: String,
+        /// `active`, `revoked`, `written_off` or `stolen`.
+        standing: String,
+        /// Codes that became suspect.
+        suspects: u64,
+    },
+    /// This ledger joined a hub.
+    HubJoined {
+        /// The hub's node.
+        hub: String,
+    },
+    /// This ledger spends nothing until the hub has looked at it, or does so again.
+    Quarantined {
+        /// Whether it began.
+        began: bool,
+    },
+    /// A range of a pool was given to a node; a number of 0 was given by none, and it is taken back.
+    LeaseGranted {
+        /// The node.
+        node: String,
+        /// The first ordinal.
+        first_ordinal: u64,
+        /// Not included.
+        end_ordinal: u64,
+        /// The number of the grant.
+        grant_number: i64,
+    },
+    /// The writer gave a right back to the hub: to its code, or to the rest of a range.
+    HandedOver {
+        /// The number of the grant by which it was held.
+        grant_number: i64,
+        /// The range, its end not included; none: the entry's code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        range: Option<(u64, u64)>,
+    },
+    /// What the hub answered under the entry's key; it uses nothing up.
+    Witnessed {
+        /// The hub's entry.
+        entry: String,
+        /// `redeem`, `reverse` or `assign`.
+        verb: String,
+    },
+    /// The entry's key was given up: what was done under it is undone, and it is refused for ever.
+    Withdrawn,
+    /// A person settled a conflict.
+    ConflictSettled {
+        /// The hub's number of it.
+        number: i64,
+        /// The excess entry.
+        entry: String,
+        /// What was decided.
+        decision: String,
+    },
 }
 
 impl Fact {
@@ -322,6 +405,17 @@ impl Fact {
             Fact::OperatorRemoved { .. } => "operator_removed",
             Fact::TokenAdded { .. } => "token_added",
             Fact::TokenRevoked { .. } => "token_revoked",
+            Fact::StoreAdded { .. } => "store_added",
+            Fact::StoreJoined { .. } => "store_joined",
+            Fact::StoreReborn { .. } => "store_reborn",
+            Fact::StoreStanding { .. } => "store_standing",
+            Fact::HubJoined { .. } => "hub_joined",
+            Fact::Quarantined { .. } => "quarantined",
+            Fact::LeaseGranted { .. } => "lease_granted",
+            Fact::HandedOver { .. } => "handed_over",
+            Fact::Witnessed { .. } => "witnessed",
+            Fact::Withdrawn => "withdrawn",
+            Fact::ConflictSettled { .. } => "conflict_settled",
         }
     }
 }

@@ -5,11 +5,13 @@
 //! Not here: dead keys that swallow the next letter, and keys that need `AltGr` (a scanner set to US
 //! keys presses none).
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A keyboard layout that a computer may have while its scanner types US keys. With caps lock on,
 /// French and Belgian Windows types the other level of every key, digits included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// Germany and Austria.
     German,

@@ -6,6 +6,8 @@
 //! Invariant: a candidate is printable ASCII.
 //! Not here: whether a code exists; framing (when a scan begins and ends).
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::code::{CODE_BYTES_MAX, FoldedCode, Shape, fold, fold_letters};
 use crate::domain::escape::{for_display, pieces};
 use crate::domain::layout::{Layout, repair};
@@ -80,7 +82,8 @@ impl Otherwise {
 }
 
 /// Why a scan did not arrive as it was printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MisreadHint {
     /// It has the shape of a generated code, and its check letters are wrong.
     CheckLetters,
@@ -126,7 +129,8 @@ impl MisreadHint {
 }
 
 /// What a scan is that is no code of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NotOurs {
     /// Nothing, or white space.
     Blank,

@@ -86,6 +86,44 @@ pub enum Refusal {
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
+    /// A store's node is let in under this name already.
+    #[error("there is a store {0} already")]
+    StoreExists(String),
+    /// No store's node has this name.
+    #[error("there is no store {0}")]
+    NoSuchStore(String),
+    /// The ledger joined a hub, so it is none.
+    #[error("this ledger has joined the hub at {0}, so it cannot be a hub")]
+    JoinedAHub(String),
+    /// The ledger has stores, so it joins none.
+    #[error("this ledger is a hub: it has stores, so it cannot join another")]
+    IsAHub,
+    /// The ledger has joined no hub.
+    #[error("this ledger has joined no hub")]
+    NotJoined,
+    /// The enrolment token lets nobody in.
+    #[error("this enrolment token lets nobody in: it is not one of this hub, or it was used")]
+    NotInvited,
+    /// The token was made for another store.
+    #[error("this token lets in the store {invited}, and this ledger is that of {ledger}")]
+    AnotherStore {
+        /// The store that was invited.
+        invited: String,
+        /// The ledger's own.
+        ledger: String,
+    },
+    /// The node is a store of the hub under another name.
+    #[error("this ledger is known to the hub already, as the store {0}")]
+    NodeKnown(String),
+    /// The hub has a campaign that the store brings.
+    #[error("the hub has a campaign {0} already; nothing was changed")]
+    CampaignTaken(String),
+    /// The hub has a code that the store brings.
+    #[error("the hub has the code {0} already; nothing was changed")]
+    CodeTaken(String),
+    /// The store may not be treated so in its standing.
+    #[error("the store is {0}")]
+    StoreStanding(&'static str),
 }
 
 impl Refusal {
@@ -115,6 +153,17 @@ impl Refusal {
             Refusal::ExpiredSince(_) => "expired",
             Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
+            Refusal::StoreExists(_) => "store_exists",
+            Refusal::NoSuchStore(_) => "no_such_store",
+            Refusal::JoinedAHub(_) => "joined_a_hub",
+            Refusal::IsAHub => "is_a_hub",
+            Refusal::NotJoined => "not_joined",
+            Refusal::NotInvited => "not_invited",
+            Refusal::AnotherStore { .. } => "another_store",
+            Refusal::NodeKnown(_) => "node_known",
+            Refusal::CampaignTaken(_) => "campaign_taken",
+            Refusal::CodeTaken(_) => "code_taken",
+            Refusal::StoreStanding(_) => "wrong_standing",
         }
     }
 
@@ -153,6 +202,24 @@ impl Refusal {
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
+            Refusal::StoreExists(_) => {
+                "another node of it needs a name of its own: `hub store add NAME --node N`"
+            }
+            Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
+            Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
+            Refusal::IsAHub => "join from a ledger that has no stores",
+            Refusal::NotJoined => "join one with `counterfoil join URL --token-file F`",
+            Refusal::AnotherStore { .. } => {
+                "at the hub, add it by the name that its own ledger has: `hub store add NAME`"
+            }
+            Refusal::NotInvited => {
+                "ask the hub's manager for a token: `counterfoil hub store add NAME`"
+            }
+            Refusal::NodeKnown(_) => "`counterfoil hub store list` at the hub shows how it stands",
+            Refusal::CampaignTaken(_) | Refusal::CodeTaken(_) => {
+                "two pools cannot have one name: begin with an empty ledger, or ask the hub's manager"
+            }
+            Refusal::StoreStanding(_) => "`counterfoil hub store list` shows how each stands",
         }
     }
 
@@ -165,7 +232,12 @@ impl Refusal {
             | Refusal::NoSuchOperator(_)
             | Refusal::OperatorExists(_)
             | Refusal::NoSuchToken(_)
-            | Refusal::TokenExists(_) => 2,
+            | Refusal::TokenExists(_)
+            | Refusal::StoreExists(_)
+            | Refusal::NoSuchStore(_)
+            | Refusal::JoinedAHub(_)
+            | Refusal::IsAHub
+            | Refusal::NotJoined => 2,
             Refusal::UsesMade { .. }
             | Refusal::CustomersKnown
             | Refusal::ContactOfAnother { .. }
@@ -181,7 +253,13 @@ impl Refusal {
             | Refusal::PartlyUsed(_)
             | Refusal::ExpiredSince(_)
             | Refusal::SlipNotOpen
-            | Refusal::NothingToSettle => 1,
+            | Refusal::NothingToSettle
+            | Refusal::NotInvited
+            | Refusal::AnotherStore { .. }
+            | Refusal::NodeKnown(_)
+            | Refusal::CampaignTaken(_)
+            | Refusal::CodeTaken(_)
+            | Refusal::StoreStanding(_) => 1,
         }
     }
 }

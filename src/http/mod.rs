@@ -1,15 +1,18 @@
-//! The hub over HTTP: programs claim and redeem from this ledger, each by its own token.
+//! HTTP, both ends: the hub, where programs claim and redeem from this ledger, each by its own token;
+//! and [`client`], by which a store asks its hub.
 //!
 //! Invariants: one thread owns the ledger, and answers after the commit; questions reach it through a
 //! bounded channel, and where that is full the answer is 503 at once. Every question is let in by the
 //! ledger itself, so that a revoked token stops at the next one. No body, contact, code or secret is
-//! logged. Not here: rules, the clock (it comes in), TLS.
+//! logged. Not here: rules, the clock (it comes in).
 
 mod asked;
+pub mod client;
 mod fault;
 mod ledger_thread;
 mod log;
 mod routes;
+pub mod tls;
 
 use std::io;
 use std::net::TcpListener;
@@ -22,6 +25,13 @@ use tokio::sync::oneshot;
 use crate::http::log::Counters;
 use crate::http::routes::Shared;
 use crate::ledger::Ledger;
+
+/// The hub's own mark: a header of every answer and every question, by which a store knows that it was
+/// the hub that answered. Its value is the version of the protocol.
+pub const WIRE_MARK: &str = "counterfoil-wire";
+
+/// The version of the protocol that this program speaks.
+pub const WIRE_VERSION: &str = "1";
 
 /// How long after the signal an answer under way is waited for.
 const ENDING_TIME: Duration = Duration::from_secs(10);

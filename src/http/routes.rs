@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -19,6 +19,7 @@ use crate::http::asked::{self, Ask};
 use crate::http::fault::{Fault, json};
 use crate::http::ledger_thread::{Asks, Bearer, Question};
 use crate::http::log::{self, Answered, Counters};
+use crate::http::{WIRE_MARK, WIRE_VERSION};
 
 const CLAIMS: &str = "/v1/claims";
 const REDEMPTIONS: &str = "/v1/redemptions";
@@ -180,7 +181,10 @@ async fn logged(State(shared): State<Arc<Shared>>, request: Request, next: Next)
         .find(|route| *route == request.uri().path())
         .unwrap_or("unknown");
     let began = tokio::time::Instant::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    response
+        .headers_mut()
+        .insert(WIRE_MARK, HeaderValue::from_static(WIRE_VERSION));
     let status = response.status().as_u16();
     shared.counters.count(route, status);
     log::write(&Answered {

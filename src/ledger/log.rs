@@ -384,7 +384,18 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorBadgeSet { .. }
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
-        | Fact::TokenRevoked { .. } => Vec::new(),
+        | Fact::TokenRevoked { .. }
+        | Fact::StoreAdded { .. }
+        | Fact::StoreJoined { .. }
+        | Fact::StoreReborn { .. }
+        | Fact::StoreStanding { .. }
+        | Fact::HubJoined { .. }
+        | Fact::Quarantined { .. }
+        | Fact::LeaseGranted { .. }
+        | Fact::HandedOver { .. }
+        | Fact::Withdrawn => Vec::new(),
+        Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
+        Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
     }
 }
 

@@ -18,6 +18,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../assets/migrations/0003_hub.sql"),
     ),
     (
+        "0004_sync",
+        include_str!("../../assets/migrations/0004_sync.sql"),
+    ),
+    (
         "0005_writers",
         include_str!("../../assets/migrations/0005_writers.sql"),
     ),

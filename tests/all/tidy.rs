@@ -21,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
 const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger"])];
 
 /// Crates that only some places may name.
-const FENCED: [(&str, &[&str]); 14] = [
+const FENCED: [(&str, &[&str]); 20] = [
     ("ratatui", &["tui/"]),
     ("crossterm", &["tui/"]),
     ("rusqlite", &["ledger/"]),
@@ -29,6 +29,12 @@ const FENCED: [(&str, &[&str]); 14] = [
     ("futures_core", &["ledger/postgres.rs"]),
     ("axum", &["http/"]),
     ("tokio", &["http/", "ledger/postgres.rs"]),
+    ("hyper", &["http/"]),
+    ("hyper_util", &["http/"]),
+    ("http_body_util", &["http/"]),
+    ("rustls", &["http/"]),
+    ("rustls_native_certs", &["http/"]),
+    ("tokio_rustls", &["http/"]),
     ("serialport", &["devices/"]),
     ("qrcode", &["domain/qr.rs"]),
     ("clap", &["cli/"]),

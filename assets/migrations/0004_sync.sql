@@ -1,0 +1,126 @@
+-- 0004: nodes that agree. A hub keeps its stores, feed and conflicts; a store keeps its link to the hub.
+
+-- The store of a node, by name; none: this ledger's own (it stands in `ledger`), or a hub.
+ALTER TABLE node ADD COLUMN store TEXT;
+
+-- On a hub: the nodes that were let in. The secrets themselves are nowhere.
+CREATE TABLE store (
+    node            INTEGER PRIMARY KEY REFERENCES node (id),
+    label           TEXT    NOT NULL,            -- tells nodes of one store apart
+    standing        INTEGER NOT NULL,            -- 0 invited 1 active 2 revoked 3 written_off 4 stolen
+    enrolment_hash  BLOB UNIQUE,                 -- SHA-256 of the token that works once; none: it was used
+    secret_hash     BLOB UNIQUE,                 -- SHA-256 of the secret it sends at every contact
+    timezone        TEXT    NOT NULL,            -- of its counters' days and hours; empty before it joined
+    incarnation     INTEGER NOT NULL,            -- the life that has authority
+    acked_seq       INTEGER NOT NULL,            -- entries of that life up to here are in this ledger
+    acked_hash      BLOB    NOT NULL,            -- the hash of that entry
+    feed_position   INTEGER NOT NULL DEFAULT 0,  -- what it said it has of the feed
+    last_contact_ms INTEGER,                     -- by our clock; none: never
+    clock_offset_ms INTEGER NOT NULL DEFAULT 0,  -- its clock less ours, at the last contact
+    unsent          INTEGER NOT NULL DEFAULT 0   -- entries it said it has and we have not
+) STRICT;
+
+-- On a store: its hub, in one row; none: a shop alone, or a hub.
+CREATE TABLE hub_link (
+    id                INTEGER PRIMARY KEY CHECK (id = 1),
+    url               TEXT    NOT NULL,
+    ca_file           TEXT,                      -- PEM; none: the usual roots
+    secret            TEXT    NOT NULL,
+    hub               INTEGER NOT NULL REFERENCES node (id),
+    standing          INTEGER NOT NULL,          -- 1 active 2 revoked 3 written_off 5 quarantined
+    acked_seq         INTEGER NOT NULL,          -- own entries up to here are at the hub
+    acked_attempt     INTEGER NOT NULL DEFAULT 0,
+    feed_position     INTEGER NOT NULL DEFAULT 0, -- of the hub's feed, applied
+    feed_code_after   INTEGER NOT NULL DEFAULT 0, -- within a long item of that position: the hub's code id
+    feed_goal         INTEGER NOT NULL DEFAULT 0, -- the newest position that the hub told of
+    last_contact_ms   INTEGER,                   -- by our clock; none: never
+    contact_age_ms    INTEGER NOT NULL DEFAULT 0, -- time counted since, which no clock shortens
+    clock_offset_ms   INTEGER NOT NULL DEFAULT 0 -- our clock less the hub's
+) STRICT;
+
+-- What concerns others, one row a subject: it moves up whenever the subject changes, and what is
+-- sent is the subject as it stands. None: changed, and not yet in its place.
+CREATE TABLE feed (
+    kind     INTEGER NOT NULL,                   -- 1 campaign 2 batch 3 code 4 lease 5 customer 6 recall 7 conflict 8 operator
+    subject  INTEGER NOT NULL,
+    node     INTEGER NOT NULL,                   -- whom it concerns alone; 0: every store
+    position INTEGER,
+    PRIMARY KEY (kind, subject, node)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feed_by_position ON feed (position);
+
+CREATE TABLE feed_head (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL                    -- the newest that was given
+) STRICT;
+INSERT INTO feed_head (id, position) VALUES (1, 0);
+
+-- What became of an entry that came together with others: of a store's at the hub, of its own at a store.
+CREATE TABLE outcome (
+    entry    INTEGER PRIMARY KEY,
+    word     TEXT NOT NULL,                      -- conflict, parked; a confirmed one has no row
+    kind     TEXT,                               -- of the conflict
+    conflict INTEGER                             -- the hub's number of it
+) STRICT;
+
+-- One per excess entry. At a store: those of the hub that concern its entries.
+CREATE TABLE conflict (
+    id            INTEGER PRIMARY KEY,           -- the hub's number
+    kind          TEXT    NOT NULL,
+    entry         TEXT    NOT NULL,              -- the excess entry, by its name for ever
+    code          INTEGER,
+    campaign      INTEGER,
+    told          TEXT    NOT NULL,              -- JSON: the stories of all entries it names, the excess one last
+    raised_at_ms  INTEGER NOT NULL,
+    is_open       INTEGER NOT NULL,
+    decision      TEXT,
+    reason        TEXT,
+    settled_by    TEXT,
+    settled_at_ms INTEGER,
+    UNIQUE (entry, kind)
+) STRICT;
+CREATE INDEX conflict_open ON conflict (id) WHERE is_open = 1;
+CREATE INDEX conflict_by_code ON conflict (code) WHERE code IS NOT NULL;
+
+-- At a store: asked of the hub, and the answer is not known. Written before the hub is asked.
+CREATE TABLE pending (
+    counter  TEXT    NOT NULL,
+    key      TEXT    NOT NULL,
+    verb     TEXT    NOT NULL,                   -- redeem, reverse, assign
+    code     INTEGER,                            -- where the question is about one that is known here
+    folded   TEXT,                               -- as it was read, where it is not known here
+    question TEXT    NOT NULL,                   -- JSON, to be asked again as it was
+    at_ms    INTEGER NOT NULL,
+    PRIMARY KEY (counter, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pending_by_code ON pending (code) WHERE code IS NOT NULL;
+CREATE INDEX pending_by_folded ON pending (folded) WHERE folded IS NOT NULL;
+
+-- At a store: who first redeemed a code elsewhere, as the hub tells it.
+CREATE TABLE story (
+    code     INTEGER PRIMARY KEY,
+    at_ms    INTEGER NOT NULL,
+    store    TEXT    NOT NULL,
+    counter  TEXT    NOT NULL,
+    operator TEXT
+) STRICT;
+
+-- On a hub: codes that were asked back from their holder.
+CREATE TABLE recall (
+    code  INTEGER PRIMARY KEY,
+    node  INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Provisional acceptances per campaign and local day, at the node that gave them.
+CREATE TABLE provisional_day (
+    campaign INTEGER NOT NULL,
+    day      INTEGER NOT NULL,                   -- days since 1970, store's clock
+    amount   INTEGER NOT NULL,
+    PRIMARY KEY (campaign, day)
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
+-- Of the available ones: those that other nodes hold.
+ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;

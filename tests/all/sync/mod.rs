@@ -1,0 +1,8 @@
+//! A hub and its stores: what passes between their ledgers, and what must come of it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test's own surroundings: what fails here fails the test"
+)]
+
+mod enrolment;
+pub(crate) mod world;
