@@ -28,17 +28,19 @@ impl Ledger {
                     return Ok(Err(Refusal::TokenExists(name.to_string())));
                 }
                 Some(_) => {
-                    "UPDATE token SET hash = $1, scopes = $2, is_revoked = 0 WHERE name = $3"
+                    "UPDATE token SET hash = $1, scopes = $2, is_revoked = 0 \
+                     WHERE name = $3 AND is_revoked = 1"
                 }
                 None => "INSERT INTO token (hash, scopes, name) VALUES ($1, $2, $3)",
             };
-            writing.tx.execute(
+            writing.tx.guarded(
                 sql,
                 &[
                     hash.as_slice().into(),
                     (&scopes).into(),
                     name.as_str().into(),
                 ],
+                "this token was just added",
             )?;
             let fact = Fact::TokenAdded {
                 name: name.to_string(),
@@ -59,9 +61,10 @@ impl Ledger {
             let Some(known) = find(writing.tx, name)?.filter(|known| !known.is_revoked) else {
                 return Ok(Err(Refusal::NoSuchToken(name.to_string())));
             };
-            writing.tx.execute(
-                "UPDATE token SET is_revoked = 1 WHERE name = $1",
+            writing.tx.guarded(
+                "UPDATE token SET is_revoked = 1 WHERE name = $1 AND is_revoked = 0",
                 &[name.as_str().into()],
+                "this token was just revoked",
             )?;
             let fact = Fact::TokenRevoked {
                 name: name.to_string(),
