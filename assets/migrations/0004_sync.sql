@@ -41,6 +41,27 @@ CREATE TABLE hub_link (
     clock_offset_ms   INTEGER NOT NULL DEFAULT 0 -- our clock less the hub's
 ) STRICT;
 
+-- At a shop that worked alone and joins a hub: pools stay as they are from here until it has joined.
+CREATE TABLE joining (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    url     TEXT    NOT NULL,
+    ca_file TEXT,
+    secret  TEXT    NOT NULL,
+    seq     INTEGER NOT NULL DEFAULT 0,          -- the stock is the sum of the entries up to here
+    hash    BLOB,                                -- of that entry
+    pieces  INTEGER                              -- of the stock; none: it is not cut yet
+) STRICT;
+
+-- On a hub: the stock that such a shop brings, unseen until all of it is here.
+CREATE TABLE stock (
+    node   INTEGER PRIMARY KEY REFERENCES store (node),
+    total  INTEGER NOT NULL,                     -- pieces that it has
+    pieces INTEGER NOT NULL,                     -- and that are here
+    seq    INTEGER NOT NULL,                     -- the newest entry that it is the sum of
+    hash   TEXT    NOT NULL,
+    goods  TEXT    NOT NULL                      -- JSON: what is published with the last piece
+) STRICT;
+
 -- What concerns others, one row a subject: it moves up whenever the subject changes, and what is
 -- sent is the subject as it stands. None: changed, and not yet in its place.
 CREATE TABLE feed (

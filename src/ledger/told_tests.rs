@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -220,17 +219,17 @@ fn joined(hub: &mut Ledger, node: &str, name: &str) -> (TempDir, Ledger) {
     hub.add_store(name, "1", &format!("token of {node}"), &act())
         .unwrap()
         .unwrap();
-    let secret = format!("secret of {node}");
-    let join = store.join_request(&secret, act().now).unwrap().unwrap();
+    let address = HubAddress {
+        url: "https://hub.example.org".into(),
+        ca_file: None,
+        secret: format!("secret of {node}"),
+    };
+    let (address, join) = store.begin_joining(&address, &act()).unwrap().unwrap();
+    assert_eq!(join.pieces, 0, "an empty ledger");
     let told = hub
         .enrol(&join, &format!("token of {node}"), &act())
         .unwrap()
         .unwrap();
-    let address = HubAddress {
-        url: "https://hub.example.org".into(),
-        ca_file: None,
-        secret,
-    };
     store.join_hub(&address, &told, &act()).unwrap().unwrap();
     (folder, store)
 }
@@ -897,13 +896,13 @@ fn who_is_joined_or_erased_at_the_hub_is_so_at_its_stores() {
     begin(&mut pair.hub, "spring", &rules);
     generate(&mut pair.hub, "spring", 200, false);
     let ana = claim(&mut pair.hub, "ana@example.org").customer_id.unwrap();
-    let anna = claim(&mut pair.hub, "anna@example.org").customer_id.unwrap();
+    let same = claim(&mut pair.hub, "anna@example.org").customer_id.unwrap();
     pair.pull();
     pair.top_up(1);
     pair.pull();
     let second = claim(&mut pair.store, "anna@example.org");
-    assert_eq!(second.customer_id.as_deref(), Some(anna.as_str()));
-    pair.hub.join_customers(&ana, &anna, "one person", &act()).unwrap().unwrap();
+    assert_eq!(second.customer_id.as_deref(), Some(same.as_str()));
+    pair.hub.join_customers(&ana, &same, "one person", &act()).unwrap().unwrap();
     pair.pull();
     well(&mut pair.store);
     // Three codes are theirs now, that of the store among them: no other one is given.

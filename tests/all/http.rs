@@ -7,7 +7,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
@@ -31,7 +31,7 @@ const BODIES: [(&str, &str); 2] = [
 ];
 
 /// What is malformed, and the status that says so.
-const MALFORMED: [(&str, &str, u16); 18] = [
+pub(crate) const MALFORMED: [(&str, &str, u16); 18] = [
     ("/v1/claims", "", 400),
     ("/v1/claims", "{\"campaign\":\"spring\"", 400),
     ("/v1/claims", "\u{0}", 400),
@@ -124,9 +124,13 @@ impl Hub {
     }
 
     pub(crate) fn up_with(shop: &Shop, more: &[&str]) -> Hub {
-        let mut child = command_on(shop.folder())
-            .args(["hub", "--listen", "127.0.0.1:0"])
-            .args(more)
+        let mut command = command_on(shop.folder());
+        command.args(["hub", "--listen", "127.0.0.1:0"]).args(more);
+        Hub::of(&mut command)
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Hub {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -312,7 +316,7 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
 }
 
 /// The body of a route's question: a new route that takes one has to be given one here.
-fn body_for(route: &Route) -> &'static str {
+pub(crate) fn body_for(route: &Route) -> &'static str {
     if route.method == Method::Get {
         return "";
     }
