@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use crate::domain::entry::{Fact, hex};
 use crate::domain::refusal::Refusal;
 use crate::domain::wire::{
-    CODES_MAX, ENTRIES_MAX, Goods, Hello, Join, Joined, Stock, WIRE, WireBatch,
-    WireCustomer, WireEntry, WireLease,
+    CODES_MAX, ENTRIES_MAX, Goods, Hello, Join, Joined, Stock, WIRE, WireBatch, WireCustomer,
+    WireEntry, WireLease,
 };
 use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::engine::Tx;

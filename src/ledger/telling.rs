@@ -172,9 +172,7 @@ impl<'t, 'c> Telling<'t, 'c> {
         };
         let room = self.room();
         let codes = self.tx.all(
-            &format!(
-                "{CODE} AND c.id > $1 AND c.id < $2 AND c.batch = $3 ORDER BY c.id LIMIT $4"
-            ),
+            &format!("{CODE} AND c.id > $1 AND c.id < $2 AND c.batch = $3 ORDER BY c.id LIMIT $4"),
             &[
                 begun.into(),
                 end.into(),
