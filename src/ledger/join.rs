@@ -7,8 +7,8 @@ use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
 use crate::ledger::codes::{by_id, newest_of_kind};
 use crate::ledger::customers::{
-    CustomerSlot, Recognition, by_public_id, campaigns_of, contacts_of, described, kind_number,
-    slots_of,
+    CustomerSlot, Recognition, by_public_id, campaigns_of, contacts_of, described, hold,
+    kind_number, slots_of,
 };
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
@@ -48,6 +48,7 @@ fn join(
         return Ok(Err(Refusal::OneCustomer(kept_id, gone_id)));
     }
     let tx = writing.tx;
+    hold(tx, &[kept, gone])?;
     let pair = Pair { kept, gone };
     pair.move_hashes(tx)?;
     pair.move_contacts(tx)?;

@@ -13,6 +13,7 @@ mod ballast;
 mod campaigns;
 mod cancel;
 mod chain;
+mod claim_range;
 mod codes;
 mod console;
 mod customer_day;
