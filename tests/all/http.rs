@@ -16,7 +16,7 @@ use counterfoil::http::{Method, ROUTES, Route};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::shop::{CAMPAIGN, Shop, command_on, number, text};
+use crate::shop::{CAMPAIGN, Shop, number, text};
 
 /// A body that is well-formed, by route.
 const BODIES: [(&str, &str); 2] = [
@@ -124,7 +124,7 @@ impl Hub {
     }
 
     pub(crate) fn up_with(shop: &Shop, more: &[&str]) -> Hub {
-        let mut command = command_on(shop.folder());
+        let mut command = shop.command();
         command.args(["hub", "--listen", "127.0.0.1:0"]).args(more);
         Hub::of(&mut command)
     }
