@@ -357,6 +357,16 @@ fn is_certain(told: &Redemption) -> bool {
         if certainty == Certainty::Confirmed.as_str())
 }
 
+/// How many redemptions of a code stand, also those in excess.
+pub(crate) fn standing_count(tx: &Tx<'_>, row: &CodeRow) -> Result<u32, Cause> {
+    let mut count = 0;
+    each_standing(tx, row, |_| {
+        count += 1;
+        Walk::On
+    })?;
+    Ok(count)
+}
+
 /// Whether to go on along a code's list of entries.
 enum Walk {
     On,

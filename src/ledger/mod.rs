@@ -11,6 +11,7 @@ mod arrivals;
 mod assign;
 mod attempts;
 mod ballast;
+mod branches;
 mod bulk;
 mod campaigns;
 mod cancel;

@@ -5,4 +5,6 @@
 )]
 
 mod enrolment;
+mod scribe;
+mod up;
 pub(crate) mod world;
