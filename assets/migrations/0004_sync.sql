@@ -12,6 +12,7 @@ CREATE TABLE store (
     secret_hash     BLOB UNIQUE,                 -- SHA-256 of the secret it sends at every contact
     timezone        TEXT    NOT NULL,            -- of its counters' days and hours; empty before it joined
     incarnation     INTEGER NOT NULL,            -- the life that has authority
+    life_hash       TEXT,                        -- the hash of that life's first entry; none: it was not asked for
     acked_seq       INTEGER NOT NULL,            -- entries of that life up to here are in this ledger
     acked_hash      BLOB    NOT NULL,            -- the hash of that entry
     feed_position   INTEGER NOT NULL DEFAULT 0,  -- what it said it has of the feed
@@ -28,6 +29,8 @@ CREATE TABLE hub_link (
     secret            TEXT    NOT NULL,
     hub               INTEGER NOT NULL REFERENCES node (id),
     standing          INTEGER NOT NULL,          -- 1 active 2 revoked 3 written_off 5 quarantined
+    hub_life          INTEGER NOT NULL DEFAULT 1, -- the life of the hub's own ledger that is known here
+    life_missing      INTEGER DEFAULT 0,         -- quarantined: entries that are missing here; none: nobody can say
     acked_seq         INTEGER NOT NULL,          -- own entries up to here are at the hub
     acked_attempt     INTEGER NOT NULL DEFAULT 0,
     feed_position     INTEGER NOT NULL DEFAULT 0, -- of the hub's feed, applied
@@ -36,6 +39,27 @@ CREATE TABLE hub_link (
     last_contact_ms   INTEGER,                   -- by our clock; none: never
     contact_age_ms    INTEGER NOT NULL DEFAULT 0, -- time counted since, which no clock shortens
     clock_offset_ms   INTEGER NOT NULL DEFAULT 0 -- our clock less the hub's
+) STRICT;
+
+-- At a shop that worked alone and joins a hub: pools stay as they are from here until it has joined.
+CREATE TABLE joining (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    url     TEXT    NOT NULL,
+    ca_file TEXT,
+    secret  TEXT    NOT NULL,
+    seq     INTEGER NOT NULL DEFAULT 0,          -- the stock is the sum of the entries up to here
+    hash    BLOB,                                -- of that entry
+    pieces  INTEGER                              -- of the stock; none: it is not cut yet
+) STRICT;
+
+-- On a hub: the stock that such a shop brings, unseen until all of it is here.
+CREATE TABLE stock (
+    node   INTEGER PRIMARY KEY REFERENCES store (node),
+    total  INTEGER NOT NULL,                     -- pieces that it has
+    pieces INTEGER NOT NULL,                     -- and that are here
+    seq    INTEGER NOT NULL,                     -- the newest entry that it is the sum of
+    hash   TEXT    NOT NULL,
+    goods  TEXT    NOT NULL                      -- JSON: what is published with the last piece
 ) STRICT;
 
 -- What concerns others, one row a subject: it moves up whenever the subject changes, and what is
@@ -91,6 +115,8 @@ CREATE TABLE pending (
     folded   TEXT,                               -- as it was read, where it is not known here
     question TEXT    NOT NULL,                   -- JSON, to be asked again as it was
     at_ms    INTEGER NOT NULL,
+    asks     INTEGER NOT NULL DEFAULT 1,         -- how often it may have been sent
+    entry    INTEGER,                            -- by which the act is known here, and nobody was told; none: no answer yet
     PRIMARY KEY (counter, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pending_by_code ON pending (code) WHERE code IS NOT NULL;

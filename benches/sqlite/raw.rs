@@ -26,6 +26,9 @@ const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.sta
     c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry FROM code c \
     JOIN batch b ON b.id = c.batch WHERE c.folded = $1 AND b.is_published = 1";
 
+const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link \
+    WHERE id = 1";
+
 const KEY: &str = "SELECT k.verb, k.subject, k.entry, r.entry FROM act_key k \
     LEFT JOIN reversal r ON r.redemption = k.entry WHERE k.caller = $1 AND k.key = $2";
 
@@ -35,18 +38,21 @@ const ENTRY: &str = "INSERT INTO entry (node, incarnation, seq, at_ms, kind, cam
     previous_of_code, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
 
 const USE: &str = "UPDATE code SET uses_made = uses_made + 1, state = $1, newest_entry = $2 \
-    WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7";
+    WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7 \
+    AND coalesce(customer, 0) = $8 AND coalesce(newest_entry, 0) = $9";
 
 const BIND: &str = "INSERT INTO act_key (caller, key, verb, subject, entry) \
     VALUES ($1, $2, 'redeem', $3, $4)";
 
 const TALLY: &str = "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
     redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
-    uses_made = uses_made + $6 WHERE campaign = $7";
+    uses_made = uses_made + $6 WHERE campaign = $7 AND part = $8";
 
-const HOUR: &str = "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
-    DO UPDATE SET amount = tally_hour.amount + 1";
+const HOUR: &str = "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
+    VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (hour, campaign, kind, part) \
+    DO UPDATE SET amount = tally_hour.amount + 1, first_entry = CASE \
+    WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
+    ELSE tally_hour.first_entry END";
 
 const STORE: &str = "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
     next_code_id = $5, restored_code_id = $6, is_moved = $7, lost = $8 WHERE id = 1";
@@ -77,6 +83,7 @@ pub(crate) struct Raw<'c> {
     commit: Statement<'c>,
     head: Statement<'c>,
     code: Statement<'c>,
+    link: Statement<'c>,
     key: Statement<'c>,
     campaign: Statement<'c>,
     entry: Statement<'c>,
@@ -97,6 +104,7 @@ impl<'c> Raw<'c> {
             commit: prepared("COMMIT"),
             head: prepared(HEAD),
             code: prepared(CODE),
+            link: prepared(LINK),
             key: prepared(KEY),
             campaign: prepared(CAMPAIGN),
             entry: prepared(ENTRY),
@@ -113,6 +121,9 @@ impl<'c> Raw<'c> {
         self.begin.execute([])?;
         let head = self.head.query_row([], columns::<11>)?;
         let code = self.code.query_row([&planned.folded], columns::<12>)?;
+        let mut link = self.link.query([])?;
+        assert!(link.next()?.is_none(), "a shop alone");
+        drop(link);
         let mut bound = self.key.query(params![planned.counter, planned.key])?;
         assert!(bound.next()?.is_none(), "a new key");
         drop(bound);
@@ -139,14 +150,17 @@ impl<'c> Raw<'c> {
             ],
             |row| row.get(0),
         )?;
-        let changed = self.use_up.execute(params![2, entry, id, 1, 0, 1, 1])?;
+        let changed = self
+            .use_up
+            .execute(params![2, entry, id, 1, 0, 1, 1, 0, 0])?;
         assert_eq!(changed, 1, "an unused code");
         self.bind
             .execute(params![planned.counter, planned.key, id, entry])?;
-        self.tally.execute(params![0, -1, 1, 0, 0, 1, campaign])?;
+        self.tally
+            .execute(params![0, -1, 1, 0, 0, 1, campaign, 0])?;
         let hour = planned.at_ms.div_euclid(3_600_000);
         self.hour
-            .execute(params![campaign, hour, "redeemed", entry])?;
+            .execute(params![campaign, hour, "redeemed", 0, entry])?;
         let [
             _,
             incarnation,

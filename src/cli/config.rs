@@ -9,6 +9,7 @@ use crate::cli::printer::{PrinterConfig, PrinterSection};
 use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::MalformedName;
+use crate::ledger::Database;
 use crate::tui::model::FADE_AFTER;
 
 /// The file in the data folder.
@@ -26,12 +27,20 @@ struct File {
     scanner: ScannerSection,
     scan: ScanSection,
     printer: PrinterSection,
+    hub: HubSection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct HubSection {
+    database: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct StoreSection {
     phone_region: Option<PhoneRegion>,
+    hub_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -112,6 +121,7 @@ impl<T> Sourced<T> {
 /// What flags may set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
+    pub(crate) database: Option<String>,
     pub(crate) counter: Option<String>,
     pub(crate) theme: Option<Theme>,
     pub(crate) ports: Option<Vec<PathBuf>>,
@@ -125,6 +135,9 @@ pub(crate) struct Flags {
 pub(crate) struct Config {
     /// Of which country phone numbers are that come without one.
     pub(crate) phone_region: Sourced<Option<PhoneRegion>>,
+    /// A file of certificates, in PEM: whose word on the hub's certificate is taken, beside those whom
+    /// this computer trusts anyway.
+    pub(crate) hub_ca: Sourced<Option<PathBuf>>,
     pub(crate) counter: Sourced<String>,
     pub(crate) theme: Sourced<Theme>,
     pub(crate) rings_bell: Sourced<bool>,
@@ -133,6 +146,8 @@ pub(crate) struct Config {
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     pub(crate) printer: PrinterConfig,
+    /// The database that holds the ledger, by its URL; it may hold a password.
+    pub(crate) database: Sourced<Option<String>>,
 }
 
 impl Config {
@@ -153,6 +168,13 @@ impl Config {
                 None,
                 region_of_environment()?.map(Some),
                 file.store.phone_region.map(Some),
+                || None,
+            ),
+            hub_ca: Sourced::first(
+                None,
+                std::env::var_os("COUNTERFOIL_HUB_CA").map(|path| Some(PathBuf::from(path))),
+                // A name alone is a file beside this one.
+                file.store.hub_ca.map(|path| Some(folder.join(path))),
                 || None,
             ),
             counter: Sourced::first(
@@ -184,6 +206,12 @@ impl Config {
                 file.scan.allowed_hosts,
                 Vec::new,
             ),
+            database: Sourced::first(
+                flags.database.map(Some),
+                std::env::var("COUNTERFOIL_DATABASE").ok().map(Some),
+                file.hub.database.map(Some),
+                || None,
+            ),
             printer: PrinterConfig::new(file.printer, flags.printer, flags.profile),
         })
     }
@@ -206,6 +234,14 @@ impl Config {
                 "store.phone_region",
                 region.unwrap_or_default(),
                 self.phone_region.origin,
+            ),
+            (
+                "store.hub_ca",
+                self.hub_ca
+                    .value
+                    .as_ref()
+                    .map_or_else(String::new, |path| path.display().to_string()),
+                self.hub_ca.origin,
             ),
             (
                 "console.counter",
@@ -235,6 +271,14 @@ impl Config {
                 self.allowed_hosts.origin,
             ),
         ];
+        let database = self.database.value.as_deref().map(|url| {
+            Database::parse(url).map_or_else(|fault| fault, |database| database.shown())
+        });
+        rows.push((
+            "hub.database",
+            database.unwrap_or_default(),
+            self.database.origin,
+        ));
         rows.extend(self.printer.rows());
         rows
     }

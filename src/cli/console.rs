@@ -23,6 +23,7 @@ use crate::tui::theme::{Palette, Theme};
 
 /// Opens the console on the ledger of the data folder.
 pub(super) fn console(context: &Context, args: &ConsoleArgs) -> Result<u8, Failure> {
+    context.need_folder("a console: the counters of a chain have a ledger each")?;
     let has_ledger = Ledger::exists_in(&context.data);
     if !has_ledger && !context.is_default_place() {
         return Err(LedgerError {

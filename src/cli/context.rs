@@ -11,12 +11,13 @@ use jiff::tz::TimeZone;
 
 use crate::cli::args::Global;
 use crate::cli::config::{Config, Flags, Origin};
+use crate::cli::database;
 use crate::cli::failure::Failure;
 use crate::desk;
 use crate::domain::operator::Role;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
-use crate::ledger::{Act, Ledger, Rebirth};
+use crate::ledger::{Act, Cause, Database, Ledger, LedgerError, Rebirth};
 
 /// The surroundings of one command.
 pub(crate) struct Context {
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) is_json: bool,
     pub(crate) operator: Option<String>,
     pub(crate) config: Config,
+    /// The database that holds the ledger; none: it is in the folder.
+    pub(crate) database: Option<Database>,
     proven: Proven,
 }
 
@@ -87,10 +90,13 @@ impl Context {
         };
         let flags = Flags {
             counter: global.counter.clone(),
+            database: global.database.clone(),
             ..Flags::default()
         };
+        let config = Config::load(&data, flags)?;
         let context = Context {
-            config: Config::load(&data, flags)?,
+            database: database::named(&config.database)?,
+            config,
             data,
             place,
             is_json: global.json,
@@ -131,10 +137,16 @@ impl Context {
 
     /// Opens the ledger, and says on stderr if it had to begin a new life.
     pub(crate) fn open(&self) -> Result<Ledger, Failure> {
-        let (mut ledger, rebirth) = Ledger::open(&self.data, &self.act()?)?;
-        if let Some(rebirth) = rebirth {
-            warn(&rebirth_words(&rebirth));
-        }
+        let mut ledger = match &self.database {
+            Some(database) => Ledger::open_in(database, &self.act()?)?,
+            None => {
+                let (ledger, rebirth) = Ledger::open(&self.data, &self.act()?)?;
+                if let Some(rebirth) = rebirth {
+                    warn(&rebirth_words(&rebirth));
+                }
+                ledger
+            }
+        };
         ledger.dial_in(self.config.phone_region.value);
         // What a died import left behind is removed a slice at a time, never while somebody waits.
         ledger.sweep_batches()?;
@@ -144,6 +156,27 @@ impl Context {
             return Err(Refusal::NoSuchOperator(name.clone()).into());
         }
         Ok(ledger)
+    }
+
+    /// Opens the ledger to look at it.
+    pub(crate) fn open_reading(&self) -> Result<Ledger, Failure> {
+        Ok(match &self.database {
+            Some(database) => Ledger::open_reading_in(database)?,
+            None => Ledger::open_reading(&self.data)?,
+        })
+    }
+
+    /// Makes sure that the ledger is one in a folder, for an act on its files.
+    pub(crate) fn need_folder(&self, what: &'static str) -> Result<(), Failure> {
+        if self.database.is_none() {
+            return Ok(());
+        }
+        Err(LedgerError {
+            op: "open",
+            thing: "the ledger".into(),
+            cause: Cause::OnlyInFiles(what),
+        }
+        .into())
     }
 
     /// Makes sure that a manager acts. Whoever can write the data folder is trusted; an operator

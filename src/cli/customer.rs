@@ -115,6 +115,10 @@ fn erase(
             "something that reads like it still stands in the ledger: a caller's key or an \
              operator's name in an entry, or what is known of somebody else",
         ),
+        Left::Server => Some(
+            "PostgreSQL keeps what was erased until its next VACUUM, and in its write-ahead log and \
+             backups as long as its keeper has set",
+        ),
         Left::Log => Some(
             "the bytes are still in ledger.db-wal, which another program is reading: end it, and \
              erase again",

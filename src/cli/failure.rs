@@ -50,8 +50,17 @@ impl From<LedgerError> for Failure {
             Cause::Random(_) => ("random", 5),
             Cause::Interrupted => ("interrupted", 5),
             Cause::Changed(_) => ("changed", 5),
+            Cause::Unexpected(_) => ("unexpected", 3),
             Cause::Engine(_) => ("engine", 5),
             Cause::Io(_) => ("io", 5),
+            Cause::Postgres(_) => ("postgres", 5),
+            Cause::Raced(_) => ("raced", 5),
+            Cause::Dropped(_) => ("connection_lost", 5),
+            Cause::Unreachable(_) => ("database_unreachable", 5),
+            Cause::OutcomeUnknown => ("outcome_unknown", 3),
+            Cause::NoLedgerIn(_) => ("no_ledger", 2),
+            Cause::LedgerIn(_) => ("ledger_exists", 2),
+            Cause::OnlyInFiles(_) => ("only_in_files", 2),
         };
         Failure {
             code,

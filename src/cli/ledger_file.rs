@@ -12,6 +12,7 @@ pub(super) fn backup(
     args: &BackupArgs,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    context.need_folder("a backup file")?;
     let mut ledger = context.open()?;
     if args.moves {
         context.need_manager(&mut ledger)?;
@@ -40,6 +41,7 @@ pub(super) fn restore(
     args: &RestoreArgs,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    context.need_folder("a restore")?;
     let Some(file) = &args.file else {
         let mut ledger = context.open()?;
         context.need_manager(&mut ledger)?;
@@ -74,7 +76,7 @@ pub(super) fn restore(
 }
 
 pub(super) fn verify(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
-    let mut ledger = Ledger::open_reading(&context.data)?;
+    let mut ledger = context.open_reading()?;
     let draws = context.draws_bars();
     let health = ledger.verify(&mut |step| {
         if draws {

@@ -11,6 +11,7 @@ mod conflicts;
 mod console;
 mod context;
 mod customer;
+mod database;
 mod demo;
 mod failure;
 mod hub;

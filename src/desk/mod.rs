@@ -15,7 +15,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::desk::find::Replaced;
-pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up};
+pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up, set_up_in};
 pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;

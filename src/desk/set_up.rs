@@ -9,7 +9,7 @@ use crate::domain::code::letters_of;
 use crate::domain::ids::is_plain_name;
 use crate::domain::refusal::Refusal;
 use crate::domain::token::TOKEN_CALLER;
-use crate::ledger::{Act, Ledger, LedgerError, Setup};
+use crate::ledger::{Act, Database, Ledger, LedgerError, Setup};
 
 /// The permission bits of a ledger that one account uses.
 pub const MODE_PRIVATE: u32 = 0o600;
@@ -37,6 +37,28 @@ pub fn set_up(
     mode: u32,
     act: &Act,
 ) -> Result<Result<Ledger, Refusal>, LedgerError> {
+    let setup = match setup_of(store, timezone, mode)? {
+        Ok(setup) => setup,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ledger::create(folder, &setup, act).map(Ok)
+}
+
+/// Makes a ledger for a chain's head office in a database, from the same words.
+pub fn set_up_in(
+    database: &Database,
+    store: &str,
+    timezone: &str,
+    act: &Act,
+) -> Result<Result<Ledger, Refusal>, LedgerError> {
+    let setup = match setup_of(store, timezone, MODE_PRIVATE)? {
+        Ok(setup) => setup,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ledger::create_in(database, &setup, act).map(Ok)
+}
+
+fn setup_of(store: &str, timezone: &str, mode: u32) -> Result<Result<Setup, Refusal>, LedgerError> {
     let store = store.trim();
     if !is_plain_name(store, 64) {
         return Ok(Err(Refusal::Faulty(
@@ -48,11 +70,10 @@ pub fn set_up(
             "there is no time zone {timezone:?}: use its IANA name, as in Europe/Berlin"
         ))));
     }
-    let setup = Setup {
+    Ok(Ok(Setup {
         store: store.to_owned(),
         timezone: timezone.to_owned(),
         node: letters_of(&random::<10>()?),
         mode,
-    };
-    Ledger::create(folder, &setup, act).map(Ok)
+    }))
 }

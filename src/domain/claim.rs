@@ -71,7 +71,7 @@ pub enum ClaimWord {
     KeyConflict,
     /// An import under way has a code for this customer; nothing was given.
     InProgress,
-    /// Only the hub can give one now, and it was not asked or is out of reach; nothing was given.
+    /// Only the hub gives one, and it is out of reach or has not answered.
     NeedsHub,
 }
 
@@ -120,7 +120,7 @@ impl ClaimWord {
             ClaimWord::NotLive => Some("the campaign gives no codes now"),
             ClaimWord::KeyConflict => Some("the key belongs to another act, customer or campaign"),
             ClaimWord::InProgress => Some("an import under way has a code for this customer"),
-            ClaimWord::NeedsHub => Some("only the hub can give a code now"),
+            ClaimWord::NeedsHub => Some("only the hub gives a code, and it did not answer"),
         }
     }
 
@@ -450,13 +450,13 @@ impl Claim {
             ClaimWord::KeyConflict => "this key belongs to another act, customer or campaign, so \
                  nothing was given: ask under a key of its own"
                 .to_owned(),
+            ClaimWord::NeedsHub => format!(
+                "only the hub gives a code of {campaign} now, and it is out of reach: ask again when \
+                 the line is back"
+            ),
             ClaimWord::InProgress => format!(
                 "an import under way has a code of {campaign} for this customer, so nothing was \
                  given: ask again under the same key when it is done"
-            ),
-            ClaimWord::NeedsHub => format!(
-                "only the hub can give a code of {campaign} now, and it is out of reach: nothing \
-                 was given; ask again under the same key when this store is online"
             ),
         }
     }

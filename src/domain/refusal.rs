@@ -110,6 +110,17 @@ pub enum Refusal {
     /// The ledger has stores, so it joins none.
     #[error("this ledger is a hub: it has stores, so it cannot join another")]
     IsAHub,
+    /// Campaigns and pools are the hub's.
+    #[error("this store has joined the hub at {0}: campaigns and pools are changed there")]
+    PoolsAtTheHub(String),
+    /// The ledger is joining a hub.
+    #[error(
+        "this ledger is joining the hub at {0}: its campaigns and pools stay as they are until it has"
+    )]
+    Joining(String),
+    /// A campaign is in test mode.
+    #[error("the campaign {0} is in test mode")]
+    InTestMode(String),
     /// The ledger has joined no hub.
     #[error("this ledger has joined no hub")]
     NotJoined,
@@ -173,6 +184,9 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "no_such_store",
             Refusal::JoinedAHub(_) => "joined_a_hub",
             Refusal::IsAHub => "is_a_hub",
+            Refusal::PoolsAtTheHub(_) => "pools_at_the_hub",
+            Refusal::Joining(_) => "joining",
+            Refusal::InTestMode(_) => "in_test_mode",
             Refusal::NotJoined => "not_joined",
             Refusal::NotInvited => "not_invited",
             Refusal::AnotherStore { .. } => "another_store",
@@ -230,6 +244,11 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
+            Refusal::PoolsAtTheHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::Joining(_) => {
+                "end it with the same `counterfoil join`, or give it up with `join --give-up`"
+            }
+            Refusal::InTestMode(_) => "`counterfoil campaign test-mode ID off` ends it",
             Refusal::NotJoined => "join one with `counterfoil join URL --token-file F`",
             Refusal::AnotherStore { .. } => {
                 "at the hub, add it by the name that its own ledger has: `hub store add NAME`"
@@ -281,6 +300,9 @@ impl Refusal {
             | Refusal::ConflictSettled(_)
             | Refusal::SettledAtHub
             | Refusal::NotInvited
+            | Refusal::PoolsAtTheHub(_)
+            | Refusal::Joining(_)
+            | Refusal::InTestMode(_)
             | Refusal::AnotherStore { .. }
             | Refusal::NodeKnown(_)
             | Refusal::CampaignTaken(_)

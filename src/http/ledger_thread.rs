@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::desk::{act, mint_key, random};
 use crate::domain::json::{ClaimJson, VerdictJson};
-use crate::domain::token::Scope;
+use crate::domain::token::{Scope, Secret};
 use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
 use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
@@ -85,9 +85,10 @@ impl Keeper {
         ask: &Ask,
         token: &mut Option<String>,
     ) -> Result<String, Fault> {
+        let now = (self.clock)();
         let mut caller = String::new();
         if let Some(bearer) = bearer {
-            let known = self
+            let (known, secret) = self
                 .ledger
                 .token_of(&bearer.secret)?
                 .ok_or_else(Fault::unauthorized)?;
@@ -95,12 +96,16 @@ impl Keeper {
             if known.is_revoked {
                 return Err(Fault::unauthorized());
             }
+            if secret == Secret::Old && known.old_is_over(now) {
+                let act = act(&known.caller(), None, now)?;
+                self.ledger.end_old_secrets(&act)?;
+                return Err(Fault::unauthorized());
+            }
             if !known.may(bearer.scope) {
                 return Err(Fault::forbidden(bearer.scope.as_str()));
             }
             caller = known.caller();
         }
-        let now = (self.clock)();
         match ask {
             Ask::Knock => Ok(String::new()),
             Ask::Health => {

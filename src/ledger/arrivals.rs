@@ -13,14 +13,15 @@ use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer, WireLease, WireOperator,
 };
-use crate::ledger::chain::OWN_NODE;
+use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::{state_number, state_of};
 use crate::ledger::customers::standing;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::lease::{hand_over_code, split};
+use crate::ledger::link::Heard;
 use crate::ledger::tally::{Shift, move_leased};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally};
 
 /// Codes that the hub told of came in under this name of their batch.
 pub(crate) const TOLD_BATCH: &str = "told";
@@ -67,7 +68,7 @@ impl Ledger {
     }
 }
 
-fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Result<bool, Cause> {
+pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Result<bool, Cause> {
     let Some(link) = link::load(writing.tx)? else {
         return Ok(false);
     };
@@ -82,7 +83,9 @@ fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Result<bool, 
         // What the hub has of another life, this one has only as far as both knew it.
         page.welcome.acked_through.min(link.acked_seq)
     };
-    link::hear(writing, &page.welcome, act)?;
+    if link::hear(writing, &page.welcome, act)? != Heard::Counts {
+        return Ok(false);
+    }
     let mut arrivals = Arrivals::new(writing, seen_through)?;
     for item in &page.items {
         match item {
@@ -230,7 +233,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
                     key.as_slice().into(),
                 ],
             )?;
-            tx.execute("INSERT INTO tally (campaign) VALUES ($1)", &[campaign.into()])?;
+            tally::begin(tx, campaign, told.revision)?;
             campaign
         };
         // The entry that made the revision is the hub's: 0 stands for it here.
@@ -436,8 +439,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         };
         let batch = self.batch(campaign)?;
         let tx = self.tx();
-        let id = self.writing.head.next_code_id;
-        self.writing.head.next_code_id += 1;
+        let id = take_code_ids(tx, &mut self.writing.head, 1)?;
         tx.execute(
             "INSERT INTO code (id, folded, shown, campaign, batch, ordinal, state, uses_made, \
              holder, grant_number, customer, expires_at_ms) \
@@ -584,16 +586,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         for ordinal in [first, end] {
             split(tx, campaign, ordinal)?;
         }
-        tx.execute(
-            "DELETE FROM lease WHERE campaign = $1 AND holder = $2 AND first_ordinal >= $3 \
-             AND end_ordinal <= $4",
-            &[
-                campaign.into(),
-                OWN_NODE.into(),
-                first.into(),
-                end.into(),
-            ],
-        )?;
+        empty_ranges(tx, campaign, first, end)?;
         let given = tx.execute(
             "UPDATE code SET holder = $1 WHERE id IN (SELECT code FROM pool_slot \
              WHERE campaign = $2 AND ordinal >= $3 AND ordinal < $4) AND state = $5 AND holder = $6",
@@ -611,25 +604,24 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
 
     fn hold(&mut self, campaign: i64, told: &WireLease) -> Result<(), Cause> {
         let tx = self.tx();
-        let same = tx.one(
-            "SELECT id, end_ordinal, next_ordinal FROM lease WHERE campaign = $1 \
-             AND first_ordinal = $2 AND grant_number = $3",
-            &[
-                campaign.into(),
-                told.first_ordinal.into(),
-                told.grant_number.into(),
-            ],
-            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+        let known = tx.one(
+            "SELECT id FROM lease WHERE campaign = $1 AND grant_number = $2 LIMIT 1",
+            &[campaign.into(), told.grant_number.into()],
+            |row| row.int(0),
         )?;
-        if let Some((lease, end, next)) = same {
-            // Within one grant a range only shrinks: what is missing here was handed over.
-            if told.end_ordinal < end {
-                self.give_up(campaign, told.end_ordinal.max(next), end)?;
-            }
-            let reached = told.next_ordinal.min(end.min(told.end_ordinal));
+        if known.is_some() {
+            // Within a grant nothing comes back: what is missing here was handed over, and what the
+            // hub took is told as taken. A life before this one may have gone further.
             tx.execute(
-                "UPDATE lease SET next_ordinal = $1 WHERE id = $2 AND next_ordinal < $1",
-                &[reached.into(), lease.into()],
+                "UPDATE lease SET next_ordinal = CASE WHEN end_ordinal < $1 THEN end_ordinal \
+                 ELSE $1 END WHERE campaign = $2 AND first_ordinal = $3 AND grant_number = $4 \
+                 AND next_ordinal < $1",
+                &[
+                    told.next_ordinal.into(),
+                    campaign.into(),
+                    told.first_ordinal.into(),
+                    told.grant_number.into(),
+                ],
             )?;
             return Ok(());
         }
@@ -656,13 +648,10 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         for ordinal in [told.first_ordinal, told.end_ordinal] {
             split(tx, campaign, ordinal)?;
         }
+        empty_ranges(tx, campaign, told.first_ordinal, told.end_ordinal)?;
         tx.execute(
-            "DELETE FROM lease WHERE campaign = $1 AND first_ordinal >= $2 AND end_ordinal <= $3",
-            &[
-                campaign.into(),
-                told.first_ordinal.into(),
-                told.end_ordinal.into(),
-            ],
+            "DELETE FROM lease WHERE campaign = $1 AND first_ordinal = $2",
+            &[campaign.into(), told.first_ordinal.into()],
         )?;
         tx.execute(
             "INSERT INTO lease (campaign, first_ordinal, end_ordinal, next_ordinal, holder, \
@@ -852,6 +841,17 @@ fn tell_story(tx: &Tx<'_>, code: i64, told: &WireCode) -> Result<(), Cause> {
         )?,
         None => tx.execute("DELETE FROM ended WHERE code = $1", &[code.into()])?,
     };
+    Ok(())
+}
+
+/// The ranges that lie in another are ranges no more. Each stays as an empty one, so that its grant
+/// is known to have been here.
+fn empty_ranges(tx: &Tx<'_>, campaign: i64, first: i64, end: i64) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE lease SET end_ordinal = first_ordinal, next_ordinal = first_ordinal \
+         WHERE campaign = $1 AND first_ordinal >= $2 AND end_ordinal <= $3",
+        &[campaign.into(), first.into(), end.into()],
+    )?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of, tally};
 
 const COLUMNS: &str = "id, name, revision, is_paused, rules";
 
@@ -31,11 +31,11 @@ impl Ledger {
     pub fn set_campaign(
         &mut self,
         id: &CampaignId,
-        change: impl FnOnce(&mut Rules),
+        change: impl Fn(&mut Rules),
         act: &Act,
     ) -> Result<Result<Campaign, Refusal>, LedgerError> {
         self.write("change campaign", id.as_str(), |writing| {
-            set(writing, id, change, act)
+            set(writing, id, &change, act)
         })
     }
 
@@ -97,6 +97,15 @@ pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign
     )
 }
 
+/// Lets nobody else change a campaign's rules before the end of the transaction.
+pub(crate) fn hold(tx: &Tx<'_>, id: &CampaignId) -> Result<(), Cause> {
+    tx.lock_rows(
+        "SELECT id FROM campaign WHERE name = $1",
+        &[id.as_str().into()],
+    )
+    .map(drop)
+}
+
 /// The key of a campaign's contact hashes, by its local number.
 pub(crate) fn contact_key(tx: &Tx<'_>, campaign: i64) -> Result<Vec<u8>, Cause> {
     Ok(tx
@@ -151,9 +160,7 @@ fn create(
             contact_key.as_slice().into(),
         ],
     )?;
-    writing
-        .tx
-        .execute("INSERT INTO tally (campaign) VALUES ($1)", &[local.into()])?;
+    tally::begin(writing.tx, local, 1)?;
     let fact = Fact::CampaignCreated {
         rules: Box::new(rules.clone()),
     };
@@ -164,9 +171,10 @@ fn create(
 fn set(
     writing: &mut Writing<'_, '_>,
     id: &CampaignId,
-    change: impl FnOnce(&mut Rules),
+    change: &dyn Fn(&mut Rules),
     act: &Act,
 ) -> Result<Result<Campaign, Refusal>, Cause> {
+    hold(writing.tx, id)?;
     let Some((local, campaign)) = find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };
@@ -183,6 +191,9 @@ fn set(
     {
         return Ok(Err(Refusal::Faulty(fault)));
     }
+    let revision = campaign.revision + 1;
+    // Before it is looked at what was done under the former rules: nothing more can be from here on.
+    tally::go_under(writing.tx, local, revision)?;
     let made = uses_made(writing.tx, local)?;
     if rules.uses != campaign.rules.uses && made > 0 {
         // The states of used codes, and every tally, were counted under the former number.
@@ -194,7 +205,6 @@ fn set(
         // They are recognised by hashes made under the former rule.
         return Ok(Err(Refusal::CustomersKnown));
     }
-    let revision = campaign.revision + 1;
     let text = serde_json::to_string(&rules)?;
     writing.tx.execute(
         "UPDATE campaign SET revision = $1, rules = $2 WHERE id = $3",
@@ -236,6 +246,7 @@ fn pause(
     is_paused: bool,
     act: &Act,
 ) -> Result<Result<Campaign, Refusal>, Cause> {
+    hold(writing.tx, id)?;
     let Some((local, campaign)) = find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };
@@ -305,10 +316,11 @@ fn has_customers(tx: &Tx<'_>, campaign: i64) -> Result<bool, Cause> {
 fn uses_made(tx: &Tx<'_>, campaign: i64) -> Result<u64, Cause> {
     Ok(tx
         .one(
-            "SELECT uses_made FROM tally WHERE campaign = $1",
+            "SELECT sum(uses_made) FROM tally WHERE campaign = $1",
             &[campaign.into()],
-            |row| row.int(0),
+            |row| row.maybe_int(0),
         )?
+        .flatten()
         .unwrap_or(0)
         .unsigned_abs())
 }

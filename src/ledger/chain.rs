@@ -2,7 +2,7 @@
 
 use crate::domain::entry::{Body, Fact, Hash, Side, chained, side_hash};
 use crate::domain::ids::{CampaignId, EntryId};
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
 /// This ledger's own number among nodes.
@@ -27,30 +27,39 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Head, Cause> {
-        tx.one(
-            "SELECT node, incarnation, seq, hash, newest_at_ms, store, timezone, next_code_id, \
-             restored_code_id, is_moved, lost FROM ledger WHERE id = 1",
-            &[],
-            |row| {
-                Ok(Head {
-                    node: row.text(0)?,
-                    incarnation: row.int(1)?,
-                    seq: row.int(2)?,
-                    hash: row.hash(3)?,
-                    newest_at_ms: row.int(4)?,
-                    store: row.text(5)?,
-                    timezone: row.text(6)?,
-                    next_code_id: row.int(7)?,
-                    restored_code_id: row.int(8)?,
-                    is_moved: row.int(9)? != 0,
-                    lost: row.int(10)?,
-                })
-            },
-        )?
+        match tx.writer() {
+            None => tx.one(
+                "SELECT node, incarnation, seq, hash, newest_at_ms, store, timezone, next_code_id, \
+                 restored_code_id, is_moved, lost FROM ledger WHERE id = 1",
+                &[],
+                head_row,
+            )?,
+            // The end of this process's own chain; who only reads goes by the newest process.
+            Some(writer) => tx.one(
+                "SELECT l.node, w.incarnation, w.seq, w.hash, w.newest_at_ms, l.store, l.timezone, \
+                 l.next_code_id, l.restored_code_id, l.is_moved, l.lost FROM ledger l \
+                 JOIN writer w \
+                 ON w.incarnation = CASE WHEN $1 = 0 THEN l.incarnation ELSE $1 END WHERE l.id = 1",
+                &[writer.into()],
+                head_row,
+            )?,
+        }
         .ok_or_else(|| Cause::Damaged("the ledger's first row is missing".into()))
     }
 
     pub(crate) fn store(&self, tx: &Tx<'_>) -> Result<(), Cause> {
+        if let Some(writer) = tx.writer() {
+            // Of the row that all processes share nothing is written but by `take_code_ids`.
+            return tx.later(
+                "UPDATE writer SET seq = $1, hash = $2, newest_at_ms = $3 WHERE incarnation = $4",
+                &[
+                    self.seq.into(),
+                    self.hash.as_slice().into(),
+                    self.newest_at_ms.into(),
+                    writer.into(),
+                ],
+            );
+        }
         tx.execute(
             "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
              next_code_id = $5, restored_code_id = $6, is_moved = $7, lost = $8 WHERE id = 1",
@@ -82,6 +91,59 @@ impl Head {
             seq: seq.unsigned_abs(),
         }
     }
+}
+
+fn head_row(row: &Row<'_>) -> Result<Head, Cause> {
+    Ok(Head {
+        node: row.text(0)?,
+        incarnation: row.int(1)?,
+        seq: row.int(2)?,
+        hash: row.hash(3)?,
+        newest_at_ms: row.int(4)?,
+        store: row.text(5)?,
+        timezone: row.text(6)?,
+        next_code_id: row.int(7)?,
+        restored_code_id: row.int(8)?,
+        is_moved: row.int(9)? != 0,
+        lost: row.int(10)?,
+    })
+}
+
+/// Takes so many numbers for new codes, the first of which it answers: none is given out twice,
+/// whoever writes.
+pub(crate) fn take_code_ids(tx: &Tx<'_>, head: &mut Head, count: i64) -> Result<i64, Cause> {
+    if tx.writer().is_none() {
+        let first = head.next_code_id;
+        head.next_code_id += count;
+        return Ok(first);
+    }
+    let next = tx.one(
+        "UPDATE ledger SET next_code_id = next_code_id + $1 WHERE id = 1 RETURNING next_code_id",
+        &[count.into()],
+        |row| row.int(0),
+    )?;
+    next.map(|next| next - count)
+        .ok_or_else(|| Cause::Damaged("the ledger's first row is missing".into()))
+}
+
+/// Gives back the numbers from `first` up to `end`, where they were the last that were taken; others
+/// stay a gap, which means nothing.
+pub(crate) fn give_back_code_ids(
+    tx: &Tx<'_>,
+    head: &mut Head,
+    first: i64,
+    end: i64,
+) -> Result<(), Cause> {
+    if tx.writer().is_some() {
+        return tx.later(
+            "UPDATE ledger SET next_code_id = $1 WHERE id = 1 AND next_code_id = $2",
+            &[first.into(), end.into()],
+        );
+    }
+    if head.next_code_id == end {
+        head.next_code_id = first;
+    }
+    Ok(())
 }
 
 /// What surrounds a fact in its entry.
@@ -161,7 +223,7 @@ pub(crate) fn append(
         ],
     )?;
     if let Some(text) = &side {
-        tx.execute(
+        tx.later(
             "INSERT INTO side (entry, salt, text) VALUES ($1, $2, $3)",
             &[local.into(), setting.salt.as_slice().into(), text.into()],
         )?;

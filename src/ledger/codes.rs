@@ -163,6 +163,18 @@ pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, 
     )
 }
 
+/// The code at a place of a campaign's pool.
+pub(crate) fn by_place(tx: &Tx<'_>, campaign: i64, ordinal: i64) -> Result<Option<CodeRow>, Cause> {
+    tx.one(
+        &format!(
+            "SELECT {CODE_COLUMNS} FROM pool_slot p JOIN code c ON c.id = p.code \
+             WHERE p.campaign = $1 AND p.ordinal = $2"
+        ),
+        &[campaign.into(), ordinal.into()],
+        code_row,
+    )
+}
+
 /// Whether the code of this local number exists for anybody: its batch is published.
 pub(crate) fn is_published(tx: &Tx<'_>, code: i64) -> Result<bool, Cause> {
     Ok(tx

@@ -1,11 +1,101 @@
-//! The thin seam to the engine: execute and query within one transaction, typed values and rows.
+//! The thin seam to the engines: execute and query within one transaction, typed values and rows.
 //!
 //! The SQL above it stays in the subset that SQLite and PostgreSQL share: `$1` in order of first
-//! use, `RETURNING`, `ON CONFLICT`, no functions of a server.
+//! use, `RETURNING`, `ON CONFLICT`, no functions of a server. What differs goes by a method here:
+//! on SQLite one writer has the ledger to itself; on PostgreSQL many write at once, so that what one
+//! has read may have been changed by another before it writes ([`Tx::lock_rows`], [`Tx::guarded`]).
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use crate::ledger::error::Cause;
+use crate::ledger::postgres::{self, Postgres};
+use crate::ledger::sqlite::Sqlite;
+
+/// What a ledger is kept in.
+pub(crate) enum Engine {
+    Sqlite(Box<Sqlite>),
+    Postgres(Box<Postgres>),
+}
+
+impl Engine {
+    /// A transaction that only reads: one consistent view, given back at once.
+    pub(crate) fn read<T>(
+        &mut self,
+        work: impl FnMut(&Tx<'_>) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.read(work),
+            Engine::Postgres(postgres) => postgres.read(work),
+        }
+    }
+
+    /// A transaction that writes and moves no chain. `work` commits by itself; it may be run again.
+    pub(crate) fn write<T>(
+        &mut self,
+        work: impl FnMut(Tx<'_>) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.write(work),
+            Engine::Postgres(postgres) => postgres.write(work),
+        }
+    }
+
+    /// The file that this is about; an act on a file has no meaning on a server.
+    pub(crate) fn file(&mut self, act: &'static str) -> Result<&mut Sqlite, Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => Ok(sqlite),
+            Engine::Postgres(_) => Err(Cause::OnlyInFiles(act)),
+        }
+    }
+
+    /// Whether there is a table of this name.
+    pub(crate) fn has_table(&mut self, name: &str) -> Result<bool, Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.has_table(name),
+            Engine::Postgres(postgres) => postgres.has_table(name),
+        }
+    }
+
+    /// Work for an idle moment: what SQLite put aside.
+    pub(crate) fn checkpoint(&mut self) -> Result<(), Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.checkpoint(),
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Whether it is time for that.
+    pub(crate) fn is_rest_due(&self) -> bool {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.is_rest_due(),
+            Engine::Postgres(_) => false,
+        }
+    }
+
+    /// Whether deleted bytes are written over with zeros; a server has its own way with them.
+    pub(crate) fn zero_what_is_deleted(&self, zeroes: bool) -> Result<(), Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.zero_what_is_deleted(zeroes),
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Changes whenever another connection has written, as far as the engine tells.
+    pub(crate) fn data_version(&self) -> Result<i64, Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.data_version(),
+            Engine::Postgres(_) => Ok(0),
+        }
+    }
+
+    /// What the engine itself finds wrong with what it keeps.
+    pub(crate) fn integrity_faults(&self) -> Result<Vec<String>, Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.integrity_faults(),
+            Engine::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+}
 
 /// A bound value.
 #[derive(Debug, Clone, Copy)]
@@ -82,31 +172,50 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 }
 
 /// One row of an answer; columns count from 0.
-pub(crate) struct Row<'r>(&'r rusqlite::Row<'r>);
+pub(crate) enum Row<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r postgres::Row),
+}
 
 impl Row<'_> {
     pub(crate) fn int(&self, column: usize) -> Result<i64, Cause> {
-        Ok(self.0.get(column)?)
+        self.maybe_int(column)?.ok_or_else(|| nothing(column))
     }
 
     pub(crate) fn maybe_int(&self, column: usize) -> Result<Option<i64>, Cause> {
-        Ok(self.0.get(column)?)
+        match self {
+            Row::Sqlite(row) => Ok(row.get(column)?),
+            Row::Postgres(row) => postgres::int(row, column),
+        }
     }
 
     pub(crate) fn text(&self, column: usize) -> Result<String, Cause> {
-        Ok(self.0.get(column)?)
+        self.maybe_text(column)?.ok_or_else(|| nothing(column))
     }
 
     pub(crate) fn maybe_text(&self, column: usize) -> Result<Option<String>, Cause> {
-        Ok(self.0.get(column)?)
+        match self {
+            Row::Sqlite(row) => Ok(row.get(column)?),
+            Row::Postgres(row) => postgres::text(row, column),
+        }
     }
 
     pub(crate) fn hash(&self, column: usize) -> Result<[u8; 32], Cause> {
-        Ok(self.0.get(column)?)
+        match self {
+            Row::Sqlite(row) => Ok(row.get(column)?),
+            Row::Postgres(_) => {
+                let bytes = self.blob(column)?;
+                let is_hash = <[u8; 32]>::try_from(bytes).ok();
+                is_hash.ok_or_else(|| Cause::Damaged("a hash of another length".into()))
+            }
+        }
     }
 
     pub(crate) fn blob(&self, column: usize) -> Result<Vec<u8>, Cause> {
-        Ok(self.0.get(column)?)
+        match self {
+            Row::Sqlite(row) => Ok(row.get(column)?),
+            Row::Postgres(row) => postgres::blob(row, column)?.ok_or_else(|| nothing(column)),
+        }
     }
 
     /// A count or a limit, which is never negative and fits 32 bits by the schema's rules.
@@ -118,29 +227,116 @@ impl Row<'_> {
     }
 }
 
-/// One transaction, reading or writing.
-pub(crate) struct Tx<'c> {
-    inner: rusqlite::Transaction<'c>,
+fn nothing(column: usize) -> Cause {
+    Cause::Damaged(format!(
+        "nothing where column {column} of an answer has a value"
+    ))
+}
+
+/// One transaction, reading or writing; without [`Tx::commit`] it changes nothing.
+pub(crate) enum Tx<'c> {
+    Sqlite(rusqlite::Transaction<'c>),
+    Postgres(postgres::Open<'c>),
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(inner: rusqlite::Transaction<'c>) -> Self {
-        Tx { inner }
+        Tx::Sqlite(inner)
     }
 
     pub(crate) fn commit(self) -> Result<(), Cause> {
-        Ok(self.inner.commit()?)
+        match self {
+            Tx::Sqlite(inner) => Ok(inner.commit()?),
+            Tx::Postgres(open) => open.commit(),
+        }
+    }
+
+    /// The number of the process that writes, where several write this ledger at once.
+    pub(crate) fn writer(&self) -> Option<i64> {
+        match self {
+            Tx::Sqlite(_) => None,
+            Tx::Postgres(open) => Some(open.writer),
+        }
     }
 
     /// Runs one statement; the number of rows it changed.
     pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize, Cause> {
-        let mut statement = self.inner.prepare_cached(sql)?;
-        Ok(statement.execute(rusqlite::params_from_iter(values))?)
+        match self {
+            Tx::Sqlite(inner) => {
+                let mut statement = inner.prepare_cached(sql)?;
+                Ok(statement.execute(rusqlite::params_from_iter(values))?)
+            }
+            Tx::Postgres(open) => open.execute(sql, values),
+        }
+    }
+
+    /// Sends what waits, and looks at what came of it.
+    pub(crate) fn flush(&self) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(open) => open.flush(),
+        }
+    }
+
+    /// Runs one statement whose outcome nobody looks at. On PostgreSQL it is on its way with the next
+    /// one that is waited for, or with the commit.
+    pub(crate) fn later(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => self.execute(sql, values).map(drop),
+            Tx::Postgres(open) => open.later(sql, values, None),
+        }
+    }
+
+    /// Runs one guarded write: unless it changes exactly one row, somebody was faster, as these words
+    /// say, and the whole use case fails with [`Cause::Changed`]. On PostgreSQL that may come to light
+    /// with a later statement, before the commit at the latest.
+    pub(crate) fn guarded(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        words: &'static str,
+    ) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => match self.execute(sql, values)? {
+                1 => Ok(()),
+                _ => Err(Cause::Changed(words.to_owned())),
+            },
+            Tx::Postgres(open) => open.later(sql, values, Some(words)),
+        }
+    }
+
+    /// Holds the rows that a query names until the end of the transaction, so that nobody changes
+    /// them meanwhile, and answers how many there are: none is known on SQLite, where nobody can.
+    /// Whoever holds several rows takes them in the order campaign limit, customer, code, and by key
+    /// (`ORDER BY`).
+    pub(crate) fn lock_rows(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<Option<usize>, Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(None),
+            Tx::Postgres(open) => {
+                let rows = open.query(&format!("{sql} FOR UPDATE"), values)?;
+                Ok(Some(rows.len()))
+            }
+        }
+    }
+
+    /// Whether a process that writes this ledger has not done so for a minute, by the server's clock.
+    pub(crate) fn is_silent(&self, writer: i64) -> Result<bool, Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(true),
+            Tx::Postgres(open) => open.is_silent(writer),
+        }
     }
 
     /// Runs one statement for many rows, prepared once.
     pub(crate) fn statement(&self, sql: &str) -> Result<Many<'_>, Cause> {
-        Ok(Many(self.inner.prepare_cached(sql)?))
+        Ok(match self {
+            Tx::Sqlite(inner) => Many::Sqlite(inner.prepare_cached(sql)?),
+            Tx::Postgres(open) => Many::Postgres(open, sql.to_owned()),
+        })
     }
 
     /// Inserts one row and answers its id.
@@ -156,11 +352,20 @@ impl<'c> Tx<'c> {
         values: &[Value<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, Cause>,
     ) -> Result<Option<T>, Cause> {
-        let mut statement = self.inner.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        match rows.next()? {
-            Some(row) => read(&Row(row)).map(Some),
-            None => Ok(None),
+        match self {
+            Tx::Sqlite(inner) => {
+                let mut statement = inner.prepare_cached(sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+                match rows.next()? {
+                    Some(row) => read(&Row::Sqlite(row)).map(Some),
+                    None => Ok(None),
+                }
+            }
+            Tx::Postgres(open) => open
+                .query(sql, values)?
+                .first()
+                .map(|row| read(&Row::Postgres(row)))
+                .transpose(),
         }
     }
 
@@ -171,35 +376,60 @@ impl<'c> Tx<'c> {
         values: &[Value<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, Cause>,
     ) -> Result<Vec<T>, Cause> {
-        let mut found = Vec::new();
-        self.each(sql, values, |row| {
-            found.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(found)
+        match self {
+            Tx::Sqlite(_) => {
+                let mut found = Vec::new();
+                self.each(sql, values, |row| {
+                    found.push(read(row)?);
+                    Ok(())
+                })?;
+                Ok(found)
+            }
+            Tx::Postgres(open) => open
+                .query(sql, values)?
+                .iter()
+                .map(|row| read(&Row::Postgres(row)))
+                .collect(),
+        }
     }
 
-    /// Hands over every row of an answer, one at a time.
+    /// Hands over every row of an answer, one at a time and however many there are; `take` asks the
+    /// ledger nothing meanwhile.
     pub(crate) fn each(
         &self,
         sql: &str,
         values: &[Value<'_>],
         mut take: impl FnMut(&Row<'_>) -> Result<(), Cause>,
     ) -> Result<(), Cause> {
-        let mut statement = self.inner.prepare_cached(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        while let Some(row) = rows.next()? {
-            take(&Row(row))?;
+        match self {
+            Tx::Sqlite(inner) => {
+                let mut statement = inner.prepare_cached(sql)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+                while let Some(row) = rows.next()? {
+                    take(&Row::Sqlite(row))?;
+                }
+                Ok(())
+            }
+            Tx::Postgres(open) => open.each(sql, values, |row| take(&Row::Postgres(row))),
         }
-        Ok(())
     }
 }
 
 /// A prepared statement that is run many times.
-pub(crate) struct Many<'t>(rusqlite::CachedStatement<'t>);
+pub(crate) enum Many<'t> {
+    Sqlite(rusqlite::CachedStatement<'t>),
+    Postgres(&'t postgres::Open<'t>, String),
+}
 
 impl Many<'_> {
-    pub(crate) fn execute(&mut self, values: &[Value<'_>]) -> Result<usize, Cause> {
-        Ok(self.0.execute(rusqlite::params_from_iter(values))?)
+    /// Runs it once more; what is wrong with it may come to light with a later statement.
+    pub(crate) fn execute(&mut self, values: &[Value<'_>]) -> Result<(), Cause> {
+        match self {
+            Many::Sqlite(statement) => {
+                statement.execute(rusqlite::params_from_iter(values))?;
+                Ok(())
+            }
+            Many::Postgres(open, sql) => open.later(sql, values, None),
+        }
     }
 }

@@ -14,11 +14,11 @@ use crate::domain::customer::Customer;
 use crate::domain::entry::Fact;
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
-use crate::ledger::customers::{described, is_erased, known_by};
+use crate::ledger::customers::{described, hold, is_erased, known_by};
 use crate::ledger::edit::recognise_everywhere;
-use crate::ledger::engine::Tx;
-use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::person::{AttemptAbout, EntryAbout, Person, attempts_about, entries_about};
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
 
@@ -47,6 +47,9 @@ pub enum Left {
     /// Bytes that read like it: in entries, which never change (a caller's key, an operator's name),
     /// or in what is known of somebody else.
     Alike,
+    /// Rows that the server no longer shows and has yet to tidy away, and its own log: both are its
+    /// keeper's.
+    Server,
     /// The write-ahead log: another program is reading it, and it is emptied when that has ended.
     Log,
 }
@@ -169,6 +172,7 @@ fn forget(
     let Some(person) = Person::find(tx, id, writing.phone_region)? else {
         return Ok(Err(Refusal::NoSuchCustomer(for_display(id))));
     };
+    hold(tx, &[person.customer])?;
     is_whole(tx, traces, &person)?;
     // What came since it was looked for.
     traces.finish(tx, &person)?;
@@ -281,7 +285,10 @@ fn needles_of(tx: &Tx<'_>, person: &Person) -> Result<Vec<Vec<u8>>, Cause> {
 
 /// Empties the log, reads the file, and writes it anew where it still holds something.
 fn scrub(ledger: &mut Ledger, traces: &Traces) -> Result<Left, Cause> {
-    if !ledger.engine.empty_log()? {
+    if matches!(ledger.engine, Engine::Postgres(_)) {
+        return Ok(Left::Server);
+    }
+    if !ledger.engine.file("a log")?.empty_log()? {
         return Ok(Left::Log);
     }
     let path = ledger.files.ledger();
@@ -289,8 +296,8 @@ fn scrub(ledger: &mut Ledger, traces: &Traces) -> Result<Left, Cause> {
     if !traces.was_erased && !holds_any(&path, needles)? {
         return Ok(Left::Nothing);
     }
-    ledger.engine.write_anew()?;
-    if !ledger.engine.empty_log()? {
+    ledger.engine.file("a file")?.write_anew()?;
+    if !ledger.engine.file("a log")?.empty_log()? {
         return Ok(Left::Log);
     }
     Ok(if holds_any(&path, needles)? {
@@ -396,7 +403,7 @@ mod tests {
         let mut ledger = ledger(folder.path());
         leave_behind(&mut ledger, "vera@example.org");
         let vera = traces("vera@example.org");
-        assert!(ledger.engine.empty_log().unwrap());
+        assert!(ledger.engine.file("a log").unwrap().empty_log().unwrap());
         let path = ledger.files.ledger();
         assert!(holds_any(&path, &vera.needles).unwrap(), "SQLite leaves it");
         assert_eq!(scrub(&mut ledger, &vera).unwrap(), Left::Nothing);

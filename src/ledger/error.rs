@@ -74,9 +74,36 @@ pub enum Cause {
     /// The codes changed between the check and the store.
     #[error("the pool changed while it ran ({0}); nothing was stored")]
     Changed(String),
+    /// The hub answered something else than it was asked.
+    #[error("{0}; nothing was written")]
+    Unexpected(&'static str),
     /// The engine failed otherwise.
     #[error("{0}")]
     Engine(#[source] rusqlite::Error),
+    /// PostgreSQL failed otherwise.
+    #[error("PostgreSQL says: {0}")]
+    Postgres(String),
+    /// Another process was faster, again and again. Nothing was written.
+    #[error("other processes were faster each time ({0}); nothing was stored")]
+    Raced(String),
+    /// The connection to the server was lost. Nothing was written.
+    #[error("the connection to PostgreSQL was lost ({0}); nothing was stored")]
+    Dropped(String),
+    /// The server cannot be reached, or does not let us in.
+    #[error("PostgreSQL cannot be used: {0}")]
+    Unreachable(String),
+    /// The connection was lost while the server stored, and what came of it cannot be asked.
+    #[error("the connection to PostgreSQL was lost, and whether this was stored is not known")]
+    OutcomeUnknown,
+    /// There is no ledger in the database.
+    #[error("there is no ledger in {0}")]
+    NoLedgerIn(String),
+    /// The database holds a ledger already.
+    #[error("there is a ledger in {0} already")]
+    LedgerIn(String),
+    /// This is about a ledger's file, and the ledger is on a server.
+    #[error("this ledger is kept by PostgreSQL, which has no place for {0}")]
+    OnlyInFiles(&'static str),
     /// A file failed.
     #[error("{0}")]
     Io(#[source] io::Error),
@@ -102,7 +129,14 @@ impl LedgerError {
             Cause::Random(_) => "try again; if it stays, this computer's random source is broken".into(),
             Cause::Interrupted => "run it again when it suits".into(),
             Cause::Changed(_) => "run it again".into(),
-            Cause::Engine(_) => "run `counterfoil verify`".into(),
+            Cause::Unexpected(_) => "bring both programs up to date; the hub's first".into(),
+            Cause::Engine(_) | Cause::Postgres(_) => "run `counterfoil verify`".into(),
+            Cause::Raced(_) => "try again; nothing was used up".into(),
+            Cause::Dropped(_) | Cause::Unreachable(_) => "look whether the database runs and lets this user in; the URL is named by --database, COUNTERFOIL_DATABASE or hub.database".into(),
+            Cause::OutcomeUnknown => "ask again under the same key: it acts once".into(),
+            Cause::NoLedgerIn(_) => "run `counterfoil init --store NAME --timezone ZONE` with the same database".into(),
+            Cause::LedgerIn(_) => "use it as it is, or name another database".into(),
+            Cause::OnlyInFiles(_) => "use the database's own tools (pg_dump, pg_basebackup), or a ledger in a folder".into(),
             Cause::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "the ledger's files belong to another account: log in as that account, or set the folder up with `init --group`".into()
             }

@@ -82,11 +82,39 @@ pub(crate) fn position(tx: &Tx<'_>) -> Result<i64, Cause> {
 
 /// A subject changed: whoever it concerns is told of it as it stands.
 pub(crate) fn touch(tx: &Tx<'_>, kind: FeedKind, subject: i64, concerns: i64) -> Result<(), Cause> {
+    if tx.writer().is_some() {
+        return touch_unplaced(tx, kind, subject, concerns);
+    }
     if !has_stores(tx)? {
         return Ok(());
     }
     let position = next_position(tx)?;
-    place(tx, kind, subject, concerns, Some(position))
+    tx.execute(
+        "INSERT INTO feed (kind, subject, node, position) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (kind, subject, node) DO UPDATE SET position = excluded.position",
+        &[
+            kind.number().into(),
+            subject.into(),
+            concerns.into(),
+            position.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The same where several processes write: in its place once it is committed.
+pub(crate) fn touch_unplaced(
+    tx: &Tx<'_>,
+    kind: FeedKind,
+    subject: i64,
+    concerns: i64,
+) -> Result<(), Cause> {
+    tx.later(
+        "INSERT INTO feed (kind, subject, node, position) SELECT $1, $2, $3, NULL \
+         WHERE EXISTS (SELECT 1 FROM store) \
+         ON CONFLICT (kind, subject, node) DO UPDATE SET position = NULL",
+        &[kind.number().into(), subject.into(), concerns.into()],
+    )
 }
 
 fn next_position(tx: &Tx<'_>) -> Result<i64, Cause> {
@@ -100,27 +128,6 @@ fn next_position(tx: &Tx<'_>) -> Result<i64, Cause> {
 
 fn headless() -> Cause {
     Cause::Damaged("the feed has no head".into())
-}
-
-/// Writes a change to its place; none: it is given one once it is committed.
-fn place(
-    tx: &Tx<'_>,
-    kind: FeedKind,
-    subject: i64,
-    concerns: i64,
-    position: Option<i64>,
-) -> Result<(), Cause> {
-    tx.execute(
-        "INSERT INTO feed (kind, subject, node, position) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (kind, subject, node) DO UPDATE SET position = excluded.position",
-        &[
-            kind.number().into(),
-            subject.into(),
-            concerns.into(),
-            position.into(),
-        ],
-    )?;
-    Ok(())
 }
 
 /// The codes of a range of ordinals changed.

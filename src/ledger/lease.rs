@@ -461,7 +461,7 @@ fn cut(tx: &Tx<'_>, node: i64, own: i64, rest: Rest, grant_number: i64) -> Resul
     if shortened != 1 {
         return Err(Cause::Changed("this range was just taken".into()));
     }
-    tx.insert(
+    let lease = tx.insert(
         "INSERT INTO lease (campaign, first_ordinal, end_ordinal, next_ordinal, holder, \
          grant_number) VALUES ($1, $2, $3, $2, $4, $5) RETURNING id",
         &[
@@ -471,7 +471,22 @@ fn cut(tx: &Tx<'_>, node: i64, own: i64, rest: Rest, grant_number: i64) -> Resul
             node.into(),
             grant_number.into(),
         ],
-    )
+    )?;
+    tell_alike(tx, own, lease)?;
+    Ok(lease)
+}
+
+/// Whoever is told of a range is told of what was cut off it: they may have held all of it.
+fn tell_alike(tx: &Tx<'_>, lease: i64, cut_off: i64) -> Result<(), Cause> {
+    let told = tx.all(
+        "SELECT node FROM feed WHERE kind = $1 AND subject = $2 ORDER BY node",
+        &[FeedKind::Lease.number().into(), lease.into()],
+        |row| row.int(0),
+    )?;
+    for node in told {
+        touch(tx, FeedKind::Lease, cut_off, node)?;
+    }
+    Ok(())
 }
 
 fn next_grant(tx: &Tx<'_>, campaign: i64) -> Result<i64, Cause> {
@@ -555,7 +570,7 @@ fn take_code(
     grant_number: i64,
 ) -> Result<bool, Cause> {
     let held = tx.one(
-        "SELECT state FROM code WHERE id = $1 AND campaign = $2 AND holder = $3 \
+        "SELECT state, ordinal FROM code WHERE id = $1 AND campaign = $2 AND holder = $3 \
          AND grant_number = $4",
         &[
             code.into(),
@@ -563,9 +578,9 @@ fn take_code(
             node.into(),
             grant_number.into(),
         ],
-        |row| row.int(0),
+        |row| Ok((row.int(0)?, row.maybe_int(1)?)),
     )?;
-    let Some(state) = held else {
+    let Some((state, ordinal)) = held else {
         return Ok(false);
     };
     let renumbered = next_grant(tx, campaign)?;
@@ -585,10 +600,55 @@ fn take_code(
     }
     if state == state_number(CodeState::Available) {
         move_leased(tx, campaign, -1)?;
+        if let Some(ordinal) = ordinal {
+            take_place(tx, node, campaign, ordinal, renumbered)?;
+        }
     }
     tx.execute("DELETE FROM recall WHERE code = $1", &[code.into()])?;
     touch(tx, FeedKind::Code, code, EVERYBODY)?;
     Ok(true)
+}
+
+/// A code that nobody was given goes back into the hub's own part of the pool: its place is a range
+/// of its own, wherever the cursor of the range around it is.
+fn take_place(
+    tx: &Tx<'_>,
+    node: i64,
+    campaign: i64,
+    ordinal: i64,
+    grant_number: i64,
+) -> Result<(), Cause> {
+    split_for(tx, node, campaign, (ordinal, ordinal + 1))?;
+    let place = tx.one(
+        "UPDATE lease SET holder = $1, grant_number = $2, next_ordinal = first_ordinal \
+         WHERE campaign = $3 AND first_ordinal = $4 AND end_ordinal = $5 AND holder = $6 \
+         RETURNING id",
+        &[
+            OWN_NODE.into(),
+            grant_number.into(),
+            campaign.into(),
+            ordinal.into(),
+            (ordinal + 1).into(),
+            node.into(),
+        ],
+        |row| row.int(0),
+    )?;
+    match place {
+        Some(place) => touch(tx, FeedKind::Lease, place, node),
+        None => Ok(()),
+    }
+}
+
+/// Makes borders at both ends of a range, and tells its node of what they divide.
+fn split_for(tx: &Tx<'_>, node: i64, campaign: i64, ends: (i64, i64)) -> Result<(), Cause> {
+    for ordinal in [ends.0, ends.1] {
+        if let Some((lower, upper)) = split(tx, campaign, ordinal)? {
+            for part in [lower, upper] {
+                touch(tx, FeedKind::Lease, part, node)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Takes the part of a node's ranges of this grant that lies in a range of ordinals; the new number.
@@ -608,12 +668,8 @@ fn take_range(tx: &Tx<'_>, node: i64, rest: Rest) -> Result<Option<i64>, Cause> 
     if held.is_none() || rest.len() <= 0 {
         return Ok(None);
     }
-    for ordinal in [rest.first_ordinal, rest.end_ordinal] {
-        if let Some((lower, upper)) = split(tx, rest.campaign, ordinal)? {
-            touch(tx, FeedKind::Lease, lower, node)?;
-            touch(tx, FeedKind::Lease, upper, node)?;
-        }
-    }
+    let ends = (rest.first_ordinal, rest.end_ordinal);
+    split_for(tx, node, rest.campaign, ends)?;
     let renumbered = next_grant(tx, rest.campaign)?;
     let taken = tx.all(
         "UPDATE lease SET holder = $1, grant_number = $2, soft_ends_at_ms = NULL \
@@ -685,40 +741,8 @@ pub(crate) fn split(
             grant_number.into(),
         ],
     )?;
+    tell_alike(tx, lower, upper)?;
     Ok(Some((lower, upper)))
-}
-
-/// At the hub: what a node has not assigned of its ranges, as far as is known here.
-pub(crate) fn rests_of(tx: &Tx<'_>, node: i64) -> Result<Vec<Rest>, Cause> {
-    tx.all(
-        "SELECT campaign, next_ordinal, end_ordinal, grant_number FROM lease \
-         WHERE holder = $1 AND next_ordinal < end_ordinal ORDER BY campaign, first_ordinal",
-        &[node.into()],
-        |row| {
-            Ok(Rest {
-                campaign: row.int(0)?,
-                first_ordinal: row.int(1)?,
-                end_ordinal: row.int(2)?,
-                grant_number: row.int(3)?,
-            })
-        },
-    )
-}
-
-/// At the hub: takes a range back from a node that is lost or lives anew, under a new number, so that
-/// nothing that node wrote or will write gives it away again.
-pub(crate) fn take_back_range(
-    writing: &mut Writing<'_, '_>,
-    node: i64,
-    rest: Rest,
-    act: &Act,
-) -> Result<(), Cause> {
-    if take_range(writing.tx, node, rest)?.is_none() {
-        return Ok(());
-    }
-    let campaign = campaigns::load(writing.tx, rest.campaign)?;
-    // A grant of the number 0 was given by none: it says that the range was taken back.
-    note_grant(writing, node, (rest, &campaign), 0, act)
 }
 
 /// What is wrong with the ranges of any pool: each ends where it should, and none overlap.
@@ -727,7 +751,8 @@ pub(crate) fn faults(tx: &Tx<'_>) -> Result<Vec<String>, Cause> {
     let mut before: Option<(i64, i64)> = None;
     tx.each(
         "SELECT l.campaign, m.name, l.first_ordinal, l.end_ordinal, l.next_ordinal, m.next_ordinal \
-         FROM lease l JOIN campaign m ON m.id = l.campaign ORDER BY l.campaign, l.first_ordinal",
+         FROM lease l JOIN campaign m ON m.id = l.campaign WHERE l.first_ordinal < l.end_ordinal \
+         ORDER BY l.campaign, l.first_ordinal",
         &[],
         |row| {
             let (campaign, name) = (row.int(0)?, row.text(1)?);

@@ -424,6 +424,8 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::TokenRotated { .. }
+        | Fact::TokenSecretEnded { .. }
         | Fact::StoreAdded { .. }
         | Fact::StoreJoined { .. }
         | Fact::StoreReborn { .. }
@@ -489,22 +491,19 @@ pub(crate) fn end_life(
             ..setting_of(act)
         },
     )?;
-    let changed = writing.tx.execute(
+    writing.tx.guarded(
         "UPDATE code SET state = $1, newest_entry = $2 WHERE id = $3 AND state = $4 \
-         AND uses_made = $5",
+         AND uses_made = $5 AND coalesce(newest_entry, 0) = $6",
         &[
             state_number(CodeState::Void).into(),
             entry.local.into(),
             row.id.into(),
             state_number(row.state).into(),
             row.uses_made.into(),
+            row.newest_entry.unwrap_or(0).into(),
         ],
+        "this code was just changed elsewhere",
     )?;
-    if changed != 1 {
-        return Err(Cause::Changed(
-            "this code was just changed elsewhere".into(),
-        ));
-    }
     // Whether the customer has its slip is nobody's question any more.
     slips::let_go(writing.tx, row.id)?;
     leave_pool(writing.tx, row.campaign, row.state, row.holder)?;

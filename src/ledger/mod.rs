@@ -10,12 +10,14 @@ mod anonymous;
 mod arrivals;
 mod assign;
 mod attempts;
+mod away;
 mod ballast;
 mod branches;
 mod bulk;
 mod campaigns;
 mod cancel;
 mod chain;
+mod claim_range;
 mod codes;
 mod conflicts;
 mod console;
@@ -33,14 +35,17 @@ mod join;
 mod joining;
 mod lease;
 mod link;
+mod lives;
 mod log;
 mod look;
 mod marker;
 mod nodes;
 mod operators;
 mod outbox;
+mod pending;
 mod person;
 mod pool;
+mod postgres;
 mod redeem;
 mod rehearse;
 mod replace;
@@ -50,12 +55,16 @@ mod schema;
 mod second_code;
 mod slips;
 mod sqlite;
+mod stock;
 mod stores;
 mod tally;
 mod telling;
 mod test_mode;
+#[cfg(test)]
+mod told_tests;
 mod tokens;
 mod verify;
+mod witness;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -74,23 +83,27 @@ pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::outbox::Heard;
+pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork, PoolFigures,
     Progress, Step,
 };
-pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::postgres::Database;
+pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
+pub use crate::ledger::witness::HeardBy;
 
 use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};
 use crate::ledger::chain::{Appended, Head, Setting};
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::Naming as _;
 use crate::ledger::marker::{Mark, Marker};
+use crate::ledger::postgres::Postgres;
 use crate::ledger::sqlite::{Access, Files, Sqlite};
 
 /// When this program was built: a clock before it is wrong.
@@ -144,7 +157,7 @@ pub struct Setup {
 /// An open ledger.
 pub struct Ledger {
     files: Files,
-    engine: Sqlite,
+    engine: Engine,
     marker: Option<Marker>,
     mode: u32,
     machine: String,
@@ -153,7 +166,7 @@ pub struct Ledger {
     is_rehearsal: bool,
     phone_region: Option<PhoneRegion>,
     // Held shared for as long as the ledger is open, so that a restore knows.
-    _in_use: File,
+    _in_use: Option<File>,
 }
 
 /// A write under way: its transaction and the end of the chain.
@@ -181,6 +194,22 @@ impl Ledger {
     /// What that took is answered beside the ledger.
     pub fn open(folder: &Path, act: &Act) -> Result<(Ledger, Option<Rebirth>), LedgerError> {
         open(folder, act).naming("open", "the ledger")
+    }
+
+    /// Makes a ledger in a database.
+    pub fn create_in(database: &Database, setup: &Setup, act: &Act) -> Result<Ledger, LedgerError> {
+        create_in(database, setup, act).naming("create", "the ledger")
+    }
+
+    /// Opens the ledger in a database, and brings it up to date. This process will be a writer of its
+    /// own beside others.
+    pub fn open_in(database: &Database, act: &Act) -> Result<Ledger, LedgerError> {
+        open_in(database, Some(act)).naming("open", "the ledger")
+    }
+
+    /// Opens the ledger in a database to look at it.
+    pub fn open_reading_in(database: &Database) -> Result<Ledger, LedgerError> {
+        open_in(database, None).naming("open", "the ledger")
     }
 
     /// Opens the ledger in `folder` to look at it: nothing is changed, nothing repaired.
@@ -239,8 +268,26 @@ impl Ledger {
     }
 
     /// One use case that writes: waits its turn, runs, stores the end of the chain, commits, and
-    /// moves the marker. An error rolls everything back.
+    /// moves the marker. An error rolls everything back. Where several processes write, it may be run
+    /// again from its beginning: what it keeps outside of its own answer, it begins anew.
     pub(crate) fn write<T>(
+        &mut self,
+        op: &'static str,
+        thing: &str,
+        mut work: impl FnMut(&mut Writing<'_, '_>) -> Result<T, Cause>,
+    ) -> Result<T, LedgerError> {
+        let phone_region = self.phone_region;
+        if let Engine::Postgres(postgres) = &mut self.engine {
+            return postgres
+                .write_chain(|tx, head| run(tx, head, phone_region, &mut work))
+                .naming(op, thing);
+        }
+        self.write_once(op, thing, work)
+    }
+
+    /// One use case that writes and cannot be run again, because it takes from a stream: where another
+    /// process was faster it fails, and nothing of it is stored.
+    pub(crate) fn write_once<T>(
         &mut self,
         op: &'static str,
         thing: &str,
@@ -249,20 +296,22 @@ impl Ledger {
         let marker = self.marker.as_ref();
         let (machine, inode) = (&self.machine, self.inode);
         let phone_region = self.phone_region;
-        self.engine
+        let sqlite = match &mut self.engine {
+            Engine::Sqlite(sqlite) => sqlite,
+            Engine::Postgres(postgres) => {
+                return postgres
+                    .write_chain_once(|tx, head| run(tx, head, phone_region, work))
+                    .naming(op, thing);
+            }
+        };
+        sqlite
             .write(|tx| {
                 let head = Head::load(&tx)?;
                 if head.is_moved {
                     return Err(Cause::Moved);
                 }
                 let before = head.clone();
-                let mut writing = Writing {
-                    tx: &tx,
-                    head,
-                    phone_region,
-                };
-                let done = work(&mut writing)?;
-                let head = writing.head;
+                let (done, head) = run(&tx, head, phone_region, work)?;
                 if head.seq != before.seq || head.next_code_id != before.next_code_id {
                     head.store(&tx)?;
                 }
@@ -281,7 +330,7 @@ impl Ledger {
         &mut self,
         op: &'static str,
         thing: &str,
-        work: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, Cause>,
+        work: impl FnMut(&mut Writing<'_, '_>) -> Result<T, Cause>,
     ) -> Result<T, LedgerError> {
         self.engine.zero_what_is_deleted(true).naming(op, thing)?;
         let done = self.write(op, thing, work);
@@ -295,10 +344,26 @@ impl Ledger {
         &mut self,
         op: &'static str,
         thing: &str,
-        work: impl FnOnce(&Tx<'_>) -> Result<T, Cause>,
+        work: impl FnMut(&Tx<'_>) -> Result<T, Cause>,
     ) -> Result<T, LedgerError> {
         self.engine.read(work).naming(op, thing)
     }
+}
+
+/// Runs a use case on the end of its chain; its answer, and the chain's new end.
+fn run<T>(
+    tx: &Tx<'_>,
+    head: Head,
+    phone_region: Option<PhoneRegion>,
+    work: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, Cause>,
+) -> Result<(T, Head), Cause> {
+    let mut writing = Writing {
+        tx,
+        head,
+        phone_region,
+    };
+    let done = work(&mut writing)?;
+    Ok((done, writing.head))
 }
 
 pub(crate) fn place_of(head: &Head) -> Result<Place, Cause> {
@@ -350,30 +415,13 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.new", "ledger.new-wal", "ledger.new-shm"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
-    let mut engine = Sqlite::open(&unfinished, Access::Create, setup.mode)?;
+    let sqlite = Sqlite::open(&unfinished, Access::Create, setup.mode)?;
+    let mut engine = Engine::Sqlite(Box::new(sqlite));
     schema::migrate(&mut engine, act.now.as_millisecond())?;
     engine.write(|tx| {
-        tx.execute(
-            "INSERT INTO node (id, name) VALUES (1, $1)",
-            &[(&setup.node).into()],
-        )?;
-        tx.execute(
-            "INSERT INTO ledger (id, node, incarnation, seq, hash, newest_at_ms, store, timezone, \
-             next_code_id) VALUES (1, $1, 1, 0, $2, $3, $4, $5, 1)",
-            &[
-                (&setup.node).into(),
-                CHAIN_START.as_slice().into(),
-                act.now.as_millisecond().into(),
-                (&setup.store).into(),
-                (&setup.timezone).into(),
-            ],
-        )?;
+        begin(&tx, setup, act)?;
         let mut head = Head::load(&tx)?;
-        let fact = Fact::LedgerCreated {
-            store: setup.store.clone(),
-            timezone: setup.timezone.clone(),
-        };
-        chain::append(&tx, &mut head, fact, &setting_of(act))?;
+        chain::append(&tx, &mut head, created(setup), &setting_of(act))?;
         head.store(&tx)?;
         tx.commit()
     })?;
@@ -389,6 +437,94 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     flock(&in_use, FlockOperation::Unlock)?;
     drop(in_use);
     open(folder, act).map(|(ledger, _)| ledger)
+}
+
+/// The first rows of a ledger.
+fn begin(tx: &Tx<'_>, setup: &Setup, act: &Act) -> Result<(), Cause> {
+    tx.execute(
+        "INSERT INTO node (id, name) VALUES (1, $1)",
+        &[(&setup.node).into()],
+    )?;
+    tx.execute(
+        "INSERT INTO ledger (id, node, incarnation, seq, hash, newest_at_ms, store, timezone, \
+         next_code_id) VALUES (1, $1, 1, 0, $2, $3, $4, $5, 1)",
+        &[
+            (&setup.node).into(),
+            CHAIN_START.as_slice().into(),
+            act.now.as_millisecond().into(),
+            (&setup.store).into(),
+            (&setup.timezone).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The first entry of a ledger.
+fn created(setup: &Setup) -> Fact {
+    Fact::LedgerCreated {
+        store: setup.store.clone(),
+        timezone: setup.timezone.clone(),
+    }
+}
+
+fn create_in(database: &Database, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
+    let mut engine = Engine::Postgres(Box::new(Postgres::open(database)?));
+    schema::migrate(&mut engine, act.now.as_millisecond())?;
+    engine.write(|tx| {
+        let known = tx.one("SELECT node FROM ledger WHERE id = 1", &[], |row| {
+            row.text(0)
+        })?;
+        match known {
+            // Ours: the commit was done, and its answer was lost.
+            Some(node) if node == setup.node => return Ok(()),
+            Some(_) => return Err(Cause::LedgerIn(database.shown())),
+            None => {}
+        }
+        begin(&tx, setup, act)?;
+        // The first process among the writers; this one is the second.
+        postgres::enroll(&tx, 1)?;
+        tx.commit()
+    })?;
+    let mut ledger = on_server(engine);
+    ledger
+        .write("create", "the ledger", |writing| {
+            if writing.head.newest_at_ms == 0 {
+                writing.append(created(setup), &setting_of(act))?;
+            }
+            Ok(())
+        })
+        .map_err(|error| error.cause)?;
+    Ok(ledger)
+}
+
+fn open_in(database: &Database, act: Option<&Act>) -> Result<Ledger, Cause> {
+    let mut engine = Engine::Postgres(Box::new(Postgres::open(database)?));
+    if schema::applied(&mut engine)? == 0 {
+        return Err(Cause::NoLedgerIn(database.shown()));
+    }
+    if let Some(act) = act {
+        schema::migrate(&mut engine, act.now.as_millisecond())?;
+    }
+    let has_ledger = engine.read(|tx| tx.one("SELECT id FROM ledger", &[], |row| row.int(0)))?;
+    if has_ledger.is_none() {
+        return Err(Cause::NoLedgerIn(database.shown()));
+    }
+    Ok(on_server(engine))
+}
+
+/// A ledger on a server: it has no files of its own but those that sort a list.
+fn on_server(engine: Engine) -> Ledger {
+    Ledger {
+        engine,
+        marker: None,
+        mode: 0o600,
+        machine: String::new(),
+        inode: 0,
+        is_rehearsal: false,
+        phone_region: None,
+        files: Files::of(&std::env::temp_dir()),
+        _in_use: None,
+    }
 }
 
 /// What every entry of an act has in common.
@@ -442,7 +578,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         ballast::keep(&files.ballast(), mode);
     }
     Ok(Ledger {
-        engine,
+        engine: Engine::Sqlite(Box::new(engine)),
         marker: None,
         mode,
         machine: marker::machine(),
@@ -450,6 +586,6 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         is_rehearsal: false,
         phone_region: None,
         files,
-        _in_use: in_use,
+        _in_use: Some(in_use),
     })
 }

@@ -17,7 +17,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::state_number;
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::sqlite::{Files, Sqlite, lock_file, network_file_system};
 use crate::ledger::verify::marker_fault;
@@ -76,7 +76,7 @@ fn rehearse(
     if let Some(name) = network_file_system(folder)? {
         return Err(Cause::NetworkFileSystem(name));
     }
-    let bytes = ledger.engine.size_bytes()?;
+    let bytes = ledger.engine.file("a preflight")?.size_bytes()?;
     let room = rustix::fs::statvfs(folder)?;
     if room.f_bavail.saturating_mul(room.f_frsize) < bytes.saturating_add(bytes / 10) {
         return Err(Cause::DiskFull);
@@ -88,6 +88,7 @@ fn rehearse(
     drop(lock_file(&files.ledger(), MODE)?);
     ledger
         .engine
+        .file("a preflight")?
         .copy_for_rehearsal(&files.ledger(), &mut |done, all| {
             progress(share(bytes, done, all), bytes)
         })
@@ -223,7 +224,7 @@ fn open(folder: &Path, now: Timestamp) -> Result<Rehearsal, Cause> {
     flock(&in_use, FlockOperation::NonBlockingLockShared)
         .ok()
         .ok_or(Cause::InUse)?;
-    let mut engine = Sqlite::open_rehearsal(&path, MODE)?;
+    let mut engine = Engine::Sqlite(Box::new(Sqlite::open_rehearsal(&path, MODE)?));
     schema::migrate(&mut engine, now.as_millisecond())?;
     Ok(Rehearsal(Ledger {
         engine,
@@ -234,6 +235,6 @@ fn open(folder: &Path, now: Timestamp) -> Result<Rehearsal, Cause> {
         is_rehearsal: true,
         phone_region: None,
         files,
-        _in_use: in_use,
+        _in_use: Some(in_use),
     }))
 }

@@ -4,6 +4,10 @@
 //! many entries are missing; at most so many codes were issued since, so that many ordinals from
 //! the cursor become suspect; and every code unredeemed in the backup needs a manager's approval
 //! until a manager ends that.
+//!
+//! A store of a hub is quarantined instead, until the hub has given it a life (`lives`). A hub that
+//! was restored does not know what it has lent or given out since: of what it holds, as many codes
+//! become suspect as a manager names, else all that are not given out.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,13 +19,13 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::state_number;
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::feed::touch_range;
 use crate::ledger::marker::{Finding, Reading};
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
-use crate::ledger::tally::DAY_MS;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, marker, setting_of};
+use crate::ledger::tally::{DAY_MS, add_codes};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, feed, link, lives, marker, setting_of};
 
 /// Without a marker at least this many codes are taken for issued since the backup.
 const MISSING_MIN: i64 = 100;
@@ -40,12 +44,17 @@ pub struct Rebirth {
     pub suspects: u64,
     /// Whether unredeemed codes wait for approval.
     pub needs_approval: bool,
+    /// Whether nothing is spent until the hub has given it a life.
+    pub is_quarantined: bool,
 }
 
 impl Ledger {
     /// Writes a consistent copy of the ledger to a new file, while counters go on. Not of a closed
     /// one: its copy would open elsewhere like the moved file itself, and be honoured twice.
     pub fn backup(&mut self, file: &Path) -> Result<(), LedgerError> {
+        self.engine
+            .file("a backup file")
+            .naming("back up to", file.display().to_string())?;
         let head = self.read("read", "the ledger", super::Head::load)?;
         if head.is_moved {
             return Err(Cause::Moved).naming("back up to", file.display().to_string());
@@ -58,6 +67,9 @@ impl Ledger {
     /// and could not be written then, on a full disk, is written again.
     pub fn move_to(&mut self, file: &Path, act: &Act) -> Result<(), LedgerError> {
         // Looked at before anything is closed.
+        self.engine
+            .file("a move")
+            .naming("move to", file.display().to_string())?;
         begin_copy(file).naming("move to", file.display().to_string())?;
         let head = self.read("read", "the ledger", super::Head::load)?;
         if !head.is_moved {
@@ -110,7 +122,7 @@ impl Ledger {
                 "the file's name is not UTF-8",
             ))
         })?;
-        self.engine.copy_into(text)?;
+        self.engine.file("a backup file")?.copy_into(text)?;
         File::open(&unfinished)?.sync_all()?;
         std::fs::rename(&unfinished, file)?;
         Ok(())
@@ -135,7 +147,7 @@ impl Ledger {
     fn renew_marker(&mut self) -> Result<(), Cause> {
         let marker = self.marker.as_ref();
         let (machine, inode) = (&self.machine, self.inode);
-        self.engine.write(|tx| {
+        self.engine.file("a marker")?.write(|tx| {
             let head = super::Head::load(&tx)?;
             if let Some(marker) = marker.filter(|_| !head.is_moved) {
                 marker.write(&super::mark_of(&head, machine, inode))?;
@@ -149,7 +161,7 @@ impl Ledger {
         let marker = self.marker.as_ref();
         let path = self.files.marker();
         let (machine, inode) = (&self.machine, self.inode);
-        self.engine.write(|tx| {
+        self.engine.file("a new life")?.write(|tx| {
             let head = super::Head::load(&tx)?;
             let was_moved = head.is_moved;
             // Looked at again: another counter may have done this while we waited our turn.
@@ -158,9 +170,13 @@ impl Ledger {
             let Some((why, missing)) = cue.against(found, was_moved) else {
                 return Ok(None);
             };
-            let needs_approval = why != MOVED;
-            let missing = match missing {
+            let is_store = link::load(&tx)?.is_some();
+            let is_hub = feed::has_stores(&tx)?;
+            let needs_approval = why != MOVED && !is_store;
+            let told = missing;
+            let missing = match told {
                 Some(missing) => missing,
+                None if is_store => 0,
                 None => estimate_missing(&tx, head.newest_at_ms, act)?,
             }
             .max(cue.missing_min());
@@ -176,7 +192,13 @@ impl Ledger {
                 + 1;
             writing.head.lost += missing;
             writing.head.is_moved = false;
-            let suspects = make_suspect(&tx, missing)?;
+            let suspects = if is_store {
+                0
+            } else {
+                // One entry of a hub lends many codes.
+                let is_bound = !is_hub || why == MOVED || cue.missing_min() > 0;
+                make_suspect(&tx, if is_bound { missing } else { i64::MAX })?
+            };
             if needs_approval {
                 writing.head.restored_code_id = writing.head.next_code_id - 1;
             }
@@ -185,6 +207,7 @@ impl Ledger {
                 missing: missing.unsigned_abs(),
                 suspects,
                 needs_approval,
+                is_quarantined: is_store,
             };
             writing.append(
                 Fact::IncarnationBegan {
@@ -195,6 +218,9 @@ impl Ledger {
                 },
                 &setting_of(act),
             )?;
+            if is_store {
+                lives::note_quarantine(&mut writing, told, act)?;
+            }
             let head = writing.head;
             head.store(&tx)?;
             tx.commit()?;
@@ -339,11 +365,7 @@ fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64,
         ],
     )?;
     let changed = i64::try_from(changed).unwrap_or(i64::MAX);
-    tx.execute(
-        "UPDATE tally SET available = available - $1, suspect = suspect + $2 \
-         WHERE campaign = $3",
-        &[changed.into(), changed.into(), campaign.into()],
-    )?;
+    add_codes(tx, campaign, [-changed, 0, changed, 0])?;
     touch_range(tx, campaign, from, upto)?;
     Ok(changed.unsigned_abs())
 }
@@ -356,7 +378,8 @@ fn restore(
 ) -> Result<(Ledger, Rebirth), Cause> {
     let files = Files::of(folder);
     // Opened for reading first: what is no ledger, or a newer one, changes nothing here.
-    let mut source = Sqlite::open(backup, Access::Read, 0o600)?;
+    let source = Sqlite::open(backup, Access::Read, 0o600)?;
+    let mut source = Engine::Sqlite(Box::new(source));
     super::schema::applied(&mut source)?;
     let faults = source.integrity_faults()?;
     if let Some(fault) = faults.first() {

@@ -254,7 +254,7 @@ fn undo(
     )?;
     let changed = writing.tx.execute(
         "UPDATE code SET uses_made = $1, state = $2, newest_entry = $3 \
-         WHERE id = $4 AND uses_made = $5 AND state = $6",
+         WHERE id = $4 AND uses_made = $5 AND state = $6 AND coalesce(newest_entry, 0) = $7",
         &[
             uses_made.into(),
             state_number(state_after).into(),
@@ -262,6 +262,7 @@ fn undo(
             row.id.into(),
             row.uses_made.into(),
             state_number(row.state).into(),
+            row.newest_entry.unwrap_or(0).into(),
         ],
     )?;
     if slot != 1 || changed != 1 {

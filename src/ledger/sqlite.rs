@@ -175,6 +175,16 @@ impl Sqlite {
         work(&Tx::new(transaction))
     }
 
+    /// Whether the file has a table of this name.
+    pub(crate) fn has_table(&self, name: &str) -> Result<bool, Cause> {
+        let count: i64 = self.connection.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name = ?1",
+            [name],
+            |row| row.get(0),
+        )?;
+        Ok(count > 0)
+    }
+
     /// Takes over what it can of the write-ahead log, without making anybody wait.
     pub(crate) fn checkpoint(&mut self) -> Result<(), Cause> {
         self.writes_since_checkpoint = 0;

@@ -1,6 +1,8 @@
 //! Tallies: kept numbers of a campaign's codes by state, and of its acts by hour.
 //!
 //! Invariant: a tally changes in the transaction of what it counts; `verify` recounts them all.
+//! Where several processes write, each counts in a part of its own, and whoever reads adds the parts
+//! up: they would wait for each other at one row otherwise. Two that share a part only wait.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +19,36 @@ pub(crate) fn hour_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(HOUR_MS)
 }
 
+/// Parts that a campaign's numbers are kept in where several processes write.
+const PARTS: i64 = 16;
+
+/// The part in which this process counts.
+pub(crate) fn part(tx: &Tx<'_>) -> i64 {
+    tx.writer().map_or(0, |writer| writer.rem_euclid(PARTS))
+}
+
+/// Begins the numbers of a new campaign, in every part.
+pub(crate) fn begin(tx: &Tx<'_>, campaign: i64, revision: u32) -> Result<(), Cause> {
+    let parts = if tx.writer().is_some() { PARTS } else { 1 };
+    for part in 0..parts {
+        tx.later(
+            "INSERT INTO tally (campaign, part, revision) VALUES ($1, $2, $3)",
+            &[campaign.into(), part.into(), revision.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// From here on it is counted under these rules: every process that is about to count under the
+/// former ones is waited for, and none can after it.
+pub(crate) fn go_under(tx: &Tx<'_>, campaign: i64, revision: u32) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE tally SET revision = $1 WHERE campaign = $2",
+        &[revision.into(), campaign.into()],
+    )?;
+    Ok(())
+}
+
 /// Moves one code between the states of its campaign's tally, and counts its uses.
 pub(crate) fn move_tally(
     tx: &Tx<'_>,
@@ -26,10 +58,10 @@ pub(crate) fn move_tally(
     uses_change: i64,
 ) -> Result<(), Cause> {
     let change = |state: CodeState| Value::Int(i64::from(to == state) - i64::from(from == state));
-    tx.execute(
+    tx.later(
         "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
          redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
-         uses_made = uses_made + $6 WHERE campaign = $7",
+         uses_made = uses_made + $6 WHERE campaign = $7 AND part = $8",
         &[
             change(CodeState::Available),
             change(CodeState::Assigned),
@@ -38,9 +70,49 @@ pub(crate) fn move_tally(
             change(CodeState::Suspect),
             Value::Int(uses_change),
             campaign.into(),
+            part(tx).into(),
         ],
-    )?;
-    Ok(())
+    )
+}
+
+/// The same for what was decided by the campaign's rules of this revision: where they were changed
+/// meanwhile, it is to be decided anew. Whoever changes them waits for it, or it for them.
+pub(crate) fn move_tally_under(
+    tx: &Tx<'_>,
+    (campaign, revision): (i64, u32),
+    from: CodeState,
+    to: CodeState,
+    uses_change: i64,
+) -> Result<(), Cause> {
+    if tx.writer().is_some() {
+        tx.guarded(
+            "UPDATE tally SET revision = revision WHERE campaign = $1 AND part = $2 \
+             AND revision = $3",
+            &[campaign.into(), part(tx).into(), revision.into()],
+            "the campaign's rules were just changed",
+        )?;
+    }
+    move_tally(tx, campaign, from, to, uses_change)
+}
+
+/// Adds to the codes of a campaign that are available, assigned, suspect and in the test part.
+pub(crate) fn add_codes(
+    tx: &Tx<'_>,
+    campaign: i64,
+    [available, assigned, suspect, test]: [i64; 4],
+) -> Result<(), Cause> {
+    tx.later(
+        "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
+         suspect = suspect + $3, test = test + $4 WHERE campaign = $5 AND part = $6",
+        &[
+            available.into(),
+            assigned.into(),
+            suspect.into(),
+            test.into(),
+            campaign.into(),
+            part(tx).into(),
+        ],
+    )
 }
 
 /// Counts one act into its campaign's hour.
@@ -51,18 +123,21 @@ pub(crate) fn count_hour(
     at_ms: i64,
     entry: i64,
 ) -> Result<(), Cause> {
-    tx.execute(
-        "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-         VALUES ($1, $2, $3, 1, $4) ON CONFLICT (hour, campaign, kind) \
-         DO UPDATE SET amount = tally_hour.amount + 1",
+    // Numbers of entries come in the order of their making, not of their commits.
+    tx.later(
+        "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
+         VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (hour, campaign, kind, part) \
+         DO UPDATE SET amount = tally_hour.amount + 1, first_entry = CASE \
+         WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
+         ELSE tally_hour.first_entry END",
         &[
             campaign.into(),
             hour_of(at_ms).into(),
             kind.into(),
+            part(tx).into(),
             entry.into(),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 /// Acts of many entries, counted into their campaigns' hours at once.
@@ -98,9 +173,9 @@ impl Hours {
 /// Changes the number of available codes that other nodes hold.
 pub(crate) fn move_leased(tx: &Tx<'_>, campaign: i64, change: i64) -> Result<(), Cause> {
     if change != 0 {
-        tx.execute(
-            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2",
-            &[change.into(), campaign.into()],
+        tx.later(
+            "UPDATE tally SET leased = leased + $1 WHERE campaign = $2 AND part = $3",
+            &[change.into(), campaign.into(), part(tx).into()],
         )?;
     }
     Ok(())
@@ -145,7 +220,7 @@ impl Shift {
             "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
              redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
              test = test + $6, uses_made = uses_made + $7, leased = leased + $8 \
-             WHERE campaign = $9",
+             WHERE campaign = $9 AND part = $10",
             &[
                 available.into(),
                 assigned.into(),
@@ -156,6 +231,7 @@ impl Shift {
                 self.uses_made.into(),
                 self.leased.into(),
                 campaign.into(),
+                part(tx).into(),
             ],
         )?;
         Ok(())

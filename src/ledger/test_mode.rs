@@ -15,7 +15,7 @@ use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::domain::test_mode::{TestCode, TestMode, TestModeEnd};
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::{Head, OWN_NODE};
+use crate::ledger::chain::{Head, OWN_NODE, take_code_ids};
 use crate::ledger::codes::{assignment_of, by_id, state_number};
 use crate::ledger::customers::{
     Recognition, add_contacts, add_customer, customers_of as customers_known, known_by, public_id,
@@ -23,6 +23,7 @@ use crate::ledger::customers::{
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::tally::add_codes;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
 
 /// Test codes that a campaign may have in all, so that a test run amok ends.
@@ -87,8 +88,9 @@ impl Ledger {
 /// The campaigns in test mode at this instant.
 fn in_test_mode(tx: &Tx<'_>, now: Timestamp) -> Result<Vec<TestMode>, Cause> {
     let found = tx.all(
-        "SELECT m.id, m.name, m.test_until_ms, t.test FROM campaign m \
-         JOIN tally t ON t.campaign = m.id WHERE m.test_until_ms > $1 ORDER BY m.id",
+        "SELECT m.id, m.name, m.test_until_ms, sum(t.test) FROM campaign m \
+         JOIN tally t ON t.campaign = m.id WHERE m.test_until_ms > $1 \
+         GROUP BY m.id, m.name, m.test_until_ms ORDER BY m.id",
         &[now.as_millisecond().into()],
         |row| Ok((row.int(0)?, row.text(1)?, row.int(2)?, row.count(3)?)),
     )?;
@@ -121,6 +123,7 @@ fn begin(
     until: Timestamp,
     act: &Act,
 ) -> Result<Result<TestMode, Refusal>, Cause> {
+    campaigns::hold(writing.tx, id)?;
     let Some((local, campaign)) = campaigns::find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };
@@ -255,10 +258,12 @@ fn open_batch(tx: &Tx<'_>, campaign: i64) -> Result<Option<i64>, Cause> {
 fn drawn(tx: &Tx<'_>, campaign: i64) -> Result<u32, Cause> {
     Ok(tx
         .one(
-            "SELECT test FROM tally WHERE campaign = $1",
+            "SELECT sum(test) FROM tally WHERE campaign = $1",
             &[campaign.into()],
-            |row| row.count(0),
+            |row| row.maybe_int(0),
         )?
+        .flatten()
+        .and_then(|count| u32::try_from(count).ok())
         .unwrap_or(0))
 }
 
@@ -391,8 +396,7 @@ pub(crate) fn make(
     let faulty = || Cause::Damaged("a test code could not be made".into());
     let shown = Shape::test().generate(random).ok_or_else(faulty)?;
     let folded = fold(&shown).ok().ok_or_else(faulty)?.into_string();
-    let code = writing.head.next_code_id;
-    writing.head.next_code_id += 1;
+    let code = take_code_ids(tx, &mut writing.head, 1)?;
     let added = tx.execute(
         "INSERT INTO code (id, folded, shown, campaign, batch, state, holder, grant_number, \
          customer, expires_at_ms, assigned_incarnation) \
@@ -425,9 +429,6 @@ pub(crate) fn make(
         "INSERT INTO pool_slot (campaign, ordinal, code) VALUES ($1, $2, $3)",
         &[campaign.into(), (lowest.min(0) - 1).into(), code.into()],
     )?;
-    tx.execute(
-        "UPDATE tally SET test = test + 1 WHERE campaign = $1",
-        &[campaign.into()],
-    )?;
+    add_codes(tx, campaign, [0, 0, 0, 1])?;
     Ok(Some(Made { code, folded }))
 }

@@ -4,8 +4,10 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod away;
 mod cancel;
 mod claims;
+mod cluster;
 mod command_line;
 mod console;
 mod customers;
@@ -14,7 +16,12 @@ mod find;
 mod finding;
 mod forms;
 mod http;
+mod hub_bodies;
 mod hub_client;
+mod hub_limits;
+mod hub_tls;
+mod hub_tokens;
+mod postgres;
 mod preflight;
 mod printing;
 mod races;

@@ -14,13 +14,28 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::cluster::TestDatabase;
+
 /// The one campaign of every shop.
 pub(crate) const CAMPAIGN: &str = "spring";
 
-/// A ledger with one campaign, in a folder that goes away with it.
+/// What keeps a shop's ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    InFolder,
+    InDatabase,
+}
+
+impl Kept {
+    /// Each of them: what holds on one, holds on the other.
+    pub(crate) const EITHER: [Kept; 2] = [Kept::InFolder, Kept::InDatabase];
+}
+
+/// A ledger with one campaign, in a folder that goes away with it, or in a database.
 pub(crate) struct Shop {
     _place: TempDir,
     folder: PathBuf,
+    database: Option<TestDatabase>,
 }
 
 /// A command that has ended.
@@ -102,18 +117,25 @@ pub(crate) fn command_on(folder: &Path) -> Command {
         .arg("--json")
         .arg("--data")
         .arg(folder)
-        .env_remove("COUNTERFOIL_DATA");
+        .env_remove("COUNTERFOIL_DATA")
+        .env_remove("COUNTERFOIL_DATABASE");
     command
 }
 
 impl Shop {
     /// A shop whose campaign has these rules and so many codes, all given out.
     pub(crate) fn with(rules: &[&str], count: usize) -> Shop {
+        Shop::kept(Kept::InFolder, rules, count)
+    }
+
+    /// The same, kept so.
+    pub(crate) fn kept(kept: Kept, rules: &[&str], count: usize) -> Shop {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("data");
         let shop = Shop {
             _place: place,
             folder,
+            database: (kept == Kept::InDatabase).then(TestDatabase::new),
         };
         shop.run(&["init", "--store", "Corner", "--timezone", "Europe/Berlin"])
             .well();
@@ -144,7 +166,27 @@ impl Shop {
 
     /// Runs the program on it, to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        run_on(&self.folder, arguments)
+        let ended = self
+            .command()
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran::of(&ended)
+    }
+
+    /// The program on it, not yet told what to do.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = command_on(&self.folder);
+        if let Some(database) = &self.database {
+            command.env("COUNTERFOIL_DATABASE", database.url());
+        }
+        command
+    }
+
+    /// The database, of a shop that is kept in one.
+    pub(crate) fn database(&self) -> &TestDatabase {
+        self.database.as_ref().unwrap()
     }
 
     /// The verdict on one scan.
@@ -160,7 +202,26 @@ impl Shop {
 
     /// One number from the ledger, by SQL of our own.
     pub(crate) fn count(&self, sql: &str) -> i64 {
-        self.look().query_row(sql, [], |row| row.get(0)).unwrap()
+        match &self.database {
+            Some(database) => database.count(sql),
+            None => self.look().query_row(sql, [], |row| row.get(0)).unwrap(),
+        }
+    }
+
+    /// The texts of one column, by SQL of our own.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        match &self.database {
+            Some(database) => {
+                let rows = database.connect().query(sql, &[]).unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            None => {
+                let connection = self.look();
+                let mut statement = connection.prepare(sql).unwrap();
+                let rows = statement.query_map([], |row| row.get(0)).unwrap();
+                rows.collect::<Result<_, _>>().unwrap()
+            }
+        }
     }
 
     /// What `verify` says; the faults it names, in one text.
@@ -174,20 +235,20 @@ impl Shop {
     pub(crate) fn assert_well(&self) {
         let (exit, faults) = self.verify();
         assert_eq!((exit, faults.as_str()), (0, "[]"));
-        let connection = self.look();
-        let integrity: String = connection
-            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-            .unwrap();
-        assert_eq!(integrity, "ok");
-        let mut twice = connection
-            .prepare(
-                "SELECT e.code FROM entry e LEFT JOIN reversal r ON r.redemption = e.id \
-                 WHERE e.kind = 'redeemed' AND r.entry IS NULL GROUP BY e.code \
-                 HAVING count(*) <> (SELECT uses_made FROM code WHERE code.id = e.code)",
-            )
-            .unwrap();
-        let wrong = twice.query([]).unwrap().next().unwrap().is_some();
-        assert!(!wrong, "a code's uses are not its redemptions");
+        if self.database.is_none() {
+            let integrity: String = self
+                .look()
+                .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(integrity, "ok");
+        }
+        let wrong = self.count(
+            "SELECT count(*) FROM (SELECT e.code FROM entry e \
+             LEFT JOIN reversal r ON r.redemption = e.id \
+             WHERE e.kind = 'redeemed' AND r.entry IS NULL GROUP BY e.code \
+             HAVING count(*) <> (SELECT uses_made FROM code WHERE code.id = e.code)) wrong",
+        );
+        assert_eq!(wrong, 0, "a code's uses are not its redemptions");
         let pool = self.run(&["pool", "--campaign", CAMPAIGN]);
         let pool = pool.well().json();
         for (state, word) in (0..).zip(["available", "assigned", "redeemed", "void", "suspect"]) {
@@ -212,7 +273,16 @@ pub(crate) struct Till {
 impl Till {
     /// Begins a till, and waits until it has answered a blank line: it is up then.
     pub(crate) fn up(folder: &Path, counter: &str, more: &[&str]) -> Till {
-        let mut child = command_on(folder)
+        Till::begun(command_on(folder), counter, more)
+    }
+
+    /// The same on a shop, wherever it is kept.
+    pub(crate) fn of(shop: &Shop, counter: &str, more: &[&str]) -> Till {
+        Till::begun(shop.command(), counter, more)
+    }
+
+    fn begun(mut command: Command, counter: &str, more: &[&str]) -> Till {
+        let mut child = command
             .args(["--counter", counter, "redeem", "--stdin"])
             .args(more)
             .stdin(Stdio::piped())

@@ -21,12 +21,14 @@ const LAYERS: [(&str, &[&str]); 7] = [
 const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger"])];
 
 /// Crates that only some places may name.
-const FENCED: [(&str, &[&str]); 18] = [
+const FENCED: &[(&str, &[&str])] = &[
     ("ratatui", &["tui/"]),
     ("crossterm", &["tui/"]),
     ("rusqlite", &["ledger/"]),
+    ("tokio_postgres", &["ledger/"]),
+    ("futures_core", &["ledger/postgres.rs"]),
     ("axum", &["http/"]),
-    ("tokio", &["http/"]),
+    ("tokio", &["http/", "ledger/postgres.rs"]),
     ("hyper", &["http/"]),
     ("hyper_util", &["http/"]),
     ("http_body_util", &["http/"]),

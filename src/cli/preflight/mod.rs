@@ -37,10 +37,11 @@ pub(super) fn preflight(
     audience: Option<u64>,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    context.need_folder("a preflight")?;
     let stop = stop_flag()?;
     // A closed terminal must not leave a copy behind.
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&stop))?;
-    let mut ledger = Ledger::open_reading(&context.data)?;
+    let mut ledger = context.open_reading()?;
     // A ledger that an older program wrote is brought up to date on the copy alone: there it is
     // looked for again.
     if let Ok(Err(refusal)) = ledger.campaign(id) {

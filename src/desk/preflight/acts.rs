@@ -226,7 +226,7 @@ impl<'p> Play<'p> {
             .claim(&guest, ClaimContext::Send, None, self.live)
             .and_then(|claim| Ok((claim, self.scan(&code, self.live)?)));
         self.rehearsal.move_to_store(&home)?;
-        self.set_rules(|rules| rules.stores = stores)?;
+        self.set_rules(|rules| rules.stores.clone_from(&stores))?;
         let (claim, scanned) = tried?;
         let fell_by = before - self.available()?;
         Ok(refuses(

@@ -411,7 +411,7 @@ impl Play<'_> {
     }
 
     /// Changes the copy's rules.
-    fn set_rules(&mut self, change: impl FnOnce(&mut Rules)) -> Result<(), Unplayed> {
+    fn set_rules(&mut self, change: impl Fn(&mut Rules)) -> Result<(), Unplayed> {
         let act = act(COUNTER, None, self.live)?;
         let ledger = self.rehearsal.ledger();
         ledger.set_campaign(self.id, change, &act)??;

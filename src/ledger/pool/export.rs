@@ -91,16 +91,16 @@ fn page(
     states: &[CodeState],
 ) -> Result<Vec<ExportedCode>, Cause> {
     let mut found = Vec::new();
-    tx.each(
+    let rows = tx.all(
         "SELECT coalesce(shown, folded), state, uses_made, customer, expires_at_ms FROM code \
          WHERE id >= $1 AND id < $2 ORDER BY id",
         &[first.into(), end.into()],
         |row| {
             let state = state_of(row.int(1)?)?;
             if !states.is_empty() && !states.contains(&state) {
-                return Ok(());
+                return Ok(None);
             }
-            let mut code = ExportedCode {
+            let code = ExportedCode {
                 code: row.text(0)?,
                 state,
                 uses_made: row.count(2)?,
@@ -110,16 +110,18 @@ fn page(
                 external_id: None,
                 expires_at: row.maybe_int(4)?.map(instant),
             };
-            if let Some(customer) = row.maybe_int(3)? {
-                code.customer_id = Some(public_id(tx, customer)?);
-                code.email = first_contact(tx, customer, ContactKind::Email)?;
-                code.phone = first_contact(tx, customer, ContactKind::Phone)?;
-                code.external_id = first_contact(tx, customer, ContactKind::ExternalId)?;
-            }
-            found.push(code);
-            Ok(())
+            Ok(Some((code, row.maybe_int(3)?)))
         },
     )?;
+    for (mut code, customer) in rows.into_iter().flatten() {
+        if let Some(customer) = customer {
+            code.customer_id = Some(public_id(tx, customer)?);
+            code.email = first_contact(tx, customer, ContactKind::Email)?;
+            code.phone = first_contact(tx, customer, ContactKind::Phone)?;
+            code.external_id = first_contact(tx, customer, ContactKind::ExternalId)?;
+        }
+        found.push(code);
+    }
     Ok(found)
 }
 

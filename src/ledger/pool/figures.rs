@@ -82,8 +82,9 @@ fn pools(
     now: Timestamp,
 ) -> Result<Vec<PoolFigures>, Cause> {
     let mut pools = tx.all(
-        "SELECT m.id, m.name, t.available, t.assigned, t.redeemed, t.void, t.suspect, t.uses_made, \
-         t.test, m.test_until_ms, t.leased FROM campaign m JOIN tally t ON t.campaign = m.id ORDER BY m.id",
+        "SELECT m.id, m.name, sum(t.available), sum(t.assigned), sum(t.redeemed), sum(t.void), \
+         sum(t.suspect), sum(t.uses_made), sum(t.test), m.test_until_ms, sum(t.leased) FROM campaign m \
+         JOIN tally t ON t.campaign = m.id GROUP BY m.id, m.name, m.test_until_ms ORDER BY m.id",
         &[],
         |row| Ok((row.int(0)?, figures(row, now)?)),
     )?;
@@ -173,12 +174,12 @@ fn assigned_since(tx: &Tx<'_>, campaign: i64, since_ms: i64) -> Result<u64, Caus
         )?
         .unwrap_or(0);
     let partial = tx.one(
-        "SELECT amount, first_entry FROM tally_hour \
+        "SELECT sum(amount), min(first_entry) FROM tally_hour \
          WHERE campaign = $1 AND hour = $2 AND kind = 'assigned'",
         &[campaign.into(), hour.into()],
-        |row| Ok((row.int(0)?, row.int(1)?)),
+        |row| Ok((row.maybe_int(0)?, row.maybe_int(1)?)),
     )?;
-    let Some((amount, first_entry)) = partial else {
+    let Some((Some(amount), Some(first_entry))) = partial else {
         return Ok(full);
     };
     let within = tx

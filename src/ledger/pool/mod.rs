@@ -149,7 +149,7 @@ impl<'j, 'w> Job<'j, 'w> {
         }
     }
 
-    fn read<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, Cause>) -> Result<T, Cause> {
+    fn read<T>(&mut self, work: impl FnMut(&Tx<'_>) -> Result<T, Cause>) -> Result<T, Cause> {
         self.ledger.engine.read(work)
     }
 

@@ -74,7 +74,7 @@ impl Pace {
         let asked = now();
         let mut begun = None;
         let done = ledger
-            .write("store", "codes", |writing| {
+            .write_once("store", "codes", |writing| {
                 let mut slice = Slice {
                     begun: now(),
                     spend,

@@ -10,9 +10,9 @@ use crate::domain::code::Shape;
 use crate::domain::entry::{Fact, Hash, hex};
 use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::OWN_NODE;
+use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::state_number;
-use crate::ledger::engine::{Many, Value};
+use crate::ledger::engine::{Engine, Many, Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::pool::people::People;
@@ -22,6 +22,7 @@ use crate::ledger::pool::sort::{Sorted, SpoolReader};
 use crate::ledger::pool::sweep::{remove_some, unmark_some};
 use crate::ledger::pool::{Job, Step};
 use crate::ledger::sqlite::lock_file;
+use crate::ledger::tally::add_codes;
 use crate::ledger::{Act, Setting, Writing, campaigns, setting_of};
 
 /// The number of a grant that a shop gives itself.
@@ -54,6 +55,8 @@ pub(super) struct Batch {
     pub(super) code_count: i64,
     pub(super) first_ordinal: i64,
     pub(super) ordinal_count: i64,
+    /// The process that stores it, where several write.
+    pub(super) writer: Option<i64>,
 }
 
 /// Stores and publishes goods. Whatever ends it early, the batch is removed.
@@ -71,7 +74,9 @@ pub(super) fn store(job: &mut Job<'_, '_>, mut goods: Goods<'_>, act: &Act) -> R
         return Err(changed(cause));
     }
     // Published: the rest only tidies, and the next start would do it as well.
-    drop(std::fs::remove_file(job.ledger.files.batch_lock(batch.id)));
+    if lock.is_some() {
+        drop(std::fs::remove_file(job.ledger.files.batch_lock(batch.id)));
+    }
     drop(lock);
     if goods.owned.is_some() {
         drop(unmark(job, &batch));
@@ -89,16 +94,23 @@ fn unmark(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
 
 /// A code that came in between, by another counter, is a clash that the check could not see.
 fn changed(cause: Cause) -> Cause {
-    if let Cause::Engine(error) = &cause
-        && error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
-    {
+    let is_taken = match &cause {
+        Cause::Engine(error) => {
+            error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+        }
+        Cause::Raced(_) => true,
+        _ => false,
+    };
+    if is_taken {
         return Cause::Changed("another counter has just added one of these codes".into());
     }
     cause
 }
 
 /// Takes a block of ids and a block of ordinals. The lock is taken before anybody can see the batch.
-fn reserve(job: &mut Job<'_, '_>, goods: &Goods<'_>) -> Result<(Batch, File), Cause> {
+///
+/// Where several processes write, it is this one's by its number instead.
+fn reserve(job: &mut Job<'_, '_>, goods: &Goods<'_>) -> Result<(Batch, Option<File>), Cause> {
     let owned = goods.owned.as_ref().map_or(0, |(_, count, _)| *count);
     let code_count = (goods.plain_count + owned).cast_signed();
     let ordinal_count = if goods.is_given_out {
@@ -108,8 +120,7 @@ fn reserve(job: &mut Job<'_, '_>, goods: &Goods<'_>) -> Result<(Batch, File), Ca
     };
     let (files, mode) = (job.ledger.files.clone(), job.ledger.mode);
     job.pace.slice(job.ledger, |writing, _| {
-        let first_code = writing.head.next_code_id;
-        writing.head.next_code_id += code_count;
+        let first_code = take_code_ids(writing.tx, &mut writing.head, code_count)?;
         let first_ordinal = writing
             .tx
             .one(
@@ -121,7 +132,7 @@ fn reserve(job: &mut Job<'_, '_>, goods: &Goods<'_>) -> Result<(Batch, File), Ca
             .ok_or_else(|| Cause::Changed("the campaign is gone".into()))?;
         let id = writing.tx.insert(
             "INSERT INTO batch (campaign, how, first_code, code_count, first_ordinal, \
-             ordinal_count) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
+             ordinal_count, writer) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
             &[
                 goods.campaign.into(),
                 goods.how.into(),
@@ -129,10 +140,16 @@ fn reserve(job: &mut Job<'_, '_>, goods: &Goods<'_>) -> Result<(Batch, File), Ca
                 code_count.into(),
                 first_ordinal.into(),
                 ordinal_count.into(),
+                writing.tx.writer().into(),
             ],
         )?;
-        let lock = lock_file(&files.batch_lock(id), mode)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let lock = if writing.tx.writer().is_none() {
+            let lock = lock_file(&files.batch_lock(id), mode)?;
+            flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+            Some(lock)
+        } else {
+            None
+        };
         let batch = Batch {
             id,
             campaign: goods.campaign,
@@ -140,6 +157,7 @@ fn reserve(job: &mut Job<'_, '_>, goods: &Goods<'_>) -> Result<(Batch, File), Ca
             code_count,
             first_ordinal,
             ordinal_count,
+            writer: writing.tx.writer(),
         };
         Ok((batch, lock))
     })
@@ -160,6 +178,7 @@ fn fill(
         hasher: Sha256::new(),
     };
     while !job.pace.slice(job.ledger, |writing, slice| {
+        hold(writing.tx, batch)?;
         let mut insert = writing.tx.statement(INSERT_CODE)?;
         while let Some(record) = goods.plain.next()? {
             let row = Listed::decode(record.payload)?;
@@ -178,6 +197,19 @@ fn fill(
     }
     filling.store_pool(job)?;
     Ok(filling.hasher.finalize().into())
+}
+
+/// Makes sure that the batch is still there, for as long as a slice adds to it: whoever takes its
+/// owner for dead removes it.
+pub(super) fn hold(tx: &Tx<'_>, batch: &Batch) -> Result<(), Cause> {
+    let held = tx.lock_rows(
+        "SELECT id FROM batch WHERE id = $1 AND is_published = 0",
+        &[batch.id.into()],
+    )?;
+    if held == Some(0) {
+        return Err(Cause::Changed("the batch was removed".into()));
+    }
+    Ok(())
 }
 
 struct Filling<'f> {
@@ -244,6 +276,7 @@ impl Filling<'_> {
         loop {
             let random = &mut *job.work.random;
             let is_last = job.pace.slice(job.ledger, |writing, slice| {
+                hold(writing.tx, self.batch)?;
                 people.store(writing.tx, self.batch, slice, random)
             })?;
             self.report(job)?;
@@ -252,6 +285,7 @@ impl Filling<'_> {
             }
         }
         while !job.pace.slice(job.ledger, |writing, slice| {
+            hold(writing.tx, self.batch)?;
             let mut insert = writing.tx.statement(INSERT_CODE)?;
             while let Some(record) = sorted.next()? {
                 let (person, payload) = untagged(record.payload)?;
@@ -275,6 +309,7 @@ impl Filling<'_> {
     fn store_pool(&self, job: &mut Job<'_, '_>) -> Result<(), Cause> {
         let mut places = 0..self.batch.ordinal_count;
         while !job.pace.slice(job.ledger, |writing, slice| {
+            hold(writing.tx, self.batch)?;
             let mut insert = writing
                 .tx
                 .statement("INSERT INTO pool_slot (campaign, ordinal, code) VALUES ($1, $2, $3)")?;
@@ -327,14 +362,11 @@ fn publish(
             (&campaign.id, campaign.revision),
             act,
         )?;
-        writing.tx.execute(
-            "UPDATE tally SET available = available + $1, assigned = assigned + $2 \
-             WHERE campaign = $3",
-            &[
-                batch.ordinal_count.into(),
-                (batch.code_count - batch.ordinal_count).into(),
-                batch.campaign.into(),
-            ],
+        let owned = batch.code_count - batch.ordinal_count;
+        add_codes(
+            writing.tx,
+            batch.campaign,
+            [batch.ordinal_count, owned, 0, 0],
         )?;
         if batch.ordinal_count > 0 {
             writing.tx.execute(
@@ -391,9 +423,12 @@ fn announce(
 
 /// Removes a batch that its owner gives up.
 fn remove(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
-    let lock = job.ledger.files.batch_lock(batch.id);
+    let lock = match job.ledger.engine {
+        Engine::Sqlite(_) => Some(job.ledger.files.batch_lock(batch.id)),
+        Engine::Postgres(_) => None,
+    };
     while !job.pace.slice(job.ledger, |writing, slice| {
-        remove_some(writing, batch, &lock, slice)
+        remove_some(writing, batch, lock.as_deref(), slice)
     })? {}
     Ok(())
 }

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::ledger::engine::{Row, Tx};
+use crate::ledger::chain::give_back_code_ids;
+use crate::ledger::engine::{Engine, Row, Tx};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::pool::pace::{Pace, Slice};
 use crate::ledger::pool::sort::SORT_FILE;
-use crate::ledger::pool::store::Batch;
+use crate::ledger::pool::store::{Batch, hold};
 use crate::ledger::sqlite::{BATCH_LOCK, lock_file};
+use crate::ledger::stock::STAGED;
 use crate::ledger::{Ledger, LedgerError, Writing};
 
 /// Rows removed by one statement.
@@ -52,10 +54,18 @@ fn sweep_some(ledger: &mut Ledger, pace: &mut Pace) -> Result<bool, Cause> {
                 }
             }
             for batch in unfinished {
+                if let Some(writer) = batch.writer {
+                    if writing.tx.is_silent(writer)? {
+                        hold(writing.tx, &batch)?;
+                        remove_some(writing, &batch, None, slice)?;
+                        return Ok(true);
+                    }
+                    continue;
+                }
                 let path = files.batch_lock(batch.id);
                 let lock = lock_file(&path, mode)?;
                 if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                    remove_some(writing, &batch, &path, slice)?;
+                    remove_some(writing, &batch, Some(&path), slice)?;
                     return Ok(true);
                 }
             }
@@ -76,9 +86,10 @@ fn sweep_some(ledger: &mut Ledger, pace: &mut Pace) -> Result<bool, Cause> {
 
 fn unfinished_batches(tx: &Tx<'_>) -> Result<Vec<Batch>, Cause> {
     tx.all(
-        "SELECT id, campaign, first_code, code_count, first_ordinal, ordinal_count FROM batch \
-         WHERE is_published = 0 ORDER BY id",
-        &[],
+        "SELECT id, campaign, first_code, code_count, first_ordinal, ordinal_count, \
+          writer FROM batch \
+          WHERE is_published = 0 AND how <> $1 ORDER BY id",
+        &[STAGED.into()],
         |row: &Row<'_>| {
             Ok(Batch {
                 id: row.int(0)?,
@@ -87,6 +98,7 @@ fn unfinished_batches(tx: &Tx<'_>) -> Result<Vec<Batch>, Cause> {
                 code_count: row.int(3)?,
                 first_ordinal: row.int(4)?,
                 ordinal_count: row.int(5)?,
+                writer: row.maybe_int(6)?,
             })
         },
     )
@@ -114,6 +126,9 @@ fn marked_and_published(tx: &Tx<'_>) -> Result<Option<i64>, Cause> {
 /// made them holds them open and needs no name.
 fn named_locks(ledger: &Ledger) -> Result<BTreeSet<i64>, Cause> {
     let mut named = BTreeSet::new();
+    if matches!(ledger.engine, Engine::Postgres(_)) {
+        return Ok(named);
+    }
     for entry in std::fs::read_dir(ledger.files.folder())? {
         let entry = entry?;
         let name = entry.file_name();
@@ -135,7 +150,7 @@ fn named_locks(ledger: &Ledger) -> Result<BTreeSet<i64>, Cause> {
 pub(super) fn remove_some(
     writing: &mut Writing<'_, '_>,
     batch: &Batch,
-    lock: &Path,
+    lock: Option<&Path>,
     slice: &mut Slice,
 ) -> Result<bool, Cause> {
     let tx = writing.tx;
@@ -157,10 +172,8 @@ pub(super) fn remove_some(
             return Ok(false);
         }
     }
-    // The last block of numbers is given back; another stays a gap, which means nothing.
-    if writing.head.next_code_id == batch.first_code + batch.code_count {
-        writing.head.next_code_id = batch.first_code;
-    }
+    let end = batch.first_code + batch.code_count;
+    give_back_code_ids(tx, &mut writing.head, batch.first_code, end)?;
     tx.execute(
         "UPDATE campaign SET next_ordinal = $1 WHERE id = $2 AND next_ordinal = $3",
         &[
@@ -174,7 +187,9 @@ pub(super) fn remove_some(
         &[batch.id.into()],
     )?;
     // Before the commit: afterwards the number may be another batch's.
-    drop(std::fs::remove_file(lock));
+    if let Some(lock) = lock {
+        drop(std::fs::remove_file(lock));
+    }
     Ok(true)
 }
 

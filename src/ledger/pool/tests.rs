@@ -706,9 +706,10 @@ fn what_is_published_is_never_removed() {
         code_count: 2,
         first_ordinal: 0,
         ordinal_count: 2,
+        writer: None,
     };
     let is_done = pace::Pace::new(u64::MAX).slice(&mut ledger, |writing, slice| {
-        sweep::remove_some(writing, &batch, &folder.path().join("none"), slice)
+        sweep::remove_some(writing, &batch, Some(&folder.path().join("none")), slice)
     });
     assert!(is_done.unwrap());
     assert_eq!(number(&mut ledger, "SELECT count(*) FROM pool_slot"), 2);

@@ -15,7 +15,7 @@ use counterfoil::domain::notes::Notes;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::verdict::{Answer, Approval, Verdict};
 use counterfoil::domain::wire::{
-    Down, ENTRIES_MAX, Hello, Join, Joined, Up, UpAnswer, WIRE,
+    Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
 };
 use counterfoil::ledger::{
     Act, ClaimRequest, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork, Scan,
@@ -108,7 +108,12 @@ pub(crate) fn join(hub: &mut Node, store: &mut Node, invited: &str) {
         .unwrap();
     store.secret = format!("secret of {invited}");
     let asked = store.asks_to_join();
-    let joined = hub.ledger.enrol(&asked, &token, &act).unwrap().unwrap();
+    let mut joined = hub.ledger.enrol(&asked, &token, &act).unwrap().unwrap();
+    if asked.pieces > 0 {
+        for piece in store.stock_from(0) {
+            joined = hub.ledger.take_stock(&piece, &act).unwrap().unwrap();
+        }
+    }
     store.is_joined(&joined);
 }
 
@@ -166,21 +171,31 @@ impl Node {
         }
     }
 
-    pub(crate) fn asks_to_join(&mut self) -> Join {
-        let secret = self.secret.clone();
-        self.ledger
-            .join_request(&secret, instant(self.now_ms))
-            .unwrap()
-            .unwrap()
-    }
-
-    pub(crate) fn is_joined(&mut self, joined: &Joined) {
-        let address = HubAddress {
+    fn address(&self) -> HubAddress {
+        HubAddress {
             url: URL.into(),
             ca_file: None,
             secret: self.secret.clone(),
-        };
+        }
+    }
+
+    /// What it asks of the hub.
+    pub(crate) fn asks_to_join(&mut self) -> Join {
+        let (address, act) = (self.address(), self.act());
+        let (address, join) = self.ledger.begin_joining(&address, &act).unwrap().unwrap();
+        self.secret = address.secret;
+        join
+    }
+
+    /// The pieces of its stock, from this one on.
+    pub(crate) fn stock_from(&mut self, piece: u64) -> Vec<Stock> {
         let act = self.act();
+        let pieces = self.ledger.stock_from(piece, &act).unwrap();
+        pieces.map(Result::unwrap).collect()
+    }
+
+    pub(crate) fn is_joined(&mut self, joined: &Joined) {
+        let (address, act) = (self.address(), self.act());
         self.ledger
             .join_hub(&address, joined, &act)
             .unwrap()

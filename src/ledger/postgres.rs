@@ -1,0 +1,897 @@
+//! The server engine: PostgreSQL, for a hub of several processes.
+//!
+//! Many processes write at once, and each is a writer of its own: it has its own chain of entries,
+//! its own row of `writer`, and ranges of every pool for itself. Isolation is READ COMMITTED: what
+//! could be changed between a look and a write is a unique slot, a conditional write or a locked row.
+//! Where another was faster, or the connection was lost, the whole use case is run anew.
+//!
+//! # What becomes of a commit that was not answered
+//!
+//! A connection lost before the commit was sent: the server rolls back, and the use case runs anew.
+//! Lost after it: the outcome is not known, and running anew could do twice what bears no key of its
+//! caller's (a campaign made, a customer edited), or tell the wrong answer (`replayed` for a first
+//! redemption). So every write also counts up `turn` in its writer's row, in the same transaction.
+//! Nobody else writes that row; whoever reads it, locked, waits for the lost transaction to end either
+//! way. If it shows the next turn, the commit was done, and the answer that is still in memory is
+//! given; if not, it was not, and never will be. Where not even that can be asked, the outcome is
+//! told as unknown: the caller asks again under the same key, and an act is done once.
+//!
+//! Statements whose answer nobody looks at wait for the next one that is looked at, and go out
+//! with it: a use case costs as many round trips as it has questions.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_core::Stream as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+
+pub(crate) use tokio_postgres::Row;
+
+use crate::domain::entry::CHAIN_START;
+use crate::ledger::chain::Head;
+use crate::ledger::claim_range;
+use crate::ledger::engine::{Tx, Value};
+use crate::ledger::error::Cause;
+
+/// How often a use case is run anew before it is given up.
+const TRIES_MAX: u32 = 12;
+
+/// The first pause before a lost connection is made anew; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a server may take to answer that it is there.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// A connection on which nothing has come for so long is looked after.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// Statements that wait for the next are sent by themselves when there are so many.
+const WAITING_MAX: usize = 24;
+
+/// The server's clock in milliseconds since 1970: one clock for all processes.
+pub(crate) const NOW_MS: &str = "CAST(extract(epoch FROM current_timestamp) * 1000 AS BIGINT)";
+
+/// A process that has not written for so long may be gone. What it had begun is taken from it in a
+/// way that it notices, should it be there after all.
+const SILENCE_MS: i64 = 60_000;
+
+/// Stated for every connection, whatever the server's configuration says. A transaction that its
+/// process forgot (a machine that was cut off) holds its locks for a minute at most.
+const SETTINGS: &str = "SET default_transaction_isolation = 'read committed';
+    SET lock_timeout = '20s';
+    SET idle_in_transaction_session_timeout = '60s';
+    SET client_min_messages = 'warning'";
+
+const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// One view for all that a use case reads.
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// A database on a PostgreSQL server, by its URL.
+#[derive(Clone)]
+pub struct Database {
+    config: Config,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.shown())
+    }
+}
+
+impl Database {
+    /// Reads `postgres://USER@HOST/NAME`. What is wrong with it is said without its password.
+    pub fn parse(url: &str) -> Result<Database, String> {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err("a database is named as postgres://USER@HOST/NAME".into());
+        }
+        let mut config: Config = url
+            .parse()
+            .map_err(|_: Error| "this is no URL of a database: postgres://USER@HOST/NAME")?;
+        if config.get_hosts().is_empty() {
+            return Err("the URL names no host".into());
+        }
+        let is_near = config.get_hosts().iter().all(|host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => {
+                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            }
+        });
+        match config.get_ssl_mode() {
+            SslMode::Disable => {}
+            SslMode::Prefer if is_near => {}
+            _ => {
+                return Err(
+                    "codes would cross the network in clear, for TLS to a database is not \
+                            built in: reach it by a Unix socket, by a tunnel on 127.0.0.1, or say \
+                            ?sslmode=disable"
+                        .into(),
+                );
+            }
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIME);
+        }
+        config.keepalives_idle(KEEPALIVE);
+        config.application_name("counterfoil");
+        Ok(Database { config })
+    }
+
+    /// Whether the URL holds a password.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// Goes on with a password from elsewhere.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Database {
+        self.config.password(password);
+        self
+    }
+
+    /// Host, port, database and user, as a password file names them.
+    pub fn account(&self) -> [String; 4] {
+        let user = self.config.get_user().unwrap_or_default();
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(_)) | None => "localhost".to_owned(),
+        };
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        [
+            host,
+            port.to_string(),
+            self.config.get_dbname().unwrap_or(user).to_owned(),
+            user.to_owned(),
+        ]
+    }
+
+    /// The URL without its password.
+    pub fn shown(&self) -> String {
+        let [mut host, port, name, user] = self.account();
+        if let Some(Host::Unix(folder)) = self.config.get_hosts().first() {
+            host = folder.display().to_string();
+        }
+        format!("postgres://{user}@{host}:{port}/{name}")
+    }
+}
+
+/// A ledger on a server, and this process as one of its writers.
+pub(crate) struct Postgres {
+    database: Database,
+    runtime: Arc<Runtime>,
+    session: Option<Session>,
+    /// This process's incarnation of the hub's node; 0 until it writes.
+    writer: i64,
+    /// How many writes it has committed.
+    turn: i64,
+    /// The end of its chain; none: to be read again.
+    head: Option<Head>,
+}
+
+impl Postgres {
+    /// Connects.
+    pub(crate) fn open(database: &Database) -> Result<Postgres, Cause> {
+        let runtime = Arc::new(Builder::new_current_thread().enable_all().build()?);
+        let session = Session::open(&runtime, database)?;
+        Ok(Postgres {
+            database: database.clone(),
+            runtime,
+            session: Some(session),
+            writer: 0,
+            turn: 0,
+            head: None,
+        })
+    }
+
+    /// Whether the database has a table of this name.
+    pub(crate) fn has_table(&mut self, name: &str) -> Result<bool, Cause> {
+        let count = self.read(|tx| {
+            tx.one(
+                "SELECT count(*) FROM information_schema.tables \
+                 WHERE table_schema = current_schema() AND table_name = CAST($1 AS TEXT)",
+                &[name.into()],
+                |row| row.int(0),
+            )
+        })?;
+        Ok(count.is_some_and(|count| count > 0))
+    }
+
+    /// One consistent view.
+    pub(crate) fn read<T>(
+        &mut self,
+        mut work: impl FnMut(&Tx<'_>) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        self.again_and_again(|postgres| {
+            let writer = postgres.writer;
+            let tx = Tx::Postgres(postgres.session()?.begin(BEGIN_READ, writer)?);
+            work(&tx)
+        })
+    }
+
+    /// A transaction that moves no chain; `work` commits by itself.
+    pub(crate) fn write<T>(
+        &mut self,
+        mut work: impl FnMut(Tx<'_>) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        self.again_and_again(|postgres| {
+            let writer = postgres.writer;
+            let open = postgres.session()?.begin(BEGIN_WRITE, writer)?;
+            work(Tx::Postgres(open))
+        })
+    }
+
+    /// One use case that writes: run, the end of the chain stored, committed. It is run anew where
+    /// another process was faster or the connection was lost.
+    pub(crate) fn write_chain<T>(
+        &mut self,
+        mut work: impl FnMut(&Tx<'_>, Head) -> Result<(T, Head), Cause>,
+    ) -> Result<T, Cause> {
+        self.again_and_again(|postgres| postgres.write_chain_once(&mut work))
+    }
+
+    /// The same for work that cannot be run anew.
+    pub(crate) fn write_chain_once<T>(
+        &mut self,
+        work: impl FnOnce(&Tx<'_>, Head) -> Result<(T, Head), Cause>,
+    ) -> Result<T, Cause> {
+        self.join()?;
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => self.read_once(Head::load)?,
+        };
+        let (writer, turn) = (self.writer, self.turn);
+        let open = self.session()?.begin(BEGIN_WRITE, writer)?;
+        let tx = Tx::Postgres(open);
+        let (done, head) = work(&tx, head)?;
+        head.store(&tx)?;
+        tx.guarded(
+            &format!(
+                "UPDATE writer SET turn = turn + 1, beat_at_ms = {NOW_MS} \
+                 WHERE incarnation = $1 AND turn = $2"
+            ),
+            &[writer.into(), turn.into()],
+            "another process writes under this one's number",
+        )?;
+        tx.flush()?;
+        match tx.commit() {
+            Ok(()) => {}
+            // Sent, and not answered.
+            Err(Cause::Dropped(why)) => {
+                self.session = None;
+                if !self.is_committed(turn)? {
+                    return Err(Cause::Dropped(why));
+                }
+            }
+            Err(cause) => return Err(cause),
+        }
+        self.turn = turn + 1;
+        self.head = Some(head);
+        Ok(done)
+    }
+
+    /// Takes a number of its own, once.
+    fn join(&mut self) -> Result<(), Cause> {
+        if self.writer != 0 {
+            return Ok(());
+        }
+        let tx = Tx::Postgres(self.session()?.begin(BEGIN_WRITE, 0)?);
+        let taken = tx.one(
+            "UPDATE ledger SET incarnation = incarnation + 1 WHERE id = 1 RETURNING incarnation",
+            &[],
+            |row| row.int(0),
+        )?;
+        let writer = taken.ok_or_else(|| Cause::Damaged("the ledger's first row".into()))?;
+        enroll(&tx, writer)?;
+        // Where this commit is not answered, the number stays unused: another one is taken.
+        tx.commit()?;
+        self.writer = writer;
+        Ok(())
+    }
+
+    /// Whether the write after this turn was committed: waits for its end, and looks.
+    fn is_committed(&mut self, turn: i64) -> Result<bool, Cause> {
+        let writer = self.writer;
+        let seen = self.again_and_again(|postgres| {
+            let tx = Tx::Postgres(postgres.session()?.begin(BEGIN_WRITE, writer)?);
+            tx.one(
+                "SELECT turn FROM writer WHERE incarnation = $1 FOR UPDATE",
+                &[writer.into()],
+                |row| row.int(0),
+            )
+        });
+        match seen {
+            Ok(Some(seen)) => Ok(seen > turn),
+            Ok(None) => Err(Cause::Damaged("a writer's row is missing".into())),
+            Err(_) => Err(Cause::OutcomeUnknown),
+        }
+    }
+
+    /// Gives back what this process has for itself alone.
+    fn give_back(&self) -> Result<(), Cause> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let tx = Tx::Postgres(session.begin(BEGIN_WRITE, self.writer)?);
+        claim_range::give_back(&tx, self.writer)?;
+        tx.commit()
+    }
+
+    fn read_once<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, Cause>) -> Result<T, Cause> {
+        let writer = self.writer;
+        let tx = Tx::Postgres(self.session()?.begin(BEGIN_READ, writer)?);
+        work(&tx)
+    }
+
+    /// The connection, made anew where it was lost.
+    fn session(&mut self) -> Result<&Session, Cause> {
+        if self
+            .session
+            .as_ref()
+            .is_none_or(|session| session.client.is_closed())
+        {
+            self.session = None;
+            self.head = None;
+            self.session = Some(Session::open(&self.runtime, &self.database)?);
+        }
+        self.session
+            .as_ref()
+            .ok_or_else(|| Cause::Dropped("no connection".into()))
+    }
+
+    /// Runs `once`, and again where it was a race or a lost connection that ended it.
+    fn again_and_again<T>(
+        &mut self,
+        mut once: impl FnMut(&mut Postgres) -> Result<T, Cause>,
+    ) -> Result<T, Cause> {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES_MAX {
+            let is_lost = match once(self) {
+                Err(Cause::Raced(_) | Cause::Changed(_)) => false,
+                Err(Cause::Dropped(_) | Cause::Unreachable(_)) => true,
+                done => return done,
+            };
+            self.head = None;
+            if is_lost {
+                self.session = None;
+                self.runtime.block_on(tokio::time::sleep(pause));
+                pause = pause.saturating_mul(2).min(Duration::from_secs(1));
+            }
+        }
+        once(self)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if self.writer != 0 {
+            // What cannot be given back now is taken from us when somebody needs it.
+            drop(self.give_back());
+        }
+    }
+}
+
+/// Enters a process among the writers: a chain of its own, from its beginning.
+pub(crate) fn enroll(tx: &Tx<'_>, writer: i64) -> Result<(), Cause> {
+    tx.later(
+        &format!(
+            "INSERT INTO writer (incarnation, seq, hash, newest_at_ms, turn, beat_at_ms) \
+             VALUES ($1, 0, $2, (SELECT coalesce(max(newest_at_ms), 0) FROM writer), 0, {NOW_MS})"
+        ),
+        &[writer.into(), CHAIN_START.as_slice().into()],
+    )
+}
+
+/// One connection.
+struct Session {
+    runtime: Arc<Runtime>,
+    client: Client,
+    statements: RefCell<BTreeMap<String, Statement>>,
+    waiting: RefCell<Vec<Waiting>>,
+    is_streaming: Cell<bool>,
+}
+
+/// A statement that goes out with the next one.
+struct Waiting {
+    statement: Statement,
+    values: Vec<Owned>,
+    /// It must change one row; else these words.
+    guard: Option<&'static str>,
+}
+
+impl Session {
+    fn open(runtime: &Arc<Runtime>, database: &Database) -> Result<Session, Cause> {
+        let client = runtime
+            .block_on(async {
+                let (client, connection) = database.config.connect(NoTls).await?;
+                // Its end shows in whatever is asked next.
+                drop(tokio::spawn(async move { drop(connection.await) }));
+                client.batch_execute(SETTINGS).await?;
+                Ok(client)
+            })
+            .map_err(|error: Error| Cause::Unreachable(words_of(&error)))?;
+        let session = Session {
+            runtime: Arc::clone(runtime),
+            client,
+            statements: RefCell::default(),
+            waiting: RefCell::default(),
+            is_streaming: Cell::new(false),
+        };
+        for (setting, is_fit) in CHECKED {
+            let found = session.query(&format!("SHOW {setting}"), &[])?;
+            let found = found.first().map(|row| text(row, 0)).transpose()?.flatten();
+            if let Some(fault) = found.as_deref().and_then(is_fit) {
+                return Err(Cause::Unreachable(fault.to_owned()));
+            }
+        }
+        Ok(session)
+    }
+
+    fn begin(&self, how: &str, writer: i64) -> Result<Open<'_>, Cause> {
+        self.waiting.borrow_mut().clear();
+        let open = Open {
+            session: self,
+            writer,
+            is_done: Cell::new(false),
+        };
+        open.later(how, &[], None)?;
+        Ok(open)
+    }
+
+    fn prepared(&self, sql: &str) -> Result<Statement, Cause> {
+        if let Some(known) = self.statements.borrow().get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.runtime.block_on(self.client.prepare(sql))?;
+        self.statements
+            .borrow_mut()
+            .insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        let statement = self.prepared(sql)?;
+        let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        self.after_waiting(self.client.query(&statement, &bound))
+    }
+
+    fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize, Cause> {
+        let statement = self.prepared(sql)?;
+        let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        let changed = self.after_waiting(self.client.execute(&statement, &bound))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    fn each(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row) -> Result<(), Cause>,
+    ) -> Result<(), Cause> {
+        self.flush()?;
+        let statement = self.prepared(sql)?;
+        let asked = self.client.query_raw(&statement, values.iter().copied());
+        let mut rows = pin!(self.runtime.block_on(asked)?);
+        self.is_streaming.set(true);
+        let taken = loop {
+            let next = self
+                .runtime
+                .block_on(poll_fn(|context| rows.as_mut().poll_next(context)));
+            match next {
+                None => break Ok(()),
+                Some(Err(error)) => break Err(error.into()),
+                Some(Ok(row)) => {
+                    if let Err(cause) = take(&row) {
+                        break Err(cause);
+                    }
+                }
+            }
+        };
+        self.is_streaming.set(false);
+        taken
+    }
+
+    /// Sends what waits, and looks at what came of it.
+    fn flush(&self) -> Result<(), Cause> {
+        if self.waiting.borrow().is_empty() {
+            return Ok(());
+        }
+        self.after_waiting(async { Ok(()) })
+    }
+
+    /// Sends what waits and then what is asked, without waiting in between. The first failure is
+    /// told: what follows one only fails because of it.
+    fn after_waiting<R>(&self, asked: impl Future<Output = Result<R, Error>>) -> Result<R, Cause> {
+        if self.is_streaming.get() {
+            return Err(Cause::Damaged("a question within a question".into()));
+        }
+        let waiting = self.waiting.take();
+        let (sent, answer) = self
+            .runtime
+            .block_on(in_order(&self.client, &waiting, asked));
+        for (waiting, changed) in waiting.iter().zip(sent) {
+            let changed = changed?;
+            if let Some(words) = waiting.guard.filter(|_| changed != 1) {
+                return Err(Cause::Changed(words.to_owned()));
+            }
+        }
+        Ok(answer?)
+    }
+}
+
+/// Every statement in its turn, all under way at once.
+async fn in_order<R>(
+    client: &Client,
+    waiting: &[Waiting],
+    asked: impl Future<Output = R>,
+) -> (Vec<Result<u64, Error>>, R) {
+    let mut sent: Vec<_> = waiting
+        .iter()
+        .map(|one| {
+            let sending = client.execute_raw(&one.statement, &one.values);
+            (Box::pin(sending), None)
+        })
+        .collect();
+    let mut asked = pin!(asked);
+    let mut answer = None;
+    let answer = poll_fn(|context| {
+        // Whoever is looked at first is sent first.
+        let mut is_done = true;
+        for (sending, changed) in &mut sent {
+            if changed.is_none()
+                && let Poll::Ready(done) = sending.as_mut().poll(context)
+            {
+                *changed = Some(done);
+            }
+            is_done &= changed.is_some();
+        }
+        if answer.is_none()
+            && let Poll::Ready(done) = asked.as_mut().poll(context)
+        {
+            answer = Some(done);
+        }
+        match answer.take() {
+            Some(done) if is_done => Poll::Ready(done),
+            early => {
+                answer = early;
+                Poll::Pending
+            }
+        }
+    })
+    .await;
+    let sent = sent
+        .into_iter()
+        .filter_map(|(_, changed)| changed)
+        .collect();
+    (sent, answer)
+}
+
+/// A setting of the server, and what is wrong with its value.
+type Checked = (&'static str, fn(&str) -> Option<&'static str>);
+
+const CHECKED: [Checked; 2] = [
+    ("server_encoding", |value| {
+        (value != "UTF8").then_some("this database is not in UTF-8: make it with ENCODING 'UTF8'")
+    }),
+    ("synchronous_commit", |value| {
+        (value == "off").then_some(
+            "this server answers before it has stored (synchronous_commit = off): set it to on",
+        )
+    }),
+];
+
+/// One transaction on the server; dropped, it is rolled back.
+pub(crate) struct Open<'c> {
+    session: &'c Session,
+    pub(crate) writer: i64,
+    is_done: Cell<bool>,
+}
+
+impl Open<'_> {
+    pub(crate) fn commit(self) -> Result<(), Cause> {
+        self.session.flush()?;
+        self.session.execute("COMMIT", &[])?;
+        self.is_done.set(true);
+        Ok(())
+    }
+
+    pub(crate) fn flush(&self) -> Result<(), Cause> {
+        self.session.flush()
+    }
+
+    pub(crate) fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize, Cause> {
+        self.session.execute(sql, values)
+    }
+
+    pub(crate) fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        self.session.query(sql, values)
+    }
+
+    pub(crate) fn each(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        take: impl FnMut(&Row) -> Result<(), Cause>,
+    ) -> Result<(), Cause> {
+        self.session.each(sql, values, take)
+    }
+
+    pub(crate) fn is_silent(&self, writer: i64) -> Result<bool, Cause> {
+        let heard = self.query(
+            &format!(
+                "SELECT incarnation FROM writer \
+                 WHERE incarnation = $1 AND beat_at_ms > {NOW_MS} - {SILENCE_MS}"
+            ),
+            &[writer.into()],
+        )?;
+        Ok(heard.is_empty())
+    }
+
+    pub(crate) fn later(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        guard: Option<&'static str>,
+    ) -> Result<(), Cause> {
+        let waiting = Waiting {
+            statement: self.session.prepared(sql)?,
+            values: values.iter().map(Owned::of).collect(),
+            guard,
+        };
+        let mut all = self.session.waiting.borrow_mut();
+        all.push(waiting);
+        let is_full = all.len() >= WAITING_MAX;
+        drop(all);
+        if is_full {
+            self.session.flush()
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.is_done.get() {
+            // Nothing of what still waits is wanted, but perhaps the transaction was begun. Where
+            // this is not answered the connection is gone, and the transaction with it.
+            self.session.waiting.borrow_mut().clear();
+            drop(self.session.execute("ROLLBACK", &[]));
+        }
+    }
+}
+
+impl From<Error> for Cause {
+    fn from(error: Error) -> Self {
+        let words = words_of(&error);
+        let Some(code) = error.code() else {
+            // Without an answer of the server's: the connection, or a value that does not fit.
+            let is_lost = error.is_closed()
+                || std::error::Error::source(&error)
+                    .is_some_and(|source| source.is::<std::io::Error>());
+            return if is_lost {
+                Cause::Dropped(words)
+            } else {
+                Cause::Postgres(words)
+            };
+        };
+        let is_race = [
+            SqlState::UNIQUE_VIOLATION,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+        ]
+        .contains(code);
+        // 08: the connection; 57P01 to 57P03: the server ends or begins.
+        let is_lost = code.code().starts_with("08") || code.code().starts_with("57P0");
+        if is_race {
+            Cause::Raced(words)
+        } else if is_lost || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT {
+            Cause::Dropped(words)
+        } else if *code == SqlState::DISK_FULL {
+            Cause::DiskFull
+        } else if *code == SqlState::LOCK_NOT_AVAILABLE {
+            Cause::Busy
+        } else {
+            Cause::Postgres(words)
+        }
+    }
+}
+
+/// What an error says: the server's own words where it sent some.
+fn words_of(error: &Error) -> String {
+    match error.as_db_error() {
+        Some(said) => said.message().to_owned(),
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+/// A bound value that waits.
+#[derive(Debug)]
+enum Owned {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Owned {
+    fn of(value: &Value<'_>) -> Owned {
+        match value {
+            Value::Null => Owned::Null,
+            Value::Int(number) => Owned::Int(*number),
+            Value::Text(text) => Owned::Text((*text).to_owned()),
+            Value::Blob(bytes) => Owned::Blob((*bytes).to_owned()),
+        }
+    }
+
+    fn value(&self) -> Value<'_> {
+        match self {
+            Owned::Null => Value::Null,
+            Owned::Int(number) => Value::Int(*number),
+            Owned::Text(text) => Value::Text(text),
+            Owned::Blob(bytes) => Value::Blob(bytes),
+        }
+    }
+}
+
+type BindError = Box<dyn std::error::Error + Sync + Send>;
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, BindError> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(number) if *wanted == Type::INT8 => number.to_sql(wanted, out),
+            Value::Int(number) if *wanted == Type::INT4 => {
+                i32::try_from(*number)?.to_sql(wanted, out)
+            }
+            // No text of ours holds a zero byte, and the server takes none: it names nothing.
+            Value::Text(text) if *wanted == Type::TEXT && text.contains('\0') => {
+                text.replace('\0', "\u{fffd}").to_sql(wanted, out)
+            }
+            Value::Text(text) if *wanted == Type::TEXT => text.to_sql(wanted, out),
+            Value::Blob(bytes) if *wanted == Type::BYTEA => bytes.to_sql(wanted, out),
+            Value::Int(_) | Value::Text(_) | Value::Blob(_) => {
+                Err(format!("a value of another type than {wanted}").into())
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for Owned {
+    fn to_sql(&self, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, BindError> {
+        ToSql::to_sql(&self.value(), wanted, out)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// A whole number, however the server counts it: sums come as NUMERIC.
+struct Number(i64);
+
+impl<'r> FromSql<'r> for Number {
+    fn from_sql(kind: &Type, raw: &'r [u8]) -> Result<Number, BindError> {
+        if *kind == Type::INT8 {
+            return i64::from_sql(kind, raw).map(Number);
+        }
+        if *kind == Type::INT4 {
+            return i32::from_sql(kind, raw).map(|number| Number(i64::from(number)));
+        }
+        whole(raw)
+            .map(Number)
+            .ok_or_else(|| "a sum that is no whole number".into())
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        [Type::INT8, Type::INT4, Type::NUMERIC].contains(kind)
+    }
+}
+
+/// A NUMERIC as it is sent (`numeric_send` in PostgreSQL's numeric.c): the number of digits, the
+/// place of the first, a sign, the digits shown, then digits to the base of 10 000.
+fn whole(raw: &[u8]) -> Option<i64> {
+    let mut words = raw
+        .chunks_exact(2)
+        .map(|pair| <[u8; 2]>::try_from(pair).map(u16::from_be_bytes));
+    let digits = words.next()?.ok()?;
+    let first = words.next()?.ok()?.cast_signed();
+    let is_negative = words.next()?.ok()? == 0x4000;
+    words.next()?.ok()?;
+    let mut number = 0_i64;
+    let mut place = first;
+    for _ in 0..digits {
+        let digit = i64::from(words.next()?.ok()?);
+        if place < 0 {
+            return None;
+        }
+        number = number.checked_mul(10_000)?.checked_add(digit)?;
+        place -= 1;
+    }
+    while place >= 0 && number != 0 {
+        number = number.checked_mul(10_000)?;
+        place -= 1;
+    }
+    Some(if is_negative { -number } else { number })
+}
+
+pub(crate) fn int(row: &Row, column: usize) -> Result<Option<i64>, Cause> {
+    Ok(row
+        .try_get::<_, Option<Number>>(column)?
+        .map(|number| number.0))
+}
+
+pub(crate) fn text(row: &Row, column: usize) -> Result<Option<String>, Cause> {
+    Ok(row.try_get(column)?)
+}
+
+pub(crate) fn blob(row: &Row, column: usize) -> Result<Option<Vec<u8>>, Cause> {
+    Ok(row.try_get(column)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Database, whole};
+
+    #[test]
+    fn sums_are_read_as_they_are_sent() {
+        let sent = |first: i16, sign: u16, digits: &[u16]| {
+            let mut raw = Vec::new();
+            raw.extend_from_slice(&u16::try_from(digits.len()).unwrap().to_be_bytes());
+            raw.extend_from_slice(&first.to_be_bytes());
+            raw.extend_from_slice(&sign.to_be_bytes());
+            raw.extend_from_slice(&[0, 0]);
+            for digit in digits {
+                raw.extend_from_slice(&digit.to_be_bytes());
+            }
+            raw
+        };
+        assert_eq!(whole(&sent(0, 0, &[])), Some(0));
+        assert_eq!(whole(&sent(0, 0, &[7])), Some(7));
+        assert_eq!(whole(&sent(0, 0x4000, &[7])), Some(-7));
+        assert_eq!(whole(&sent(1, 0, &[12, 3456])), Some(123_456));
+        // Zeros at the end are not sent.
+        assert_eq!(whole(&sent(2, 0, &[5])), Some(500_000_000));
+        assert_eq!(whole(&sent(-1, 0, &[5000])), None);
+    }
+
+    #[test]
+    fn a_url_is_named_without_its_password() {
+        let database = Database::parse("postgres://ana:secret@localhost:5433/hub").unwrap();
+        assert!(database.has_password());
+        assert_eq!(database.shown(), "postgres://ana@localhost:5433/hub");
+        assert_eq!(format!("{database:?}"), database.shown());
+        for wrong in [
+            "hub",
+            "mysql://ana@localhost/hub",
+            "postgres://ana@db.example/hub",
+            "postgres://ana@localhost/hub?sslmode=require",
+            "postgres:///hub",
+        ] {
+            assert!(Database::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(Database::parse("postgres://ana@db.example/hub?sslmode=disable").is_ok());
+        assert!(Database::parse("postgres://ana@%2Ftmp/hub").is_ok());
+    }
+}

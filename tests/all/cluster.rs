@@ -1,0 +1,203 @@
+//! A PostgreSQL server of the tests' own: one for all of them, in a folder that goes away with it,
+//! and a database for each. Where no server can be found the tests fail: `./test` fetches one.
+//!
+//! It does not sync to the disk: these tests cut connections, not power.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test's own surroundings: what fails here fails the test"
+)]
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use postgres::{Client, NoTls};
+
+/// PostgreSQL refuses to run as root: `nobody`, on every Linux.
+const NOBODY: u32 = 65534;
+
+/// The name of the owner of everything.
+const OWNER: &str = "counterfoil";
+
+struct Cluster {
+    folder: PathBuf,
+    /// Held open for as long as this process lives: the server ends with it, however that ends.
+    _life: ChildStdin,
+}
+
+/// A database of one test.
+#[derive(Debug, Clone)]
+pub(crate) struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    /// An empty one.
+    pub(crate) fn new() -> TestDatabase {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let cluster = cluster();
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        cluster
+            .connect("postgres")
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .unwrap();
+        TestDatabase {
+            url: cluster.url(&name),
+            name,
+        }
+    }
+
+    /// How the program names it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection of our own.
+    pub(crate) fn connect(&self) -> Client {
+        cluster().connect(&self.name)
+    }
+
+    /// One number, by SQL of our own.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        let sql = format!("SELECT CAST(({sql}) AS BIGINT)");
+        let row = self.connect().query_one(&sql, &[]).unwrap();
+        row.get::<_, Option<i64>>(0).unwrap_or(0)
+    }
+}
+
+impl Cluster {
+    fn url(&self, name: &str) -> String {
+        let host = self.folder.to_str().unwrap().replace('/', "%2F");
+        format!("postgres://{OWNER}@{host}/{name}")
+    }
+
+    fn connect(&self, name: &str) -> Client {
+        Client::connect(&self.url(name), NoTls).unwrap()
+    }
+}
+
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(start)
+}
+
+fn start() -> Cluster {
+    let programs = programs();
+    let folder = tempfile::Builder::new()
+        .prefix("cf-pg-")
+        .tempdir_in("/tmp")
+        .unwrap()
+        .keep();
+    let is_root = rustix::process::getuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let data = folder.join("data");
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = as_nobody(&programs, program, is_root);
+        command.current_dir(&folder).args(arguments);
+        let ended = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.success(), "{program}: {said}");
+    };
+    let data_name = data.to_str().unwrap();
+    // Sorted as a dictionary sorts, which is not the order of bytes: what needs that must say so.
+    run(
+        "initdb",
+        &[
+            "--pgdata",
+            data_name,
+            "--username",
+            OWNER,
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--locale-provider=icu",
+            "--icu-locale=en-US",
+        ],
+    );
+    let options = format!(
+        "-k {} -c listen_addresses='' -c fsync=off -c max_connections=200 -c deadlock_timeout=50ms",
+        folder.display()
+    );
+    let log = folder.join("log");
+    run(
+        "pg_ctl",
+        &[
+            "start",
+            "--wait",
+            "--pgdata",
+            data_name,
+            "--log",
+            log.to_str().unwrap(),
+            "--options",
+            &options,
+        ],
+    );
+    // Waits for the end of its input, which is ours.
+    let mut keeper = as_nobody(&programs, "sh", is_root);
+    let mut keeper = keeper
+        .args([
+            "-c",
+            "cat; \"$0\" stop --mode=immediate --pgdata \"$1\"; rm -rf \"$2\"",
+        ])
+        .arg(programs.join("pg_ctl"))
+        .arg(&data)
+        .arg(&folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    Cluster {
+        folder,
+        _life: keeper.stdin.take().unwrap(),
+    }
+}
+
+fn as_nobody(programs: &Path, program: &str, is_root: bool) -> Command {
+    let path = programs.join(program);
+    let mut command = Command::new(if path.exists() { path } else { program.into() });
+    // Libraries of a server that was fetched, not installed: `usr/lib` beside its programs.
+    if let Some(libraries) = programs.ancestors().nth(3).filter(|at| at.ends_with("lib")) {
+        let all = std::fs::read_dir(libraries).unwrap().flatten();
+        let mut folders: Vec<PathBuf> = all
+            .map(|entry| entry.path())
+            .filter(|path| path.to_string_lossy().ends_with("-linux-gnu"))
+            .collect();
+        folders.push(libraries.to_owned());
+        command.env("LD_LIBRARY_PATH", std::env::join_paths(folders).unwrap());
+    }
+    command.env("LC_ALL", "C.UTF-8").env_remove("PGDATA");
+    if is_root {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// The folder of the newest server's programs: installed, or fetched by `./test`.
+fn programs() -> PathBuf {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/postgresql");
+    let places = [
+        PathBuf::from("/usr/lib/postgresql"),
+        fetched.join("usr/lib/postgresql"),
+    ];
+    let mut found: Vec<PathBuf> = places
+        .iter()
+        .flat_map(|place| std::fs::read_dir(place).into_iter().flatten().flatten())
+        .map(|version| version.path().join("bin"))
+        .filter(|programs| programs.join("postgres").exists())
+        .collect();
+    if let Some(path) = std::env::var_os("PATH") {
+        found.extend(std::env::split_paths(&path).filter(|folder| folder.join("pg_ctl").exists()));
+    }
+    found.into_iter().next().unwrap_or_else(|| {
+        panic!("no PostgreSQL server: run ./test, which fetches one, or install `postgresql`")
+    })
+}

@@ -1,0 +1,141 @@
+//! A ledger in a PostgreSQL database, worked with the real program.
+
+use crate::cluster::TestDatabase;
+use crate::shop::{CAMPAIGN, Kept, Shop, command_on, number, run_on, text};
+
+#[test]
+fn a_shop_lives_in_a_folder_as_in_a_database() {
+    for kept in Kept::EITHER {
+        let shop = Shop::kept(kept, &["--per-customer", "1"], 3);
+        let generate = ["codes", "generate", "--campaign", CAMPAIGN, "--count", "20"];
+        shop.run(&generate).well();
+        // A list that is sorted otherwise than by a dictionary, with people and one code known.
+        let list = shop.beside("more.csv");
+        std::fs::write(
+            &list,
+            "code,email\nB-1,ana@example.com\na1,\nA-2,ben@example.com\n",
+        )
+        .unwrap();
+        let import = [
+            "codes",
+            "import",
+            list.to_str().unwrap(),
+            "--campaign",
+            CAMPAIGN,
+        ];
+        assert_eq!(
+            number(shop.run(&import).well().json(), "stored"),
+            3,
+            "{kept:?}"
+        );
+        let again = shop.run(&import);
+        assert_eq!(
+            (again.exit, number(again.json(), "stored")),
+            (1, 0),
+            "{kept:?}"
+        );
+
+        let first = crate::shop::code(0);
+        assert_eq!(shop.redeem(&first), "accepted");
+        assert_eq!(shop.redeem(&first), "already_redeemed");
+        assert_eq!(shop.redeem("B1"), "accepted");
+        shop.run(&["reverse", &first, "--reason", "oops"]).well();
+        assert_eq!(shop.redeem(&first), "accepted");
+        let assign = ["assign", "--campaign", CAMPAIGN, "--email"];
+        let cleo = shop.run(&[&assign[..], &["cleo@example.com"]].concat());
+        let code = text(cleo.well().json(), "code").to_owned();
+        let again = shop.run(&[&assign[..], &["Cleo@example.com"]].concat());
+        assert_eq!(text(again.well().json(), "claim"), "already_assigned");
+        assert_eq!(text(again.json(), "code"), code);
+        // Who came with the list has a code already.
+        let ana = shop.run(&[&assign[..], &["ana@example.com"]].concat());
+        assert_eq!(text(ana.well().json(), "claim"), "already_assigned");
+        let replaced = shop.run(&["replace", &code, "--reason", "lost"]);
+        assert_ne!(text(replaced.well().json(), "code"), code);
+        assert_eq!(shop.redeem(&code), "void");
+        let found = shop.run(&["customer", "find", "cleo@example.com"]);
+        let customer = text(found.well().json(), "customer_id").to_owned();
+        shop.run(&["customer", "erase", &customer, "--yes"]).well();
+        let back = shop.run(&[&assign[..], &["cleo@example.com"]].concat());
+        assert_eq!(text(back.well().json(), "claim"), "already_assigned");
+        shop.run(&["campaign", "set", CAMPAIGN, "--per-customer", "2"])
+            .well();
+        shop.run(&[
+            "campaign",
+            "test-mode",
+            CAMPAIGN,
+            "on",
+            "--customer",
+            "tess@example.com",
+        ])
+        .well();
+        let tess = shop.run(&[&assign[..], &["tess@example.com"]].concat());
+        assert_eq!(text(tess.well().json(), "state"), "test");
+        shop.run(&["campaign", "test-mode", CAMPAIGN, "off"]).well();
+        shop.run(&["operator", "list"]).well();
+        let token = ["hub", "token", "add", "mailer", "--scope", "claim"];
+        shop.run(&token).well();
+        assert_eq!(shop.run(&token).exit, 2, "a name is taken once");
+        let export = shop.run(&["codes", "export", "--campaign", CAMPAIGN]);
+        assert_eq!(export.exit, 0, "{}", export.errors);
+        let log = shop.run(&["log", "--outcome", "accepted"]);
+        assert_eq!(log.well().lines.len(), 3, "{kept:?}");
+        shop.assert_well();
+    }
+}
+
+#[test]
+fn a_database_without_a_ledger_and_acts_on_files_are_told_apart() {
+    let database = TestDatabase::new();
+    let folder = tempfile::tempdir().unwrap();
+    let named = ["--database", database.url()];
+    let none = run_on(folder.path(), &[&named[..], &["pool"]].concat());
+    assert_eq!(none.exit, 2);
+    assert!(none.errors.contains("no_ledger"), "{}", none.errors);
+    let init = [
+        "init",
+        "--store",
+        "Head office",
+        "--timezone",
+        "Europe/Berlin",
+    ];
+    run_on(folder.path(), &[&named[..], &init].concat()).well();
+    let twice = run_on(folder.path(), &[&named[..], &init].concat());
+    assert!(twice.errors.contains("ledger_exists"), "{}", twice.errors);
+    for act in [&["backup", "copy.db"][..], &["restore", "copy.db"], &[]] {
+        let refused = run_on(folder.path(), &[&named[..], act].concat());
+        assert_eq!(refused.exit, 2, "{act:?}");
+        assert!(
+            refused.errors.contains("only_in_files"),
+            "{}",
+            refused.errors
+        );
+    }
+}
+
+#[test]
+fn a_password_is_never_an_argument() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "postgres://ana:hunter2@127.0.0.1:1/hub";
+    let refused = run_on(folder.path(), &["--database", url, "pool"]);
+    assert_eq!(refused.exit, 2);
+    assert!(!refused.errors.contains("hunter2"), "{}", refused.errors);
+    // From the environment it is taken, and not told either.
+    let mut command = command_on(folder.path());
+    let ended = command
+        .args(["pool"])
+        .env("COUNTERFOIL_DATABASE", url)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(errors.contains("database_unreachable"), "{errors}");
+    assert!(!errors.contains("hunter2"), "{errors}");
+    let shown = command_on(folder.path())
+        .args(["config"])
+        .env("COUNTERFOIL_DATABASE", url)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(said.contains("postgres://ana@127.0.0.1:1/hub"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
