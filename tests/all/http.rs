@@ -14,7 +14,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::shop::{CAMPAIGN, Shop, command_on, number, text};
+use crate::shop::{CAMPAIGN, Kept, Shop, command_on, number, text};
 
 /// Every route: method, path, a body that is well-formed, the scope it needs.
 const ROUTES: [(&str, &str, &str, Option<&str>); 5] = [
@@ -98,20 +98,22 @@ const MALFORMED: [(&str, &str, u16); 18] = [
 ];
 
 /// A hub that is up, on a port of its own.
-struct Hub {
-    child: Child,
-    address: String,
+pub(crate) struct Hub {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    /// Reads what it logs: a pipe that nobody reads would stop it.
+    log: Option<thread::JoinHandle<String>>,
 }
 
 /// A response: its status, its head, its body.
-struct Got {
-    status: u16,
+pub(crate) struct Got {
+    pub(crate) status: u16,
     head: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Got {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
     }
 
@@ -124,8 +126,9 @@ impl Got {
 }
 
 impl Hub {
-    fn up(shop: &Shop) -> Hub {
-        let mut child = command_on(shop.folder())
+    pub(crate) fn up(shop: &Shop) -> Hub {
+        let mut child = shop
+            .command()
             .args(["hub", "--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -137,9 +140,16 @@ impl Hub {
             .read_line(&mut first)
             .unwrap();
         let first: Value = serde_json::from_str(&first).unwrap();
+        let mut stream = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut lines = String::new();
+            stream.read_to_string(&mut lines).unwrap();
+            lines
+        });
         Hub {
             address: text(&first, "listening").to_owned(),
             child,
+            log: Some(log),
         }
     }
 
@@ -165,15 +175,13 @@ impl Hub {
     }
 
     /// SIGTERM; what it logged, each line as JSON.
-    fn end(self) -> Vec<Value> {
+    pub(crate) fn end(self) -> Vec<Value> {
         self.signal();
         self.ended()
     }
 
-    fn ended(mut self) -> Vec<Value> {
-        let mut lines = String::new();
-        let stream = self.child.stderr.as_mut().unwrap();
-        stream.read_to_string(&mut lines).unwrap();
+    pub(crate) fn ended(mut self) -> Vec<Value> {
+        let lines = self.log.take().unwrap().join().unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{lines}");
         lines
             .lines()
@@ -200,7 +208,13 @@ fn head_of(method: &str, path: &str, token: Option<&str>, length: usize) -> Stri
 }
 
 /// Asks once; none where the hub was gone, or cut its answer off.
-fn ask(address: &str, method: &str, path: &str, token: Option<&str>, body: &str) -> Option<Got> {
+pub(crate) fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> Option<Got> {
     let mut stream = TcpStream::connect(address).ok()?;
     let head = head_of(method, path, token, body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
@@ -226,15 +240,20 @@ fn got(mut stream: TcpStream) -> Option<Got> {
 }
 
 /// A shop whose campaign has so many codes to give.
-fn shop_with_pool(count: usize) -> Shop {
-    let shop = Shop::with(&[], 3);
+pub(crate) fn shop_with_pool(count: usize) -> Shop {
+    pool_kept(Kept::InFolder, &[], count)
+}
+
+/// The same, kept so and with these rules.
+pub(crate) fn pool_kept(kept: Kept, rules: &[&str], count: usize) -> Shop {
+    let shop = Shop::kept(kept, rules, 3);
     let codes: Vec<String> = (0..count).map(|n| format!("POOL-{n:05}-GIVE")).collect();
     shop.import("pool.csv", &codes, &[]).well();
     shop
 }
 
 /// Adds a token and answers its secret.
-fn token(shop: &Shop, name: &str, scopes: &str) -> String {
+pub(crate) fn token(shop: &Shop, name: &str, scopes: &str) -> String {
     let ran = shop.run(&["hub", "token", "add", name, "--scope", scopes]);
     text(ran.well().json(), "token").to_owned()
 }
@@ -372,48 +391,51 @@ fn a_token_is_kept_as_a_hash_and_comes_back_by_another_secret() {
 
 #[test]
 fn one_key_and_one_customer_are_one_code_however_often_they_are_asked() {
-    let shop = shop_with_pool(5);
-    let web = token(&shop, "web", "claim");
-    let mail = token(&shop, "mail", "claim");
-    let hub = Hub::up(&shop);
-    let body = |email: &str, key: &str| json!({"campaign": CAMPAIGN, "email": email, "key": key});
-    let first = hub.claim(&web, &body("ana@example.org", "order-1"));
-    assert_eq!(text(&first, "claim"), "assigned");
-    for _ in 0..9 {
-        let told = hub.claim(&web, &body("ana@example.org", "order-1"));
-        assert_eq!(text(&told, "claim"), "replayed");
-        assert_eq!(told["code"], first["code"]);
-    }
-    assert_eq!(available(&shop), 4);
-    // Another customer under this key gets no answer of hers; another caller's key is its own.
-    let told = hub.claim(&web, &body("ben@example.org", "order-1"));
-    assert_eq!(
-        (text(&told, "claim"), &told["code"]),
-        ("key_conflict", &Value::Null)
-    );
-    let told = hub.claim(&mail, &body("ben@example.org", "order-1"));
-    assert_eq!(text(&told, "claim"), "assigned");
-    assert_ne!(told["code"], first["code"]);
+    for kept in Kept::EITHER {
+        let shop = pool_kept(kept, &[], 5);
+        let web = token(&shop, "web", "claim");
+        let mail = token(&shop, "mail", "claim");
+        let hub = Hub::up(&shop);
+        let body =
+            |email: &str, key: &str| json!({"campaign": CAMPAIGN, "email": email, "key": key});
+        let first = hub.claim(&web, &body("ana@example.org", "order-1"));
+        assert_eq!(text(&first, "claim"), "assigned");
+        for _ in 0..9 {
+            let told = hub.claim(&web, &body("ana@example.org", "order-1"));
+            assert_eq!(text(&told, "claim"), "replayed");
+            assert_eq!(told["code"], first["code"]);
+        }
+        assert_eq!(available(&shop), 4);
+        // Another customer under this key gets no answer of hers; another caller's key is its own.
+        let told = hub.claim(&web, &body("ben@example.org", "order-1"));
+        assert_eq!(
+            (text(&told, "claim"), &told["code"]),
+            ("key_conflict", &Value::Null)
+        );
+        let told = hub.claim(&mail, &body("ben@example.org", "order-1"));
+        assert_eq!(text(&told, "claim"), "assigned");
+        assert_ne!(told["code"], first["code"]);
 
-    let together = Barrier::new(16);
-    let told: Vec<Value> = thread::scope(|scope| {
-        let asked: Vec<_> = (0..16)
-            .map(|place| {
-                let (together, hub, web, body) = (&together, &hub, &web, &body);
-                scope.spawn(move || {
-                    together.wait();
-                    hub.claim(web, &body("cleo@example.org", &format!("event-{place}")))
+        let together = Barrier::new(16);
+        let told: Vec<Value> = thread::scope(|scope| {
+            let asked: Vec<_> = (0..16)
+                .map(|place| {
+                    let (together, hub, web, body) = (&together, &hub, &web, &body);
+                    scope.spawn(move || {
+                        together.wait();
+                        hub.claim(web, &body("cleo@example.org", &format!("event-{place}")))
+                    })
                 })
-            })
-            .collect();
-        asked.into_iter().map(|one| one.join().unwrap()).collect()
-    });
-    let fresh = told.iter().filter(|told| text(told, "claim") == "assigned");
-    assert_eq!(fresh.count(), 1);
-    assert!(told.iter().all(|each| each["code"] == told[0]["code"]));
-    assert_eq!(available(&shop), 2);
-    drop(hub.end());
-    shop.assert_well();
+                .collect();
+            asked.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let fresh = told.iter().filter(|told| text(told, "claim") == "assigned");
+        assert_eq!(fresh.count(), 1);
+        assert!(told.iter().all(|each| each["code"] == told[0]["code"]));
+        assert_eq!(available(&shop), 2);
+        drop(hub.end());
+        shop.assert_well();
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod finding;
 mod forms;
 mod http;
 mod hub_client;
+mod hubs;
 mod postgres;
 mod preflight;
 mod printing;
