@@ -500,7 +500,9 @@ impl Postgres {
             self.head = None;
             if is_lost {
                 self.session = None;
-                self.runtime.block_on(tokio::time::sleep(pause));
+                // Made within the runtime, whose clock it goes by.
+                self.runtime
+                    .block_on(async { tokio::time::sleep(pause).await });
                 pause = pause.saturating_mul(2).min(Duration::from_secs(1));
             }
         }
