@@ -151,6 +151,24 @@ ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;
 
+-- What came up from stores.
+-- Whose attempt it was, and how far the hub has each store's, by the life that numbered them.
+ALTER TABLE attempt ADD COLUMN node INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE store ADD COLUMN acked_attempt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN acked_attempt_incarnation INTEGER NOT NULL DEFAULT 0;
+-- The hash before the first of its entries that is here: what `verify` begins with.
+ALTER TABLE store ADD COLUMN first_previous_hash BLOB;
+-- Customers whom a campaign takes for one person: two nodes that were apart had the same contact.
+CREATE TABLE likeness (
+    campaign INTEGER NOT NULL,
+    customer INTEGER NOT NULL,
+    other    INTEGER NOT NULL,
+    PRIMARY KEY (campaign, customer, other)
+) STRICT, WITHOUT ROWID;
+-- Word 'erasing': a store has erased somebody, and that is still to be done here; 'same': the entry of
+-- an act that the entry in `conflict` stands for.
+CREATE INDEX outcome_erasing ON outcome (entry) WHERE word = 'erasing';
+
 -- At a store: why a code is void, as the hub tells it.
 CREATE TABLE ended (
     code   INTEGER PRIMARY KEY,

@@ -86,6 +86,18 @@ pub enum Refusal {
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
+    /// No conflict has this number.
+    #[error("there is no conflict {0}")]
+    NoSuchConflict(i64),
+    /// Somebody has settled the conflict, or what was in excess was undone.
+    #[error("conflict {0} is settled already")]
+    ConflictSettled(i64),
+    /// No second code is in this conflict.
+    #[error("conflict {0} is not about a second code, so there is none to void")]
+    NoOtherCode(i64),
+    /// This ledger belongs to a hub, which keeps the conflicts.
+    #[error("conflicts are settled at the hub")]
+    SettledAtHub,
     /// A store's node is let in under this name already.
     #[error("there is a store {0} already")]
     StoreExists(String),
@@ -164,6 +176,10 @@ impl Refusal {
             Refusal::ExpiredSince(_) => "expired",
             Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
+            Refusal::NoSuchConflict(_) => "no_such_conflict",
+            Refusal::ConflictSettled(_) => "conflict_settled",
+            Refusal::NoOtherCode(_) => "no_other_code",
+            Refusal::SettledAtHub => "settled_at_hub",
             Refusal::StoreExists(_) => "store_exists",
             Refusal::NoSuchStore(_) => "no_such_store",
             Refusal::JoinedAHub(_) => "joined_a_hub",
@@ -216,6 +232,12 @@ impl Refusal {
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
+            Refusal::NoSuchConflict(_) => "`counterfoil conflicts list --all` shows the numbers",
+            Refusal::ConflictSettled(_) => "`counterfoil conflicts show ID` tells by whom, and why",
+            Refusal::NoOtherCode(_) => "settle it with --decision stand or write-off",
+            Refusal::SettledAtHub => {
+                "run `counterfoil conflicts settle` on the hub's ledger; it comes down from there"
+            }
             Refusal::StoreExists(_) => {
                 "another node of it needs a name of its own: `hub store add NAME --node N`"
             }
@@ -252,6 +274,8 @@ impl Refusal {
             | Refusal::OperatorExists(_)
             | Refusal::NoSuchToken(_)
             | Refusal::TokenExists(_)
+            | Refusal::NoSuchConflict(_)
+            | Refusal::NoOtherCode(_)
             | Refusal::StoreExists(_)
             | Refusal::NoSuchStore(_)
             | Refusal::JoinedAHub(_)
@@ -273,6 +297,8 @@ impl Refusal {
             | Refusal::ExpiredSince(_)
             | Refusal::SlipNotOpen
             | Refusal::NothingToSettle
+            | Refusal::ConflictSettled(_)
+            | Refusal::SettledAtHub
             | Refusal::NotInvited
             | Refusal::PoolsAtTheHub(_)
             | Refusal::Joining(_)

@@ -237,6 +237,7 @@ impl From<LedgerError> for Fault {
             Cause::Missing(_)
             | Cause::Exists(_)
             | Cause::AnotherShop(_)
+            | Cause::AnotherHub(_)
             | Cause::NotALedger
             | Cause::Rehearsal
             | Cause::Newer { .. }

@@ -5,17 +5,21 @@
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
 //! wall clock and randomness, which come in; a screen.
 
+mod agreed;
 mod anonymous;
 mod arrivals;
 mod assign;
 mod attempts;
 mod away;
 mod ballast;
+mod branches;
+mod bulk;
 mod campaigns;
 mod cancel;
 mod chain;
 mod claim_range;
 mod codes;
+mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
@@ -26,6 +30,7 @@ mod error;
 mod feed;
 mod find;
 mod given_out;
+mod intake;
 mod join;
 mod joining;
 mod lease;
@@ -36,6 +41,7 @@ mod look;
 mod marker;
 mod nodes;
 mod operators;
+mod outbox;
 mod pending;
 mod person;
 mod pool;
@@ -46,6 +52,7 @@ mod replace;
 mod restore;
 mod reverse;
 mod schema;
+mod second_code;
 mod slips;
 mod sqlite;
 mod stock;
@@ -75,6 +82,7 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::outbox::Heard;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork, PoolFigures,
