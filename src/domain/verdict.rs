@@ -210,6 +210,9 @@ pub struct Found {
     pub customer_redemptions_today: u32,
     /// It was redeemed here, and the hub has not heard of it: its state here is the newer one.
     pub has_unsent_use: bool,
+    /// Another ledger may have spent it: what stands here need not be all of it. Only said of a
+    /// suspect code.
+    pub may_be_spent_elsewhere: bool,
 }
 
 /// Everything about the ledger that a verdict depends on.
@@ -597,7 +600,8 @@ fn by_rules(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> Judgemen
             return Judgement::of(refusal);
         }
     }
-    let is_sure = facts.holding == Holding::Ours && found.state != CodeState::Suspect;
+    // A shop alone has nobody who could settle it later.
+    let is_sure = facts.holding == Holding::Ours && !found.may_be_spent_elsewhere;
     let certainty = if is_sure {
         Certainty::Confirmed
     } else {

@@ -163,6 +163,18 @@ pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, 
     )
 }
 
+/// The code at a place of a campaign's pool.
+pub(crate) fn by_place(tx: &Tx<'_>, campaign: i64, ordinal: i64) -> Result<Option<CodeRow>, Cause> {
+    tx.one(
+        &format!(
+            "SELECT {CODE_COLUMNS} FROM pool_slot p JOIN code c ON c.id = p.code \
+             WHERE p.campaign = $1 AND p.ordinal = $2"
+        ),
+        &[campaign.into(), ordinal.into()],
+        code_row,
+    )
+}
+
 /// Whether the code of this local number exists for anybody: its batch is published.
 pub(crate) fn is_published(tx: &Tx<'_>, code: i64) -> Result<bool, Cause> {
     Ok(tx
@@ -355,6 +367,16 @@ pub(crate) fn first_redemption(
 fn is_certain(told: &Redemption) -> bool {
     matches!(&told.body.fact, Fact::Redeemed { certainty, .. }
         if certainty == Certainty::Confirmed.as_str())
+}
+
+/// How many redemptions of a code stand, also those in excess.
+pub(crate) fn standing_count(tx: &Tx<'_>, row: &CodeRow) -> Result<u32, Cause> {
+    let mut count = 0;
+    each_standing(tx, row, |_| {
+        count += 1;
+        Walk::On
+    })?;
+    Ok(count)
 }
 
 /// Whether to go on along a code's list of entries.

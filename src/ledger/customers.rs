@@ -316,7 +316,7 @@ pub(crate) fn take_slot(
     }
     // Above every other, so that the newest has the highest number.
     let number = slots.last().map_or(1, |newest| newest.number + 1);
-    tx.execute(
+    tx.later(
         "INSERT INTO customer_slot (campaign, customer, slot, code) VALUES ($1, $2, $3, $4)",
         &[campaign.into(), customer.into(), number.into(), code.into()],
     )?;
@@ -369,6 +369,49 @@ pub(crate) fn numbers_of(
     Ok(numbers)
 }
 
+/// Lets nobody else give this customer a code, join or erase them before the end of the transaction.
+/// What is read of them after it stands.
+pub(crate) fn hold(tx: &Tx<'_>, customers: &[i64]) -> Result<(), Cause> {
+    let mut in_turn = customers.to_vec();
+    in_turn.sort_unstable();
+    for customer in in_turn {
+        let held = tx.lock_rows(
+            "SELECT id FROM customer WHERE id = $1 AND joined_to IS NULL",
+            &[customer.into()],
+        )?;
+        if held == Some(0) {
+            return Err(Cause::Changed(
+                "this customer was just joined to another".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Lets a campaign recognise a new customer by what they came with. Nobody was known by it a moment
+/// ago; where another process has let it recognise somebody since, this is a race, and decided anew.
+pub(crate) fn recognise_new(
+    tx: &Tx<'_>,
+    (campaign, rules): (i64, &Rules),
+    customer: i64,
+    contacts: &[(ContactKind, String)],
+) -> Result<(), Cause> {
+    let recognition = Recognition::of(tx, campaign, rules)?;
+    let mut all = std::collections::BTreeSet::new();
+    for (kind, form) in contacts {
+        if recognition.identifies_by(*kind) {
+            all.extend(recognition.hashes(*kind, form)?);
+        }
+    }
+    for hash in all {
+        tx.later(
+            "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3)",
+            &[campaign.into(), hash.as_slice().into(), customer.into()],
+        )?;
+    }
+    Ok(())
+}
+
 /// A new customer, of whom nothing is known yet.
 pub(crate) fn add_customer(tx: &Tx<'_>, random: [u8; 14]) -> Result<i64, Cause> {
     tx.insert(
@@ -384,7 +427,7 @@ pub(crate) fn add_contacts(
     contacts: &[(ContactKind, String)],
 ) -> Result<(), Cause> {
     for (kind, form) in contacts {
-        tx.execute(
+        tx.later(
             "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
              ON CONFLICT DO NOTHING",
             &[customer.into(), kind_number(*kind).into(), form.into()],

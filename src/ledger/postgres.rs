@@ -40,6 +40,7 @@ pub(crate) use tokio_postgres::Row;
 
 use crate::domain::entry::CHAIN_START;
 use crate::ledger::chain::Head;
+use crate::ledger::claim_range;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 
@@ -316,6 +317,16 @@ impl Postgres {
         }
     }
 
+    /// Gives back what this process has for itself alone.
+    fn give_back(&self) -> Result<(), Cause> {
+        let Some(session) = &self.session else {
+            return Ok(());
+        };
+        let tx = Tx::Postgres(session.begin(BEGIN_WRITE, self.writer)?);
+        claim_range::give_back(&tx, self.writer)?;
+        tx.commit()
+    }
+
     fn read_once<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, Cause>) -> Result<T, Cause> {
         let writer = self.writer;
         let tx = Tx::Postgres(self.session()?.begin(BEGIN_READ, writer)?);
@@ -365,7 +376,7 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         if self.writer != 0 {
             // What cannot be given back now is taken from us when somebody needs it.
-            drop(self.read_once(|_| Ok(())));
+            drop(self.give_back());
         }
     }
 }

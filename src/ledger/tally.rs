@@ -77,7 +77,6 @@ pub(crate) fn move_tally(
 
 /// The same for what was decided by the campaign's rules of this revision: where they were changed
 /// meanwhile, it is to be decided anew. Whoever changes them waits for it, or it for them.
-#[expect(dead_code, reason = "guards follow")]
 pub(crate) fn move_tally_under(
     tx: &Tx<'_>,
     (campaign, revision): (i64, u32),

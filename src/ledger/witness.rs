@@ -14,7 +14,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{key_of, settle};
 use crate::ledger::redeem::unsent_uses;
-use crate::ledger::tally::{count_hour, move_tally};
+use crate::ledger::tally::{count_hour, leave_pool, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, link, setting_of,
     zone_of,
@@ -322,6 +322,9 @@ impl ToldRedemption<'_> {
                     first.operator.as_ref().into(),
                 ],
             )?;
+        }
+        if state != CodeState::Available {
+            leave_pool(tx, row.campaign, row.state, row.holder)?;
         }
         let change = i64::from(uses_made) - i64::from(row.uses_made);
         move_tally(tx, row.campaign, row.state, state, change)

@@ -223,6 +223,11 @@ impl Chain {
         let heard = self.carry(&question);
         let ledger = &mut self.store.ledger;
         match (heard, self.line) {
+            (Some(asked), _) if asked.told == Told::Held => {
+                ledger.hear_welcome(&asked.welcome, &act).unwrap();
+                ledger.not_asked(&question).unwrap();
+                ledger.redeem(&scan, &act).unwrap()
+            }
             (Some(asked), _) => ledger
                 .witness(&question, &asked, HeardBy::Caller, &act)
                 .unwrap(),
@@ -320,4 +325,368 @@ fn a_code_that_the_hub_holds_is_redeemed_there_and_witnessed_here() {
         ("Riverside", "Till 1")
     );
     chain.is_well();
+}
+
+/// Distinct acts in both ledgers: one key of one counter acts once.
+fn acts(chain: &Chain) -> usize {
+    let mut acts = std::collections::BTreeSet::new();
+    for (place, prefix) in [
+        (&chain.hub, String::new()),
+        (&chain.store, format!("{}/", chain.store.node)),
+    ] {
+        let file = place.file();
+        let mut found = file
+            .prepare("SELECT body FROM entry WHERE kind = 'redeemed'")
+            .unwrap();
+        let bodies = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        for body in bodies {
+            let body: serde_json::Value = serde_json::from_str(&body.unwrap()).unwrap();
+            let text = |name: &str| body.get(name).and_then(|value| value.as_str()).unwrap();
+            acts.insert(format!("{prefix}{} {}", text("counter"), text("key")));
+        }
+    }
+    acts.len()
+}
+
+#[test]
+fn without_an_answer_nothing_is_said_and_every_counter_asks_under_the_same_key() {
+    for line in [Line::LosesTheQuestion, Line::LosesTheAnswer] {
+        let mut chain = Chain::simple();
+        chain.line = line;
+        let first = chain.scan("Till 1", &code(1), None);
+        assert_eq!(first.verdict, Verdict::UnknownOutcome);
+        assert_eq!(first.verdict.band().exit_code(), 3);
+        assert_eq!(chain.pending(), 1);
+        let second = chain.scan("Till 2", &code(1), None);
+        assert_eq!(second.verdict, Verdict::UnknownOutcome);
+        assert_eq!(second.key, first.key, "{line:?}");
+        // Known to be out of reach, it is still not known what the hub did.
+        chain.line = Line::IsDown;
+        let third = chain.scan("Till 2", &code(1), None);
+        assert_eq!(third.verdict, Verdict::UnknownOutcome);
+        // Back in touch, it is one act, whoever scans.
+        chain.line = Line::Delivers;
+        let last = chain.scan("Till 3", &code(1), None);
+        assert_eq!(last.key, first.key);
+        let told = if line == Line::LosesTheAnswer {
+            Verdict::Replayed
+        } else {
+            accepted(Certainty::Confirmed)
+        };
+        assert_eq!(last.verdict, told);
+        assert_eq!((chain.hub_redemptions(), chain.pending()), (1, 0));
+        let used = chain.scan("Till 1", &code(1), None);
+        assert_eq!(used.verdict, Verdict::AlreadyRedeemed);
+        assert_eq!(acts(&chain), 1);
+        chain.is_well();
+    }
+}
+
+#[test]
+fn a_question_that_was_certainly_not_sent_leaves_nothing_behind() {
+    let mut chain = Chain::simple();
+    chain.line = Line::IsDown;
+    let refused = chain.scan("Till 1", &code(1), None);
+    assert_eq!(refused.verdict, Verdict::OfflineRefused);
+    assert!(refused.message.contains("out of reach"), "{refused:?}");
+    assert_eq!(chain.pending(), 0);
+    let unknown = chain.scan("Till 1", "NEVER-SEEN-CODE", None);
+    assert_eq!(unknown.verdict, Verdict::OfflineRefused);
+    assert_eq!(chain.pending(), 0);
+    chain.line = Line::Delivers;
+    let unknown = chain.scan("Till 1", "NEVER-SEEN-CODE", None);
+    assert_eq!(unknown.verdict, Verdict::NotFound);
+    assert_eq!(chain.pending(), 0);
+    // Every refusal is kept, and none bound a key.
+    let attempts = chain
+        .store
+        .text("SELECT group_concat(answer) FROM (SELECT answer FROM attempt ORDER BY id)");
+    assert_eq!(attempts, "offline_refused,offline_refused,not_found");
+    assert_eq!(chain.store.number("SELECT count(*) FROM act_key"), 0);
+}
+
+#[test]
+fn sync_asks_again_and_whoever_scans_next_is_told_once() {
+    let mut chain = Chain::simple();
+    chain.line = Line::LosesTheAnswer;
+    let first = chain.scan("Till 1", &code(1), None);
+    chain.ask_again();
+    assert_eq!(chain.pending(), 1);
+    chain.line = Line::Delivers;
+    chain.ask_again();
+    assert_eq!(chain.store.ledger.unanswered_questions().unwrap(), []);
+    chain.line = Line::IsDown;
+    let told = chain.scan("Till 2", &code(1), None);
+    assert_eq!((told.verdict, told.key), (Verdict::Replayed, first.key));
+    let used = chain.scan("Till 1", &code(1), None);
+    assert_eq!(used.verdict, Verdict::AlreadyRedeemed);
+    assert_eq!((chain.hub_redemptions(), chain.pending()), (1, 0));
+    chain.is_well();
+}
+
+#[test]
+fn a_caller_with_a_key_of_its_own_never_takes_anothers_act() {
+    let mut chain = Chain::simple();
+    chain.line = Line::LosesTheAnswer;
+    let (one, other) = (key("one"), key("other"));
+    let first = chain.scan("tool", &code(1), Some(&one));
+    assert_eq!(first.verdict, Verdict::UnknownOutcome);
+    chain.line = Line::IsDown;
+    let second = chain.scan("tool", &code(1), Some(&other));
+    assert_eq!(second.verdict, Verdict::UnknownOutcome);
+    assert_eq!(second.key, "other");
+    // The key of a question is not that of another one.
+    let third = chain.scan("tool", &code(2), Some(&one));
+    assert_eq!(third.verdict, Verdict::KeyConflict);
+    chain.line = Line::Delivers;
+    let second = chain.scan("tool", &code(1), Some(&other));
+    assert_eq!(second.verdict, Verdict::AlreadyRedeemed);
+    let first = chain.scan("tool", &code(1), Some(&one));
+    assert_eq!(first.verdict, Verdict::Replayed);
+    assert_eq!(chain.hub_redemptions(), 1);
+}
+
+#[test]
+fn the_same_question_again_is_answered_the_same_and_another_code_is_not() {
+    let mut chain = Chain::simple();
+    let one = key("one");
+    let first = chain.scan("Till 1", &code(1), Some(&one));
+    chain
+        .store
+        .file()
+        .execute_batch("DELETE FROM act_key; UPDATE code SET state = 1, uses_made = 0;")
+        .unwrap();
+    // As if nothing had been written here: the hub knows.
+    let again = chain.scan("Till 1", &code(1), Some(&one));
+    assert_eq!(again.verdict, Verdict::Replayed);
+    assert_eq!(again.redemption_id, first.redemption_id);
+    chain
+        .store
+        .file()
+        .execute_batch("DELETE FROM act_key")
+        .unwrap();
+    let other = chain.scan("Till 1", &code(2), Some(&one));
+    assert_eq!(other.verdict, Verdict::KeyConflict);
+    // Another counter's key of the same name is another key.
+    let elsewhere = chain.scan("Till 2", &code(2), Some(&one));
+    assert_eq!(elsewhere.verdict, accepted(Certainty::Confirmed));
+    assert_eq!(chain.hub_redemptions(), 2);
+}
+
+#[test]
+fn out_of_reach_the_policy_accepts_so_many_a_day_and_counts_them() {
+    let mut chain = Chain::accepting(Some(2));
+    chain.line = Line::IsDown;
+    for number in [1, 2] {
+        let answer = chain.scan("Till 1", &code(number), None);
+        assert_eq!(answer.verdict, accepted(Certainty::Provisional));
+    }
+    let beyond = chain.scan("Till 1", &code(3), None);
+    assert_eq!(beyond.verdict, Verdict::OfflineRefused);
+    assert!(beyond.message.contains("limit"), "{beyond:?}");
+    let approval = Approval {
+        by: None,
+        reason: "regular customer".into(),
+    };
+    let approved = chain.scan_with("Till 1", &code(3), None, Some(&approval));
+    assert_eq!(approved.verdict, accepted(Certainty::Provisional));
+    assert_eq!(approved.overrode, ["offline_refused"]);
+    let used = chain.scan("Till 1", &code(1), None);
+    assert_eq!(used.verdict, Verdict::AlreadyRedeemed);
+    assert_eq!(chain.store.number("SELECT amount FROM provisional_day"), 3);
+    // In reach again, the hub is not asked about what it has yet to hear of.
+    chain.line = Line::Delivers;
+    let used = chain.scan("Till 1", &code(1), None);
+    assert_eq!(used.verdict, Verdict::AlreadyRedeemed);
+    assert_eq!(chain.hub_redemptions(), 0);
+    let certainty = chain.store.number(
+        "SELECT count(*) FROM entry WHERE kind = 'redeemed' AND body LIKE '%\"certainty\":\"provisional\"%'",
+    );
+    assert_eq!(certainty, 3);
+    chain.is_well();
+}
+
+/// The hub redeemed it, its answer got lost, the line went down, and the store accepts by its
+/// policy. With or without the pending key.
+fn lost_answer_then_accepted(keeps_the_key: bool) -> usize {
+    let mut chain = Chain::accepting(None);
+    chain.line = Line::LosesTheAnswer;
+    let first = chain.scan("Till 1", &code(1), None);
+    assert_eq!(first.verdict, Verdict::UnknownOutcome);
+    if !keeps_the_key {
+        chain
+            .store
+            .file()
+            .execute_batch("DELETE FROM pending")
+            .unwrap();
+    }
+    chain.line = Line::IsDown;
+    let second = chain.scan("Till 2", &code(1), None);
+    assert_eq!(second.verdict, accepted(Certainty::Provisional));
+    assert_eq!(second.key == first.key, keeps_the_key);
+    assert_eq!(chain.pending(), 0);
+    assert_eq!(chain.hub_redemptions(), 1);
+    acts(&chain)
+}
+
+#[test]
+fn a_provisional_acceptance_under_the_pending_key_is_the_hubs_own_act() {
+    assert_eq!(lost_answer_then_accepted(true), 1);
+}
+
+#[test]
+fn canary_without_the_pending_key_the_same_race_counts_twice() {
+    assert_eq!(lost_answer_then_accepted(false), 2);
+}
+
+#[test]
+fn a_code_that_another_store_holds_is_asked_back_and_waited_for() {
+    let mut chain = Chain::simple();
+    chain
+        .hub
+        .file()
+        .execute_batch(
+            "INSERT INTO node (id, name, store) VALUES (3, 'OTHERSTORE', 'Harbour'); \
+             UPDATE code SET holder = 3 WHERE id IN (1, 2);",
+        )
+        .unwrap();
+    let refused = chain.scan("Till 1", &code(1), None);
+    assert_eq!(refused.verdict, Verdict::OfflineRefused);
+    assert!(refused.message.contains("hand it over"), "{refused:?}");
+    assert_eq!(
+        chain.hub.number("SELECT node FROM recall WHERE code = 1"),
+        3
+    );
+    assert_eq!(
+        chain
+            .hub
+            .number("SELECT count(*) FROM feed WHERE kind = 6 AND subject = 1 AND node = 3"),
+        1
+    );
+    // Once the holder has handed it over, the next scan is the hub's to decide.
+    chain
+        .hub
+        .file()
+        .execute_batch("UPDATE code SET holder = 1 WHERE id = 1")
+        .unwrap();
+    let answer = chain.scan("Till 1", &code(1), None);
+    assert_eq!(answer.verdict, accepted(Certainty::Confirmed));
+    // A counter of the hub itself asks it back as well.
+    let minted = key("hub-1");
+    let act = chain.act("hub till");
+    let scan_text = code(2);
+    let scan = Scan::new(scan_text.as_bytes(), &minted);
+    let answer = chain.hub.ledger.redeem(&scan, &act).unwrap();
+    assert_eq!(answer.verdict, Verdict::OfflineRefused);
+    assert_eq!(chain.hub.number("SELECT count(*) FROM recall"), 2);
+}
+
+#[test]
+fn a_store_that_may_not_spend_is_told_why() {
+    for (standing, words) in [(2, "revoked"), (5, "restored or copied")] {
+        let mut chain = Chain::accepting(None);
+        let link = format!("UPDATE hub_link SET standing = {standing}; UPDATE code SET holder = 1");
+        chain.store.file().execute_batch(&link).unwrap();
+        let refused = chain.scan("Till 1", &code(1), None);
+        assert_eq!(refused.verdict, Verdict::OfflineRefused);
+        assert!(refused.message.contains(words), "{refused:?}");
+        let approval = Approval {
+            by: None,
+            reason: "regular customer".into(),
+        };
+        let approved = chain.scan_with("Till 1", &code(1), None, Some(&approval));
+        let expected = if standing == 2 {
+            Verdict::OfflineRefused
+        } else {
+            accepted(Certainty::Provisional)
+        };
+        assert_eq!(approved.verdict, expected);
+        assert_eq!(chain.hub_redemptions(), 0);
+    }
+}
+
+#[test]
+fn past_the_soft_end_the_policy_decides_until_the_hub_is_heard() {
+    let mut chain = Chain::simple();
+    chain
+        .store
+        .file()
+        .execute_batch("UPDATE code SET holder = 1; UPDATE hub_link SET contact_age_ms = 604800000")
+        .unwrap();
+    chain
+        .hub
+        .file()
+        .execute_batch("UPDATE code SET holder = 2")
+        .unwrap();
+    chain.line = Line::IsDown;
+    let refused = chain.scan("Till 1", &code(1), None);
+    assert_eq!(refused.verdict, Verdict::OfflineRefused);
+    assert!(refused.message.contains("7 days"), "{refused:?}");
+    // The hub takes the store for the holder: its answer ends the silence, and the store decides.
+    chain.line = Line::Delivers;
+    let answer = chain.scan("Till 1", &code(1), None);
+    assert_eq!(answer.verdict, accepted(Certainty::Confirmed));
+    assert_eq!((chain.hub_redemptions(), chain.pending()), (0, 0));
+}
+
+#[test]
+fn a_question_given_up_is_refused_for_ever_here() {
+    let mut chain = Chain::simple();
+    chain.line = Line::LosesTheAnswer;
+    let first = chain.scan("Till 1", &code(1), None);
+    let act = chain.act("office");
+    let given_up = key(&first.key);
+    let ledger = &mut chain.store.ledger;
+    assert!(
+        ledger
+            .withdraw("Till 1", &given_up, "never answered", &act)
+            .unwrap()
+    );
+    assert!(
+        !ledger
+            .withdraw("Till 1", &given_up, "never answered", &act)
+            .unwrap()
+    );
+    assert_eq!(chain.pending(), 0);
+    let entry = chain
+        .store
+        .text("SELECT body FROM entry WHERE kind = 'withdrawn'");
+    assert!(
+        entry.contains(&format!("\"key\":\"{}\"", first.key)),
+        "{entry}"
+    );
+    assert!(entry.contains("\"counter\":\"Till 1\""), "{entry}");
+    let again = chain.scan("Till 1", &code(1), Some(&given_up));
+    assert_eq!(again.verdict, Verdict::Reversed);
+    chain.is_well();
+}
+
+#[test]
+fn a_check_asks_the_hub_and_uses_nothing_up() {
+    let mut chain = Chain::simple();
+    let act = chain.act("Till 1");
+    let (minted, raw) = (key("k"), code(1));
+    let scan = Scan {
+        is_check: true,
+        ..Scan::new(raw.as_bytes(), &minted)
+    };
+    let Judged::Ask(question) = chain.store.ledger.redeem_or_ask(&scan, &act).unwrap() else {
+        panic!("the hub is to be asked");
+    };
+    assert_eq!(chain.pending(), 0);
+    let asked = chain.carry(&question).unwrap();
+    let answer = chain
+        .store
+        .ledger
+        .witness(&question, &asked, HeardBy::Caller, &act)
+        .unwrap();
+    assert_eq!(answer.verdict, accepted(Certainty::Confirmed));
+    assert!(answer.is_check);
+    assert_eq!(chain.hub_redemptions(), 0);
+    assert_eq!(
+        chain
+            .store
+            .number("SELECT count(*) FROM entry WHERE kind = 'witnessed'"),
+        0
+    );
 }

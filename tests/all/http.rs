@@ -7,7 +7,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
@@ -16,7 +16,7 @@ use counterfoil::http::{Method, ROUTES, Route};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::shop::{CAMPAIGN, Shop, command_on, number, text};
+use crate::shop::{CAMPAIGN, Shop, number, text};
 
 /// A body that is well-formed, by route.
 const BODIES: [(&str, &str); 2] = [
@@ -31,7 +31,7 @@ const BODIES: [(&str, &str); 2] = [
 ];
 
 /// What is malformed, and the status that says so.
-const MALFORMED: [(&str, &str, u16); 18] = [
+pub(crate) const MALFORMED: [(&str, &str, u16); 18] = [
     ("/v1/claims", "", 400),
     ("/v1/claims", "{\"campaign\":\"spring\"", 400),
     ("/v1/claims", "\u{0}", 400),
@@ -124,9 +124,13 @@ impl Hub {
     }
 
     pub(crate) fn up_with(shop: &Shop, more: &[&str]) -> Hub {
-        let mut child = command_on(shop.folder())
-            .args(["hub", "--listen", "127.0.0.1:0"])
-            .args(more)
+        let mut command = shop.command();
+        command.args(["hub", "--listen", "127.0.0.1:0"]).args(more);
+        Hub::of(&mut command)
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Hub {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -319,7 +323,7 @@ fn program_routes() -> impl Iterator<Item = &'static Route> {
 }
 
 /// The body of a route's question: a new route that takes one has to be given one here.
-fn body_for(route: &Route) -> &'static str {
+pub(crate) fn body_for(route: &Route) -> &'static str {
     if route.method == Method::Get {
         return "";
     }

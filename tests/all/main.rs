@@ -16,6 +16,7 @@ mod find;
 mod finding;
 mod forms;
 mod http;
+mod hub_bodies;
 mod hub_client;
 mod hub_limits;
 mod hub_tls;

@@ -36,6 +36,7 @@ fn found() -> Found {
         is_under_restore: false,
         customer_redemptions_today: 0,
         has_unsent_use: false,
+        may_be_spent_elsewhere: false,
     }
 }
 
@@ -430,9 +431,16 @@ fn a_manager_honours_provisionally_what_is_held_elsewhere_but_not_for_a_revoked_
         is_approved: true,
         ..Ask::default()
     };
-    let judged = judge(&facts, &ask, now());
-    assert_eq!(judged.verdict.certainty(), Certainty::Provisional);
-    assert_eq!(judged.overrode, ["suspect"]);
+    for (elsewhere, certainty) in [
+        (true, Certainty::Provisional),
+        // A shop alone has nobody who could settle it later.
+        (false, Certainty::Confirmed),
+    ] {
+        of(&mut facts).may_be_spent_elsewhere = elsewhere;
+        let judged = judge(&facts, &ask, now());
+        assert_eq!(judged.verdict.certainty(), certainty);
+        assert_eq!(judged.overrode, ["suspect"]);
+    }
 }
 
 #[test]

@@ -17,15 +17,12 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::intake::chain::NewEntry;
 use crate::ledger::intake::judge::{Facts, Judged, Known};
-use crate::ledger::intake::{Sender, people};
+use crate::ledger::intake::{PARKED, Sender, people};
 use crate::ledger::log::end_life;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
     Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,
 };
-
-/// What an entry is called that cannot be read.
-pub(crate) const PARKED: &str = "parked";
 
 /// Why a code is ended that was given out under a key that was given up.
 const GIVEN_UP: &str = "the store that asked for it gave up waiting";

@@ -65,6 +65,9 @@ impl Ledger {
     }
 }
 
+/// What an entry is called that cannot be read here.
+pub(crate) const PARKED: &str = "parked";
+
 /// What the bodies of entries hold by which a person's contacts may go.
 const ABOUT_A_CUSTOMER: &str = "\"kind\":\"customer";
 

@@ -6,5 +6,8 @@
 
 mod enrolment;
 mod lives;
+mod orders;
+mod scribe;
 mod stock;
+mod up;
 pub(crate) mod world;
