@@ -16,9 +16,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, FeedKind};
 use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, redeem};
 use crate::ledger::telling::wire_code;
-use crate::ledger::{
-    Act, Ledger, LedgerError, Place, Writing, nodes, stores, zone_of,
-};
+use crate::ledger::{Act, Ledger, LedgerError, Place, Writing, nodes, stores, zone_of};
 
 /// A code that was asked back is asked back again after this time, should the holder not have heard.
 const RECALL_AGAIN_MS: i64 = 10_000;
