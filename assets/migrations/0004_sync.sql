@@ -41,6 +41,27 @@ CREATE TABLE hub_link (
     clock_offset_ms   INTEGER NOT NULL DEFAULT 0 -- our clock less the hub's
 ) STRICT;
 
+-- At a shop that worked alone and joins a hub: pools stay as they are from here until it has joined.
+CREATE TABLE joining (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    url     TEXT    NOT NULL,
+    ca_file TEXT,
+    secret  TEXT    NOT NULL,
+    seq     INTEGER NOT NULL DEFAULT 0,          -- the stock is the sum of the entries up to here
+    hash    BLOB,                                -- of that entry
+    pieces  INTEGER                              -- of the stock; none: it is not cut yet
+) STRICT;
+
+-- On a hub: the stock that such a shop brings, unseen until all of it is here.
+CREATE TABLE stock (
+    node   INTEGER PRIMARY KEY REFERENCES store (node),
+    total  INTEGER NOT NULL,                     -- pieces that it has
+    pieces INTEGER NOT NULL,                     -- and that are here
+    seq    INTEGER NOT NULL,                     -- the newest entry that it is the sum of
+    hash   TEXT    NOT NULL,
+    goods  TEXT    NOT NULL                      -- JSON: what is published with the last piece
+) STRICT;
+
 -- What concerns others, one row a subject: it moves up whenever the subject changes, and what is
 -- sent is the subject as it stands. None: changed, and not yet in its place.
 CREATE TABLE feed (
@@ -129,6 +150,24 @@ ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
 -- Of the available ones: those that other nodes hold.
 ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;
+
+-- What came up from stores.
+-- Whose attempt it was, and how far the hub has each store's, by the life that numbered them.
+ALTER TABLE attempt ADD COLUMN node INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE store ADD COLUMN acked_attempt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN acked_attempt_incarnation INTEGER NOT NULL DEFAULT 0;
+-- The hash before the first of its entries that is here: what `verify` begins with.
+ALTER TABLE store ADD COLUMN first_previous_hash BLOB;
+-- Customers whom a campaign takes for one person: two nodes that were apart had the same contact.
+CREATE TABLE likeness (
+    campaign INTEGER NOT NULL,
+    customer INTEGER NOT NULL,
+    other    INTEGER NOT NULL,
+    PRIMARY KEY (campaign, customer, other)
+) STRICT, WITHOUT ROWID;
+-- Word 'erasing': a store has erased somebody, and that is still to be done here; 'same': the entry of
+-- an act that the entry in `conflict` stands for.
+CREATE INDEX outcome_erasing ON outcome (entry) WHERE word = 'erasing';
 
 -- At a store: why a code is void, as the hub tells it.
 CREATE TABLE ended (

@@ -41,6 +41,7 @@ impl From<LedgerError> for Failure {
             Cause::Rehearsal => ("rehearsal", 2),
             Cause::NetworkFileSystem(_) => ("network_file_system", 2),
             Cause::InUse => ("in_use", 5),
+            Cause::AnotherHub(_) => ("another_hub", 3),
             Cause::Newer { .. } => ("newer_ledger", 5),
             Cause::Moved => ("moved", 5),
             Cause::DiskFull => ("disk_full", 5),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here can fail for outside reasons: there are parse faults and refusals, no errors.
 
+pub mod agreement;
 pub mod campaign;
 pub mod claim;
 pub mod code;

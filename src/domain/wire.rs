@@ -606,6 +606,23 @@ pub struct Joined {
     pub life_hash: Option<String>,
 }
 
+/// One import or generation of a shop's stock: the codes that follow belong to it, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireBatch {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// `imported` or `generated`.
+    pub how: String,
+    /// Its codes.
+    pub codes: i64,
+    /// The first of its ordinals.
+    pub first_ordinal: i64,
+    /// How many ordinals it has.
+    pub ordinals: i64,
+    /// SHA-256 over its folded codes in order, each with a line feed.
+    pub codes_sha256: String,
+}
+
 /// `POST /v1/sync/stock`: what a shop that worked alone brings, in pieces, all or nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
@@ -613,18 +630,41 @@ pub struct Stock {
     pub hello: Hello,
     /// The number of this piece, from 0.
     pub piece: u64,
-    /// Campaigns come first, then customers, then codes.
-    pub campaigns: Vec<WireCampaign>,
-    /// Customers.
-    pub customers: Vec<WireCustomer>,
+    /// What it holds.
+    pub goods: Goods,
+}
+
+/// What a piece of a stock holds. The first one is the pools, then come customers, codes and entries;
+/// the last one is the end, from which on all of it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "goods", rename_all = "snake_case")]
+pub enum Goods {
+    /// Campaigns, and what they consist of.
+    Pools {
+        /// The campaigns.
+        campaigns: Vec<WireCampaign>,
+        /// Their imports and generations, in the order in which their codes come.
+        batches: Vec<WireBatch>,
+        /// Leases that the shop held: its whole pools.
+        leases: Vec<WireLease>,
+    },
+    /// Customers, who they are and by what they are recognised.
+    Customers {
+        /// Those who were joined to another come after that one.
+        customers: Vec<WireCustomer>,
+    },
     /// Codes.
-    pub codes: Vec<WireCode>,
-    /// Leases that the shop held, its whole pools.
-    pub leases: Vec<WireLease>,
-    /// Entries that the stock is the sum of; the hub takes them as they are.
-    pub entries: Vec<WireEntry>,
-    /// The last piece: all of it counts from here on.
-    pub is_last: bool,
+    Codes {
+        /// In the order of their batches, and within one in its own order.
+        codes: Vec<WireCode>,
+    },
+    /// Entries that the stock is the sum of.
+    Entries {
+        /// In order of seq.
+        entries: Vec<WireEntry>,
+    },
+    /// That was all.
+    End,
 }
 
 /// `POST /v1/sync/live`: a restored or copied ledger asks for a life that the hub knows. Answered by

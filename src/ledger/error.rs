@@ -50,6 +50,9 @@ pub enum Cause {
     /// The ledger was moved away.
     #[error("this ledger was moved to another computer and is closed here")]
     Moved,
+    /// Another hub than the one that this ledger joined answered.
+    #[error("node {0} answered, and that is not the hub that this ledger joined")]
+    AnotherHub(String),
     /// Another process has the ledger open.
     #[error("a console or another command has this ledger open")]
     InUse,
@@ -118,6 +121,7 @@ impl LedgerError {
             Cause::Newer { .. } => "install the newer Counterfoil; this one changes nothing here".into(),
             Cause::NetworkFileSystem(_) => "keep the ledger on a local disk; several counters can share it over SSH".into(),
             Cause::Moved => "use it on the computer it was moved to, or `counterfoil restore` a backup here".into(),
+            Cause::AnotherHub(_) => "check the hub's URL in `counterfoil config`; nothing was acknowledged".into(),
             Cause::InUse => "close the consoles on this ledger and try again".into(),
             Cause::DiskFull => "free some room on the disk, then scan again; nothing was used up".into(),
             Cause::Busy => "close the other program that has ledger.db open, then try again".into(),

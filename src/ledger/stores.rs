@@ -14,7 +14,9 @@ use crate::domain::wire::{Hello, Join, Joined, Standing, WIRE, Welcome};
 use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, lives, nodes, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, feed, link, lives, nodes, setting_of, stock,
+};
 
 /// What stands in place of a node's name until it has joined; no node is called so.
 const INVITED: &str = "invited ";
@@ -68,7 +70,7 @@ impl Ledger {
 
     /// Whether this ledger is a hub: it has let stores in.
     pub fn is_hub(&mut self) -> Result<bool, LedgerError> {
-        self.read("read", "stores", crate::ledger::feed::has_stores)
+        self.read("read", "stores", feed::has_stores)
     }
 
     /// Lets a ledger in by its enrolment token, once; from here on it is known by the secret that it
@@ -86,11 +88,11 @@ impl Ledger {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             contact(writing.tx, node, &join.hello, None, act)?;
-            Ok(Ok(Joined {
-                welcome: welcome(writing.tx, node, act.now)?,
-                pieces: crate::ledger::joining::pieces_here(writing.tx, node)?,
-                life_hash: None,
-            }))
+            let store = load(writing.tx, node)?;
+            if store.standing == Standing::Invited && join.pieces > 0 {
+                stock::expect(writing.tx, node, join)?;
+            }
+            Ok(Ok(stock::joined(writing.tx, node, act)?))
         })
     }
 
@@ -234,7 +236,7 @@ fn add(
         }
         return Ok(Ok(known));
     }
-    let is_first = !crate::ledger::feed::has_stores(writing.tx)?;
+    let is_first = !feed::has_stores(writing.tx)?;
     let node = writing.tx.insert(
         "INSERT INTO node (name, store) VALUES ($1, $2) RETURNING id",
         &[
@@ -254,7 +256,7 @@ fn add(
         ],
     )?;
     if is_first {
-        crate::ledger::feed::fill(writing.tx)?;
+        feed::fill(writing.tx)?;
     }
     let fact = Fact::StoreAdded {
         store: store.to_owned(),
@@ -295,6 +297,9 @@ fn set_standing(
     } else {
         0
     };
+    if known.standing == Standing::Invited {
+        stock::discard(writing.tx, known.number)?;
+    }
     writing.tx.execute(
         "UPDATE store SET standing = $1, incarnation = incarnation + $2, enrolment_hash = NULL \
          WHERE node = $3",
@@ -360,7 +365,8 @@ fn enrol(
     };
     let used = tx.execute(
         "UPDATE store SET enrolment_hash = NULL, secret_hash = $1, timezone = $2, \
-         incarnation = $3, standing = $4 WHERE node = $5 AND enrolment_hash = $6",
+         incarnation = $3, standing = $4 \
+         WHERE node = $5 AND enrolment_hash = $6 AND standing = 0",
         &[
             secret.as_slice().into(),
             (&join.timezone).into(),

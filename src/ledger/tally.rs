@@ -4,6 +4,8 @@
 //! Where several processes write, each counts in a part of its own, and whoever reads adds the parts
 //! up: they would wait for each other at one row otherwise. Two that share a part only wait.
 
+use std::collections::BTreeMap;
+
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::{Tx, Value};
@@ -75,7 +77,6 @@ pub(crate) fn move_tally(
 
 /// The same for what was decided by the campaign's rules of this revision: where they were changed
 /// meanwhile, it is to be decided anew. Whoever changes them waits for it, or it for them.
-#[expect(dead_code, reason = "guards follow")]
 pub(crate) fn move_tally_under(
     tx: &Tx<'_>,
     (campaign, revision): (i64, u32),
@@ -137,6 +138,36 @@ pub(crate) fn count_hour(
             entry.into(),
         ],
     )
+}
+
+/// Acts of many entries, counted into their campaigns' hours at once.
+#[derive(Debug, Default)]
+pub(crate) struct Hours(BTreeMap<(i64, i64, &'static str), (i64, i64)>);
+
+impl Hours {
+    /// Counts one act; entries come in order.
+    pub(crate) fn count(&mut self, campaign: i64, kind: &'static str, at_ms: i64, entry: i64) {
+        let hour = hour_of(at_ms);
+        self.0.entry((campaign, hour, kind)).or_insert((0, entry)).0 += 1;
+    }
+
+    pub(crate) fn write(&self, tx: &Tx<'_>) -> Result<(), Cause> {
+        for ((campaign, hour, kind), (amount, entry)) in &self.0 {
+            tx.execute(
+                "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hour, campaign, kind) \
+                 DO UPDATE SET amount = tally_hour.amount + excluded.amount",
+                &[
+                    campaign.into(),
+                    hour.into(),
+                    (*kind).into(),
+                    amount.into(),
+                    entry.into(),
+                ],
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// Changes the number of available codes that other nodes hold.

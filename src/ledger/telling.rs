@@ -337,22 +337,22 @@ impl<'t, 'c> Telling<'t, 'c> {
 }
 
 /// A code on its way to be told, with the local numbers that are not.
-struct ToldCode {
+pub(crate) struct ToldCode {
     id: i64,
     campaign: i64,
     customer: Option<i64>,
     newest_entry: Option<i64>,
-    wire: WireCode,
+    pub(crate) wire: WireCode,
 }
 
 /// Test codes are told to nobody: by their shape no counter honours them.
-const CODE: &str = "SELECT c.id, c.folded, c.shown, m.name, c.ordinal, c.state, c.uses_made, \
+pub(crate) const CODE: &str = "SELECT c.id, c.folded, c.shown, m.name, c.ordinal, c.state, c.uses_made, \
     n.name, c.grant_number, c.customer, c.expires_at_ms, c.newest_entry, c.campaign, u.public_id \
     FROM code c JOIN campaign m ON m.id = c.campaign JOIN node n ON n.id = c.holder \
     JOIN batch b ON b.id = c.batch LEFT JOIN customer u ON u.id = c.customer \
     WHERE b.is_published = 1 AND c.state <> 5";
 
-fn told_code(row: &Row<'_>) -> Result<ToldCode, Cause> {
+pub(crate) fn told_code(row: &Row<'_>) -> Result<ToldCode, Cause> {
     Ok(ToldCode {
         id: row.int(0)?,
         campaign: row.int(12)?,
@@ -483,7 +483,7 @@ pub(crate) fn wire_customer(tx: &Tx<'_>, customer: i64) -> Result<WireCustomer, 
     Ok(told)
 }
 
-fn wire_campaign(tx: &Tx<'_>, campaign: i64) -> Result<WireCampaign, Cause> {
+pub(crate) fn wire_campaign(tx: &Tx<'_>, campaign: i64) -> Result<WireCampaign, Cause> {
     let told = campaigns::load(tx, campaign)?;
     let shapes = shapes(tx)?
         .into_iter()
