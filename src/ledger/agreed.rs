@@ -361,7 +361,7 @@ impl Agreement<'_, '_> {
         } else {
             row.assigned_incarnation
         };
-        let changed = self.tx.execute(
+        self.tx.guarded(
             "UPDATE code SET state = $1, uses_made = $2, customer = $3, expires_at_ms = $4, \
              assigned_incarnation = $5, newest_entry = $6 WHERE id = $7 AND state = $8 \
              AND uses_made = $9 AND coalesce(newest_entry, 0) = $10",
@@ -377,14 +377,8 @@ impl Agreement<'_, '_> {
                 row.uses_made.into(),
                 row.newest_entry.unwrap_or(0).into(),
             ],
-        )?;
-        if changed == 1 {
-            Ok(())
-        } else {
-            Err(Cause::Changed(
-                "this code was just changed elsewhere".into(),
-            ))
-        }
+            "this code was just changed elsewhere",
+        )
     }
 
     /// Whose code it is: they have a slot for it, beyond the campaign's limit as well, for it is so.

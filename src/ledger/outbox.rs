@@ -20,7 +20,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::lease::DEMAND_MS;
 use crate::ledger::link::HubLink;
 use crate::ledger::tally::hour_of;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link, lives};
 
 /// Attempts in one batch at most.
 const ATTEMPTS_MAX: i64 = 500;
@@ -269,11 +269,21 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
         return Err(Cause::AnotherHub(answer.welcome.hub.clone()));
     }
     let mut welcome = answer.welcome.clone();
-    if answer.forked_after.is_some() {
-        welcome.standing = Standing::Quarantined;
-    }
     let is_this_life = welcome.incarnation == writing.head.incarnation;
-    link::hear(writing, &welcome, act)?;
+    if answer.forked_after.is_some() {
+        // What it means for this ledger is settled below.
+        welcome.standing = link.standing;
+    }
+    if link::hear(writing, &welcome, act)? != link::Heard::Counts {
+        return Ok(Heard::default());
+    }
+    if let Some(forked_after) = answer.forked_after
+        && is_this_life
+        && link.standing != Standing::Quarantined
+    {
+        lives::forked(writing, forked_after, welcome.incarnation, act)?;
+        return Ok(Heard::default());
+    }
     if is_this_life {
         writing.tx.execute(
             "UPDATE hub_link SET acked_attempt = $1 WHERE id = 1 AND acked_attempt < $1 \

@@ -1,11 +1,12 @@
 //! Writing the entries of a batch: as they came, linked into the lists of their codes; then what they
 //! add up to, and what follows from those that are about more than a code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, Fact, Side, instant, side_hash, unhex};
 use crate::domain::local_time::day_number;
+use crate::domain::verdict::CodeState;
 use crate::domain::wire::Up;
 use crate::ledger::agreed::{Persons, agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
@@ -90,7 +91,7 @@ fn write(
 ) -> Result<BTreeMap<i64, Option<i64>>, Cause> {
     let tx = writing.tx;
     let codes: Vec<i64> = {
-        let codes: std::collections::BTreeSet<i64> = batch
+        let codes: BTreeSet<i64> = batch
             .iter()
             .filter(|stored| stored.judged.is_linked)
             .filter_map(|stored| stored.judged.code)
@@ -103,7 +104,7 @@ fn write(
         .collect();
     // The first of a code follows what is here; the number of those before the others is not known
     // yet.
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let rows: Vec<Vec<Value<'_>>> = batch
         .iter()
         .map(|stored| {
@@ -140,7 +141,7 @@ fn write(
             Ok(())
         },
     )?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for stored in batch {
         let wire = stored.entry.wire;
         stored.local = *locals
@@ -418,6 +419,11 @@ fn withdraw(
     let (true, Some(code)) = (node == OWN_NODE, code) else {
         return Ok(());
     };
+    writing.tx.execute(
+        "UPDATE act_key SET verb = 'withdrawn' WHERE caller = $1 AND key = $2 \
+         AND verb IN ('redeem', 'assign')",
+        &[(&caller).into(), key.into()],
+    )?;
     let Some(row) = by_id(writing.tx, code)? else {
         return Ok(());
     };
@@ -452,7 +458,7 @@ fn withdraw(
         let newest = BTreeMap::from([(row.id, Some(undone.local))]);
         agree(writing.tx, &writing.head, &newest, now_ms)?;
         touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
-    } else if verb == "assign" && row.state == crate::domain::verdict::CodeState::Assigned {
+    } else if verb == "assign" && row.state == CodeState::Assigned {
         end_life(writing, &row, GIVEN_UP, None, act)?;
         touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     }
