@@ -176,10 +176,7 @@ fn state(ground: &Ground, entries: &[CodeEntry], made: u32) -> CodeState {
                 CodeFact::Assigned { .. } | CodeFact::Redeemed { .. }
             )
         });
-    if entries
-        .iter()
-        .any(|entry| entry.told == CodeFact::Voided)
-    {
+    if entries.iter().any(|entry| entry.told == CodeFact::Voided) {
         CodeState::Void
     } else if made >= ground.uses {
         CodeState::Redeemed
@@ -396,17 +393,29 @@ mod tests {
         assert_eq!(kinds(&sum), [ConflictKind::RedeemedAfterVoid]);
         // What the hub ended after it knew of a use, it ended knowingly.
         let twice = Ground { uses: 2, ..GROUND };
-        let sum = add_up(&twice, &[entry(1, 2, used()), entry(2, 1, CodeFact::Voided)]);
+        let sum = add_up(
+            &twice,
+            &[entry(1, 2, used()), entry(2, 1, CodeFact::Voided)],
+        );
         assert_eq!(kinds(&sum), []);
-        let sum = add_up(&twice, &[entry(2, 2, used()), entry(1, 1, CodeFact::Voided)]);
+        let sum = add_up(
+            &twice,
+            &[entry(2, 2, used()), entry(1, 1, CodeFact::Voided)],
+        );
         assert_eq!(kinds(&sum), [ConflictKind::RedeemedAfterVoid]);
     }
 
     #[test]
     fn a_use_after_the_end_that_an_assignment_set_is_told_unless_it_was_set_aside() {
-        let late = add_up(&GROUND, &[entry(1, 2, used()), entry(2, 3, given(7, Some(50)))]);
+        let late = add_up(
+            &GROUND,
+            &[entry(1, 2, used()), entry(2, 3, given(7, Some(50)))],
+        );
         assert_eq!(kinds(&late), [ConflictKind::RedeemedOutsideWindow]);
-        let in_time = add_up(&GROUND, &[entry(1, 2, used()), entry(2, 3, given(7, Some(51)))]);
+        let in_time = add_up(
+            &GROUND,
+            &[entry(1, 2, used()), entry(2, 3, given(7, Some(51)))],
+        );
         assert_eq!(kinds(&in_time), []);
     }
 
@@ -446,12 +455,12 @@ mod tests {
             let ground = Ground { uses, ..GROUND };
             let mut entries: Vec<CodeEntry> = facts
                 .into_iter()
-                .enumerate()
-                .map(|(place, (node, told, is_holders))| CodeEntry {
-                    number: place as i64,
+                .zip(0_i64..)
+                .map(|((node, told, is_holders), place)| CodeEntry {
+                    number: place,
                     name: format!("N{node}-{place}"),
                     node,
-                    seq: place as i64,
+                    seq: place,
                     is_holders,
                     told,
                 })
@@ -462,8 +471,8 @@ mod tests {
             if order % 2 == 0 {
                 entries.reverse();
             }
-            for (number, entry) in entries.iter_mut().enumerate() {
-                entry.number = number as i64;
+            for (number, entry) in (0_i64..).zip(&mut entries) {
+                entry.number = number;
             }
             let other = add_up(&ground, &entries);
             prop_assert_eq!((one.state, one.uses_made), (other.state, other.uses_made));

@@ -1,6 +1,7 @@
 //! Codes that entries of several nodes are about: their lists are read, added up by the one
 //! [`add_up`], and what comes out is written: state, uses, customer, tallies, and conflicts.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -52,11 +53,9 @@ pub(crate) fn agree(
         persons: Persons::new(),
     };
     for row in &rows {
-        if !rules.contains_key(&row.campaign) {
-            rules.insert(row.campaign, campaigns::load(tx, row.campaign)?.rules);
-        }
-        let Some(rules) = rules.get(&row.campaign) else {
-            continue;
+        let rules = match rules.entry(row.campaign) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(campaigns::load(tx, row.campaign)?.rules),
         };
         let case = Case {
             row,
@@ -110,8 +109,10 @@ impl Lists {
                 "",
                 |row| {
                     let kind = row.text(3)?;
-                    let is_wanted =
-                        matches!(kind.as_str(), "assigned" | "redeemed" | "reversed" | "voided");
+                    let is_wanted = matches!(
+                        kind.as_str(),
+                        "assigned" | "redeemed" | "reversed" | "voided"
+                    );
                     let listed = if is_wanted {
                         let seq = row.int(7)?;
                         let id = EntryId {
@@ -229,8 +230,7 @@ impl Case<'_> {
                     } => CodeFact::Redeemed {
                         at_ms,
                         is_end_set_aside,
-                        is_outside: self
-                            .is_kept(&listed.name, ConflictKind::RedeemedOutsideWindow),
+                        is_outside: self.is_kept(&listed.name, ConflictKind::RedeemedOutsideWindow),
                     },
                     other @ (CodeFact::Assigned { .. }
                     | CodeFact::Reversed { .. }

@@ -7,8 +7,8 @@ use crate::domain::ids::EntryId;
 use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
 use crate::domain::verdict::{Certainty, CodeState, Story};
-use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::bulk;
+use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
@@ -56,15 +56,6 @@ impl Redemption {
     /// Where it happened, in a ledger of this store.
     pub(crate) fn store_or<'s>(&'s self, own: &'s str) -> &'s str {
         self.store.as_deref().unwrap_or(own)
-    }
-
-    /// The name by which its key is bound in this ledger.
-    pub(crate) fn caller(&self) -> String {
-        if self.is_foreign() {
-            caller_of(&self.id.node, &self.body.counter)
-        } else {
-            self.body.counter.clone()
-        }
     }
 
     /// The act as it is told, in a ledger of the store `own`.

@@ -15,7 +15,9 @@ use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{FeedKind, touch};
 use crate::ledger::log::end_life;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, anonymous, link, nodes, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, link, nodes, setting_of,
+};
 
 /// What an excess that an undoing took away is closed with.
 const GONE: &str = "what was in excess was undone";
@@ -105,12 +107,7 @@ pub(crate) struct Raising {
 
 /// Raises a conflict, or tells an open one anew: others may count beside it now. One that an undoing
 /// had closed is open again; one that a person has settled stays settled.
-pub(crate) fn raise(
-    tx: &Tx<'_>,
-    head: &Head,
-    raising: &Raising,
-    now_ms: i64,
-) -> Result<(), Cause> {
+pub(crate) fn raise(tx: &Tx<'_>, head: &Head, raising: &Raising, now_ms: i64) -> Result<(), Cause> {
     let mut stories = Vec::new();
     for entry in raising.counted.iter().chain([&raising.entry]) {
         stories.push(story(tx, head, *entry)?);
@@ -149,11 +146,7 @@ pub(crate) fn raise(
             "UPDATE conflict SET told = $1, is_open = 1, reason = NULL, settled_at_ms = NULL \
              WHERE entry = $2 AND kind = $3 AND decision IS NULL \
              AND (told <> $1 OR is_open = 0) RETURNING id",
-            &[
-                (&told).into(),
-                (&name).into(),
-                raising.kind.as_str().into(),
-            ],
+            &[(&told).into(), (&name).into(), raising.kind.as_str().into()],
             |row| row.int(0),
         )?,
     };
@@ -172,7 +165,11 @@ pub(crate) fn close(tx: &Tx<'_>, number: i64, now_ms: i64) -> Result<(), Cause> 
         |row| row.text(0),
     )?;
     match told {
-        Some(told) => tell(tx, number, &serde_json::from_str::<Vec<ConflictStory>>(&told)?),
+        Some(told) => tell(
+            tx,
+            number,
+            &serde_json::from_str::<Vec<ConflictStory>>(&told)?,
+        ),
         None => Ok(()),
     }
 }
@@ -195,6 +192,14 @@ fn tell(tx: &Tx<'_>, number: i64, stories: &[ConflictStory]) -> Result<(), Cause
     Ok(())
 }
 
+/// Whether a use was given out as certain.
+fn certainty_of(fact: &Fact) -> Option<String> {
+    let Fact::Redeemed { certainty, .. } = fact else {
+        return None;
+    };
+    Some(certainty.clone())
+}
+
 /// One entry as it is told.
 fn story(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<ConflictStory, Cause> {
     let told = redemption(tx, head, entry)?;
@@ -209,10 +214,7 @@ fn story(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<ConflictStory, Cause> {
         kind: told.body.fact.kind().to_owned(),
         at_ms: told.body.at_ms,
         store: told.store_or(&head.store).to_owned(),
-        certainty: match &told.body.fact {
-            Fact::Redeemed { certainty, .. } => Some(certainty.clone()),
-            _ => None,
-        },
+        certainty: certainty_of(&told.body.fact),
         code: shown.or(told.body.code),
         counter: told.body.counter,
         operator: told.body.operator,

@@ -60,9 +60,9 @@ mod stores;
 mod tally;
 mod telling;
 mod test_mode;
+mod tokens;
 #[cfg(test)]
 mod told_tests;
-mod tokens;
 mod verify;
 mod witness;
 
@@ -85,8 +85,8 @@ pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::outbox::Heard;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork, PoolFigures,
-    Progress, Step,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
+    PoolFigures, Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, hex};
 use crate::domain::ids::CampaignId;
 use crate::domain::wire::{
@@ -323,7 +324,7 @@ fn keep_outcomes(tx: &Tx<'_>, answer: &UpAnswer) -> Result<Heard, Cause> {
             &[
                 local.into(),
                 word.into(),
-                outcome.conflict.map(|kind| kind.as_str()).into(),
+                outcome.conflict.map(ConflictKind::as_str).into(),
                 outcome.number.into(),
             ],
         )?;

@@ -10,7 +10,7 @@ use crate::domain::verdict::CodeState;
 use crate::domain::wire::Up;
 use crate::ledger::agreed::{Persons, agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{by_id, by_ids, caller_of, redemption};
+use crate::ledger::codes::{CodeRow, by_id, by_ids, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, raise};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Value;
@@ -117,10 +117,7 @@ fn write(
                 stored.entry.wire.incarnation.into(),
                 stored.entry.wire.seq.into(),
                 stored.body.map_or(now_ms, |body| body.at_ms).into(),
-                stored
-                    .body
-                    .map_or(PARKED, |body| body.fact.kind())
-                    .into(),
+                stored.body.map_or(PARKED, |body| body.fact.kind()).into(),
                 stored.judged.campaign.into(),
                 stored.judged.code.into(),
                 previous.into(),
@@ -245,11 +242,7 @@ fn bind(writing: &Writing<'_, '_>, batch: &[Stored<'_>]) -> Result<(), Cause> {
 }
 
 /// Counts the acts into their hours, and the uses into their customers' days.
-fn count(
-    writing: &Writing<'_, '_>,
-    sender: &Sender,
-    batch: &[Stored<'_>],
-) -> Result<(), Cause> {
+fn count(writing: &Writing<'_, '_>, sender: &Sender, batch: &[Stored<'_>]) -> Result<(), Cause> {
     let tx = writing.tx;
     let mut hours = Hours::default();
     let mut days = BTreeMap::<(i64, i64, i64), u32>::new();
@@ -271,8 +264,12 @@ fn count(
             let day = day_number(instant(body.at_ms), &zone);
             *days.entry((campaign, customer, day)).or_default() += 1;
         }
-        if let (Fact::Assigned { ordinal: Some(at), .. }, Some(campaign)) =
-            (&body.fact, stored.judged.campaign)
+        if let (
+            Fact::Assigned {
+                ordinal: Some(at), ..
+            },
+            Some(campaign),
+        ) = (&body.fact, stored.judged.campaign)
         {
             lease::has_assigned(tx, sender.node, campaign, at.cast_signed())?;
         }
@@ -290,11 +287,7 @@ fn count(
 }
 
 /// Raises what cannot be right about an entry for itself.
-fn raise_faults(
-    writing: &Writing<'_, '_>,
-    batch: &[Stored<'_>],
-    now_ms: i64,
-) -> Result<(), Cause> {
+fn raise_faults(writing: &Writing<'_, '_>, batch: &[Stored<'_>], now_ms: i64) -> Result<(), Cause> {
     for stored in batch {
         for kind in &stored.judged.faults {
             let bound = match (kind, stored.body.and_then(|body| body.key.as_ref())) {
@@ -428,39 +421,37 @@ fn withdraw(
         return Ok(());
     };
     if verb == "redeem" && reversal.is_none() {
-        let made = redemption(writing.tx, &writing.head, entry)?;
-        let campaign = campaigns::load(writing.tx, row.campaign)?;
-        let undone = writing.append(
-            Fact::Reversed {
-                redemption: made.id.to_string(),
-                uses_made: row.uses_made.saturating_sub(1),
-                approved_by: None,
-            },
-            &Setting {
-                campaign: Some((row.campaign, &campaign.id, campaign.revision)),
-                code: Some((row.id, &row.folded, row.newest_entry)),
-                customer: made.body.customer.as_deref(),
-                side: Side {
-                    reason: Some(GIVEN_UP.to_owned()),
-                    ..Side::default()
-                },
-                ..setting_of(act)
-            },
-        )?;
-        let now_ms = act.now.as_millisecond();
-        count_hour(
-            writing.tx,
-            row.campaign,
-            "reversed",
-            now_ms,
-            undone.local,
-        )?;
-        let newest = BTreeMap::from([(row.id, Some(undone.local))]);
-        agree(writing.tx, &writing.head, &newest, now_ms)?;
-        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
+        undo(writing, &row, entry, act)?;
     } else if verb == "assign" && row.state == CodeState::Assigned {
         end_life(writing, &row, GIVEN_UP, None, act)?;
-        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     }
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)
+}
+
+/// The hub undoes what it did under a key that was given up.
+fn undo(writing: &mut Writing<'_, '_>, row: &CodeRow, entry: i64, act: &Act) -> Result<(), Cause> {
+    let made = redemption(writing.tx, &writing.head, entry)?;
+    let campaign = campaigns::load(writing.tx, row.campaign)?;
+    let undone = writing.append(
+        Fact::Reversed {
+            redemption: made.id.to_string(),
+            uses_made: row.uses_made.saturating_sub(1),
+            approved_by: None,
+        },
+        &Setting {
+            campaign: Some((row.campaign, &campaign.id, campaign.revision)),
+            code: Some((row.id, &row.folded, row.newest_entry)),
+            customer: made.body.customer.as_deref(),
+            side: Side {
+                reason: Some(GIVEN_UP.to_owned()),
+                ..Side::default()
+            },
+            ..setting_of(act)
+        },
+    )?;
+    let now_ms = act.now.as_millisecond();
+    count_hour(writing.tx, row.campaign, "reversed", now_ms, undone.local)?;
+    let newest = BTreeMap::from([(row.id, Some(undone.local))]);
+    agree(writing.tx, &writing.head, &newest, now_ms)?;
     Ok(())
 }

@@ -130,40 +130,33 @@ impl<'f> Facts<'f> {
         let (Some(key), Some((verb, subject))) = (&body.key, bound_as(body, judged)) else {
             return;
         };
-        let name = (
-            caller_of(&self.sender.name, &body.counter),
-            key.clone(),
-        );
-        match self.keys.get(&name) {
-            Some(bound) => {
-                let is_same_verb = bound.verb == verb || (verb == "assign" && bound.verb == "replace");
-                let is_same = is_same_verb
-                    && if verb == "assign" {
-                        bound.code.is_some() && bound.code == judged.code
-                    } else {
-                        bound.subject == subject
-                    };
-                if is_same {
-                    judged.known_by = Some(bound.by);
-                } else {
-                    judged.faults.insert(ConflictKind::SameKeyOtherContent);
-                }
-            }
-            None => {
-                judged.binds = Some(Binding {
-                    caller: name.0.clone(),
-                    key: name.1.clone(),
-                    verb,
-                    subject,
-                });
-                let bound = Bound {
-                    verb: verb.to_owned(),
-                    subject,
-                    code: judged.code,
-                    by: Known::InBatch(place),
-                };
-                self.keys.insert(name, bound);
-            }
+        let name = (caller_of(&self.sender.name, &body.counter), key.clone());
+        let Some(bound) = self.keys.get(&name) else {
+            judged.binds = Some(Binding {
+                caller: name.0.clone(),
+                key: name.1.clone(),
+                verb,
+                subject,
+            });
+            let bound = Bound {
+                verb: verb.to_owned(),
+                subject,
+                code: judged.code,
+                by: Known::InBatch(place),
+            };
+            self.keys.insert(name, bound);
+            return;
+        };
+        let is_same = if verb == "assign" {
+            let is_given = bound.verb == "assign" || bound.verb == "replace";
+            is_given && bound.code.is_some() && bound.code == judged.code
+        } else {
+            bound.verb == verb && bound.subject == subject
+        };
+        if is_same {
+            judged.known_by = Some(bound.by);
+        } else {
+            judged.faults.insert(ConflictKind::SameKeyOtherContent);
         }
     }
 
@@ -171,13 +164,15 @@ impl<'f> Facts<'f> {
     fn faults(&self, body: &Body, code: Option<i64>) -> BTreeSet<ConflictKind> {
         let mut faults = BTreeSet::new();
         let is_assigned = matches!(body.fact, Fact::Assigned { .. });
-        let redeemed = match &body.fact {
-            Fact::Redeemed {
-                certainty,
-                overrode,
-                ..
-            } => Some((certainty, overrode)),
-            _ => None,
+        let redeemed = if let Fact::Redeemed {
+            certainty,
+            overrode,
+            ..
+        } = &body.fact
+        {
+            Some((certainty, overrode))
+        } else {
+            None
         };
         if !is_assigned && redeemed.is_none() {
             return faults;
@@ -193,8 +188,8 @@ impl<'f> Facts<'f> {
         };
         // What was taken by force is suspect: that its holder had spent it is what was feared.
         let is_held = row.holder == self.sender.node || row.state == CodeState::Suspect;
-        let is_certain = redeemed
-            .is_none_or(|(certainty, _)| certainty == Certainty::Confirmed.as_str());
+        let is_certain =
+            redeemed.is_none_or(|(certainty, _)| certainty == Certainty::Confirmed.as_str());
         if is_certain && !is_held {
             faults.insert(ConflictKind::LeaseBreach);
         }

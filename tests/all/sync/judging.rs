@@ -20,7 +20,9 @@ fn kinds(hub: &mut Node) -> Vec<ConflictKind> {
 /// A hub with codes that were given out, and scribes in the place of its stores.
 fn apart<const STORES: usize>(codes: &[&str]) -> (Node, [Scribe; STORES]) {
     let mut hub = hub(8);
-    hub.import(SPRING, codes);
+    if !codes.is_empty() {
+        hub.import(SPRING, codes);
+    }
     let scribes = std::array::from_fn(|number| {
         let name = ["Riverside", "Station Road", "Old Mill"][number];
         Scribe::of(&mut store(&mut hub, name))
@@ -63,18 +65,32 @@ fn what_does_not_follow_is_not_acknowledged_and_what_cannot_be_read_is_parked() 
     changed.entries[begun].body = changed.entries[begun].body.replace("ONE", "TWO");
     let heard = hub.ledger.take_in(&changed, &act).unwrap();
     let known = i64::try_from(begun).unwrap();
-    assert_eq!((heard.welcome.acked_through, heard.forked_after), (known, None));
+    assert_eq!(
+        (heard.welcome.acked_through, heard.forked_after),
+        (known, None)
+    );
 
     let heard = hub.ledger.take_in(&scribe.whole(), &act).unwrap();
     let parked = heard.outcomes.first().unwrap();
     assert_eq!(heard.outcomes.len(), 1);
     assert_eq!((parked.seq, parked.conflict), (known + 2, None));
     assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 2);
-    assert_eq!(hub.count("SELECT count(*) FROM entry WHERE kind = 'parked'"), 1);
+    assert_eq!(
+        hub.count("SELECT count(*) FROM entry WHERE kind = 'parked'"),
+        1
+    );
     let mut position = counterfoil::ledger::LogPosition::default();
     let filter = counterfoil::ledger::LogFilter::default();
-    let lines = hub.ledger.log_page(&mut position, &filter).unwrap().unwrap();
-    assert!(lines.iter().any(|line| line.kind == "parked" && line.store == "Riverside"));
+    let lines = hub
+        .ledger
+        .log_page(&mut position, &filter)
+        .unwrap()
+        .unwrap();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.kind == "parked" && line.store == "Riverside")
+    );
     hub.assert_well();
 
     // Another life of the same file: nothing of it is acknowledged.
@@ -102,7 +118,10 @@ fn an_act_that_was_asked_and_then_done_alone_under_its_key_is_one_act() {
     hears(&mut hub, &scribe);
     hears(&mut hub, &scribe);
     assert_eq!(kinds(&mut hub), []);
-    assert_eq!(hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"), 1);
+    assert_eq!(
+        hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"),
+        1
+    );
     assert_eq!(
         hub.count("SELECT sum(amount) FROM tally_hour WHERE kind = 'redeemed'"),
         1
@@ -111,7 +130,10 @@ fn an_act_that_was_asked_and_then_done_alone_under_its_key_is_one_act() {
     // The store undoes what it calls its own.
     scribe.write(undone(&name), About::code("ONE"));
     hears(&mut hub, &scribe);
-    assert_eq!(hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"), 0);
+    assert_eq!(
+        hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"),
+        0
+    );
     hub.assert_well();
 }
 
@@ -149,10 +171,16 @@ fn what_was_asked_and_given_up_is_undone_and_its_key_refused_for_ever() {
         scribe.write(Fact::Withdrawn, about);
         hears(&mut hub, &scribe);
         hears(&mut hub, &scribe);
-        assert_eq!(hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"), 0);
+        assert_eq!(
+            hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"),
+            0
+        );
         let late = hub.redeem(&counter, "ONE", "scan-1");
         assert_eq!(late.verdict, Verdict::Reversed);
-        assert_eq!(hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"), 0);
+        assert_eq!(
+            hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"),
+            0
+        );
         assert_eq!(kinds(&mut hub), []);
         hub.assert_well();
     }
@@ -197,7 +225,10 @@ fn a_holder_that_is_none_is_told_and_its_use_counts() {
     );
     let unknown = hub.ledger.conflicts(true).unwrap().remove(1);
     assert_eq!(unknown.stories[0].code.as_deref(), Some("NOBODYKNOWS"));
-    assert_eq!(hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"), 1);
+    assert_eq!(
+        hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"),
+        1
+    );
     hub.assert_well();
 }
 
@@ -243,7 +274,10 @@ fn a_second_code_is_told_and_the_manager_voids_it() {
         .iter()
         .find(|conflict| conflict.kind == ConflictKind::SecondCode)
         .unwrap();
-    assert_eq!(second.code.as_deref().map(str::to_owned), Some(codes[1].clone()));
+    assert_eq!(
+        second.code.as_deref().map(str::to_owned),
+        Some(codes[1].clone())
+    );
     assert_eq!(second.stories.len(), 2);
     let act = hub.act();
     hub.ledger
@@ -278,7 +312,13 @@ fn a_second_code_that_ends_otherwise_is_no_conflict_any_more_and_joining_two_peo
     assert_eq!(kinds(&mut hub), []);
     let ids: Vec<String> = ["ana@example.org", "ben@example.org"]
         .iter()
-        .map(|text| hub.ledger.find_customers(text).unwrap().remove(0).customer_id)
+        .map(|text| {
+            hub.ledger
+                .find_customers(text)
+                .unwrap()
+                .remove(0)
+                .customer_id
+        })
         .collect();
     hub.ledger
         .join_customers(&ids[0], &ids[1], "one person", &act)
@@ -309,7 +349,9 @@ fn what_a_store_gives_back_is_the_hubs_once_its_entry_is_there() {
     let returned = riverside.ledger.return_leases(None, &act).unwrap().unwrap();
     assert!(returned > 0);
     assert_eq!(hub.count(lent), before);
-    let up = riverside.batch();
+    let mut up = riverside.batch();
+    // A store that asked for more would be lent some again.
+    up.demands.clear();
     let act = hub.act();
     for _ in 0..2 {
         hub.ledger.take_in(&up, &act).unwrap();
@@ -318,7 +360,9 @@ fn what_a_store_gives_back_is_the_hubs_once_its_entry_is_there() {
     // The code that it assigned is its own still.
     assert_eq!(hub.count(lent), 1);
     assert_eq!(
-        hub.count(&format!("SELECT holder <> 1 FROM code WHERE folded = '{code}'")),
+        hub.count(&format!(
+            "SELECT holder <> 1 FROM code WHERE folded = '{code}'"
+        )),
         1
     );
     assert_eq!(kinds(&mut hub), []);
@@ -343,7 +387,11 @@ fn a_changed_entry_of_a_store_is_found() {
     assert_eq!(changed, 1);
     let health = hub.ledger.verify(&mut |_| ()).unwrap();
     assert_eq!(health.faults.len(), 1, "{:?}", health.faults);
-    assert!(health.faults[0].contains("does not follow"), "{:?}", health.faults);
+    assert!(
+        health.faults[0].contains("does not follow"),
+        "{:?}",
+        health.faults
+    );
 }
 
 #[test]
@@ -395,7 +443,12 @@ fn a_manager_lists_shows_and_settles_at_a_shell() {
     hears(&mut hub, &other);
     let (words, _, exit) = run(&hub, &["conflicts", "list"]);
     assert_eq!(exit, Some(0));
-    for said in ["used once too often", "Riverside, till 1, ana", "Station Road", "provisional"] {
+    for said in [
+        "used once too often",
+        "Riverside, till 1, ana",
+        "Station Road",
+        "provisional",
+    ] {
         assert!(words.contains(said), "{words}");
     }
     let (json, _, exit) = run(&hub, &["--json", "conflicts", "show", "1"]);
@@ -408,7 +461,13 @@ fn a_manager_lists_shows_and_settles_at_a_shell() {
         run(
             &hub,
             &[
-                "--json", "conflicts", "settle", "1", "--decision", decision, "--reason",
+                "--json",
+                "conflicts",
+                "settle",
+                "1",
+                "--decision",
+                decision,
+                "--reason",
                 "goodwill",
             ],
         )
