@@ -406,6 +406,20 @@ fn undone_by(writing: &Writing<'_, '_>, entry: i64) -> Result<Option<String>, Ca
     redemption(writing.tx, &writing.head, undone).map(|told| Some(redemption_name(&told)))
 }
 
+/// The state of a code, and its uses, once one of its uses is undone: one in excess takes the place of
+/// that.
+fn after_undoing(tx: &Tx<'_>, row: &CodeRow, uses: u32) -> Result<(CodeState, u32), Cause> {
+    if standing_count(tx, row)? > uses {
+        return Ok((row.state, row.uses_made));
+    }
+    let state = if row.state == CodeState::Redeemed {
+        CodeState::Assigned
+    } else {
+        row.state
+    };
+    Ok((state, row.uses_made.saturating_sub(1)))
+}
+
 /// Writes the reversal; false where somebody was faster.
 fn undo(
     writing: &mut Writing<'_, '_>,
@@ -416,19 +430,7 @@ fn undo(
     made: &Redemption,
 ) -> Result<bool, Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
-    let standing = standing_count(writing.tx, row)?;
-    // One in excess takes the place of the one that is undone.
-    let is_excess = standing > campaign.rules.uses;
-    let uses_made = if is_excess {
-        row.uses_made
-    } else {
-        row.uses_made.saturating_sub(1)
-    };
-    let state_after = if row.state == CodeState::Redeemed && !is_excess {
-        CodeState::Assigned
-    } else {
-        row.state
-    };
+    let (state_after, uses_made) = after_undoing(writing.tx, row, campaign.rules.uses)?;
     let entry = writing.append(
         Fact::Reversed {
             redemption: made.id.to_string(),
@@ -494,13 +496,18 @@ fn undo(
     )?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
-    if has_stores(writing.tx)? {
-        // What was in excess, or could not be right, may be so no more.
-        let code = BTreeMap::from([(row.id, None)]);
-        agree(writing.tx, &writing.head, &code, at_ms)?;
-    }
+    look_at_conflicts(writing, row, at_ms)?;
     touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     Ok(true)
+}
+
+/// What was in excess, or could not be right, may be so no more: conflicts are the hub's.
+fn look_at_conflicts(writing: &Writing<'_, '_>, row: &CodeRow, now_ms: i64) -> Result<(), Cause> {
+    if has_stores(writing.tx)? {
+        let code = BTreeMap::from([(row.id, None)]);
+        agree(writing.tx, &writing.head, &code, now_ms)?;
+    }
+    Ok(())
 }
 
 /// What was counted against the customer's daily limit is given back to the day it was made.

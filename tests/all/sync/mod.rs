@@ -5,6 +5,7 @@
 )]
 
 mod enrolment;
+mod judging;
 mod orders;
 mod scribe;
 mod up;
