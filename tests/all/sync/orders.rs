@@ -345,6 +345,7 @@ fn hear(dice: &mut Dice, hub: &mut Node, scribes: &[Scribe]) {
 
 #[test]
 fn figures_and_conflicts_do_not_depend_on_what_came_first() {
+    let mut seen = BTreeSet::new();
     for seed in SEEDS.0..SEEDS.0 + SEEDS.1 {
         let mut dice = Dice::new(seed);
         let uses = 1 + dice.below(2);
@@ -377,11 +378,24 @@ fn figures_and_conflicts_do_not_depend_on_what_came_first() {
             .chain(GIVEN_OUT.map(str::to_owned))
             .collect();
         hear(&mut dice, &mut hub, &scribes);
+        let found = found(&mut hub);
         assert_eq!(
-            found(&mut hub),
+            found,
             expected(&lines, &known, uses, &persons),
             "seed {seed:#x}"
         );
+        seen.extend(found.conflicts.into_keys());
         hub.assert_well();
+    }
+    // Dice that raise nothing prove nothing.
+    for kind in [
+        ConflictKind::DoubleRedeemed,
+        ConflictKind::DoubleAssigned,
+        ConflictKind::RedeemedAfterVoid,
+        ConflictKind::NotFound,
+        ConflictKind::SecondCode,
+        ConflictKind::LeaseBreach,
+    ] {
+        assert!(seen.contains(&kind), "{kind:?} was never raised");
     }
 }
