@@ -38,6 +38,7 @@ mod link;
 mod lives;
 mod log;
 mod look;
+mod lookups;
 mod marker;
 mod nodes;
 mod operators;
