@@ -43,8 +43,9 @@ CREATE TABLE tally_in_parts (
     revision  INTEGER NOT NULL DEFAULT 0,        -- of the rules under which it is counted
     PRIMARY KEY (campaign, part)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO tally_in_parts (campaign, available, assigned, redeemed, void, suspect, uses_made, test,
-    leased) SELECT campaign, available, assigned, redeemed, void, suspect, uses_made, test, leased FROM tally;
+INSERT INTO tally_in_parts
+        (campaign, available, assigned, redeemed, void, suspect, uses_made, test, leased)
+    SELECT campaign, available, assigned, redeemed, void, suspect, uses_made, test, leased FROM tally;
 DROP TABLE tally;
 ALTER TABLE tally_in_parts RENAME TO tally;
 

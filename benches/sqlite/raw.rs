@@ -23,8 +23,9 @@ const HEAD: &str = "SELECT node, incarnation, seq, hash, newest_at_ms, store, ti
     next_code_id, restored_code_id, is_moved, lost FROM ledger WHERE id = 1";
 
 const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, c.uses_made, \
-    c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry FROM code c \
-    JOIN batch b ON b.id = c.batch WHERE c.folded = $1 AND b.is_published = 1";
+    c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry, \
+    c.grant_number FROM code c JOIN batch b ON b.id = c.batch \
+    WHERE c.folded = $1 AND b.is_published = 1";
 
 const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link \
     WHERE id = 1";
@@ -38,7 +39,8 @@ const ENTRY: &str = "INSERT INTO entry (node, incarnation, seq, at_ms, kind, cam
     previous_of_code, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
 
 const USE: &str = "UPDATE code SET uses_made = uses_made + 1, state = $1, newest_entry = $2 \
-    WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7";
+    WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7 \
+    AND coalesce(customer, 0) = $8 AND coalesce(newest_entry, 0) = $9";
 
 const BIND: &str = "INSERT INTO act_key (caller, key, verb, subject, entry) \
     VALUES ($1, $2, 'redeem', $3, $4)";
@@ -149,7 +151,9 @@ impl<'c> Raw<'c> {
             ],
             |row| row.get(0),
         )?;
-        let changed = self.use_up.execute(params![2, entry, id, 1, 0, 1, 1])?;
+        let changed = self
+            .use_up
+            .execute(params![2, entry, id, 1, 0, 1, 1, 0, 0])?;
         assert_eq!(changed, 1, "an unused code");
         self.bind
             .execute(params![planned.counter, planned.key, id, entry])?;

@@ -10,6 +10,7 @@ use crate::cli::config::Theme;
 use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
+use crate::domain::conflict::Decision;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
@@ -82,6 +83,9 @@ pub(crate) enum Command {
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
+    /// What stores that were apart did, and that cannot all be right
+    #[command(subcommand)]
+    Conflicts(ConflictsCommand),
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
@@ -543,6 +547,35 @@ pub(crate) struct AssignArgs {
 pub(crate) struct PrintArgs {
     /// The code, which a customer has and can still use
     pub(crate) code: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConflictsCommand {
+    /// Those that nobody has settled
+    List {
+        /// The settled ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// One of them, with all that is known of it
+    Show {
+        /// Its number
+        #[arg(value_name = "ID")]
+        number: i64,
+    },
+    /// As a manager at the hub, say how it ends; it is kept with your name and reason
+    Settle {
+        /// Its number
+        #[arg(value_name = "ID")]
+        number: i64,
+        /// stand (both stay), void-other (of two codes of one person the second is void; of one code
+        /// that two people have, that one), write-off (what was handed over is lost)
+        #[arg(long, value_name = "D")]
+        decision: Decision,
+        /// Why
+        #[arg(long, value_name = "R", value_parser = reason)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

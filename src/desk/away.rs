@@ -20,7 +20,7 @@ use crate::domain::sign_up::SignUpAsk;
 use crate::domain::verdict::{Answer, Approval};
 use crate::domain::wire::{AskHub, Asked, Question};
 use crate::ledger::{
-    Act, ClaimRequest, Claimed, Heard, HeardBy, Judged, Ledger, LedgerError, Scan, Undo,
+    Act, ClaimRequest, Claimed, FromHub, HeardBy, Judged, Ledger, LedgerError, Scan, Undo,
     UndoRequest, Undone,
 };
 
@@ -107,9 +107,9 @@ fn heard_of_scan(
 ) -> Result<Answer, LedgerError> {
     match heard {
         Ok(asked) => match ledger.witness(question, &asked, heard_by, act)? {
-            Heard::Answer(answer) => Ok(answer),
-            Heard::NothingDone => ledger.redeem(scan, act),
-            Heard::NotTheHub => ledger.unanswered(scan, act),
+            FromHub::Answer(answer) => Ok(answer),
+            FromHub::NothingDone => ledger.redeem(scan, act),
+            FromHub::NotTheHub => ledger.unanswered(scan, act),
         },
         Err(Miss::NotSent) => {
             ledger.not_asked(question)?;
@@ -147,7 +147,7 @@ fn heard_of_claim(
     act: &Act,
 ) -> Result<Result<Claim, Refusal>, LedgerError> {
     if let Ok(asked) = heard
-        && let Heard::Answer(claim) = ledger.witness_claim(request, question, &asked, act)?
+        && let FromHub::Answer(claim) = ledger.witness_claim(request, question, &asked, act)?
     {
         return Ok(claim);
     }
@@ -183,9 +183,9 @@ fn heard_of_reversal(
 ) -> Result<Reversal, LedgerError> {
     match heard {
         Ok(asked) => match ledger.witness_reversal(question, &asked, act)? {
-            Heard::Answer(reversal) => Ok(reversal),
-            Heard::NothingDone => ledger.reverse(request, act),
-            Heard::NotTheHub => ledger.unanswered_reversal(request, act),
+            FromHub::Answer(reversal) => Ok(reversal),
+            FromHub::NothingDone => ledger.reverse(request, act),
+            FromHub::NotTheHub => ledger.unanswered_reversal(request, act),
         },
         Err(Miss::NotSent) => {
             ledger.not_asked(question)?;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::http::fault::Fault;
+use crate::http::patience::Patience;
 use crate::http::routes::{self, Peer, Shared, marked};
 use crate::http::tls::HubCertificate;
 
@@ -50,6 +51,8 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long a body may take, where its route does not say less.
     pub body_time: Duration,
+    /// How long an answer may stand still because nobody takes it.
+    pub write_time: Duration,
 }
 
 impl Default for Limits {
@@ -58,6 +61,7 @@ impl Default for Limits {
             connections_max: 512,
             head_time: Duration::from_secs(10),
             body_time: Duration::MAX,
+            write_time: Duration::from_secs(30),
         }
     }
 }
@@ -202,6 +206,7 @@ async fn talk(
         request.extensions_mut().insert(Peer(peer.ip()));
         service.call(request).await
     });
+    let wire = Patience::with(wire, limits.write_time);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)

@@ -13,6 +13,7 @@ mod fault;
 mod guesses;
 mod ledger_thread;
 mod log;
+mod patience;
 mod routes;
 pub mod sync_loop;
 pub mod tls;

@@ -16,18 +16,20 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{self, Asked, Question};
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, state_number};
+use crate::ledger::claim_range;
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, by_place, is_published, state_number};
 use crate::ledger::customers::{
     Recognition, add_contacts, add_customer, by_public_id, contacts_of, customers_of, has_ever_had,
-    introduce, is_erased, public_id, recognise, recognise_by, slots_of, standing, take_slot,
+    hold as hold_customers, introduce, is_erased, public_id, recognise, recognise_by,
+    recognise_new, slots_of, standing, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
 use crate::ledger::log::end_life;
-use crate::ledger::tally::{count_hour, move_tally};
-use crate::ledger::witness::{self, Heard, Witnessed};
+use crate::ledger::tally::{count_hour, move_tally_under};
+use crate::ledger::witness::{self, FromHub, Witnessed};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, anonymous, attempts, campaigns, setting_of, slips,
     test_mode, zone_of,
@@ -134,7 +136,7 @@ impl Ledger {
         question: &Question,
         asked: &Asked,
         act: &Act,
-    ) -> Result<Heard<Result<Claim, Refusal>>, LedgerError> {
+    ) -> Result<FromHub<Result<Claim, Refusal>>, LedgerError> {
         self.hear_answer(question, asked, act, |writing| {
             witnessed(writing, request, question, asked, act)
         })
@@ -273,7 +275,7 @@ fn witnessed(
     };
     let is_bound = case.binding(writing)? != ClaimKey::Free;
     if let Some(customer) = case.customer.filter(|_| word.tells_code()) {
-        case.keep_contacts(writing, customer)?;
+        case.keep_contacts(writing, customer, true)?;
     }
     let is_given = matches!(word, ClaimWord::Assigned | ClaimWord::Replayed);
     if let (Some(row), Some(entry), true) = (&row, entry, is_given && !is_bound) {
@@ -671,12 +673,16 @@ impl Case<'_> {
         row: &CodeRow,
         grant_number: i64,
     ) -> Result<ClaimWord, Cause> {
-        let customer = match self.customer {
-            Some(customer) => customer,
+        let known = self.customer;
+        let customer = match known {
+            Some(customer) => {
+                hold_customers(writing.tx, &[customer])?;
+                customer
+            }
             None => add_customer(writing.tx, self.request.random)?,
         };
         self.customer = Some(customer);
-        self.keep_contacts(writing, customer)?;
+        self.keep_contacts(writing, customer, known.is_some())?;
         // Its own end, where the list had one, and that of its assignment: whichever comes first.
         let ends = [row.expires_at_ms, self.end_of_assignment()];
         let expires_at_ms = ends.into_iter().flatten().min();
@@ -687,7 +693,8 @@ impl Case<'_> {
         let code = (row.id, row.folded.as_str(), row.newest_entry);
         let entry = self.append(writing, fact, customer, code)?;
         // The guard: still in the pool, still ours, under the grant it was looked at.
-        let changed = writing.tx.execute(
+        let words = "this code was just given to somebody else";
+        writing.tx.guarded(
             "UPDATE code SET state = $1, customer = $2, expires_at_ms = $3, newest_entry = $4, \
              assigned_incarnation = $5 WHERE id = $6 AND state = $7 AND holder = $8 \
              AND grant_number = $9",
@@ -702,12 +709,11 @@ impl Case<'_> {
                 OWN_NODE.into(),
                 grant_number.into(),
             ],
+            words,
         )?;
         let has_slot = take_slot(writing.tx, self.local, customer, self.limit, row.id)?;
-        if changed != 1 || !has_slot {
-            return Err(Cause::Changed(
-                "this code was just given to somebody else".into(),
-            ));
+        if !has_slot {
+            return Err(Cause::Changed(words.to_owned()));
         }
         self.bind(writing, customer, entry)?;
         self.count(writing, entry)?;
@@ -720,32 +726,10 @@ impl Case<'_> {
     /// expired in the pool is ended as it is passed, so that no figure counts on it.
     pub(super) fn next_code(&self, writing: &mut Writing<'_, '_>) -> Result<Next, Cause> {
         for _ in 0..PASSED_OVER_MAX {
-            let lease = writing.tx.one(
-                "SELECT id, next_ordinal, grant_number FROM lease WHERE campaign = $1 \
-                 AND holder = $2 AND next_ordinal < end_ordinal ORDER BY first_ordinal LIMIT 1",
-                &[self.local.into(), OWN_NODE.into()],
-                |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
-            )?;
-            let Some((lease, ordinal, grant_number)) = lease else {
+            let Some((ordinal, grant_number)) = self.next_place(writing)? else {
                 return Ok(Next::End);
             };
-            let moved = writing.tx.execute(
-                "UPDATE lease SET next_ordinal = next_ordinal + 1 \
-                 WHERE id = $1 AND next_ordinal = $2 AND grant_number = $3",
-                &[lease.into(), ordinal.into(), grant_number.into()],
-            )?;
-            if moved != 1 {
-                return Err(Cause::Changed("this range was just taken back".into()));
-            }
-            let code = writing.tx.one(
-                "SELECT code FROM pool_slot WHERE campaign = $1 AND ordinal = $2",
-                &[self.local.into(), ordinal.into()],
-                |row| row.int(0),
-            )?;
-            let row = match code {
-                Some(code) => by_id(writing.tx, code)?,
-                None => None,
-            };
+            let row = by_place(writing.tx, self.local, ordinal)?;
             // One that was handed over by itself stands in a range that is ours still.
             let Some(row) = row.filter(is_ours_to_give) else {
                 continue;
@@ -781,6 +765,31 @@ impl Case<'_> {
         Ok(ClaimWord::NeedsHub)
     }
 
+    /// The next place that this process may claim, and the grant number of its code.
+    fn next_place(&self, writing: &Writing<'_, '_>) -> Result<Option<(i64, i64)>, Cause> {
+        if let Some(writer) = writing.tx.writer() {
+            return claim_range::next_place(writing.tx, self.local, writer);
+        }
+        let lease = writing.tx.one(
+            "SELECT id, next_ordinal, grant_number FROM lease WHERE campaign = $1 \
+                 AND holder = $2 AND next_ordinal < end_ordinal ORDER BY first_ordinal LIMIT 1",
+            &[self.local.into(), OWN_NODE.into()],
+            |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+        )?;
+        let Some((lease, ordinal, grant_number)) = lease else {
+            return Ok(None);
+        };
+        let moved = writing.tx.execute(
+            "UPDATE lease SET next_ordinal = next_ordinal + 1 \
+                 WHERE id = $1 AND next_ordinal = $2 AND grant_number = $3",
+            &[lease.into(), ordinal.into(), grant_number.into()],
+        )?;
+        if moved != 1 {
+            return Err(Cause::Changed("this range was just taken back".into()));
+        }
+        Ok(Some((ordinal, grant_number)))
+    }
+
     /// Whoever asks in vain and was not known is from now on, so that the log can say who it was.
     fn keep_who_asked(&mut self, writing: &Writing<'_, '_>) -> Result<(), Cause> {
         if self.customer.is_some() || self.identifying().is_empty() {
@@ -794,9 +803,34 @@ impl Case<'_> {
 
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
     /// that erasing empties.
-    fn keep_contacts(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<(), Cause> {
+    fn keep_contacts(
+        &self,
+        writing: &Writing<'_, '_>,
+        customer: i64,
+        is_known: bool,
+    ) -> Result<(), Cause> {
+        let campaign = (self.local, &self.campaign.rules);
         add_contacts(writing.tx, customer, &self.contacts)?;
-        recognise(writing.tx, self.local, &self.campaign.rules, customer)
+        if !is_known {
+            return recognise_new(writing.tx, campaign, customer, &self.contacts);
+        }
+        recognise(writing.tx, self.local, &self.campaign.rules, customer)?;
+        self.are_still_theirs(writing, customer)
+    }
+
+    /// Makes sure that the contacts name this customer and nobody else, now that they are kept: where
+    /// others write, one of them may just have been kept as somebody else's.
+    fn are_still_theirs(&self, writing: &Writing<'_, '_>, customer: i64) -> Result<(), Cause> {
+        if writing.tx.writer().is_none() || self.identifying().is_empty() {
+            return Ok(());
+        }
+        let campaign = (self.local, &self.campaign.rules);
+        let named = customers_named(writing.tx, campaign, &self.identifying())?;
+        if named.into_iter().eq([customer]) {
+            Ok(())
+        } else {
+            Err(Cause::Changed("a contact was just given to another".into()))
+        }
     }
 
     /// Keeps what the customer said of themselves: where a code was drawn, and where they are known
@@ -825,6 +859,9 @@ impl Case<'_> {
         let Some(customer) = self.customer.filter(|_| is_known) else {
             return Ok(());
         };
+        if self.identifying().is_empty() {
+            return Ok(());
+        }
         let known = contacts_of(writing.tx, customer)?;
         let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
         let mut added = Vec::new();
@@ -837,22 +874,23 @@ impl Case<'_> {
                 added.push((kind, form));
             }
         }
-        if !added.is_empty() {
-            touch(writing.tx, FeedKind::Customer, customer, EVERYBODY)?;
+        if added.is_empty() {
+            return Ok(());
         }
+        hold_customers(writing.tx, &[customer])?;
+        touch(writing.tx, FeedKind::Customer, customer, EVERYBODY)?;
         if is_erased(writing.tx, customer)? {
-            return recognise_by(
+            recognise_by(
                 writing.tx,
                 (self.local, &self.campaign.rules),
                 customer,
                 &added,
-            );
-        }
-        if added.is_empty() {
-            return Ok(());
+            )?;
+            return self.are_still_theirs(writing, customer);
         }
         add_contacts(writing.tx, customer, &added)?;
         recognise(writing.tx, self.local, &self.campaign.rules, customer)?;
+        self.are_still_theirs(writing, customer)?;
         let kinds = added.iter().map(|(kind, _)| kind.as_str().to_owned());
         let name = public_id(writing.tx, customer)?;
         writing.append(
@@ -873,7 +911,7 @@ impl Case<'_> {
     /// Binds the key, in the transaction of the act.
     fn bind(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
         let (verb, replaced) = self.bound_as;
-        writing.tx.execute(
+        writing.tx.later(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, $3, $4, $5)",
             &[
@@ -883,15 +921,20 @@ impl Case<'_> {
                 replaced.unwrap_or(customer).into(),
                 entry.into(),
             ],
-        )?;
-        Ok(())
+        )
     }
 
     /// Keeps the counts, in the transaction of the act.
     fn count(&self, writing: &Writing<'_, '_>, entry: i64) -> Result<(), Cause> {
         let tx = writing.tx;
         let (_, replaced) = self.bound_as;
-        move_tally(tx, self.local, CodeState::Available, CodeState::Assigned, 0)?;
+        move_tally_under(
+            tx,
+            (self.local, self.campaign.revision),
+            CodeState::Available,
+            CodeState::Assigned,
+            0,
+        )?;
         count_hour(
             tx,
             self.local,
@@ -900,7 +943,8 @@ impl Case<'_> {
             entry,
         )?;
         if replaced.is_none() && self.identifying().is_empty() {
-            anonymous::that_day(writing, self.local, self.act.now)?.count_one(tx)?;
+            let limit = self.campaign.rules.allow_anonymous_per_day;
+            anonymous::that_day(writing, self.local, self.act.now)?.count_one_below(tx, limit)?;
         }
         Ok(())
     }

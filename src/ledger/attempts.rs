@@ -46,7 +46,7 @@ pub(crate) fn note(
     } else {
         Some(serde_json::to_string(&attempt.notes)?)
     };
-    writing.tx.execute(
+    writing.tx.later(
         "INSERT INTO attempt (at_ms, after_entry, kind, answer, code, campaign, customer, \
          counter, operator, key, raw, reason, trigger_text, notes) \
          VALUES ($1, (SELECT coalesce(max(id), 0) FROM entry), $2, $3, $4, $5, $6, $7, $8, $9, \
@@ -66,8 +66,7 @@ pub(crate) fn note(
             attempt.trigger.into(),
             notes.as_ref().into(),
         ],
-    )?;
-    Ok(())
+    )
 }
 
 impl Ledger {

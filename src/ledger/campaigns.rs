@@ -107,6 +107,15 @@ pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign
     )
 }
 
+/// Lets nobody else change a campaign's rules before the end of the transaction.
+pub(crate) fn hold(tx: &Tx<'_>, id: &CampaignId) -> Result<(), Cause> {
+    tx.lock_rows(
+        "SELECT id FROM campaign WHERE name = $1",
+        &[id.as_str().into()],
+    )
+    .map(drop)
+}
+
 /// The key of a campaign's contact hashes, by its local number.
 pub(crate) fn contact_key(tx: &Tx<'_>, campaign: i64) -> Result<Vec<u8>, Cause> {
     Ok(tx
@@ -175,10 +184,7 @@ fn set(
     change: &dyn Fn(&mut Rules),
     act: &Act,
 ) -> Result<Result<Campaign, Refusal>, Cause> {
-    writing.tx.lock_rows(
-        "SELECT id FROM campaign WHERE name = $1",
-        &[id.as_str().into()],
-    )?;
+    hold(writing.tx, id)?;
     let Some((local, campaign)) = find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };
@@ -250,6 +256,7 @@ fn pause(
     is_paused: bool,
     act: &Act,
 ) -> Result<Result<Campaign, Refusal>, Cause> {
+    hold(writing.tx, id)?;
     let Some((local, campaign)) = find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };

@@ -7,7 +7,6 @@ use crate::domain::ids::EntryId;
 use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
 use crate::domain::verdict::{Certainty, CodeState, Story};
-use crate::ledger::bulk;
 use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
@@ -58,15 +57,6 @@ impl Redemption {
         self.store.as_deref().unwrap_or(own)
     }
 
-    /// The name by which its key is bound in this ledger.
-    pub(crate) fn caller(&self) -> String {
-        if self.is_foreign() {
-            caller_of(&self.id.node, &self.body.counter)
-        } else {
-            self.body.counter.clone()
-        }
-    }
-
     /// The act as it is told, in a ledger of the store `own`.
     pub(crate) fn story(&self, own: &str) -> Story {
         Story {
@@ -103,11 +93,12 @@ pub(crate) fn state_of(number: i64) -> Result<CodeState, Cause> {
         .ok_or_else(|| Cause::Damaged(format!("a code in state {number}")))
 }
 
-const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
+pub(crate) const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
     c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry, \
     c.grant_number";
 
-fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
+/// A code as its columns tell.
+pub(crate) fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
     Ok(CodeRow {
         id: row.int(0)?,
         folded: row.text(1)?,
@@ -134,31 +125,14 @@ pub(crate) fn by_id(tx: &Tx<'_>, code: i64) -> Result<Option<CodeRow>, Cause> {
     )
 }
 
-/// The codes of these local numbers, in the order of their numbers.
-pub(crate) fn by_ids(tx: &Tx<'_>, codes: &[i64]) -> Result<Vec<CodeRow>, Cause> {
-    let mut rows = bulk::find(
-        tx,
-        &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id"),
-        &[],
-        codes,
-        "",
-        code_row,
-    )?;
-    rows.sort_by_key(|row| row.id);
-    Ok(rows)
-}
-
-/// The codes of these foldings whose batch is published.
-pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
-    bulk::find(
-        tx,
+/// The code at a place of a campaign's pool.
+pub(crate) fn by_place(tx: &Tx<'_>, campaign: i64, ordinal: i64) -> Result<Option<CodeRow>, Cause> {
+    tx.one(
         &format!(
-            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
-             WHERE b.is_published = 1 AND c.folded"
+            "SELECT {CODE_COLUMNS} FROM pool_slot p JOIN code c ON c.id = p.code \
+             WHERE p.campaign = $1 AND p.ordinal = $2"
         ),
-        &[],
-        folded,
-        "",
+        &[campaign.into(), ordinal.into()],
         code_row,
     )
 }
@@ -355,6 +329,16 @@ pub(crate) fn first_redemption(
 fn is_certain(told: &Redemption) -> bool {
     matches!(&told.body.fact, Fact::Redeemed { certainty, .. }
         if certainty == Certainty::Confirmed.as_str())
+}
+
+/// How many redemptions of a code stand, also those in excess.
+pub(crate) fn standing_count(tx: &Tx<'_>, row: &CodeRow) -> Result<u32, Cause> {
+    let mut count = 0;
+    each_standing(tx, row, |_| {
+        count += 1;
+        Walk::On
+    })?;
+    Ok(count)
 }
 
 /// Whether to go on along a code's list of entries.

@@ -30,7 +30,7 @@ impl CustomerDay {
 
     /// Counts several.
     pub(crate) fn count(self, tx: &Tx<'_>, amount: u32) -> Result<(), Cause> {
-        tx.execute(
+        tx.later(
             "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (campaign, customer, day) \
              DO UPDATE SET amount = customer_day.amount + excluded.amount",
@@ -40,8 +40,24 @@ impl CustomerDay {
                 self.day.into(),
                 amount.into(),
             ],
-        )?;
-        Ok(())
+        )
+    }
+
+    /// The same under a limit: where another process has counted up to it meanwhile, the act is to be
+    /// decided anew. The row is the lock: whoever counts for this day waits for its end.
+    pub(crate) fn count_one_below(self, tx: &Tx<'_>, limit: u32) -> Result<(), Cause> {
+        tx.guarded(
+            "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, 1) \
+             ON CONFLICT (campaign, customer, day) DO UPDATE SET amount = customer_day.amount + 1 \
+             WHERE customer_day.amount < $4",
+            &[
+                self.campaign.into(),
+                self.customer.into(),
+                self.day.into(),
+                limit.into(),
+            ],
+            "the day's limit was just reached",
+        )
     }
 
     /// Gives one back, where there is one.

@@ -9,7 +9,7 @@ use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
 use crate::ledger::customers::{
     Recognition, add_contacts, by_public_id, campaigns_of, contacts_of, customers_of, described,
-    kind_number, known_by, public_id, recognise,
+    hold, kind_number, known_by, public_id, recognise,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -59,6 +59,7 @@ fn edit(
         Ok(change) => change,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    hold(writing.tx, &[customer])?;
     let known = contacts_of(writing.tx, customer)?;
     added.retain(|contact| !known.contains(contact));
     if let Some((kind, _)) = removed.iter().find(|contact| !known.contains(contact)) {
@@ -84,6 +85,14 @@ fn edit(
         return described(writing.tx, customer).map(Ok);
     }
     exchange(writing.tx, customer, &added, &removed)?;
+    if writing.tx.writer().is_some() {
+        // Looked at again, now that they are kept: somebody else may just have come with one.
+        for (kind, form) in &added {
+            if owner(writing.tx, *kind, form, customer)?.is_some() {
+                return Err(Cause::Changed("a contact was just given to another".into()));
+            }
+        }
+    }
     let kinds = |contacts: &Contacts| {
         contacts
             .iter()

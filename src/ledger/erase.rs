@@ -14,7 +14,7 @@ use crate::domain::customer::Customer;
 use crate::domain::entry::Fact;
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
-use crate::ledger::customers::{described, is_erased, known_by};
+use crate::ledger::customers::{described, hold, is_erased, known_by};
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
@@ -172,6 +172,7 @@ fn forget(
     let Some(person) = Person::find(tx, id, writing.phone_region)? else {
         return Ok(Err(Refusal::NoSuchCustomer(for_display(id))));
     };
+    hold(tx, &[person.customer])?;
     is_whole(tx, traces, &person)?;
     // What came since it was looked for.
     traces.finish(tx, &person)?;

@@ -8,8 +8,8 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::agreed::Persons;
 use crate::ledger::codes::{by_id, newest_of_kind};
 use crate::ledger::customers::{
-    CustomerSlot, Recognition, by_public_id, campaigns_of, contacts_of, described, kind_number,
-    slots_of,
+    CustomerSlot, Recognition, by_public_id, campaigns_of, contacts_of, described, hold,
+    kind_number, slots_of,
 };
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
@@ -52,6 +52,7 @@ fn join(
         return Ok(Err(Refusal::OneCustomer(kept_id, gone_id)));
     }
     let tx = writing.tx;
+    hold(tx, &[kept, gone])?;
     let persons = merge(tx, kept, gone)?;
     // A store's own join is told to its hub, and raised there.
     if has_stores(tx)? {

@@ -133,6 +133,10 @@ impl Ledger {
             }));
         }
         self.write("sign in", name, |writing| {
+            writing.tx.lock_rows(
+                "SELECT counter FROM pin_lockout WHERE counter = $1",
+                &[(&act.counter).into()],
+            )?;
             let (failures, _) = lockout(writing.tx, &act.counter)?;
             let failures = failures.saturating_add(1);
             let until_ms = now_ms + locked_ms(failures);

@@ -23,7 +23,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
-use crate::ledger::tally::{count_hour, move_tally};
+use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::{
     Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers, feed,
     is_clock_behind, nodes, pending, place_of, setting_of,
@@ -507,10 +507,12 @@ impl<'s> Case<'s> {
                 ..setting_of(self.act)
             },
         )?;
-        // The guard: nobody has used, voided or taken away this code since it was looked at.
-        let changed = writing.tx.execute(
+        // The guard: nobody has used, voided, passed on or taken away this code since it was looked
+        // at, and no other entry tells of it.
+        writing.tx.guarded(
             "UPDATE code SET uses_made = uses_made + 1, state = $1, newest_entry = $2 \
-             WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7",
+             WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7 \
+             AND coalesce(customer, 0) = $8 AND coalesce(newest_entry, 0) = $9",
             &[
                 state_number(state_after).into(),
                 entry.local.into(),
@@ -519,13 +521,19 @@ impl<'s> Case<'s> {
                 row.uses_made.into(),
                 uses.into(),
                 row.holder.into(),
+                row.customer.unwrap_or(0).into(),
+                row.newest_entry.unwrap_or(0).into(),
             ],
+            "this code was just used elsewhere",
         )?;
-        if changed != 1 {
-            return Err(Cause::Changed("this code was just used elsewhere".into()));
-        }
         self.bind(writing, row, entry.local)?;
-        count_use(writing.tx, row, state_after)?;
+        move_tally_under(
+            writing.tx,
+            (row.campaign, found.campaign.revision),
+            row.state,
+            state_after,
+            1,
+        )?;
         count_hour(
             writing.tx,
             row.campaign,
@@ -533,7 +541,12 @@ impl<'s> Case<'s> {
             self.act.now.as_millisecond(),
             entry.local,
         )?;
-        self.count_customer(writing.tx, row)?;
+        let limit = found
+            .campaign
+            .rules
+            .limit_per_day
+            .filter(|_| !overrode.contains(&"limit_reached"));
+        self.count_customer(writing.tx, row, limit)?;
         touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
         if certainty == Certainty::Provisional {
             self.count_provisional(writing.tx, row)?;
@@ -586,7 +599,7 @@ impl<'s> Case<'s> {
 
     /// Binds the key, in the transaction of its act; a console's acceptance waits to be shown.
     fn bind(&self, writing: &Writing<'_, '_>, row: &CodeRow, entry: i64) -> Result<(), Cause> {
-        writing.tx.execute(
+        writing.tx.later(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, 'redeem', $3, $4)",
             &[
@@ -606,7 +619,7 @@ impl<'s> Case<'s> {
         entry: i64,
     ) -> Result<(), Cause> {
         if self.scan.honoured.is_some() {
-            writing.tx.execute(
+            writing.tx.later(
                 "INSERT INTO unshown (entry, counter, code, key, at_ms) VALUES ($1, $2, $3, $4, $5)",
                 &[
                     entry.into(),
@@ -622,7 +635,7 @@ impl<'s> Case<'s> {
 
     /// Counts it for the customer's day, also where no limit stands: one may be set later that day,
     /// and what an undo gives back must have been counted.
-    fn count_customer(&self, tx: &Tx<'_>, row: &CodeRow) -> Result<(), Cause> {
+    fn count_customer(&self, tx: &Tx<'_>, row: &CodeRow, limit: Option<u32>) -> Result<(), Cause> {
         let Some(customer) = self.customer else {
             return Ok(());
         };
@@ -631,7 +644,10 @@ impl<'s> Case<'s> {
             customer,
             day: day_number(self.act.now, &self.facts.zone),
         };
-        day.count_one(tx)
+        match limit {
+            Some(limit) => day.count_one_below(tx, limit),
+            None => day.count_one(tx),
+        }
     }
 
     fn count_provisional(&self, tx: &Tx<'_>, row: &CodeRow) -> Result<(), Cause> {
@@ -925,8 +941,4 @@ fn made_today(
         day,
     };
     day.amount(tx)
-}
-
-fn count_use(tx: &Tx<'_>, row: &CodeRow, state_after: CodeState) -> Result<(), Cause> {
-    move_tally(tx, row.campaign, row.state, state_after, 1)
 }

@@ -1,5 +1,7 @@
 //! Undoing a redemption, by a new entry; a redemption has at most one reversal.
 
+use std::collections::BTreeMap;
+
 use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::ids::{EntryId, Key};
@@ -8,21 +10,23 @@ use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
 use crate::domain::verdict::{Approval, CodeState, Pending};
 use crate::domain::wire::{Question, Standing, Verb};
+use crate::ledger::agreed::{agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
-    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, state_number,
+    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, standing_count,
+    state_number,
 };
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::feed::{EVERYBODY, FeedKind, has_stores, touch};
 use crate::ledger::link::Rights;
 use crate::ledger::pending::About;
 use crate::ledger::redeem::{Asker, Reach, meant, redemption_name};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, pending,
-    setting_of, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, nodes, pending,
+    setting_of,
 };
 
 /// Which redemption is to be undone.
@@ -202,7 +206,7 @@ pub(crate) fn reverse(
         return Ok(Undone::Answered(answer(word, act.now)));
     }
     let refused = match (&row, &redemption) {
-        (Some(_), Some(made)) => refusal(made, request, &writing.head.node, act),
+        (Some(_), Some(made)) => refusal(writing, made, request, act)?,
         _ => Some(ReversalWord::NothingToReverse),
     };
     if let (None, Some(row), Some(made)) = (refused, &row, &redemption)
@@ -271,27 +275,36 @@ fn question(
     }
 }
 
+/// Whether whoever asks may undo it without a manager: their own. A counter and a cashier of the same
+/// name at another store are others.
 fn refusal(
+    writing: &Writing<'_, '_>,
     made: &Redemption,
     request: &UndoRequest<'_>,
-    node: &str,
     act: &Act,
-) -> Option<ReversalWord> {
-    let made_elsewhere;
-    let mut made_by = made_by(&made.body);
-    if made.id.node != node {
-        // A store's counter that asks is named with its node.
-        made_elsewhere = format!("{}/{}", made.id.node, made.body.counter);
-        made_by.counter = &made_elsewhere;
-    }
-    let may = request.approval.is_some()
-        || may_undo_alone(
+) -> Result<Option<ReversalWord>, Cause> {
+    // As a store's counter is named when it asks.
+    let counter = made.caller();
+    let made_by = Made {
+        counter: &counter,
+        ..made_by(&made.body)
+    };
+    let is_own = asking_node(writing.tx, &counter)? == asking_node(writing.tx, &act.counter)?
+        && may_undo_alone(
             made_by,
             &act.counter,
             act.operator.as_deref(),
             act.now.as_millisecond(),
         );
-    (!may).then_some(ReversalWord::NeedsApproval)
+    let may = request.approval.is_some() || is_own;
+    Ok((!may).then_some(ReversalWord::NeedsApproval))
+}
+
+/// The node of a caller that asked this hub; none: a counter of this ledger.
+fn asking_node<'c>(tx: &Tx<'_>, caller: &'c str) -> Result<Option<&'c str>, Cause> {
+    let is_asking = nodes::asking_counter(tx, caller)?.is_some();
+    let node = caller.split_once('/').map(|(node, _)| node);
+    Ok(node.filter(|_| is_asking))
 }
 
 fn made_by(body: &Body) -> Made<'_> {
@@ -393,6 +406,20 @@ fn undone_by(writing: &Writing<'_, '_>, entry: i64) -> Result<Option<String>, Ca
     redemption(writing.tx, &writing.head, undone).map(|told| Some(redemption_name(&told)))
 }
 
+/// The state of a code, and its uses, once one of its uses is undone: one in excess takes the place of
+/// that.
+fn after_undoing(tx: &Tx<'_>, row: &CodeRow, uses: u32) -> Result<(CodeState, u32), Cause> {
+    if standing_count(tx, row)? > uses {
+        return Ok((row.state, row.uses_made));
+    }
+    let state = if row.state == CodeState::Redeemed {
+        CodeState::Assigned
+    } else {
+        row.state
+    };
+    Ok((state, row.uses_made.saturating_sub(1)))
+}
+
 /// Writes the reversal; false where somebody was faster.
 fn undo(
     writing: &mut Writing<'_, '_>,
@@ -403,12 +430,7 @@ fn undo(
     made: &Redemption,
 ) -> Result<bool, Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
-    let uses_made = row.uses_made.saturating_sub(1);
-    let state_after = if row.state == CodeState::Redeemed {
-        CodeState::Assigned
-    } else {
-        row.state
-    };
+    let (state_after, uses_made) = after_undoing(writing.tx, row, campaign.rules.uses)?;
     let entry = writing.append(
         Fact::Reversed {
             redemption: made.id.to_string(),
@@ -434,7 +456,7 @@ fn undo(
     )?;
     let changed = writing.tx.execute(
         "UPDATE code SET uses_made = $1, state = $2, newest_entry = $3 \
-         WHERE id = $4 AND uses_made = $5 AND state = $6",
+         WHERE id = $4 AND uses_made = $5 AND state = $6 AND coalesce(newest_entry, 0) = $7",
         &[
             uses_made.into(),
             state_number(state_after).into(),
@@ -442,6 +464,7 @@ fn undo(
             row.id.into(),
             row.uses_made.into(),
             state_number(row.state).into(),
+            row.newest_entry.unwrap_or(0).into(),
         ],
     )?;
     if slot != 1 || changed != 1 {
@@ -463,11 +486,28 @@ fn undo(
     writing
         .tx
         .execute("DELETE FROM unshown WHERE entry = $1", &[made.entry.into()])?;
-    move_tally(writing.tx, row.campaign, row.state, state_after, -1)?;
+    let uses_change = i64::from(uses_made) - i64::from(row.uses_made);
+    move_tally(
+        writing.tx,
+        row.campaign,
+        row.state,
+        state_after,
+        uses_change,
+    )?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
+    look_at_conflicts(writing, row, at_ms)?;
     touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     Ok(true)
+}
+
+/// What was in excess, or could not be right, may be so no more: conflicts are the hub's.
+fn look_at_conflicts(writing: &Writing<'_, '_>, row: &CodeRow, now_ms: i64) -> Result<(), Cause> {
+    if has_stores(writing.tx)? {
+        let code = BTreeMap::from([(row.id, None)]);
+        agree(writing.tx, &writing.head, &code, now_ms)?;
+    }
+    Ok(())
 }
 
 /// What was counted against the customer's daily limit is given back to the day it was made.
@@ -481,7 +521,10 @@ fn give_back_day(writing: &Writing<'_, '_>, row: &CodeRow, made: &Redemption) ->
     let day = CustomerDay {
         campaign: row.campaign,
         customer,
-        day: day_number(instant(made.body.at_ms), &zone_of(&writing.head)?),
+        day: day_number(
+            instant(made.body.at_ms),
+            &zone_of_node(writing.tx, &writing.head, made.node)?,
+        ),
     };
     day.give_one_back(writing.tx)
 }

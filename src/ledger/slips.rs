@@ -257,9 +257,14 @@ fn note(
             ..setting_of(act)
         },
     )?;
-    writing.tx.execute(
-        "UPDATE code SET newest_entry = $1 WHERE id = $2",
-        &[entry.local.into(), row.id.into()],
+    writing.tx.guarded(
+        "UPDATE code SET newest_entry = $1 WHERE id = $2 AND coalesce(newest_entry, 0) = $3",
+        &[
+            entry.local.into(),
+            row.id.into(),
+            row.newest_entry.unwrap_or(0).into(),
+        ],
+        "this code was just changed elsewhere",
     )?;
     Ok(entry.local)
 }

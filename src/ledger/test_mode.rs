@@ -123,6 +123,7 @@ fn begin(
     until: Timestamp,
     act: &Act,
 ) -> Result<Result<TestMode, Refusal>, Cause> {
+    campaigns::hold(writing.tx, id)?;
     let Some((local, campaign)) = campaigns::find(writing.tx, id)? else {
         return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
     };

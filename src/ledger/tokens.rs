@@ -32,17 +32,18 @@ impl Ledger {
                 }
                 Some(_) => {
                     "UPDATE token SET hash = $1, scopes = $2, is_revoked = 0, old_hash = NULL, \
-                     old_ends_at_ms = NULL WHERE name = $3"
+                     old_ends_at_ms = NULL WHERE name = $3 AND is_revoked = 1"
                 }
                 None => "INSERT INTO token (hash, scopes, name) VALUES ($1, $2, $3)",
             };
-            writing.tx.execute(
+            writing.tx.guarded(
                 sql,
                 &[
                     hash.as_slice().into(),
                     (&scopes).into(),
                     name.as_str().into(),
                 ],
+                "this token was just added",
             )?;
             let fact = Fact::TokenAdded {
                 name: name.to_string(),
@@ -63,10 +64,11 @@ impl Ledger {
             let Some(known) = find(writing.tx, name)?.filter(|known| !known.is_revoked) else {
                 return Ok(Err(Refusal::NoSuchToken(name.to_string())));
             };
-            writing.tx.execute(
+            writing.tx.guarded(
                 "UPDATE token SET is_revoked = 1, old_hash = NULL, old_ends_at_ms = NULL \
-                 WHERE name = $1",
+                 WHERE name = $1 AND is_revoked = 0",
                 &[name.as_str().into()],
+                "this token was just revoked",
             )?;
             let fact = Fact::TokenRevoked {
                 name: name.to_string(),
@@ -96,14 +98,18 @@ impl Ledger {
             if known.old_ends_at.is_some() {
                 end_old_secret(writing, name, act)?;
             }
-            writing.tx.execute(
-                "UPDATE token SET old_hash = hash, old_ends_at_ms = $1, hash = $2 WHERE name = $3",
+            let rotated = writing.tx.execute(
+                "UPDATE token SET old_hash = hash, old_ends_at_ms = $1, hash = $2 \
+                 WHERE name = $3 AND is_revoked = 0",
                 &[
                     old_ends_at_ms.into(),
                     hash.as_slice().into(),
                     name.as_str().into(),
                 ],
             )?;
+            if rotated == 0 {
+                return Ok(Err(Refusal::NoSuchToken(name.to_string())));
+            }
             let fact = Fact::TokenRotated {
                 name: name.to_string(),
                 old_ends_at_ms,
@@ -169,10 +175,15 @@ impl Ledger {
 
 /// Lets a token's secret before its rotation in no longer, by an entry.
 fn end_old_secret(writing: &mut Writing<'_, '_>, name: &TokenName, act: &Act) -> Result<(), Cause> {
-    writing.tx.execute(
-        "UPDATE token SET old_hash = NULL, old_ends_at_ms = NULL WHERE name = $1",
+    let ended = writing.tx.execute(
+        "UPDATE token SET old_hash = NULL, old_ends_at_ms = NULL \
+         WHERE name = $1 AND old_hash IS NOT NULL",
         &[name.as_str().into()],
     )?;
+    if ended == 0 {
+        // Another process of the hub has ended it.
+        return Ok(());
+    }
     let fact = Fact::TokenSecretEnded {
         name: name.to_string(),
     };

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
@@ -229,17 +228,17 @@ fn joined(hub: &mut Ledger, node: &str, name: &str) -> (TempDir, Ledger) {
     hub.add_store(name, "1", &format!("token of {node}"), &act())
         .unwrap()
         .unwrap();
-    let secret = format!("secret of {node}");
-    let join = store.join_request(&secret, act().now).unwrap().unwrap();
+    let address = HubAddress {
+        url: "https://hub.example.org".into(),
+        ca_file: None,
+        secret: format!("secret of {node}"),
+    };
+    let (address, join) = store.begin_joining(&address, &act()).unwrap().unwrap();
+    assert_eq!(join.pieces, 0, "an empty ledger");
     let told = hub
         .enrol(&join, &format!("token of {node}"), &act())
         .unwrap()
         .unwrap();
-    let address = HubAddress {
-        url: "https://hub.example.org".into(),
-        ca_file: None,
-        secret,
-    };
     store.join_hub(&address, &told, &act()).unwrap().unwrap();
     (folder, store)
 }
@@ -988,16 +987,16 @@ fn who_is_joined_or_erased_at_the_hub_is_so_at_its_stores() {
     begin(&mut pair.hub, "spring", &rules);
     generate(&mut pair.hub, "spring", 200, false);
     let ana = claim(&mut pair.hub, "ana@example.org").customer_id.unwrap();
-    let anna = claim(&mut pair.hub, "anna@example.org")
+    let same = claim(&mut pair.hub, "anna@example.org")
         .customer_id
         .unwrap();
     pair.pull();
     pair.top_up(1);
     pair.pull();
     let second = claim(&mut pair.store, "anna@example.org");
-    assert_eq!(second.customer_id.as_deref(), Some(anna.as_str()));
+    assert_eq!(second.customer_id.as_deref(), Some(same.as_str()));
     pair.hub
-        .join_customers(&ana, &anna, "one person", &act())
+        .join_customers(&ana, &same, "one person", &act())
         .unwrap()
         .unwrap();
     pair.pull();
@@ -1144,5 +1143,152 @@ fn a_store_ahead_of_the_feed_is_told_everything_anew() {
     let code = any_code(&mut pair.hub, 1);
     redeem(&mut pair.hub, &code);
     pair.pull();
+    pair.assert_alike();
+}
+
+/// A way to put a change into its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placing {
+    /// Positions are given after the commit, by one sequencer.
+    AfterCommit,
+    /// Numbers are taken before the commit, as a sequence of a server gives them: the canary.
+    BeforeCommit,
+}
+
+/// Writers that take turns as dice fall, and a reader who pages between them. What was committed and
+/// never read, when everything is done.
+fn skipped(seed: u64, placing: Placing) -> usize {
+    let mut pair = Pair::new();
+    let mut dice = drawn(seed);
+    let mut roll = move |below: usize| {
+        let mut bytes = [0; 1];
+        dice(&mut bytes).unwrap();
+        usize::from(bytes[0]) % below
+    };
+    let put = |hub: &mut Ledger, subject: i64, position: Option<i64>| {
+        hub.write("put", "a change", |writing| match position {
+            None => feed::touch_unplaced(writing.tx, FeedKind::Customer, subject, EVERYBODY),
+            Some(position) => {
+                writing.tx.execute(
+                    "INSERT INTO feed (kind, subject, node, position) VALUES (5, $1, 0, $2) \
+                     ON CONFLICT (kind, subject, node) DO UPDATE SET position = excluded.position",
+                    &[subject.into(), position.into()],
+                )?;
+                writing.tx.execute(
+                    "UPDATE feed_head SET position = $1 WHERE id = 1 AND position < $1",
+                    &[position.into()],
+                )?;
+                Ok(())
+            }
+        })
+        .unwrap();
+    };
+    let mut cursor = pair.hub.feed_position().unwrap();
+    let mut sequence = cursor;
+    // What each of three writers is about to commit.
+    let mut writing: [Option<(i64, Option<i64>)>; 3] = [None; 3];
+    let (mut version, mut newest, mut read) = (0, BTreeMap::new(), BTreeMap::new());
+    let mut look = |hub: &mut Ledger, newest: &BTreeMap<i64, i64>| {
+        let (head, subjects) = hub
+            .read("read", "the feed", |tx| {
+                let head = feed::position(tx)?;
+                let subjects = tx.all(
+                    "SELECT subject FROM feed WHERE position > $1 AND position <= $2",
+                    &[cursor.into(), head.into()],
+                    |row| row.int(0),
+                )?;
+                Ok((head, subjects))
+            })
+            .unwrap();
+        cursor = head;
+        for subject in subjects {
+            // As it stands when it is read.
+            read.insert(subject, newest[&subject]);
+        }
+        read.clone()
+    };
+    for _ in 0..120 {
+        let one = roll(3);
+        match (roll(4), writing[one].take()) {
+            (0, begun) => {
+                look(&mut pair.hub, &newest);
+                writing[one] = begun;
+            }
+            (1, begun) => {
+                while pair.hub.sequence_feed().unwrap().1 {}
+                writing[one] = begun;
+            }
+            (_, None) => {
+                let position = (placing == Placing::BeforeCommit).then(|| {
+                    sequence += 1;
+                    sequence
+                });
+                let subject = i64::try_from(one * 10 + roll(5)).unwrap();
+                writing[one] = Some((subject, position));
+            }
+            (_, Some((subject, position))) => {
+                put(&mut pair.hub, subject, position);
+                version += 1;
+                newest.insert(subject, version);
+            }
+        }
+    }
+    while pair.hub.sequence_feed().unwrap().1 {}
+    let read = look(&mut pair.hub, &newest);
+    newest
+        .iter()
+        .filter(|(subject, version)| read.get(subject) != Some(version))
+        .count()
+}
+
+#[test]
+fn nothing_appears_below_a_position_that_was_given_out() {
+    for seed in 0..12 {
+        assert_eq!(skipped(seed, Placing::AfterCommit), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn numbers_that_are_taken_before_the_commit_skip_changes() {
+    let skipped: usize = (0..12)
+        .map(|seed| skipped(seed, Placing::BeforeCommit))
+        .sum();
+    assert!(skipped > 0, "the eye for it is shut");
+}
+
+#[test]
+fn a_long_feed_is_given_positions_in_slices_and_told_in_pages() {
+    let mut pair = Pair::new();
+    begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
+    generate(&mut pair.hub, "spring", 5_000, true);
+    pair.pull();
+    pair.hub
+        .write("touch", "every code", |writing| {
+            for code in 1..=5_000 {
+                feed::touch_unplaced(writing.tx, FeedKind::Code, code, EVERYBODY)?;
+            }
+            writing.tx.execute("UPDATE code SET expires_at_ms = 5", &[])
+        })
+        .unwrap();
+    assert_eq!(pair.pull(), [], "nothing has its place yet");
+    let before = pair.hub.feed_position().unwrap();
+    let mut slices = Vec::new();
+    while slices.last() != Some(&(0, false)) {
+        slices.push(pair.hub.sequence_feed().unwrap());
+    }
+    assert_eq!(
+        slices,
+        [(2_000, true), (2_000, true), (1_000, false), (0, false)]
+    );
+    assert_eq!(pair.hub.feed_position().unwrap(), before + 5_000);
+    let told: usize = pair
+        .pull()
+        .iter()
+        .map(|item| match item {
+            Item::Codes { codes } => codes.len(),
+            other => panic!("{other:?}"),
+        })
+        .sum();
+    assert_eq!(told, 5_000);
     pair.assert_alike();
 }

@@ -11,10 +11,9 @@ use crate::ledger::chain::Head;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Tx, Value};
 use crate::ledger::error::{Cause, Naming as _};
-use crate::ledger::link::Rights;
 use crate::ledger::marker::Finding;
 use crate::ledger::test_mode::TEST_BATCH;
-use crate::ledger::{Ledger, LedgerError, lease, restore};
+use crate::ledger::{Ledger, LedgerError, branches, lease, restore};
 
 /// A part of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +70,7 @@ impl Ledger {
         self.read("verify", "the chain of entries", |tx| {
             let mut health = Health::default();
             check_chain(tx, &mut health)?;
+            branches::check_chains(tx, &mut health)?;
             health.faults.truncate(FAULTS_MAX);
             Ok(health)
         })
@@ -104,8 +104,9 @@ fn verify(ledger: &mut Ledger, step: &mut dyn FnMut(VerifyStep)) -> Result<Healt
             health.faults.push(format!("the marker: {fault}"));
         }
     }
-    let checks: [(VerifyStep, Check); 3] = [
+    let checks: [(VerifyStep, Check); 4] = [
         (VerifyStep::Chain, check_chain),
+        (VerifyStep::Chain, branches::check_chains),
         (VerifyStep::Tallies, check_tallies),
         (VerifyStep::Batches, check_batches),
     ];
@@ -273,7 +274,7 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     check_slots(tx, health)?;
     check_hours(tx, health)?;
     check_reversals(tx, health)?;
-    check_uses(tx, health)
+    branches::check_uses(tx, health)
 }
 
 /// Every code that counts for a customer is theirs, and nothing is left with who was joined to
@@ -307,8 +308,10 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         "SELECT k.campaign, k.hour, k.kind, sum(k.kept), sum(k.counted) FROM \
          (SELECT campaign, hour, kind, amount AS kept, 0 AS counted FROM tally_hour \
           WHERE kind NOT IN ('refused', 'witnessed', 'witnessed_back') UNION ALL \
-          SELECT campaign, at_ms / 3600000, kind, 0, count(*) FROM entry \
-          WHERE kind IN ('redeemed', 'reversed', 'assigned') GROUP BY 1, 2, 3) k \
+          SELECT coalesce(e.campaign, 0), e.at_ms / 3600000, e.kind, 0, count(*) FROM entry e \
+          LEFT JOIN outcome o ON o.entry = e.id AND o.word = 'same' \
+          WHERE e.kind IN ('redeemed', 'reversed', 'assigned') AND o.entry IS NULL \
+          GROUP BY 1, 2, 3) k \
          GROUP BY 1, 2, 3 HAVING sum(k.kept) <> sum(k.counted) LIMIT 20",
         &[],
         |row| {
@@ -331,67 +334,13 @@ fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         "SELECT r.redemption FROM reversal r \
          LEFT JOIN entry e ON e.id = r.entry AND e.kind IN ('reversed', 'witnessed') \
          LEFT JOIN entry m ON m.id = r.redemption AND m.kind IN ('redeemed', 'witnessed') \
-         WHERE e.code IS NULL OR m.code IS NULL OR e.code <> m.code LIMIT 20",
+         WHERE e.id IS NULL OR m.id IS NULL \
+         OR coalesce(e.code, 0) <> coalesce(m.code, 0) LIMIT 20",
         &[],
         |row| {
             health.faults.push(format!(
                 "the tallies: redemption {} is kept as reversed, and no entry tells of it",
                 row.int(0)?
-            ));
-            Ok(())
-        },
-    )
-}
-
-/// Every code's uses are its redemptions that stand. A store is told by its hub of uses made
-/// elsewhere, so that there only what the hub has not seen must be among them.
-fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
-    if let Some(rights) = Rights::load(tx)? {
-        return check_unsent_uses(tx, rights.acked_seq, health);
-    }
-    tx.each(
-        "SELECT c.folded, c.uses_made, coalesce(u.made, 0) FROM code c LEFT JOIN \
-         (SELECT e.code AS code, count(*) AS made FROM entry e \
-          LEFT JOIN reversal r ON r.redemption = e.id \
-          WHERE e.kind = 'redeemed' AND r.entry IS NULL GROUP BY e.code) u ON u.code = c.id \
-         WHERE c.newest_entry IS NOT NULL AND c.uses_made <> coalesce(u.made, 0) LIMIT 20",
-        &[],
-        |row| {
-            health.faults.push(format!(
-                "the tallies: code {} keeps {} uses and its entries tell {}",
-                row.text(0)?,
-                row.int(1)?,
-                row.int(2)?
-            ));
-            Ok(())
-        },
-    )?;
-    tx.each(
-        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 \
-         AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0) LIMIT 20",
-        &[],
-        |row| {
-            health.faults.push(format!(
-                "the tallies: code {} keeps uses without an entry",
-                row.text(0)?
-            ));
-            Ok(())
-        },
-    )
-}
-
-/// A redemption that stands and that the hub has not seen is among its code's uses.
-fn check_unsent_uses(tx: &Tx<'_>, acked_seq: i64, health: &mut Health) -> Result<(), Cause> {
-    tx.each(
-        "SELECT c.folded FROM code c JOIN (SELECT e.code AS code, count(*) AS made FROM entry e \
-          LEFT JOIN reversal r ON r.redemption = e.id WHERE e.kind = 'redeemed' AND e.node = 1 \
-          AND e.seq > $1 AND r.entry IS NULL GROUP BY e.code) u ON u.code = c.id \
-         WHERE c.uses_made < u.made LIMIT 20",
-        &[acked_seq.into()],
-        |row| {
-            health.faults.push(format!(
-                "the tallies: code {} does not count a use that the hub has not seen",
-                row.text(0)?
             ));
             Ok(())
         },

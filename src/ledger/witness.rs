@@ -36,7 +36,7 @@ pub enum HeardBy {
 
 /// What came of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard<T> {
+pub enum FromHub<T> {
     /// This, and it is committed.
     Answer(T),
     /// The hub has done nothing about it. What it told is known here now: judge again.
@@ -54,7 +54,7 @@ impl Ledger {
         asked: &Asked,
         heard_by: HeardBy,
         act: &Act,
-    ) -> Result<Heard<Answer>, LedgerError> {
+    ) -> Result<FromHub<Answer>, LedgerError> {
         self.hear_answer(question, asked, act, |writing| {
             witness(writing, question, asked, heard_by, act)
         })
@@ -66,7 +66,7 @@ impl Ledger {
         question: &Question,
         asked: &Asked,
         act: &Act,
-    ) -> Result<Heard<Reversal>, LedgerError> {
+    ) -> Result<FromHub<Reversal>, LedgerError> {
         self.hear_answer(question, asked, act, |writing| {
             witness_reversal(writing, question, asked, act)
         })
@@ -85,7 +85,7 @@ impl Ledger {
                 witness(writing, question, asked, HeardBy::Nobody, act).map(drop)
             }
         })?;
-        if heard == Heard::NothingDone && asked.told == Told::Held {
+        if heard == FromHub::NothingDone && asked.told == Told::Held {
             // Nor will anything be done while this ledger holds the code.
             self.write("settle", "a question to the hub", |writing| {
                 settle(writing.tx, &question.counter, &key_of(&question.key)?)
@@ -100,17 +100,17 @@ impl Ledger {
         asked: &Asked,
         act: &Act,
         mut witnessed: impl FnMut(&mut Writing<'_, '_>) -> Result<T, Cause>,
-    ) -> Result<Heard<T>, LedgerError> {
+    ) -> Result<FromHub<T>, LedgerError> {
         self.write("witness", "the hub's answer", |writing| {
             if link::hear(writing, &asked.welcome, act)? == link::Heard::NotOurs {
-                return Ok(Heard::NotTheHub);
+                return Ok(FromHub::NotTheHub);
             }
             if matches!(asked.told, Told::Held | Told::Wait) {
                 take(writing, asked)?;
                 take_back(writing.tx, question)?;
-                return Ok(Heard::NothingDone);
+                return Ok(FromHub::NothingDone);
             }
-            witnessed(writing).map(Heard::Answer)
+            witnessed(writing).map(FromHub::Answer)
         })
     }
 }
@@ -468,7 +468,9 @@ fn add_unsent(tx: &Tx<'_>, row: &CodeRow, told: &WireCode, uses: u32) -> Result<
         "UPDATE code SET state = $1, uses_made = $2 WHERE id = $3",
         &[state_number(state).into(), uses_made.into(), row.id.into()],
     )?;
-    leave_pool(tx, row.campaign, row.state, row.holder)?;
+    if state != CodeState::Available {
+        leave_pool(tx, row.campaign, row.state, row.holder)?;
+    }
     let change = i64::from(uses_made) - i64::from(row.uses_made);
     move_tally(tx, row.campaign, row.state, state, change)
 }

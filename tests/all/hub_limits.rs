@@ -143,6 +143,38 @@ fn a_body_that_dawdles_is_given_up_and_nothing_is_done() {
 }
 
 #[test]
+fn who_asks_and_takes_no_answers_is_dropped() {
+    let shop = shop_with_pool(1);
+    let hub = Running::with(
+        &shop,
+        Limits {
+            connections_max: 1,
+            head_time: LONG,
+            write_time: SHORT,
+            ..Limits::default()
+        },
+    );
+    // Questions without end, until their answers are too many to be kept.
+    let mut glutton = hub.send("");
+    let questions = "GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(1000);
+    let dropped = loop {
+        if let Err(error) = glutton.write_all(questions.as_bytes()) {
+            break error.kind();
+        }
+    };
+    assert!(
+        matches!(
+            dropped,
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted
+        ),
+        "{dropped}"
+    );
+    // The one place there is has become free.
+    assert!(hub.is_healthy());
+    hub.end();
+}
+
+#[test]
 fn beyond_so_many_connections_others_wait_until_one_ends() {
     let shop = shop_with_pool(1);
     let hub = Running::with(

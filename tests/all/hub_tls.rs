@@ -6,6 +6,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use counterfoil::http::client::{HubClient, HubUrl, Miss, PlainHttp};
@@ -248,6 +249,43 @@ fn a_renewed_certificate_is_used_from_the_next_connection_on() {
         notes[2].contains("the one before stays in use"),
         "{notes:?}"
     );
+}
+
+#[test]
+fn the_service_unit_begins_a_hub() {
+    let unit = include_str!("../../assets/counterfoil-hub.service");
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/counterfoil "))
+        .unwrap();
+    let shop = shop_with_pool(1);
+    let ours = authority("ours");
+    let ca = ca_file(&shop, &ours, "ca.pem");
+    let files = files(&shop, &issue(&ours, "127.0.0.1", 4000));
+    let here = line
+        .replace("/var/lib/counterfoil", shop.folder().to_str().unwrap())
+        .replace("0.0.0.0:7878", "127.0.0.1:0")
+        .replace(
+            "${CREDENTIALS_DIRECTORY}/hub.pem",
+            files.chain.to_str().unwrap(),
+        )
+        .replace(
+            "${CREDENTIALS_DIRECTORY}/hub.key",
+            files.key.to_str().unwrap(),
+        );
+    let hub = Hub::of(&mut command_with(&here));
+    let url = format!("https://{}", hub.address);
+    client(&url, "cft_x", Some(&ca))
+        .get("/healthz", PATIENCE)
+        .unwrap();
+    drop(hub.end());
+}
+
+/// The program with the words of a service unit, which quotes nothing here.
+fn command_with(words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+    command.arg("--json").args(words.split(' '));
+    command
 }
 
 #[test]

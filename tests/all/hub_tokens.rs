@@ -7,13 +7,15 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use counterfoil::desk::act;
 use counterfoil::http::Limits;
+use counterfoil::ledger::{Database, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::http::{Got, Hub, ask, shop_with_pool, token};
 use crate::hub_limits::{Running, now};
-use crate::shop::{CAMPAIGN, Shop, text};
+use crate::shop::{CAMPAIGN, Kept, Shop, text};
 
 /// How far the clock of the one hub that uses it goes ahead, in minutes.
 static AHEAD: AtomicI64 = AtomicI64::new(0);
@@ -143,4 +145,39 @@ fn one_old_secret_goes_on_at_most_and_none_of_a_revoked_token() {
         assert!(!is_found, "a secret stands in the ledger");
     }
     shop.assert_well();
+}
+
+#[test]
+fn a_token_is_rotated_in_a_database_as_in_a_folder() {
+    for kept in Kept::EITHER {
+        let shop = Shop::kept(kept, &[], 3);
+        let old = token(&shop, "web", "redeem");
+        let hub = Hub::up(&shop);
+        let status = |secret: &str| {
+            let body = json!({"code": crate::shop::code(0), "check": true}).to_string();
+            hub.ask("POST", "/v1/redemptions", Some(secret), &body)
+                .status
+        };
+        let new = rotate(&shop, "web", &["--overlap", "1h"]);
+        assert_eq!([&old, &new].map(|secret| status(secret)), [200, 200]);
+        // Its time comes while the hub runs, and two processes end it: there is one entry.
+        let later = act("later", None, now() + SignedDuration::from_hours(2)).unwrap();
+        for _ in 0..2 {
+            let mut ledger = match kept {
+                Kept::InFolder => Ledger::open(shop.folder(), &later).unwrap().0,
+                Kept::InDatabase => {
+                    let database = Database::parse(shop.database().url()).unwrap();
+                    Ledger::open_in(&database, &later).unwrap()
+                }
+            };
+            ledger.end_old_secrets(&later).unwrap();
+        }
+        assert_eq!([&old, &new].map(|secret| status(secret)), [401, 200]);
+        let ended = "SELECT count(*) FROM entry WHERE kind = 'token_secret_ended'";
+        assert_eq!(shop.count(ended), 1, "{kept:?}");
+        shop.run(&["hub", "token", "revoke", "web"]).well();
+        assert_eq!(status(&new), 401);
+        drop(hub.end());
+        assert_eq!(shop.verify().0, 0, "{kept:?}");
+    }
 }

@@ -25,7 +25,7 @@ use counterfoil::domain::verdict::{Answer, Approval};
 use counterfoil::ledger::{Ledger, Scan, Undo, UndoRequest};
 
 use crate::dice::Dice;
-use crate::shop::{Shop, Till, code, codes, number, text};
+use crate::shop::{Kept, Shop, Till, code, codes, number, text};
 
 const SEED: u64 = 0x0020_2611_2109;
 
@@ -60,7 +60,7 @@ fn told(till: usize, value: &Value) -> Told {
 fn race(shop: &Shop, counters: &[&str], lines: &[String]) -> Vec<Vec<Told>> {
     let tills: Vec<Till> = counters
         .iter()
-        .map(|counter| Till::up(shop.folder(), counter, &[]))
+        .map(|counter| Till::of(shop, counter, &[]))
         .collect();
     let start = Barrier::new(tills.len());
     std::thread::scope(|scope| {
@@ -105,16 +105,10 @@ fn honoured_too_often(told: &[Told], uses: usize) -> BTreeSet<String> {
 
 /// The codes that have a redemption which stands, by SQL of our own.
 fn redeemed(shop: &Shop) -> BTreeSet<String> {
-    let connection = shop.look();
-    let mut statement = connection
-        .prepare(
-            "SELECT coalesce(c.shown, c.folded) FROM entry e JOIN code c ON c.id = e.code \
-             LEFT JOIN reversal r ON r.redemption = e.id \
-             WHERE e.kind = 'redeemed' AND r.entry IS NULL",
-        )
-        .unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.collect::<Result<_, _>>().unwrap()
+    let stands = "SELECT coalesce(c.shown, c.folded) FROM entry e JOIN code c ON c.id = e.code \
+                  LEFT JOIN reversal r ON r.redemption = e.id \
+                  WHERE e.kind = 'redeemed' AND r.entry IS NULL";
+    shop.texts(stands).into_iter().collect()
 }
 
 /// The log's lines of one counter are what it was told, in the order it was told.
@@ -145,141 +139,149 @@ fn assert_log_tells(shop: &Shop, counters: &[&str], told: &[Vec<Told>]) {
 
 #[test]
 fn eight_processes_honour_every_code_once_and_each_is_told_the_truth() {
-    let counters = ["1", "2", "3", "4", "5", "6", "7", "8"];
-    let codes = codes(300);
-    let shop = Shop::with(&[], codes.len());
-    let mut dice = Dice::new(SEED);
-    let orders: Vec<String> = counters
-        .iter()
-        .map(|_| lines(&dice.shuffled(&codes)))
-        .collect();
-    let (told, checks) = std::thread::scope(|scope| {
-        // A verification beside the race sees a whole ledger every time.
-        let checks = scope.spawn(|| (0..6).map(|_| shop.verify()).collect::<Vec<_>>());
-        (race(&shop, &counters, &orders), checks.join().unwrap())
-    });
-    for (exit, faults) in checks {
-        assert_eq!((exit, faults.as_str()), (0, "[]"));
-    }
-    let all: Vec<Told> = told.iter().flatten().cloned().collect();
-    assert_eq!(all.len(), counters.len() * codes.len(), "seed {SEED:#x}");
-    assert_eq!(honoured_too_often(&all, 1), BTreeSet::new());
-    let winners: BTreeMap<&str, &Told> = all
-        .iter()
-        .filter(|told| told.verdict == "accepted")
-        .map(|told| (told.code.as_str(), told))
-        .collect();
-    assert_eq!(winners.len(), codes.len(), "each is honoured: {SEED:#x}");
-    for told in &all {
-        let winner = winners.get(told.code.as_str()).unwrap();
-        if told.verdict != "accepted" {
-            assert_eq!(told.verdict, "already_redeemed", "{told:?}");
-            let counter = counters.get(winner.till).copied();
-            assert_eq!(told.first_counter.as_deref(), counter, "{told:?}");
+    for kept in Kept::EITHER {
+        let counters = ["1", "2", "3", "4", "5", "6", "7", "8"];
+        let codes = codes(300);
+        let shop = Shop::kept(kept, &[], codes.len());
+        let mut dice = Dice::new(SEED);
+        let orders: Vec<String> = counters
+            .iter()
+            .map(|_| lines(&dice.shuffled(&codes)))
+            .collect();
+        let (told, checks) = std::thread::scope(|scope| {
+            // A verification beside the race sees a whole ledger every time.
+            let checks = scope.spawn(|| (0..6).map(|_| shop.verify()).collect::<Vec<_>>());
+            (race(&shop, &counters, &orders), checks.join().unwrap())
+        });
+        for (exit, faults) in checks {
+            assert_eq!((exit, faults.as_str()), (0, "[]"));
         }
+        let all: Vec<Told> = told.iter().flatten().cloned().collect();
+        assert_eq!(all.len(), counters.len() * codes.len(), "seed {SEED:#x}");
+        assert_eq!(honoured_too_often(&all, 1), BTreeSet::new());
+        let winners: BTreeMap<&str, &Told> = all
+            .iter()
+            .filter(|told| told.verdict == "accepted")
+            .map(|told| (told.code.as_str(), told))
+            .collect();
+        assert_eq!(winners.len(), codes.len(), "each is honoured: {SEED:#x}");
+        for told in &all {
+            let winner = winners.get(told.code.as_str()).unwrap();
+            if told.verdict != "accepted" {
+                assert_eq!(told.verdict, "already_redeemed", "{told:?}");
+                let counter = counters.get(winner.till).copied();
+                assert_eq!(told.first_counter.as_deref(), counter, "{told:?}");
+            }
+        }
+        assert_log_tells(&shop, &counters, &told);
+        assert_eq!(redeemed(&shop), codes.iter().cloned().collect());
+        for place in [0, 150, 299] {
+            let code = code(place);
+            let life = shop.run(&["codes", "show", &code]);
+            let life = life.well().json();
+            let entries = life.get("entries").and_then(Value::as_array).unwrap();
+            assert_eq!(entries.len(), 1, "{life}");
+            let entry = entries.first().unwrap();
+            let winner = winners.get(code.as_str()).unwrap();
+            assert_eq!(Some(text(entry, "id")), winner.redemption.as_deref());
+            assert_eq!(
+                Some(text(entry, "counter")),
+                counters.get(winner.till).copied()
+            );
+            assert_eq!(
+                (text(life, "state"), number(life, "uses_made")),
+                ("redeemed", 1)
+            );
+        }
+        shop.assert_well();
     }
-    assert_log_tells(&shop, &counters, &told);
-    assert_eq!(redeemed(&shop), codes.iter().cloned().collect());
-    for place in [0, 150, 299] {
-        let code = code(place);
-        let life = shop.run(&["codes", "show", &code]);
-        let life = life.well().json();
-        let entries = life.get("entries").and_then(Value::as_array).unwrap();
-        assert_eq!(entries.len(), 1, "{life}");
-        let entry = entries.first().unwrap();
-        let winner = winners.get(code.as_str()).unwrap();
-        assert_eq!(Some(text(entry, "id")), winner.redemption.as_deref());
-        assert_eq!(
-            Some(text(entry, "counter")),
-            counters.get(winner.till).copied()
-        );
-        assert_eq!(
-            (text(life, "state"), number(life, "uses_made")),
-            ("redeemed", 1)
-        );
-    }
-    shop.assert_well();
 }
 
 #[test]
 fn a_code_with_three_uses_is_honoured_three_times_by_eight_processes() {
-    let counters = ["1", "2", "3", "4", "5", "6", "7", "8"];
-    let codes = codes(40);
-    let shop = Shop::with(&["--uses", "3"], codes.len());
-    let mut dice = Dice::new(SEED + 1);
-    let orders: Vec<String> = counters
-        .iter()
-        .map(|_| lines(&dice.shuffled(&codes)))
-        .collect();
-    let told: Vec<Told> = race(&shop, &counters, &orders).concat();
-    for code in &codes {
-        let mut uses: Vec<i64> = told
+    for kept in Kept::EITHER {
+        let counters = ["1", "2", "3", "4", "5", "6", "7", "8"];
+        let codes = codes(40);
+        let shop = Shop::kept(kept, &["--uses", "3"], codes.len());
+        let mut dice = Dice::new(SEED + 1);
+        let orders: Vec<String> = counters
             .iter()
-            .filter(|told| told.verdict == "accepted" && told.code == *code)
-            .filter_map(|told| told.uses_made)
+            .map(|_| lines(&dice.shuffled(&codes)))
             .collect();
-        uses.sort_unstable();
-        assert_eq!(uses, [1, 2, 3], "{code}, seed {SEED:#x}");
+        let told: Vec<Told> = race(&shop, &counters, &orders).concat();
+        for code in &codes {
+            let mut uses: Vec<i64> = told
+                .iter()
+                .filter(|told| told.verdict == "accepted" && told.code == *code)
+                .filter_map(|told| told.uses_made)
+                .collect();
+            uses.sort_unstable();
+            assert_eq!(uses, [1, 2, 3], "{code}, seed {SEED:#x}");
+        }
+        assert_eq!(shop.count("SELECT sum(uses_made) FROM code"), 120);
+        shop.assert_well();
     }
-    assert_eq!(shop.count("SELECT sum(uses_made) FROM code"), 120);
-    shop.assert_well();
 }
 
 #[test]
 fn one_key_acts_once_however_many_processes_of_its_counter_bring_it() {
-    let counters = ["till"; 4];
-    let codes = codes(40);
-    // Two uses: without the key, a second acceptance would be right.
-    let shop = Shop::with(&["--uses", "2"], codes.len());
-    let mut dice = Dice::new(SEED + 2);
-    let keyed: Vec<String> = codes
-        .iter()
-        .map(|code| format!("{code}\tkey-{code}"))
-        .collect();
-    let orders: Vec<String> = counters
-        .iter()
-        .map(|_| lines(&dice.shuffled(&keyed)))
-        .collect();
-    let told: Vec<Told> = race(&shop, &counters, &orders).concat();
-    for code in &codes {
-        let answers: Vec<&Told> = told.iter().filter(|told| told.code == *code).collect();
-        let count = |word: &str| answers.iter().filter(|told| told.verdict == word).count();
-        assert_eq!((count("accepted"), count("replayed")), (1, 3), "{code}");
-        let redemptions: BTreeSet<_> = answers.iter().map(|told| &told.redemption).collect();
-        assert_eq!(
-            redemptions.len(),
-            1,
-            "each is told the same act: {answers:?}"
-        );
+    for kept in Kept::EITHER {
+        let counters = ["till"; 4];
+        let codes = codes(40);
+        // Two uses: without the key, a second acceptance would be right.
+        let shop = Shop::kept(kept, &["--uses", "2"], codes.len());
+        let mut dice = Dice::new(SEED + 2);
+        let keyed: Vec<String> = codes
+            .iter()
+            .map(|code| format!("{code}\tkey-{code}"))
+            .collect();
+        let orders: Vec<String> = counters
+            .iter()
+            .map(|_| lines(&dice.shuffled(&keyed)))
+            .collect();
+        let told: Vec<Told> = race(&shop, &counters, &orders).concat();
+        for code in &codes {
+            let answers: Vec<&Told> = told.iter().filter(|told| told.code == *code).collect();
+            let count = |word: &str| answers.iter().filter(|told| told.verdict == word).count();
+            assert_eq!((count("accepted"), count("replayed")), (1, 3), "{code}");
+            let redemptions: BTreeSet<_> = answers.iter().map(|told| &told.redemption).collect();
+            assert_eq!(
+                redemptions.len(),
+                1,
+                "each is told the same act: {answers:?}"
+            );
+        }
+        assert_eq!(shop.count("SELECT sum(uses_made) FROM code"), 40);
+        shop.assert_well();
     }
-    assert_eq!(shop.count("SELECT sum(uses_made) FROM code"), 40);
-    shop.assert_well();
 }
 
 #[test]
 fn two_processes_undo_one_redemption_once() {
-    let shop = Shop::with(&["--uses", "3"], 6);
-    let mut till = Till::up(shop.folder(), "till", &[]);
-    for code in codes(6) {
-        till.feed(&format!("{code}\n"));
-        let answer = till.answer().unwrap();
-        let id = text(&answer, "redemption_id").to_owned();
-        let undo = ["reverse", "--redemption", &id, "--reason", "a slip"];
-        let words: BTreeSet<String> = std::thread::scope(|scope| {
-            let both = [
-                scope.spawn(|| shop.run(&undo)),
-                scope.spawn(|| shop.run(&undo)),
-            ];
-            both.map(|thread| text(thread.join().unwrap().json(), "reversal").to_owned())
-                .into()
-        });
-        let expected = ["nothing_to_reverse", "reversed"].map(str::to_owned);
-        assert_eq!(words, expected.into());
+    for kept in Kept::EITHER {
+        let shop = Shop::kept(kept, &["--uses", "3"], 6);
+        let mut till = Till::of(&shop, "till", &[]);
+        for code in codes(6) {
+            till.feed(&format!("{code}\n"));
+            let answer = till.answer().unwrap();
+            let id = text(&answer, "redemption_id").to_owned();
+            let undo = ["reverse", "--redemption", &id, "--reason", "a slip"];
+            let words: BTreeSet<String> = std::thread::scope(|scope| {
+                let both = [
+                    scope.spawn(|| shop.run(&undo)),
+                    scope.spawn(|| shop.run(&undo)),
+                ];
+                both.map(|thread| text(thread.join().unwrap().json(), "reversal").to_owned())
+                    .into()
+            });
+            let expected = ["nothing_to_reverse", "reversed"].map(str::to_owned);
+            assert_eq!(words, expected.into());
+        }
+        till.close();
+        assert_eq!(shop.count("SELECT count(*) FROM reversal"), 6);
+        assert_eq!(shop.count("SELECT sum(uses_made) FROM code"), 0);
+        shop.assert_well();
     }
-    till.close();
-    assert_eq!(shop.count("SELECT count(*) FROM reversal"), 6);
-    assert_eq!(shop.count("SELECT sum(uses_made) FROM code"), 0);
-    shop.assert_well();
 }
 
 /// The clock of the programs that run beside.

@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use counterfoil::desk::{MODE_PRIVATE, fill_random, set_up};
+use counterfoil::desk::{MODE_PRIVATE, fill_random, set_up, set_up_in};
 use counterfoil::domain::campaign::{ContactKind, Rules};
 use counterfoil::domain::claim::{Claim, ClaimContext, ClaimWord};
 use counterfoil::domain::code::Shape;
@@ -20,10 +20,12 @@ use counterfoil::domain::entry::instant;
 use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::notes::Notes;
 use counterfoil::ledger::{
-    Act, ClaimRequest, CustomerEdit, Drawing, GenerateOrder, Ledger, LongWork, built_at,
+    Act, ClaimRequest, CustomerEdit, Database, Drawing, GenerateOrder, Ledger, LongWork, built_at,
 };
 
+use crate::cluster::TestDatabase;
 use crate::dice::Dice;
+use crate::shop::Kept;
 
 /// The first seed, and how many follow it.
 const SEEDS: (u64, u64) = (0x00C0_FFEE, 24);
@@ -65,13 +67,20 @@ struct World {
 }
 
 impl World {
-    fn begin(folder: &std::path::Path, seed: u64) -> World {
+    fn begin(kept: Kept, folder: &std::path::Path, seed: u64) -> World {
         let mut dice = Dice::new(seed);
         let now_ms = built_at().as_millisecond() + 1000;
         let act = act_at(now_ms);
-        let mut ledger = set_up(folder, "Shop", "Europe/London", MODE_PRIVATE, &act)
-            .expect("a ledger")
-            .expect("a shop");
+        let zone = "Europe/London";
+        let mut ledger = match kept {
+            Kept::InFolder => set_up(folder, "Shop", zone, MODE_PRIVATE, &act),
+            Kept::InDatabase => {
+                let database = Database::parse(TestDatabase::new().url()).expect("a database");
+                set_up_in(&database, "Shop", zone, &act)
+            }
+        }
+        .expect("a ledger")
+        .expect("a shop");
         let campaign: CampaignId = "coffee".parse().expect("a name");
         let mut rules = Rules::new("Free coffee");
         rules.provider_aliases = true;
@@ -340,15 +349,19 @@ fn act_at(now_ms: i64) -> Act {
 
 #[test]
 fn nobody_has_a_second_code_whatever_is_edited_joined_or_erased() {
-    for seed in SEEDS.0..SEEDS.0 + SEEDS.1 {
-        let told = std::panic::catch_unwind(|| {
-            let folder = tempfile::tempdir().expect("a folder");
-            let mut world = World::begin(folder.path(), seed);
-            for _ in 0..STEPS {
-                world.step();
-            }
-            world.check();
-        });
-        assert!(told.is_ok(), "seed {seed:#x}");
+    for kept in Kept::EITHER {
+        // A database is made for each: a third as many.
+        let seeds = SEEDS.1 / if kept == Kept::InDatabase { 3 } else { 1 };
+        for seed in SEEDS.0..SEEDS.0 + seeds {
+            let told = std::panic::catch_unwind(|| {
+                let folder = tempfile::tempdir().expect("a folder");
+                let mut world = World::begin(kept, folder.path(), seed);
+                for _ in 0..STEPS {
+                    world.step();
+                }
+                world.check();
+            });
+            assert!(told.is_ok(), "{kept:?}, seed {seed:#x}");
+        }
     }
 }

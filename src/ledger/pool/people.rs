@@ -204,6 +204,11 @@ impl People {
         slice: &mut Slice,
         random: &mut dyn FnMut(&mut [u8]) -> Result<(), getrandom::Error>,
     ) -> Result<bool, Cause> {
+        // Whoever changes how people are recognised waits for this slice, and then sees its people.
+        tx.lock_rows(
+            "SELECT id FROM campaign WHERE id = $1",
+            &[self.campaign.into()],
+        )?;
         let rules = campaigns::load(tx, self.campaign)?.rules;
         if rules.provider_aliases != self.recognition.is_by_mailbox() {
             return Err(Cause::Changed("the campaign's rules were changed".into()));
@@ -306,7 +311,12 @@ impl People {
                     batch.id.into(),
                 ],
             )?;
-            if added == 0 && !others.is_empty() {
+            let is_anothers = added == 0 && {
+                others = customers_of(tx, self.campaign, kind, form, &[hash])?;
+                others.retain(|other| *other != customer);
+                !others.is_empty()
+            };
+            if is_anothers {
                 return Err(Cause::Changed("a customer was just given a code".into()));
             }
         }

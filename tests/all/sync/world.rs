@@ -14,7 +14,9 @@ use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::notes::Notes;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
-use counterfoil::domain::wire::{Hello, Join, Joined, Stock, WIRE};
+use counterfoil::domain::wire::{
+    Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
+};
 use counterfoil::ledger::{
     Act, ClaimRequest, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork, Scan,
     Setup, Undo, UndoRequest, built_at,
@@ -272,6 +274,12 @@ impl Node {
         assert_eq!(report.stored, codes.len() as u64, "{report:?}");
     }
 
+    /// What it would send to the hub now.
+    pub(crate) fn batch(&mut self) -> Up {
+        let now = instant(self.now_ms);
+        self.ledger.up_batch(now).unwrap().unwrap()
+    }
+
     /// Scans a code at a counter, under a key.
     pub(crate) fn redeem(&mut self, counter: &str, code: &str, key: &str) -> Answer {
         let key: Key = key.parse().unwrap();
@@ -357,4 +365,46 @@ impl Node {
         let health = self.ledger.verify(&mut |_| ()).unwrap();
         assert_eq!(health.faults, Vec::<String>::new());
     }
+}
+
+/// Sends what a store has to the hub, a batch at a time, until all of it is there.
+pub(crate) fn send(hub: &mut Node, store: &mut Node) -> Vec<UpAnswer> {
+    let mut answers = Vec::new();
+    loop {
+        let up = store.batch();
+        let is_last = up.entries.len() < ENTRIES_MAX && up.attempts.len() < 500;
+        let act = hub.act();
+        let answer = hub.ledger.take_in(&up, &act).unwrap();
+        let act = store.act();
+        store.ledger.heard_up(&answer, &act).unwrap();
+        answers.push(answer);
+        if is_last {
+            return answers;
+        }
+    }
+}
+
+/// Brings a store all that the hub has to tell it.
+pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
+    loop {
+        let down = Down {
+            hello: store.hello(),
+            after: store.ledger.hub_link().unwrap().unwrap().cursor,
+            wait_ms: 0,
+        };
+        let act = hub.act();
+        let page = hub.ledger.down_page(&down, &act).unwrap();
+        let act = store.act();
+        store.ledger.apply_page(&page, &act).unwrap();
+        if !page.more {
+            return;
+        }
+    }
+}
+
+/// Up, what the hub lends, and down.
+pub(crate) fn meet(hub: &mut Node, store: &mut Node) {
+    tell(hub, store);
+    send(hub, store);
+    tell(hub, store);
 }
