@@ -6,7 +6,9 @@
 
 mod enrolment;
 mod judging;
+mod lives;
 mod orders;
 mod scribe;
+mod stock;
 mod up;
 pub(crate) mod world;
