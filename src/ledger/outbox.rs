@@ -271,13 +271,18 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
     }
     let mut welcome = answer.welcome.clone();
     let is_this_life = welcome.incarnation == writing.head.incarnation;
-    if answer.forked_after.is_some() {
+    if let Some(forked_after) = answer.forked_after
+        && is_this_life
+    {
+        // What follows the newest entry that both have is of a life that the hub does not know.
         welcome.standing = Standing::Quarantined;
+        welcome.acked_through = forked_after;
+        writing.tx.execute(
+            "UPDATE hub_link SET acked_seq = $1 WHERE id = 1 AND acked_seq > $1",
+            &[forked_after.into()],
+        )?;
     }
     if link::hear(writing, &welcome, act)? != link::Heard::Counts {
-        return Ok(Heard::default());
-    }
-    if answer.forked_after.is_some() {
         return Ok(Heard::default());
     }
     if is_this_life {
