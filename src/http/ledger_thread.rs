@@ -1,4 +1,7 @@
 //! The one thread that owns the ledger: lets each question in, answers it, commits, and tells.
+//!
+//! Questions that have come while others were answered are answered together: one commit stores what
+//! all of them wrote, and each is told after it.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -15,9 +18,6 @@ use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
 use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
 use crate::sync::intake::{self, Reply};
-
-/// The counter of what a hub writes because a store called.
-const SYNC_COUNTER: &str = "sync";
 
 /// Questions that wait for the ledger; more are told to come again.
 const WAITING_MAX: usize = 256;
@@ -50,14 +50,23 @@ pub(super) struct Told {
 /// Where questions go in.
 pub(super) type Asks = SyncSender<Question>;
 
+/// Questions answered by one commit, at most.
+const GROUP_MAX: usize = 32;
+
+/// The counter of what a hub writes because a store called.
+const SYNC_COUNTER: &str = "sync";
+
 struct Keeper {
     ledger: Ledger,
-    allowed_hosts: Vec<String>,
-    clock: fn() -> Timestamp,
+    desk: Desk,
     /// Is told the newest position of the feed.
     feed: watch::Sender<i64>,
-    /// The answer under way tells of nothing new.
-    is_later: bool,
+}
+
+/// What answers need beside the ledger.
+struct Desk {
+    allowed_hosts: Vec<String>,
+    clock: fn() -> Timestamp,
 }
 
 /// Begins the thread; it ends once nobody can ask any more.
@@ -70,10 +79,11 @@ pub(super) fn begin(
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
         ledger,
-        allowed_hosts,
-        clock,
+        desk: Desk {
+            allowed_hosts,
+            clock,
+        },
         feed,
-        is_later: false,
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
@@ -83,95 +93,52 @@ pub(super) fn begin(
 
 impl Keeper {
     fn keep(&mut self, questions: &Receiver<Question>) {
-        while let Ok(question) = questions.recv() {
-            let mut token = None;
-            self.is_later = false;
-            let answer = self.answer(question.bearer.as_ref(), &question.ask, &mut token);
-            let is_later = self.is_later;
-            // Where nobody listens any more, what was done stands: its key tells it again.
-            drop(question.tell.send(Told {
-                token,
-                answer,
-                is_later,
-            }));
+        while let Ok(first) = questions.recv() {
+            let mut group = vec![first];
+            group.extend(questions.try_iter().take(GROUP_MAX - 1));
+            // What a store sends is many writes of its own.
+            let (stores, others): (Vec<_>, Vec<_>) = group
+                .into_iter()
+                .partition(|question| matches!(question.ask, Ask::Sync(..)));
+            self.answer_all(others);
+            for question in stores {
+                self.answer_all(vec![question]);
+            }
             self.tell_feed();
             self.ledger.rest_if_due();
         }
     }
 
-    fn answer(
-        &mut self,
-        bearer: Option<&Bearer>,
-        ask: &Ask,
-        token: &mut Option<String>,
-    ) -> Result<String, Fault> {
-        let now = (self.clock)();
-        let mut caller = String::new();
-        if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
-            return self.sync(&bearer.secret, ask, now, token);
-        }
-        if let Some(bearer) = bearer {
-            let (known, secret) = self
-                .ledger
-                .token_of(&bearer.secret)?
-                .ok_or_else(Fault::unauthorized)?;
-            *token = Some(known.name.to_string());
-            if known.is_revoked {
-                return Err(Fault::unauthorized());
-            }
-            if secret == Secret::Old && known.old_is_over(now) {
-                let act = act(&known.caller(), None, now)?;
-                self.ledger.end_old_secrets(&act)?;
-                return Err(Fault::unauthorized());
-            }
-            if !known.may(bearer.scope) {
-                return Err(Fault::forbidden(bearer.scope.as_str()));
-            }
-            caller = known.caller();
-        }
-        match ask {
-            Ask::Knock => Ok(String::new()),
-            Ask::Health => {
-                let is_behind = self.ledger.is_clock_behind(now)?;
-                text(&serde_json::json!({"status": "ok", "clock_behind": is_behind}))
-            }
-            Ask::Pools => {
-                let pools = self.ledger.pools(None, now)??;
-                text(&serde_json::json!({"pools": pools}))
-            }
-            Ask::Claim(claim) => self.claim(claim, &act(&caller, None, now)?),
-            Ask::Redemption(scan) => self.redeem(scan, &act(&caller, None, now)?),
-            Ask::Sync(..) => Err(Fault::unauthorized()),
-        }
-    }
-
-    /// What a store asks, by the secret of its node.
-    fn sync(
-        &mut self,
-        secret: &str,
-        ask: &Ask,
-        now: Timestamp,
-        token: &mut Option<String>,
-    ) -> Result<String, Fault> {
-        *token = self
-            .ledger
-            .authenticate(secret)?
-            .map(|store| store.called());
-        let Ask::Sync(request, is_last) = ask else {
-            return if intake::may_knock(&mut self.ledger, secret)? {
-                Ok(String::new())
-            } else {
-                Err(Fault::unauthorized())
-            };
+    /// Answers what has come meanwhile. What writes is stored by one commit, and told after it.
+    fn answer_all(&mut self, group: Vec<Question>) {
+        let writing = group.iter().filter(|one| one.ask.writes()).count();
+        let Keeper { ledger, desk, .. } = self;
+        let answers = if writing > 1 {
+            ledger.answer_together(&group, |ledger, question| desk.told(ledger, question))
+        } else {
+            Ok(group
+                .iter()
+                .map(|question| desk.told(ledger, question))
+                .collect())
         };
-        let act = act(SYNC_COUNTER, None, now)?;
-        match intake::answer(&mut self.ledger, secret, request, *is_last, &act)? {
-            Ok(Reply::Said(text)) => Ok(text),
-            Ok(Reply::Later(text)) => {
-                self.is_later = true;
-                Ok(text)
+        match answers {
+            Ok(answers) => {
+                for (question, told) in group.into_iter().zip(answers) {
+                    // Where nobody listens any more, what was done stands: its key tells it again.
+                    drop(question.tell.send(told));
+                }
             }
-            Err(barred) => Err(Fault::from(barred)),
+            Err(error) => {
+                let fault = Fault::from(error);
+                for question in group {
+                    let told = Told {
+                        token: None,
+                        answer: Err(fault.clone()),
+                        is_later: false,
+                    };
+                    drop(question.tell.send(told));
+                }
+            }
         }
     }
 
@@ -189,8 +156,94 @@ impl Keeper {
             });
         }
     }
+}
 
-    fn claim(&mut self, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
+impl Desk {
+    fn told(&self, ledger: &mut Ledger, question: &Question) -> Told {
+        let mut token = None;
+        let bearer = question.bearer.as_ref();
+        if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
+            let reply = self.sync(ledger, &bearer.secret, &question.ask, &mut token);
+            let is_later = matches!(reply, Ok(Reply::Later(_)));
+            let answer = reply.map(|Reply::Said(text)| Reply::Later(text) | text);
+            return Told {
+                token,
+                answer,
+                is_later,
+            };
+        }
+        let answer = self.answer(ledger, bearer, &question.ask, &mut token);
+        Told {
+            token,
+            answer,
+            is_later: false,
+        }
+    }
+
+    /// What a store asks, by the secret of its node.
+    fn sync(
+        &self,
+        ledger: &mut Ledger,
+        secret: &str,
+        ask: &Ask,
+        token: &mut Option<String>,
+    ) -> Result<Reply, Fault> {
+        *token = ledger.authenticate(secret)?.map(|store| store.called());
+        let Ask::Sync(request, is_last) = ask else {
+            return if intake::may_knock(ledger, secret)? {
+                Ok(Reply::Said(String::new()))
+            } else {
+                Err(Fault::unauthorized())
+            };
+        };
+        let act = act(SYNC_COUNTER, None, (self.clock)())?;
+        Ok(intake::answer(ledger, secret, request, *is_last, &act)??)
+    }
+
+    fn answer(
+        &self,
+        ledger: &mut Ledger,
+        bearer: Option<&Bearer>,
+        ask: &Ask,
+        token: &mut Option<String>,
+    ) -> Result<String, Fault> {
+        let now = (self.clock)();
+        let mut caller = String::new();
+        if let Some(bearer) = bearer {
+            let (known, secret) = ledger
+                .token_of(&bearer.secret)?
+                .ok_or_else(Fault::unauthorized)?;
+            *token = Some(known.name.to_string());
+            if known.is_revoked {
+                return Err(Fault::unauthorized());
+            }
+            if secret == Secret::Old && known.old_is_over(now) {
+                let act = act(&known.caller(), None, now)?;
+                ledger.end_old_secrets(&act)?;
+                return Err(Fault::unauthorized());
+            }
+            if !known.may(bearer.scope) {
+                return Err(Fault::forbidden(bearer.scope.as_str()));
+            }
+            caller = known.caller();
+        }
+        match ask {
+            Ask::Knock => Ok(String::new()),
+            Ask::Health => {
+                let is_behind = ledger.is_clock_behind(now)?;
+                text(&serde_json::json!({"status": "ok", "clock_behind": is_behind}))
+            }
+            Ask::Pools => {
+                let pools = ledger.pools(None, now)??;
+                text(&serde_json::json!({"pools": pools}))
+            }
+            Ask::Claim(claim) => self.claim(ledger, claim, &act(&caller, None, now)?),
+            Ask::Redemption(scan) => self.redeem(ledger, scan, &act(&caller, None, now)?),
+            Ask::Sync(..) => Err(Fault::unauthorized()),
+        }
+    }
+
+    fn claim(&self, ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
         let minted = mint_key(act.now)?;
         let request = ClaimRequest {
             campaign: &asked.campaign,
@@ -206,14 +259,19 @@ impl Keeper {
             consents: false,
             random: random()?,
         };
-        let claim = self.ledger.assign(&request, act)??;
+        let claim = ledger.assign(&request, act)??;
         text(&ClaimJson::of(&claim, None::<()>))
     }
 
-    fn redeem(&mut self, asked: &AskedRedemption, act: &Act) -> Result<String, Fault> {
+    fn redeem(
+        &self,
+        ledger: &mut Ledger,
+        asked: &AskedRedemption,
+        act: &Act,
+    ) -> Result<String, Fault> {
         if let Some(campaign) = &asked.campaign {
             // A campaign that does not exist is a wrong address; another one's code is a verdict.
-            self.ledger.campaign(campaign)??;
+            ledger.campaign(campaign)??;
         }
         let minted = mint_key(act.now)?;
         let scan = Scan {
@@ -225,7 +283,7 @@ impl Keeper {
             is_check: asked.is_check,
             ..Scan::new(asked.code.as_bytes(), &minted)
         };
-        let answer = self.ledger.redeem(&scan, act)?;
+        let answer = ledger.redeem(&scan, act)?;
         text(&VerdictJson::of(&answer))
     }
 }

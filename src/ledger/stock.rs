@@ -26,8 +26,10 @@ use crate::ledger::customers::kind_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
-use crate::ledger::tally::count_hour;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores};
+use crate::ledger::tally::{Shift, count_hour};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores, tally,
+};
 
 /// Local numbers of the campaigns and batches that a node brings begin here, times its own: nothing
 /// else has them, and they are known before there are any.
@@ -656,7 +658,7 @@ fn publish(
     }
     for campaign in &staged.campaigns {
         free_name(tx, &campaign.wire.campaign)?;
-        publish_campaign(tx, campaign)?;
+        publish_campaign(tx, campaign, store.number)?;
     }
     for batch in &staged.batches {
         let hash = unhex_hash(&batch.wire.codes_sha256);
@@ -737,7 +739,7 @@ fn publish(
     Ok(())
 }
 
-fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign) -> Result<(), Fail> {
+fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign, holder: i64) -> Result<(), Fail> {
     let wire = &staged.wire;
     let key = unhex(&wire.contact_key)
         .ok_or_else(|| Fail::Refused(Refusal::Faulty("a campaign's contact key".into())))?;
@@ -760,26 +762,18 @@ fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign) -> Result<(), Fail> {
             &[prefix.into(), (*length).into()],
         )?;
     }
-    let of = |state: CodeState| {
-        usize::try_from(state_number(state))
+    tally::begin(tx, staged.id, wire.revision)?;
+    let mut shift = Shift::default();
+    for state in CodeState::ALL {
+        let count = usize::try_from(state_number(state))
             .ok()
-            .and_then(|number| staged.states.get(number))
-            .copied()
-            .unwrap_or(0)
-    };
-    tx.execute(
-        "INSERT INTO tally (campaign, available, assigned, redeemed, void, suspect, uses_made, \
-         leased) VALUES ($1, $2, $3, $4, $5, $6, $7, $2)",
-        &[
-            staged.id.into(),
-            of(CodeState::Available).into(),
-            of(CodeState::Assigned).into(),
-            of(CodeState::Redeemed).into(),
-            of(CodeState::Void).into(),
-            of(CodeState::Suspect).into(),
-            staged.uses_made.into(),
-        ],
-    )?;
+            .and_then(|number| staged.states.get(number));
+        shift.count(state, 0, holder, count.copied().unwrap_or(0));
+    }
+    shift.write(tx, staged.id)?;
+    // Uses alone: no code changes its state.
+    let same = CodeState::Redeemed;
+    tally::move_tally(tx, staged.id, same, same, staged.uses_made)?;
     feed::touch(tx, FeedKind::Campaign, staged.id, EVERYBODY)?;
     Ok(())
 }
