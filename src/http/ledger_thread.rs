@@ -165,7 +165,7 @@ impl Desk {
         if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
             let reply = self.sync(ledger, &bearer.secret, &question.ask, &mut token);
             let is_later = matches!(reply, Ok(Reply::Later(_)));
-            let answer = reply.map(|Reply::Said(text)| Reply::Later(text) | text);
+            let answer = reply.map(|(Reply::Said(text) | Reply::Later(text))| text);
             return Told {
                 token,
                 answer,
