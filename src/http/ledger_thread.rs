@@ -19,6 +19,9 @@ use crate::http::fault::Fault;
 use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
 use crate::sync::intake::{self, Reply};
 
+/// The counter of what a hub writes because a store called.
+const SYNC_COUNTER: &str = "sync";
+
 /// Questions that wait for the ledger; more are told to come again.
 const WAITING_MAX: usize = 256;
 
@@ -53,9 +56,6 @@ pub(super) type Asks = SyncSender<Question>;
 /// Questions answered by one commit, at most.
 const GROUP_MAX: usize = 32;
 
-/// The counter of what a hub writes because a store called.
-const SYNC_COUNTER: &str = "sync";
-
 struct Keeper {
     ledger: Ledger,
     desk: Desk,
@@ -67,6 +67,12 @@ struct Keeper {
 struct Desk {
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
+}
+
+/// What a question comes to.
+struct Answer {
+    text: String,
+    is_later: bool,
 }
 
 /// Begins the thread; it ends once nobody can ask any more.
@@ -96,16 +102,34 @@ impl Keeper {
         while let Ok(first) = questions.recv() {
             let mut group = vec![first];
             group.extend(questions.try_iter().take(GROUP_MAX - 1));
-            // What a store sends is many writes of its own.
-            let (stores, others): (Vec<_>, Vec<_>) = group
+            // A store's upload is a commit of its own: a till does not wait for hundreds of entries.
+            let (of_stores, group): (Vec<_>, Vec<_>) = group
                 .into_iter()
-                .partition(|question| matches!(question.ask, Ask::Sync(..)));
-            self.answer_all(others);
-            for question in stores {
-                self.answer_all(vec![question]);
+                .partition(|one| matches!(one.ask, Ask::Sync(..)));
+            if !group.is_empty() {
+                self.answer_all(group);
+            }
+            for question in of_stores {
+                let told = self.desk.told(&mut self.ledger, &question);
+                drop(question.tell.send(told));
             }
             self.tell_feed();
             self.ledger.rest_if_due();
+        }
+    }
+
+    /// Wakes whoever waits for something new, where there is something.
+    fn tell_feed(&mut self) {
+        // Nobody waits: nobody is told, and the ledger is left alone.
+        if self.feed.receiver_count() == 0 {
+            return;
+        }
+        if let Ok(position) = self.ledger.feed_position() {
+            self.feed.send_if_modified(|known| {
+                let is_new = *known != position;
+                *known = position;
+                is_new
+            });
         }
     }
 
@@ -141,63 +165,17 @@ impl Keeper {
             }
         }
     }
-
-    /// Wakes whoever waits for something new, where there is something.
-    fn tell_feed(&mut self) {
-        // Nobody waits: nobody is told, and the ledger is left alone.
-        if self.feed.receiver_count() == 0 {
-            return;
-        }
-        if let Ok(position) = self.ledger.feed_position() {
-            self.feed.send_if_modified(|known| {
-                let is_new = *known != position;
-                *known = position;
-                is_new
-            });
-        }
-    }
 }
 
 impl Desk {
     fn told(&self, ledger: &mut Ledger, question: &Question) -> Told {
         let mut token = None;
-        let bearer = question.bearer.as_ref();
-        if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
-            let reply = self.sync(ledger, &bearer.secret, &question.ask, &mut token);
-            let is_later = matches!(reply, Ok(Reply::Later(_)));
-            let answer = reply.map(|(Reply::Said(text) | Reply::Later(text))| text);
-            return Told {
-                token,
-                answer,
-                is_later,
-            };
-        }
-        let answer = self.answer(ledger, bearer, &question.ask, &mut token);
+        let answer = self.answer(ledger, question.bearer.as_ref(), &question.ask, &mut token);
         Told {
+            is_later: answer.as_ref().is_ok_and(|answer| answer.is_later),
+            answer: answer.map(|answer| answer.text),
             token,
-            answer,
-            is_later: false,
         }
-    }
-
-    /// What a store asks, by the secret of its node.
-    fn sync(
-        &self,
-        ledger: &mut Ledger,
-        secret: &str,
-        ask: &Ask,
-        token: &mut Option<String>,
-    ) -> Result<Reply, Fault> {
-        *token = ledger.authenticate(secret)?.map(|store| store.called());
-        let Ask::Sync(request, is_last) = ask else {
-            return if intake::may_knock(ledger, secret)? {
-                Ok(Reply::Said(String::new()))
-            } else {
-                Err(Fault::unauthorized())
-            };
-        };
-        let act = act(SYNC_COUNTER, None, (self.clock)())?;
-        Ok(intake::answer(ledger, secret, request, *is_last, &act)??)
     }
 
     fn answer(
@@ -206,8 +184,26 @@ impl Desk {
         bearer: Option<&Bearer>,
         ask: &Ask,
         token: &mut Option<String>,
-    ) -> Result<String, Fault> {
+    ) -> Result<Answer, Fault> {
         let now = (self.clock)();
+        if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
+            return sync(ledger, &bearer.secret, ask, now, token);
+        }
+        Ok(Answer {
+            text: self.answer_program(ledger, bearer, ask, now, token)?,
+            is_later: false,
+        })
+    }
+
+    /// What a program asks, by its token.
+    fn answer_program(
+        &self,
+        ledger: &mut Ledger,
+        bearer: Option<&Bearer>,
+        ask: &Ask,
+        now: Timestamp,
+        token: &mut Option<String>,
+    ) -> Result<String, Fault> {
         let mut caller = String::new();
         if let Some(bearer) = bearer {
             let (known, secret) = ledger
@@ -285,6 +281,39 @@ impl Desk {
         };
         let answer = ledger.redeem(&scan, act)?;
         text(&VerdictJson::of(&answer))
+    }
+}
+
+/// What a store asks, by the secret of its node.
+fn sync(
+    ledger: &mut Ledger,
+    secret: &str,
+    ask: &Ask,
+    now: Timestamp,
+    token: &mut Option<String>,
+) -> Result<Answer, Fault> {
+    *token = ledger.authenticate(secret)?.map(|store| store.called());
+    let Ask::Sync(request, is_last) = ask else {
+        return if intake::may_knock(ledger, secret)? {
+            Ok(Answer {
+                text: String::new(),
+                is_later: false,
+            })
+        } else {
+            Err(Fault::unauthorized())
+        };
+    };
+    let act = act(SYNC_COUNTER, None, now)?;
+    match intake::answer(ledger, secret, request, *is_last, &act)? {
+        Ok(Reply::Said(text)) => Ok(Answer {
+            text,
+            is_later: false,
+        }),
+        Ok(Reply::Later(text)) => Ok(Answer {
+            text,
+            is_later: true,
+        }),
+        Err(barred) => Err(Fault::from(barred)),
     }
 }
 
