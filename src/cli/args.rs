@@ -783,7 +783,7 @@ pub(crate) struct StoreName {
 
 #[derive(Debug, Args)]
 pub(crate) struct JoinArgs {
-    /// Where the hub is: https://hub.example.org
+    /// Where the hub is: `https://hub.example.org`
     #[arg(required_unless_present = "give_up")]
     pub(crate) url: Option<String>,
     /// The file with the token of `hub store add`; `-` for standard input

@@ -441,8 +441,8 @@ impl Staging<'_, '_> {
         Ok(())
     }
 
-    /// The next code, in its batch's next place.
-    fn code(&mut self, wire: &WireCode) -> Result<(), Fail> {
+    /// The number of the next code, and that of its batch.
+    fn place_of(&self, wire: &WireCode) -> Result<(i64, i64), Fail> {
         let place = self.staged.codes;
         let mut before = 0;
         let batch = self
@@ -462,7 +462,12 @@ impl Staging<'_, '_> {
                 "the stock has other codes than its batches say".into(),
             )));
         };
-        let (id, batch) = (batch.first_code + place - before, batch.id);
+        Ok((batch.first_code + place - before, batch.id))
+    }
+
+    /// The next code, in its batch's next place.
+    fn code(&mut self, wire: &WireCode) -> Result<(), Fail> {
+        let (id, batch) = self.place_of(wire)?;
         let state = state_of(wire.state)?;
         let customer = match &wire.customer {
             Some(public_id) => self.customer(public_id)?,
@@ -660,6 +665,28 @@ fn publish(
         free_name(tx, &campaign.wire.campaign)?;
         publish_campaign(tx, campaign, store.number)?;
     }
+    publish_pools(tx, store, staged)?;
+    tx.execute(
+        "UPDATE store SET standing = $1 WHERE node = $2 AND standing = $3",
+        &[
+            Standing::Active.number().into(),
+            store.number.into(),
+            Standing::Invited.number().into(),
+        ],
+    )?;
+    writing.append(
+        Fact::StoreJoined {
+            node: store.node.clone().unwrap_or_default(),
+            store: store.called(),
+            codes: staged.codes.unsigned_abs(),
+        },
+        &setting_of(act),
+    )?;
+    Ok(())
+}
+
+/// Batches, the rules that codes were judged by, and the leases that the shop held.
+fn publish_pools(tx: &Tx<'_>, store: &StoreNode, staged: &Staged) -> Result<(), Fail> {
     for batch in &staged.batches {
         let hash = unhex_hash(&batch.wire.codes_sha256);
         tx.execute(
@@ -720,22 +747,6 @@ fn publish(
             &[grant.into(), campaign.into()],
         )?;
     }
-    tx.execute(
-        "UPDATE store SET standing = $1 WHERE node = $2 AND standing = $3",
-        &[
-            Standing::Active.number().into(),
-            store.number.into(),
-            Standing::Invited.number().into(),
-        ],
-    )?;
-    writing.append(
-        Fact::StoreJoined {
-            node: store.node.clone().unwrap_or_default(),
-            store: store.called(),
-            codes: staged.codes.unsigned_abs(),
-        },
-        &setting_of(act),
-    )?;
     Ok(())
 }
 
