@@ -5,6 +5,7 @@
 )]
 
 mod enrolment;
+mod judging;
 mod lives;
 mod orders;
 mod scribe;
