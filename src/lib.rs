@@ -63,7 +63,7 @@
 //! - A screen: one file in [`tui::screens`]; its keys in [`tui::keys`].
 //! - A kind of entry: [`domain::entry::Fact`].
 //! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
-//! - A route of the hub: `http::routes`, and its row in `tests/all/http.rs`.
+//! - A route of the hub: a row of [`http::ROUTES`]; `tests/all/http.rs` asks for its body.
 //! - A command: [`cli`], one variant of its arguments and one file of its family.
 //! - A failure to be played before a launch: an act in [`desk::preflight`], its rule in
 //!   [`domain::preflight`].

@@ -12,6 +12,7 @@ CREATE TABLE store (
     secret_hash     BLOB UNIQUE,                 -- SHA-256 of the secret it sends at every contact
     timezone        TEXT    NOT NULL,            -- of its counters' days and hours; empty before it joined
     incarnation     INTEGER NOT NULL,            -- the life that has authority
+    life_hash       TEXT,                        -- the hash of that life's first entry; none: it was not asked for
     acked_seq       INTEGER NOT NULL,            -- entries of that life up to here are in this ledger
     acked_hash      BLOB    NOT NULL,            -- the hash of that entry
     feed_position   INTEGER NOT NULL DEFAULT 0,  -- what it said it has of the feed
@@ -28,6 +29,8 @@ CREATE TABLE hub_link (
     secret            TEXT    NOT NULL,
     hub               INTEGER NOT NULL REFERENCES node (id),
     standing          INTEGER NOT NULL,          -- 1 active 2 revoked 3 written_off 5 quarantined
+    hub_life          INTEGER NOT NULL DEFAULT 1, -- the life of the hub's own ledger that is known here
+    life_missing      INTEGER DEFAULT 0,         -- quarantined: entries that are missing here; none: nobody can say
     acked_seq         INTEGER NOT NULL,          -- own entries up to here are at the hub
     acked_attempt     INTEGER NOT NULL DEFAULT 0,
     feed_position     INTEGER NOT NULL DEFAULT 0, -- of the hub's feed, applied
@@ -36,6 +39,27 @@ CREATE TABLE hub_link (
     last_contact_ms   INTEGER,                   -- by our clock; none: never
     contact_age_ms    INTEGER NOT NULL DEFAULT 0, -- time counted since, which no clock shortens
     clock_offset_ms   INTEGER NOT NULL DEFAULT 0 -- our clock less the hub's
+) STRICT;
+
+-- At a shop that worked alone and joins a hub: pools stay as they are from here until it has joined.
+CREATE TABLE joining (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    url     TEXT    NOT NULL,
+    ca_file TEXT,
+    secret  TEXT    NOT NULL,
+    seq     INTEGER NOT NULL DEFAULT 0,          -- the stock is the sum of the entries up to here
+    hash    BLOB,                                -- of that entry
+    pieces  INTEGER                              -- of the stock; none: it is not cut yet
+) STRICT;
+
+-- On a hub: the stock that such a shop brings, unseen until all of it is here.
+CREATE TABLE stock (
+    node   INTEGER PRIMARY KEY REFERENCES store (node),
+    total  INTEGER NOT NULL,                     -- pieces that it has
+    pieces INTEGER NOT NULL,                     -- and that are here
+    seq    INTEGER NOT NULL,                     -- the newest entry that it is the sum of
+    hash   TEXT    NOT NULL,
+    goods  TEXT    NOT NULL                      -- JSON: what is published with the last piece
 ) STRICT;
 
 -- What concerns others, one row a subject: it moves up whenever the subject changes, and what is
@@ -91,6 +115,8 @@ CREATE TABLE pending (
     folded   TEXT,                               -- as it was read, where it is not known here
     question TEXT    NOT NULL,                   -- JSON, to be asked again as it was
     at_ms    INTEGER NOT NULL,
+    asks     INTEGER NOT NULL DEFAULT 1,         -- how often it may have been sent
+    entry    INTEGER,                            -- by which the act is known here, and nobody was told; none: no answer yet
     PRIMARY KEY (counter, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX pending_by_code ON pending (code) WHERE code IS NOT NULL;
@@ -124,3 +150,37 @@ ALTER TABLE campaign ADD COLUMN newest_grant INTEGER NOT NULL DEFAULT 1;
 -- Of the available ones: those that other nodes hold.
 ALTER TABLE tally ADD COLUMN leased INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entry_by_code ON entry (code) WHERE code IS NOT NULL AND node <> 1;
+
+-- What came up from stores.
+-- Whose attempt it was, and how far the hub has each store's, by the life that numbered them.
+ALTER TABLE attempt ADD COLUMN node INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE store ADD COLUMN acked_attempt INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE store ADD COLUMN acked_attempt_incarnation INTEGER NOT NULL DEFAULT 0;
+-- The hash before the first of its entries that is here: what `verify` begins with.
+ALTER TABLE store ADD COLUMN first_previous_hash BLOB;
+-- Customers whom a campaign takes for one person: two nodes that were apart had the same contact.
+CREATE TABLE likeness (
+    campaign INTEGER NOT NULL,
+    customer INTEGER NOT NULL,
+    other    INTEGER NOT NULL,
+    PRIMARY KEY (campaign, customer, other)
+) STRICT, WITHOUT ROWID;
+-- Word 'erasing': a store has erased somebody, and that is still to be done here; 'same': the entry of
+-- an act that the entry in `conflict` stands for.
+CREATE INDEX outcome_erasing ON outcome (entry) WHERE word = 'erasing';
+
+-- At a store: why a code is void, as the hub tells it.
+CREATE TABLE ended (
+    code   INTEGER PRIMARY KEY,
+    reason TEXT NOT NULL
+) STRICT;
+
+-- By whom a person is told of: their hashes, and who was joined to them.
+CREATE INDEX contact_hash_by_customer ON contact_hash (customer);
+CREATE INDEX customer_by_joined ON customer (joined_to) WHERE joined_to IS NOT NULL;
+
+-- At a store: an operator whom the hub tells of; one of its own stays as it is.
+ALTER TABLE operator ADD COLUMN is_hubs INTEGER NOT NULL DEFAULT 0;
+
+-- Own entries up to this number were looked through for codes whose home is anywhere.
+ALTER TABLE hub_link ADD COLUMN homed_entry INTEGER NOT NULL DEFAULT 0;

@@ -26,6 +26,9 @@ const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.sta
     c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry FROM code c \
     JOIN batch b ON b.id = c.batch WHERE c.folded = $1 AND b.is_published = 1";
 
+const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link \
+    WHERE id = 1";
+
 const KEY: &str = "SELECT k.verb, k.subject, k.entry, r.entry FROM act_key k \
     LEFT JOIN reversal r ON r.redemption = k.entry WHERE k.caller = $1 AND k.key = $2";
 
@@ -80,6 +83,7 @@ pub(crate) struct Raw<'c> {
     commit: Statement<'c>,
     head: Statement<'c>,
     code: Statement<'c>,
+    link: Statement<'c>,
     key: Statement<'c>,
     campaign: Statement<'c>,
     entry: Statement<'c>,
@@ -100,6 +104,7 @@ impl<'c> Raw<'c> {
             commit: prepared("COMMIT"),
             head: prepared(HEAD),
             code: prepared(CODE),
+            link: prepared(LINK),
             key: prepared(KEY),
             campaign: prepared(CAMPAIGN),
             entry: prepared(ENTRY),
@@ -116,6 +121,9 @@ impl<'c> Raw<'c> {
         self.begin.execute([])?;
         let head = self.head.query_row([], columns::<11>)?;
         let code = self.code.query_row([&planned.folded], columns::<12>)?;
+        let mut link = self.link.query([])?;
+        assert!(link.next()?.is_none(), "a shop alone");
+        drop(link);
         let mut bound = self.key.query(params![planned.counter, planned.key])?;
         assert!(bound.next()?.is_none(), "a new key");
         drop(bound);

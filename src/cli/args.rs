@@ -1,6 +1,7 @@
 //! The arguments, as they are documented to a shop owner by `--help`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -9,6 +10,7 @@ use crate::cli::config::Theme;
 use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
 use crate::domain::claim::ClaimContext;
+use crate::domain::conflict::Decision;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
 use crate::domain::local_time::{Boundary, Hours, Length};
@@ -40,8 +42,8 @@ pub(crate) struct Global {
     /// The folder that holds the ledger [default: the platform's data folder]
     #[arg(long, global = true, help_heading = EVERYWHERE, env = "COUNTERFOIL_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The ledger in a PostgreSQL database, postgres://USER@HOST/NAME, in the place of one in a folder.
-    /// Also: COUNTERFOIL_DATABASE. A password never stands here [default: the ledger in --data]
+    /// The ledger in a PostgreSQL database, `postgres://USER@HOST/NAME`, in the place of one in a
+    /// folder; also by `COUNTERFOIL_DATABASE`. A password never stands here [default: the ledger in --data]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Print one JSON object a line on standard output, and errors as JSON on standard error
@@ -81,6 +83,9 @@ pub(crate) enum Command {
     /// Who has which code: find a customer again
     #[command(subcommand)]
     Customer(CustomerCommand),
+    /// What stores that were apart did, and that cannot all be right
+    #[command(subcommand)]
+    Conflicts(ConflictsCommand),
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
@@ -538,6 +543,35 @@ pub(crate) struct PrintArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum ConflictsCommand {
+    /// Those that nobody has settled
+    List {
+        /// The settled ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// One of them, with all that is known of it
+    Show {
+        /// Its number
+        #[arg(value_name = "ID")]
+        number: i64,
+    },
+    /// As a manager at the hub, say how it ends; it is kept with your name and reason
+    Settle {
+        /// Its number
+        #[arg(value_name = "ID")]
+        number: i64,
+        /// stand (both stay), void-other (of two codes of one person the second is void; of one code
+        /// that two people have, that one), write-off (what was handed over is lost)
+        #[arg(long, value_name = "D")]
+        decision: Decision,
+        /// Why
+        #[arg(long, value_name = "R", value_parser = reason)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum CustomerCommand {
     /// By a contact, a name, a code, or the last letters of a code
     Find {
@@ -685,9 +719,18 @@ pub(crate) struct HubArgs {
     /// Where to listen: an address and a port; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7878")]
     pub(crate) listen: SocketAddr,
+    /// The hub's certificate and those that vouch for it, in PEM; a renewed file is used at once
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Listen beyond this computer without TLS: whoever can read the network reads codes and tokens
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tls_cert")]
     pub(crate) plain_http: bool,
+    /// How many connections may be open at once; further ones wait until one ends
+    #[arg(long, value_name = "N", default_value = "512")]
+    pub(crate) connections: NonZeroU16,
 }
 
 #[derive(Debug, Subcommand)]
@@ -711,6 +754,15 @@ pub(crate) enum TokenCommand {
             required = true
         )]
         scopes: Vec<Scope>,
+    },
+    /// Give a program another secret, shown this once; the one it has goes on for a while. For a
+    /// secret that somebody else has, revoke the token and add it again
+    Rotate {
+        /// The program's name
+        name: TokenName,
+        /// How long the old secret is let in beside the new one
+        #[arg(long, value_name = "DURATION", default_value = "24h")]
+        overlap: Length,
     },
     /// Let a program in no longer, from this moment; what it did keeps its name
     Revoke {

@@ -40,6 +40,7 @@ struct HubSection {
 #[serde(deny_unknown_fields, default)]
 struct StoreSection {
     phone_region: Option<PhoneRegion>,
+    hub_ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -134,6 +135,9 @@ pub(crate) struct Flags {
 pub(crate) struct Config {
     /// Of which country phone numbers are that come without one.
     pub(crate) phone_region: Sourced<Option<PhoneRegion>>,
+    /// A file of certificates, in PEM: whose word on the hub's certificate is taken, beside those whom
+    /// this computer trusts anyway.
+    pub(crate) hub_ca: Sourced<Option<PathBuf>>,
     pub(crate) counter: Sourced<String>,
     pub(crate) theme: Sourced<Theme>,
     pub(crate) rings_bell: Sourced<bool>,
@@ -164,6 +168,13 @@ impl Config {
                 None,
                 region_of_environment()?.map(Some),
                 file.store.phone_region.map(Some),
+                || None,
+            ),
+            hub_ca: Sourced::first(
+                None,
+                std::env::var_os("COUNTERFOIL_HUB_CA").map(|path| Some(PathBuf::from(path))),
+                // A name alone is a file beside this one.
+                file.store.hub_ca.map(|path| Some(folder.join(path))),
                 || None,
             ),
             counter: Sourced::first(
@@ -223,6 +234,14 @@ impl Config {
                 "store.phone_region",
                 region.unwrap_or_default(),
                 self.phone_region.origin,
+            ),
+            (
+                "store.hub_ca",
+                self.hub_ca
+                    .value
+                    .as_ref()
+                    .map_or_else(String::new, |path| path.display().to_string()),
+                self.hub_ca.origin,
             ),
             (
                 "console.counter",

@@ -34,13 +34,14 @@ impl Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let (code, exit) = match &error.cause {
-            Cause::Missing(_) => ("no_ledger", 2),
-            Cause::Exists(_) => ("ledger_exists", 2),
+            Cause::Missing(_) | Cause::NoLedgerIn(_) => ("no_ledger", 2),
+            Cause::Exists(_) | Cause::LedgerIn(_) => ("ledger_exists", 2),
             Cause::AnotherShop(_) => ("another_shop", 2),
             Cause::NotALedger => ("not_a_ledger", 2),
             Cause::Rehearsal => ("rehearsal", 2),
             Cause::NetworkFileSystem(_) => ("network_file_system", 2),
             Cause::InUse => ("in_use", 5),
+            Cause::AnotherHub(_) => ("another_hub", 3),
             Cause::Newer { .. } => ("newer_ledger", 5),
             Cause::Moved => ("moved", 5),
             Cause::DiskFull => ("disk_full", 5),
@@ -49,6 +50,7 @@ impl From<LedgerError> for Failure {
             Cause::Random(_) => ("random", 5),
             Cause::Interrupted => ("interrupted", 5),
             Cause::Changed(_) => ("changed", 5),
+            Cause::Unexpected(_) => ("unexpected", 3),
             Cause::Engine(_) => ("engine", 5),
             Cause::Io(_) => ("io", 5),
             Cause::Postgres(_) => ("postgres", 5),
@@ -56,8 +58,6 @@ impl From<LedgerError> for Failure {
             Cause::Dropped(_) => ("connection_lost", 5),
             Cause::Unreachable(_) => ("database_unreachable", 5),
             Cause::OutcomeUnknown => ("outcome_unknown", 3),
-            Cause::NoLedgerIn(_) => ("no_ledger", 2),
-            Cause::LedgerIn(_) => ("ledger_exists", 2),
             Cause::OnlyInFiles(_) => ("only_in_files", 2),
         };
         Failure {

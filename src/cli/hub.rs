@@ -1,4 +1,4 @@
-//! `hub` and `hub token add|revoke|list`.
+//! `hub` and `hub token add|rotate|revoke|list`.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -6,12 +6,13 @@ use std::net::TcpListener;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::cli::args::{HubArgs, HubCommand, TokenCommand};
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, now, warn};
 use crate::cli::failure::Failure;
 use crate::desk::random;
 use crate::domain::entry::hex;
 use crate::domain::token::{Token, scopes_text};
-use crate::http::{Hub, serve};
+use crate::http::tls::HubCertificate;
+use crate::http::{Hub, Limits, serve};
 
 /// What every secret begins with, so that it is known for one wherever it turns up.
 const SECRET_PREFIX: &str = "cft_";
@@ -28,17 +29,19 @@ pub(super) fn run(
 }
 
 fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<u8, Failure> {
-    if !args.listen.ip().is_loopback() && !args.plain_http {
+    let certificate = certificate(args)?;
+    if certificate.is_none() && !args.listen.ip().is_loopback() && !args.plain_http {
         return Err(Failure::usage(
             format!(
-                "listening on {}: codes and tokens would cross the network in clear; TLS is not \
-                 built in yet",
+                "listening on {}: codes and tokens would cross the network in clear",
                 args.listen
             ),
-            "listen on 127.0.0.1 behind a proxy that speaks TLS, or say --plain-http",
+            "name a certificate with --tls-cert and --tls-key, listen on 127.0.0.1 behind a proxy \
+             that speaks TLS, or say --plain-http",
         ));
     }
-    let ledger = context.open()?;
+    let mut ledger = context.open()?;
+    ledger.end_old_secrets(&context.act()?)?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let bound = TcpListener::bind(args.listen)
         .and_then(|listener| Ok((listener.local_addr()?, listener)))
@@ -49,19 +52,27 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
             )
         });
     let (address, listener) = bound?;
+    let is_tls = certificate.is_some();
     if context.is_json {
         writeln!(
             out,
             "{}",
-            serde_json::json!({"listening": address.to_string()})
+            serde_json::json!({"listening": address.to_string(), "tls": is_tls})
         )?;
     } else {
-        writeln!(out, "listening on http://{address}")?;
+        let scheme = if is_tls { "https" } else { "http" };
+        writeln!(out, "listening on {scheme}://{address}")?;
     }
     out.flush()?;
     let hub = Hub {
         ledger,
         listener,
+        certificate,
+        limits: Limits {
+            connections_max: usize::from(args.connections.get()),
+            ..Limits::default()
+        },
+        log: Box::new(std::io::stderr()),
         allowed_hosts: context.config.allowed_hosts.value.clone(),
         clock: now,
     };
@@ -69,6 +80,19 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
         signals.forever().next();
     })?;
     Ok(0)
+}
+
+/// The certificate that the arguments name, if they do; what is amiss with it is said on stderr.
+fn certificate(args: &HubArgs) -> Result<Option<HubCertificate>, Failure> {
+    let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    let (certificate, warnings) = HubCertificate::load(chain, key, now())
+        .map_err(|fault| Failure::usage(fault.to_string(), fault.hint))?;
+    for words in warnings {
+        warn(&words);
+    }
+    Ok(Some(certificate))
 }
 
 fn token(context: &mut Context, command: TokenCommand, out: &mut dyn Write) -> Result<u8, Failure> {
@@ -88,8 +112,14 @@ fn token(context: &mut Context, command: TokenCommand, out: &mut dyn Write) -> R
         }
         TokenCommand::Add { name, scopes } => {
             context.need_manager(&mut ledger)?;
-            let secret = format!("{SECRET_PREFIX}{}", hex(&random::<32>()?));
+            let secret = new_secret()?;
             let token = ledger.add_token(&name, &scopes, &secret, &context.act()?)??;
+            write_token(context, &token, Some(&secret), out)?;
+        }
+        TokenCommand::Rotate { name, overlap } => {
+            context.need_manager(&mut ledger)?;
+            let secret = new_secret()?;
+            let token = ledger.rotate_token(&name, &secret, overlap, &context.act()?)??;
             write_token(context, &token, Some(&secret), out)?;
         }
         TokenCommand::Revoke { name } => {
@@ -99,6 +129,10 @@ fn token(context: &mut Context, command: TokenCommand, out: &mut dyn Write) -> R
         }
     }
     Ok(0)
+}
+
+fn new_secret() -> Result<String, Failure> {
+    Ok(format!("{SECRET_PREFIX}{}", hex(&random::<32>()?)))
 }
 
 fn write_token(
@@ -111,6 +145,7 @@ fn write_token(
         let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.as_str()).collect();
         let mut value = serde_json::json!({
             "name": token.name.as_str(), "scopes": scopes, "revoked": token.is_revoked,
+            "old_ends_at": token.old_ends_at,
         });
         if let (Some(secret), Some(object)) = (secret, value.as_object_mut()) {
             object.insert("token".to_owned(), secret.into());
@@ -118,7 +153,11 @@ fn write_token(
         writeln!(out, "{value}")?;
         return Ok(());
     }
-    let state = if token.is_revoked { "revoked" } else { "" };
+    let state = match token.old_ends_at {
+        _ if token.is_revoked => "revoked".to_owned(),
+        Some(end) => format!("the secret before is let in until {end}"),
+        None => String::new(),
+    };
     let line = format!(
         "{:<20} {}  {state}",
         token.name.as_str(),

@@ -7,6 +7,7 @@ mod assign;
 mod campaign;
 mod codes;
 mod config;
+mod conflicts;
 mod console;
 mod context;
 mod customer;
@@ -78,6 +79,7 @@ fn dispatch(
         Some(Command::Replace(args)) => assign::replace(context, &args, out),
         Some(Command::Print(args)) => print::print(context, &args, out),
         Some(Command::Customer(command)) => customer::run(context, &command, out),
+        Some(Command::Conflicts(command)) => conflicts::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),

@@ -6,7 +6,9 @@ use crate::cli::args::PoolArgs;
 use crate::cli::campaign::NONE_YET;
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
+use crate::domain::escape::for_display;
 use crate::domain::local_time::in_words;
+use crate::ledger::PoolFigures;
 
 pub(super) fn pool(
     context: &mut Context,
@@ -25,7 +27,7 @@ pub(super) fn pool(
         } else {
             writeln!(
                 out,
-                "{}: {}{} of {} available; assigned {}, redeemed {}, void {}, suspect {}, test {}; \
+                "{}: {}{} of {} available; {}assigned {}, redeemed {}, void {}, suspect {}, test {}; \
                  {} uses made",
                 figures.campaign,
                 figures.test_until.map_or_else(String::new, |until| {
@@ -33,6 +35,7 @@ pub(super) fn pool(
                 }),
                 figures.available,
                 figures.total,
+                leased(figures),
                 figures.assigned,
                 figures.redeemed,
                 figures.void,
@@ -40,7 +43,23 @@ pub(super) fn pool(
                 figures.test,
                 figures.uses_made
             )?;
+            for lease in &figures.leases {
+                let store = for_display(&lease.store);
+                writeln!(
+                    out,
+                    "  {store} ({}): {} left of its leases",
+                    lease.node, lease.left
+                )?;
+            }
         }
     }
     Ok(0)
+}
+
+/// What other nodes hold, where they hold any.
+fn leased(figures: &PoolFigures) -> String {
+    if figures.leased == 0 {
+        return String::new();
+    }
+    format!("leased {}, ", figures.leased)
 }

@@ -71,6 +71,8 @@ pub enum ClaimWord {
     KeyConflict,
     /// An import under way has a code for this customer; nothing was given.
     InProgress,
+    /// Only the hub gives one, and it is out of reach or has not answered.
+    NeedsHub,
 }
 
 impl ClaimWord {
@@ -90,6 +92,7 @@ impl ClaimWord {
             ClaimWord::NotLive => "not_live",
             ClaimWord::KeyConflict => "key_conflict",
             ClaimWord::InProgress => "in_progress",
+            ClaimWord::NeedsHub => "needs_hub",
         }
     }
 
@@ -117,6 +120,7 @@ impl ClaimWord {
             ClaimWord::NotLive => Some("the campaign gives no codes now"),
             ClaimWord::KeyConflict => Some("the key belongs to another act, customer or campaign"),
             ClaimWord::InProgress => Some("an import under way has a code for this customer"),
+            ClaimWord::NeedsHub => Some("only the hub gives a code, and it did not answer"),
         }
     }
 
@@ -136,6 +140,7 @@ impl ClaimWord {
             | ClaimWord::NotLive
             | ClaimWord::KeyConflict
             | ClaimWord::InProgress => 1,
+            ClaimWord::NeedsHub => 3,
         }
     }
 }
@@ -294,6 +299,8 @@ pub enum Source {
     TestPart,
     /// From an import that is still under way.
     Import,
+    /// From the hub alone.
+    Hub,
 }
 
 /// What is to be done about a claim.
@@ -347,6 +354,7 @@ pub fn decide(context: ClaimContext, facts: ClaimFacts) -> ClaimDecision {
             Source::Pool => Draw,
             Source::TestPart => DrawTest,
             Source::Import => Answer(ClaimWord::InProgress),
+            Source::Hub => Answer(ClaimWord::NeedsHub),
         },
     }
 }
@@ -442,6 +450,10 @@ impl Claim {
             ClaimWord::KeyConflict => "this key belongs to another act, customer or campaign, so \
                  nothing was given: ask under a key of its own"
                 .to_owned(),
+            ClaimWord::NeedsHub => format!(
+                "only the hub gives a code of {campaign} now, and it is out of reach: ask again when \
+                 the line is back"
+            ),
             ClaimWord::InProgress => format!(
                 "an import under way has a code of {campaign} for this customer, so nothing was \
                  given: ask again under the same key when it is done"

@@ -45,6 +45,21 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes of a text that [`hex`] has written; none: it is not one.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u32>> = text.chars().map(|letter| letter.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    digits
+        .chunks(2)
+        .map(|pair| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok())
+        .collect()
+}
+
+/// The hash of a text that [`hex`] has written.
+pub fn unhex_hash(text: &str) -> Option<Hash> {
+    unhex(text)?.try_into().ok()
+}
+
 /// An entry's body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
@@ -288,6 +303,18 @@ pub enum Fact {
         /// What it could do.
         scopes: String,
     },
+    /// A token got another secret; the one before goes on for a while.
+    TokenRotated {
+        /// The token's name.
+        name: String,
+        /// When the secret before ends at the latest, milliseconds since 1970.
+        old_ends_at_ms: i64,
+    },
+    /// The secret that a token had before its rotation is let in no longer.
+    TokenSecretEnded {
+        /// The token's name.
+        name: String,
+    },
     /// A store was let in; its secret stands nowhere.
     StoreAdded {
         /// The store.
@@ -405,6 +432,8 @@ impl Fact {
             Fact::OperatorRemoved { .. } => "operator_removed",
             Fact::TokenAdded { .. } => "token_added",
             Fact::TokenRevoked { .. } => "token_revoked",
+            Fact::TokenRotated { .. } => "token_rotated",
+            Fact::TokenSecretEnded { .. } => "token_secret_ended",
             Fact::StoreAdded { .. } => "store_added",
             Fact::StoreJoined { .. } => "store_joined",
             Fact::StoreReborn { .. } => "store_reborn",
@@ -470,6 +499,17 @@ mod tests {
                 "{json}"
             );
             assert_eq!(serde_json::from_str::<Body>(&json).expect("reads"), body);
+        }
+    }
+
+    #[test]
+    fn hexadecimal_reads_back_as_written() {
+        for bytes in [&[][..], &[0, 9, 10, 255], &CHAIN_START] {
+            assert_eq!(unhex(&hex(bytes)).as_deref(), Some(bytes));
+        }
+        assert_eq!(unhex_hash(&hex(&CHAIN_START)), Some(CHAIN_START));
+        for bad in ["0", "0g", "é0"] {
+            assert_eq!(unhex(bad), None, "{bad}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here can fail for outside reasons: there are parse faults and refusals, no errors.
 
+pub mod agreement;
 pub mod campaign;
 pub mod claim;
 pub mod code;
@@ -15,6 +16,7 @@ pub mod finding;
 pub mod ids;
 pub(crate) mod json;
 pub mod layout;
+pub mod lease;
 mod link;
 pub mod local_time;
 pub mod log;

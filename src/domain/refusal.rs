@@ -86,6 +86,18 @@ pub enum Refusal {
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
+    /// No conflict has this number.
+    #[error("there is no conflict {0}")]
+    NoSuchConflict(i64),
+    /// Somebody has settled the conflict, or what was in excess was undone.
+    #[error("conflict {0} is settled already")]
+    ConflictSettled(i64),
+    /// No second code is in this conflict.
+    #[error("conflict {0} is not about a second code, so there is none to void")]
+    NoOtherCode(i64),
+    /// This ledger belongs to a hub, which keeps the conflicts.
+    #[error("conflicts are settled at the hub")]
+    SettledAtHub,
     /// A store's node is let in under this name already.
     #[error("there is a store {0} already")]
     StoreExists(String),
@@ -98,6 +110,17 @@ pub enum Refusal {
     /// The ledger has stores, so it joins none.
     #[error("this ledger is a hub: it has stores, so it cannot join another")]
     IsAHub,
+    /// Campaigns and pools are the hub's.
+    #[error("this store has joined the hub at {0}: campaigns and pools are changed there")]
+    PoolsAtTheHub(String),
+    /// The ledger is joining a hub.
+    #[error(
+        "this ledger is joining the hub at {0}: its campaigns and pools stay as they are until it has"
+    )]
+    Joining(String),
+    /// A campaign is in test mode.
+    #[error("the campaign {0} is in test mode")]
+    InTestMode(String),
     /// The ledger has joined no hub.
     #[error("this ledger has joined no hub")]
     NotJoined,
@@ -153,10 +176,17 @@ impl Refusal {
             Refusal::ExpiredSince(_) => "expired",
             Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
+            Refusal::NoSuchConflict(_) => "no_such_conflict",
+            Refusal::ConflictSettled(_) => "conflict_settled",
+            Refusal::NoOtherCode(_) => "no_other_code",
+            Refusal::SettledAtHub => "settled_at_hub",
             Refusal::StoreExists(_) => "store_exists",
             Refusal::NoSuchStore(_) => "no_such_store",
             Refusal::JoinedAHub(_) => "joined_a_hub",
             Refusal::IsAHub => "is_a_hub",
+            Refusal::PoolsAtTheHub(_) => "pools_at_the_hub",
+            Refusal::Joining(_) => "joining",
+            Refusal::InTestMode(_) => "in_test_mode",
             Refusal::NotJoined => "not_joined",
             Refusal::NotInvited => "not_invited",
             Refusal::AnotherStore { .. } => "another_store",
@@ -202,12 +232,23 @@ impl Refusal {
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
+            Refusal::NoSuchConflict(_) => "`counterfoil conflicts list --all` shows the numbers",
+            Refusal::ConflictSettled(_) => "`counterfoil conflicts show ID` tells by whom, and why",
+            Refusal::NoOtherCode(_) => "settle it with --decision stand or write-off",
+            Refusal::SettledAtHub => {
+                "run `counterfoil conflicts settle` on the hub's ledger; it comes down from there"
+            }
             Refusal::StoreExists(_) => {
                 "another node of it needs a name of its own: `hub store add NAME --node N`"
             }
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
+            Refusal::PoolsAtTheHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::Joining(_) => {
+                "end it with the same `counterfoil join`, or give it up with `join --give-up`"
+            }
+            Refusal::InTestMode(_) => "`counterfoil campaign test-mode ID off` ends it",
             Refusal::NotJoined => "join one with `counterfoil join URL --token-file F`",
             Refusal::AnotherStore { .. } => {
                 "at the hub, add it by the name that its own ledger has: `hub store add NAME`"
@@ -233,6 +274,8 @@ impl Refusal {
             | Refusal::OperatorExists(_)
             | Refusal::NoSuchToken(_)
             | Refusal::TokenExists(_)
+            | Refusal::NoSuchConflict(_)
+            | Refusal::NoOtherCode(_)
             | Refusal::StoreExists(_)
             | Refusal::NoSuchStore(_)
             | Refusal::JoinedAHub(_)
@@ -254,7 +297,12 @@ impl Refusal {
             | Refusal::ExpiredSince(_)
             | Refusal::SlipNotOpen
             | Refusal::NothingToSettle
+            | Refusal::ConflictSettled(_)
+            | Refusal::SettledAtHub
             | Refusal::NotInvited
+            | Refusal::PoolsAtTheHub(_)
+            | Refusal::Joining(_)
+            | Refusal::InTestMode(_)
             | Refusal::AnotherStore { .. }
             | Refusal::NodeKnown(_)
             | Refusal::CampaignTaken(_)

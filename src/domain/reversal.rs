@@ -1,12 +1,14 @@
 //! Undoing a redemption: who may, and what is answered.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A cashier undoes their own redemption within this time; later, and others', a manager.
 pub const OWN_UNDO_MS: i64 = 15 * 60_000;
 
 /// The answer to a request to undo a redemption.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ReversalWord {
     /// Undone: the code is assigned again, its window unchanged.
     Reversed,
@@ -18,6 +20,10 @@ pub enum ReversalWord {
     NeedsApproval,
     /// The key belongs to another act or code.
     KeyConflict,
+    /// It was made elsewhere, or its code is held elsewhere, and the hub is out of reach.
+    OfflineRefused,
+    /// The hub was asked and has not answered.
+    UnknownOutcome,
 }
 
 impl ReversalWord {
@@ -29,6 +35,8 @@ impl ReversalWord {
             ReversalWord::NothingToReverse => "nothing_to_reverse",
             ReversalWord::NeedsApproval => "needs_approval",
             ReversalWord::KeyConflict => "key_conflict",
+            ReversalWord::OfflineRefused => "offline_refused",
+            ReversalWord::UnknownOutcome => "unknown_outcome",
         }
     }
 
@@ -38,7 +46,9 @@ impl ReversalWord {
             ReversalWord::Reversed | ReversalWord::Replayed => 0,
             ReversalWord::NothingToReverse
             | ReversalWord::NeedsApproval
-            | ReversalWord::KeyConflict => 1,
+            | ReversalWord::KeyConflict
+            | ReversalWord::OfflineRefused => 1,
+            ReversalWord::UnknownOutcome => 3,
         }
     }
 
@@ -52,6 +62,12 @@ impl ReversalWord {
                 "not your own, or more than 15 minutes ago: a manager must approve"
             }
             ReversalWord::KeyConflict => "this key belongs to another code or act",
+            ReversalWord::OfflineRefused => {
+                "it is the hub's to undo, which is out of reach: try again when the line is back"
+            }
+            ReversalWord::UnknownOutcome => {
+                "the hub was asked and has not answered: undo it again, it is undone once"
+            }
         }
     }
 }

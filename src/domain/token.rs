@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
+
 use crate::domain::ids::MalformedName;
 
 /// What comes before a token's name where a counter's name stands: no counter is called so.
@@ -95,12 +97,28 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     /// It may do nothing any more.
     pub is_revoked: bool,
+    /// Until when the secret before its rotation is let in too; none: there is no such secret.
+    pub old_ends_at: Option<Timestamp>,
+}
+
+/// Which of a token's secrets somebody has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secret {
+    /// The one it has now.
+    Current,
+    /// The one before its rotation.
+    Old,
 }
 
 impl Token {
     /// Whether it may do this now.
     pub fn may(&self, scope: Scope) -> bool {
         !self.is_revoked && self.scopes.contains(&scope)
+    }
+
+    /// Whether the secret before its rotation has come to its end.
+    pub fn old_is_over(&self, now: Timestamp) -> bool {
+        self.old_ends_at.is_none_or(|end| end <= now)
     }
 
     /// The caller of its acts and keys, where a counter's name stands.
@@ -134,11 +152,27 @@ mod tests {
     }
 
     #[test]
+    fn an_old_secret_goes_on_until_its_end_and_not_at_it() {
+        let end = Timestamp::UNIX_EPOCH;
+        let mut token = Token {
+            name: "web".parse().expect("a name"),
+            scopes: vec![Scope::Claim],
+            is_revoked: false,
+            old_ends_at: Some(end),
+        };
+        let before = Timestamp::from_millisecond(-1).expect("a time");
+        assert!(!token.old_is_over(before) && token.old_is_over(end));
+        token.old_ends_at = None;
+        assert!(token.old_is_over(before));
+    }
+
+    #[test]
     fn a_revoked_token_may_do_nothing() {
         let mut token = Token {
             name: "web".parse().expect("a name"),
             scopes: vec![Scope::Claim],
             is_revoked: false,
+            old_ends_at: None,
         };
         assert!(token.may(Scope::Claim) && !token.may(Scope::Read));
         token.is_revoked = true;

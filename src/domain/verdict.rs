@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::campaign::{Campaign, Requirement};
+use crate::domain::campaign::{Campaign, OfflinePolicy, Requirement};
 use crate::domain::ids::CampaignId;
 use crate::domain::local_time::{in_few_words, in_words};
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise};
@@ -138,6 +138,53 @@ pub enum KeyBinding {
     Other,
 }
 
+/// Who may spend a code without asking, as far as this ledger knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holding {
+    /// This ledger.
+    Ours,
+    /// Another node, and the hub is in reach: it is asked.
+    AskHub,
+    /// Another node, or nobody, and nobody can be asked now.
+    Apart(Apart),
+}
+
+/// A code that may not be spent here, and nobody can be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Apart {
+    /// Why not.
+    pub cause: ApartCause,
+    /// Codes of the campaign that were honoured provisionally here on this local day.
+    pub provisional_today: u32,
+}
+
+/// Why a code may not be spent here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApartCause {
+    /// Another node holds it, and the hub is out of reach.
+    OutOfReach,
+    /// This ledger holds it, but has not heard from its hub for longer than a lease's soft end.
+    LeaseEnded,
+    /// At the hub: a store holds it, and was asked to hand it over.
+    HeldByStore,
+    /// This ledger was restored or copied: it spends nothing until the hub has looked at it.
+    Quarantined,
+    /// The hub has revoked this store.
+    Revoked,
+}
+
+/// Whether the hub was asked about the code before, and has not answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pending {
+    /// It was not.
+    #[default]
+    None,
+    /// It was, under the very key of this scan.
+    SameKey,
+    /// It was, under the key of another caller.
+    OtherKey,
+}
+
 /// What the ledger knows of a code that was found.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -161,6 +208,11 @@ pub struct Found {
     pub is_under_restore: bool,
     /// Redemptions that its customer has made in this campaign on this local day.
     pub customer_redemptions_today: u32,
+    /// It was redeemed here, and the hub has not heard of it: its state here is the newer one.
+    pub has_unsent_use: bool,
+    /// Another ledger may have spent it: what stands here need not be all of it. Only said of a
+    /// suspect code.
+    pub may_be_spent_elsewhere: bool,
 }
 
 /// Everything about the ledger that a verdict depends on.
@@ -168,6 +220,10 @@ pub struct Found {
 pub struct Facts {
     /// What the caller's key is bound to.
     pub key: KeyBinding,
+    /// Who may spend the code.
+    pub holding: Holding,
+    /// Whether the hub was asked about it before.
+    pub pending: Pending,
     /// How long ago this counter last read this very code and honoured it.
     pub since_honoured: Option<Duration>,
     /// The code, where the text names one.
@@ -403,6 +459,22 @@ impl Verdict {
         }
     }
 
+    /// The word of a refusal that a manager may set aside, as it was told by another ledger.
+    pub fn overridable_word(word: &str) -> Option<&'static str> {
+        [
+            "expired",
+            "not_yet_valid",
+            "outside_hours",
+            "paused",
+            "wrong_store",
+            "limit_reached",
+            "suspect",
+            "offline_refused",
+        ]
+        .into_iter()
+        .find(|known| *known == word)
+    }
+
     /// Whether a manager may set it aside.
     pub fn may_be_overridden(&self) -> bool {
         matches!(
@@ -426,6 +498,25 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The refusals that would have stood without the approval; empty where it did not matter.
     pub overrode: Vec<&'static str>,
+    /// The hub is to be asked: until it answers, the outcome is not known.
+    pub asks_hub: bool,
+}
+
+impl Judgement {
+    fn of(verdict: Verdict) -> Judgement {
+        Judgement {
+            verdict,
+            overrode: Vec::new(),
+            asks_hub: false,
+        }
+    }
+
+    fn asking() -> Judgement {
+        Judgement {
+            asks_hub: true,
+            ..Judgement::of(Verdict::UnknownOutcome)
+        }
+    }
 }
 
 /// How the reason begins for which a counter took back what it had just given out.
@@ -436,52 +527,107 @@ pub const REREAD_WINDOW: Duration = Duration::from_secs(3);
 
 /// Decides a redemption: the first refusal, in the contract's order, that applies, else `accepted`.
 ///
-/// With approval, refusals that a manager may set aside are passed over and listed.
+/// With approval, refusals that a manager may set aside are passed over and listed. A code that
+/// another node holds is the hub's to decide, but for what no hub could decide otherwise. While a
+/// question about it has no answer, nothing is said of it that the answer could belie.
 pub fn judge(facts: &Facts, ask: &Ask, now: Timestamp) -> Judgement {
-    let stands = |verdict| Judgement {
-        verdict,
-        overrode: Vec::new(),
-    };
     match facts.key {
         KeyBinding::Free => {}
-        KeyBinding::SameRedemption => return stands(Verdict::Replayed),
-        KeyBinding::SameReversed => return stands(Verdict::Reversed),
-        KeyBinding::Other => return stands(Verdict::KeyConflict),
+        KeyBinding::SameRedemption => return Judgement::of(Verdict::Replayed),
+        KeyBinding::SameReversed => return Judgement::of(Verdict::Reversed),
+        KeyBinding::Other => return Judgement::of(Verdict::KeyConflict),
     }
     let Some(found) = &facts.found else {
-        return stands(match &facts.otherwise {
-            Otherwise::NotOurs(what) => Verdict::NotOurs(what.clone()),
-            Otherwise::Misread(hint) => Verdict::Misread(*hint),
-            Otherwise::NotFound => Verdict::NotFound,
-        });
+        return not_found(facts);
     };
     if found.state == CodeState::Test {
-        return stands(Verdict::NotOurs(NotOurs::TestCode));
+        return Judgement::of(Verdict::NotOurs(NotOurs::TestCode));
     }
     if facts
         .since_honoured
         .is_some_and(|since| since < REREAD_WINDOW)
     {
-        return stands(Verdict::Reread);
+        return Judgement::of(Verdict::Reread);
     }
-    let mut overrode = Vec::new();
-    for refusal in refusals(facts, found, ask, now).into_iter().flatten() {
-        if ask.is_approved && refusal.may_be_overridden() {
-            overrode.push(refusal.word());
-        } else {
-            return stands(refusal);
+    match facts.holding {
+        Holding::AskHub if facts.pending != Pending::None || !is_settled_here(found, ask) => {
+            Judgement::asking()
         }
-    }
-    Judgement {
-        verdict: Verdict::Accepted {
-            certainty: Certainty::Confirmed,
-        },
-        overrode,
+        Holding::Apart(_) if facts.pending == Pending::OtherKey => {
+            Judgement::of(Verdict::UnknownOutcome)
+        }
+        Holding::Ours | Holding::AskHub => by_rules(facts, found, ask, now),
+        Holding::Apart(_) => {
+            let judged = by_rules(facts, found, ask, now);
+            if facts.pending == Pending::SameKey && judged.verdict.band() == Band::Stop {
+                Judgement::of(Verdict::UnknownOutcome)
+            } else {
+                judged
+            }
+        }
     }
 }
 
+/// What is said of a text that names no code of this ledger. Away from the hub it may be a code that
+/// has not come down yet.
+fn not_found(facts: &Facts) -> Judgement {
+    match (&facts.otherwise, facts.holding) {
+        (Otherwise::NotOurs(what), _) => Judgement::of(Verdict::NotOurs(what.clone())),
+        (Otherwise::Misread(hint), _) => Judgement::of(Verdict::Misread(*hint)),
+        (Otherwise::NotFound, Holding::Ours) => Judgement::of(Verdict::NotFound),
+        (Otherwise::NotFound, Holding::AskHub) => Judgement::asking(),
+        (Otherwise::NotFound, Holding::Apart(_)) if facts.pending != Pending::None => {
+            Judgement::of(Verdict::UnknownOutcome)
+        }
+        (Otherwise::NotFound, Holding::Apart(_)) => Judgement::of(Verdict::OfflineRefused),
+    }
+}
+
+/// Whether no hub could decide otherwise than this ledger: what never changes, and what it did
+/// itself and the hub has not heard of.
+fn is_settled_here(found: &Found, ask: &Ask) -> bool {
+    is_other_campaign(found, ask)
+        || found.state == CodeState::Void
+        || (found.has_unsent_use && is_spent(found))
+}
+
+fn by_rules(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> Judgement {
+    let mut overrode = Vec::new();
+    for refusal in refusals(facts, found, ask, now).into_iter().flatten() {
+        if ask.is_approved && may_override(&refusal, facts.holding) {
+            overrode.push(refusal.word());
+        } else {
+            return Judgement::of(refusal);
+        }
+    }
+    // A shop alone has nobody who could settle it later.
+    let is_sure = facts.holding == Holding::Ours && !found.may_be_spent_elsewhere;
+    let certainty = if is_sure {
+        Certainty::Confirmed
+    } else {
+        Certainty::Provisional
+    };
+    Judgement {
+        verdict: Verdict::Accepted { certainty },
+        overrode,
+        asks_hub: false,
+    }
+}
+
+/// No manager of a revoked store decides for its hub.
+fn may_override(refusal: &Verdict, holding: Holding) -> bool {
+    let is_revoked = matches!(
+        holding,
+        Holding::Apart(Apart {
+            cause: ApartCause::Revoked,
+            ..
+        })
+    );
+    refusal.may_be_overridden() && !(is_revoked && *refusal == Verdict::OfflineRefused)
+}
+
 /// Every refusal that applies to a found code, in the contract's order.
-fn refusals(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> [Option<Verdict>; 14] {
+fn refusals(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> [Option<Verdict>; 15] {
     let rules = &found.campaign.rules;
     let when = |applies: bool, verdict: Verdict| applies.then_some(verdict);
     let is_time_bound = rules.are_time_bound() || found.expires_at.is_some();
@@ -489,19 +635,11 @@ fn refusals(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> [Option<
     let is_clock_asked = is_time_bound && facts.is_clock_behind;
     let trusts = |verdict: Option<Verdict>| verdict.filter(|_| !is_clock_asked);
     [
-        when(
-            ask.campaign
-                .as_ref()
-                .is_some_and(|asked| *asked != found.campaign.id),
-            Verdict::WrongCampaign,
-        ),
+        when(is_other_campaign(found, ask), Verdict::WrongCampaign),
         when(!rules.include_store(&facts.store), Verdict::WrongStore),
         when(found.state == CodeState::Void, Verdict::Void),
         when(found.state == CodeState::Suspect, Verdict::Suspect),
-        when(
-            found.state == CodeState::Redeemed || found.uses_made >= rules.uses,
-            Verdict::AlreadyRedeemed,
-        ),
+        when(is_spent(found), Verdict::AlreadyRedeemed),
         when(found.state == CodeState::Available, Verdict::NotAssigned),
         trusts(not_yet_valid(found, now)),
         trusts(expired(found, now)),
@@ -509,9 +647,42 @@ fn refusals(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> [Option<
         trusts(outside_hours(found, now, &facts.zone)),
         when(is_other_customer(found, ask), Verdict::WrongCustomer),
         limit_reached(found),
+        when(is_refused_apart(facts, found), Verdict::OfflineRefused),
         needs(found, ask),
         needs_approval(found, ask, is_clock_asked).map(Verdict::NeedsApproval),
     ]
+}
+
+fn is_other_campaign(found: &Found, ask: &Ask) -> bool {
+    ask.campaign
+        .as_ref()
+        .is_some_and(|asked| *asked != found.campaign.id)
+}
+
+fn is_spent(found: &Found) -> bool {
+    found.state == CodeState::Redeemed || found.uses_made >= found.campaign.rules.uses
+}
+
+/// Whether a code that nobody can be asked about is refused: by the campaign's policy, and always
+/// where this ledger spends nothing at all.
+fn is_refused_apart(facts: &Facts, found: &Found) -> bool {
+    let Holding::Apart(apart) = facts.holding else {
+        return false;
+    };
+    let rules = &found.campaign.rules;
+    let is_within = || {
+        rules
+            .offline_per_day
+            .is_none_or(|most| apart.provisional_today < most)
+    };
+    let may_accept = rules.offline == OfflinePolicy::Accept
+        && match apart.cause {
+            ApartCause::OutOfReach | ApartCause::LeaseEnded | ApartCause::HeldByStore => {
+                is_within()
+            }
+            ApartCause::Quarantined | ApartCause::Revoked => false,
+        };
+    !may_accept
 }
 
 fn not_yet_valid(found: &Found, now: Timestamp) -> Option<Verdict> {
@@ -608,9 +779,7 @@ pub fn message(verdict: &Verdict, facts: &Facts, uses_made: u32, now: Timestamp)
                     format!("{CANCELLED}{bare}")
                 },
             ),
-        Verdict::Suspect => {
-            "may have been used before this ledger was restored: a manager decides".to_owned()
-        }
+        Verdict::Suspect => of_suspect(facts.holding).to_owned(),
         Verdict::WrongStore => found.map_or_else(String::new, |found| {
             format!("valid in {}", found.campaign.rules.stores.join(", "))
         }),
@@ -622,9 +791,7 @@ pub fn message(verdict: &Verdict, facts: &Facts, uses_made: u32, now: Timestamp)
             format!("this customer has had {limit} today, which is the limit")
         }
         Verdict::KeyConflict => "this key belongs to another code or act".to_owned(),
-        Verdict::OfflineRefused => {
-            "its holder is out of reach: try again when the line is back".to_owned()
-        }
+        Verdict::OfflineRefused => of_apart(facts).to_owned(),
         Verdict::UnknownOutcome => "no answer yet: do not hand over, scan again".to_owned(),
     }
 }
@@ -654,6 +821,54 @@ fn of_approval(cause: ApprovalCause) -> &'static str {
         }
         ApprovalCause::Restore => {
             "the ledger was restored from a backup: a manager must approve; nothing is used up yet"
+        }
+    }
+}
+
+fn of_suspect(holding: Holding) -> &'static str {
+    match holding {
+        Holding::Ours => "may have been used before this ledger was restored: a manager decides",
+        Holding::AskHub | Holding::Apart(_) => {
+            "may have been used by a store that was lost or restored: a manager decides"
+        }
+    }
+}
+
+/// Why nothing is honoured away from the holder, and what to do.
+fn of_apart(facts: &Facts) -> &'static str {
+    let Holding::Apart(apart) = facts.holding else {
+        return "its holder is out of reach: try again when the line is back";
+    };
+    let is_known = facts.found.is_some();
+    let accepts = facts
+        .found
+        .as_ref()
+        .is_some_and(|found| found.campaign.rules.offline == OfflinePolicy::Accept);
+    match apart.cause {
+        ApartCause::Quarantined => {
+            "this ledger was restored or copied, and spends nothing until its hub has answered: \
+             connect it, or a manager approves"
+        }
+        ApartCause::Revoked => {
+            "the hub has revoked this store, and it redeems nothing any more: ask the hub's manager"
+        }
+        ApartCause::OutOfReach if !is_known => {
+            "not known here, and the hub is out of reach: try again when the line is back"
+        }
+        ApartCause::OutOfReach | ApartCause::LeaseEnded | ApartCause::HeldByStore if accepts => {
+            "its holder is out of reach, and today's offline limit is reached: try again when the \
+             line is back, or a manager approves"
+        }
+        ApartCause::OutOfReach => {
+            "its holder is out of reach: try again when the line is back, or a manager approves"
+        }
+        ApartCause::LeaseEnded => {
+            "this store has not heard from its hub for 7 days: try again when the line is back, or \
+             a manager approves"
+        }
+        ApartCause::HeldByStore => {
+            "a store holds it and was asked to hand it over: scan again in a moment, or a manager \
+             approves"
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::campaign::Rules;
 use crate::domain::claim::ClaimWord;
 use crate::domain::conflict::ConflictKind;
 use crate::domain::ids::CampaignId;
+use crate::domain::reversal::ReversalWord;
 use crate::domain::verdict::Verdict;
 
 /// The version of what is written here; a hub reads this one and the one before.
@@ -46,6 +47,9 @@ pub struct Welcome {
     pub wire: u32,
     /// The hub's own node.
     pub hub: String,
+    /// The life of the hub's own ledger: where it is another one, the hub was restored from a backup,
+    /// and what it told and acknowledged before is to be taken as untold.
+    pub hub_life: i64,
     /// The hub's wall clock.
     pub now_ms: i64,
     /// Whether the caller may act as a holder.
@@ -275,6 +279,8 @@ pub struct Page {
     /// What the hub says of the caller. Its `acked_through` is that of the very view of the hub's
     /// ledger that the items were read in.
     pub welcome: Welcome,
+    /// What the caller had: a page is applied nowhere else.
+    pub after: Cursor,
     /// In order.
     pub items: Vec<Item>,
     /// What the caller has once it has applied them.
@@ -474,11 +480,16 @@ pub enum Verb {
         customer: Option<String>,
         /// The manager who approved, and why.
         approved: Option<(Option<String>, String)>,
+        /// Judged only: nothing is used up.
+        #[serde(default)]
+        is_check: bool,
     },
     /// To undo a redemption.
     Reverse {
-        /// The redemption, by the name of its entry.
-        redemption: String,
+        /// The redemption, by the name of its entry; none: the newest one of the code.
+        redemption: Option<String>,
+        /// The code, folded, where it is known.
+        code: Option<String>,
         /// Why.
         reason: String,
         /// The manager who approved, and why.
@@ -526,11 +537,26 @@ pub enum Told {
         at_ms: i64,
         /// What a manager set aside.
         overrode: Vec<String>,
+        /// What the customer gets.
+        offer: Option<String>,
+        /// Uses the campaign allows.
+        uses: Option<u32>,
+        /// The first instant at which it is no longer valid.
+        expires_at_ms: Option<i64>,
+        /// The redemption that the verdict tells of.
+        first: Option<WireStory>,
     },
+    /// Its holder was asked to hand the code over: nothing was done, and the same question is to be
+    /// asked again.
+    Wait,
+    /// The hub takes the caller for the holder: nothing was done, and the caller decides.
+    Held,
     /// To a reversal.
     Reversed {
-        /// The word of the contract.
-        word: String,
+        /// The answer.
+        word: ReversalWord,
+        /// The redemption it concerns.
+        redemption: Option<String>,
         /// The hub's entry, where it is an act.
         entry: Option<String>,
         /// When.
@@ -573,6 +599,25 @@ pub struct Joined {
     pub welcome: Welcome,
     /// Pieces of the stock that the hub has.
     pub pieces: u64,
+    /// The hash of the first entry of the life that has authority, where that one was asked for.
+    pub life_hash: Option<String>,
+}
+
+/// One import or generation of a shop's stock: the codes that follow belong to it, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireBatch {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// `imported` or `generated`.
+    pub how: String,
+    /// Its codes.
+    pub codes: i64,
+    /// The first of its ordinals.
+    pub first_ordinal: i64,
+    /// How many ordinals it has.
+    pub ordinals: i64,
+    /// SHA-256 over its folded codes in order, each with a line feed.
+    pub codes_sha256: String,
 }
 
 /// `POST /v1/sync/stock`: what a shop that worked alone brings, in pieces, all or nothing.
@@ -582,29 +627,57 @@ pub struct Stock {
     pub hello: Hello,
     /// The number of this piece, from 0.
     pub piece: u64,
-    /// Campaigns come first, then customers, then codes.
-    pub campaigns: Vec<WireCampaign>,
-    /// Customers.
-    pub customers: Vec<WireCustomer>,
-    /// Codes.
-    pub codes: Vec<WireCode>,
-    /// Leases that the shop held, its whole pools.
-    pub leases: Vec<WireLease>,
-    /// Entries that the stock is the sum of; the hub takes them as they are.
-    pub entries: Vec<WireEntry>,
-    /// The last piece: all of it counts from here on.
-    pub is_last: bool,
+    /// What it holds.
+    pub goods: Goods,
 }
 
-/// `POST /v1/sync/live`: a restored or copied ledger asks for a life that the hub knows.
+/// What a piece of a stock holds. The first one is the pools, then come customers, codes and entries;
+/// the last one is the end, from which on all of it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "goods", rename_all = "snake_case")]
+pub enum Goods {
+    /// Campaigns, and what they consist of.
+    Pools {
+        /// The campaigns.
+        campaigns: Vec<WireCampaign>,
+        /// Their imports and generations, in the order in which their codes come.
+        batches: Vec<WireBatch>,
+        /// Leases that the shop held: its whole pools.
+        leases: Vec<WireLease>,
+    },
+    /// Customers, who they are and by what they are recognised.
+    Customers {
+        /// Those who were joined to another come after that one.
+        customers: Vec<WireCustomer>,
+    },
+    /// Codes.
+    Codes {
+        /// In the order of their batches, and within one in its own order.
+        codes: Vec<WireCode>,
+    },
+    /// Entries that the stock is the sum of.
+    Entries {
+        /// In order of seq.
+        entries: Vec<WireEntry>,
+    },
+    /// That was all.
+    End,
+}
+
+/// `POST /v1/sync/live`: a restored or copied ledger asks for a life that the hub knows. Answered by
+/// a [`Joined`]: where its life is not the caller's, that number is taken, and the caller takes a
+/// higher one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewLife {
     /// Who calls; its incarnation is the one it began by itself.
     pub hello: Hello,
-    /// The newest entry that it shares with its former life.
+    /// The hash of the first entry of that life, which tells it from another one of the same number.
+    pub life_hash: String,
+    /// The newest entry of the former life that is here.
     pub branch_seq: i64,
-    /// The hash of that.
-    pub branch_hash: String,
+    /// Entries of the former life with their hashes, the newest first: the newest one that the hub
+    /// has too is where the lives part.
+    pub points: Vec<(i64, String)>,
     /// Entries of the former life that are missing at most; none: nobody can say.
     pub missing: Option<u64>,
 }

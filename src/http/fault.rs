@@ -1,5 +1,7 @@
 //! What a caller is told that got no answer: a status, and one object of the contract.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -13,6 +15,8 @@ pub(super) struct Fault {
     code: &'static str,
     message: String,
     hint: &'static str,
+    /// In how many seconds it is worth asking again.
+    retry_after: Option<u64>,
 }
 
 /// An answer's text, as JSON.
@@ -36,7 +40,14 @@ impl Fault {
             code,
             message: message.into(),
             hint,
+            // What is full or under way now is over in a moment.
+            retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
         }
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> u16 {
+        self.status.as_u16()
     }
 
     pub(super) fn unauthorized() -> Fault {
@@ -71,25 +82,73 @@ impl Fault {
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "this address does not take this method",
-            "claims and redemptions are posted; the rest is got",
+            "what changes something is posted; what only reads is got",
         )
     }
 
-    pub(super) fn too_large() -> Fault {
+    pub(super) fn wrong_kind() -> Fault {
+        Fault::of(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "the body says of itself that it is not JSON; nothing was done",
+            "send one JSON object, with `Content-Type: application/json`",
+        )
+    }
+
+    pub(super) fn too_large(bytes_max: usize) -> Fault {
         Fault::of(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
-            "the body has more than 65536 bytes; nothing was done",
-            "send one claim or redemption at a time",
+            format!("the body has more than {bytes_max} bytes; nothing was done"),
+            "send less at a time",
         )
     }
 
-    pub(super) fn too_slow() -> Fault {
+    pub(super) fn too_slow(time: Duration) -> Fault {
         Fault::of(
             StatusCode::REQUEST_TIMEOUT,
             "too_slow",
-            "the body did not arrive within 10 seconds; nothing was done",
+            format!(
+                "the body did not arrive within {} seconds; nothing was done",
+                time.as_secs_f32()
+            ),
             "send it again, under the same key",
+        )
+    }
+
+    /// Too many wrong tokens from one address.
+    pub(super) fn too_many_tokens(retry_after: Duration) -> Fault {
+        Fault {
+            retry_after: Some(retry_after.as_secs().saturating_add(1)),
+            ..Fault::of(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_wrong_tokens",
+                "this address has sent many tokens that are not let in here",
+                "check the token; one that is let in is never slowed by this",
+            )
+        }
+    }
+
+    /// Too many codes that nobody has, from one token.
+    pub(super) fn too_many_guesses(retry_after: Duration) -> Fault {
+        Fault {
+            retry_after: Some(retry_after.as_secs().saturating_add(1)),
+            ..Fault::of(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_guesses",
+                "this token has asked for many codes that do not exist; nothing was done",
+                "ask again, under the same key, after the seconds of Retry-After",
+            )
+        }
+    }
+
+    /// A question in clear where TLS is spoken.
+    pub(super) fn tls_needed() -> Fault {
+        Fault::of(
+            StatusCode::BAD_REQUEST,
+            "tls_needed",
+            "this hub speaks TLS, and was asked in clear; nothing was done",
+            "begin the hub's address with https://; if a token was sent, rotate it",
         )
     }
 
@@ -171,9 +230,14 @@ impl From<LedgerError> for Fault {
                 "free some room on the hub's disk, then ask again",
             ),
             Cause::Moved => ("moved", "ask the computer that the ledger was moved to"),
+            Cause::Unexpected(_) => (
+                "unexpected",
+                "bring both programs up to date; the hub's first",
+            ),
             Cause::Missing(_)
             | Cause::Exists(_)
             | Cause::AnotherShop(_)
+            | Cause::AnotherHub(_)
             | Cause::NotALedger
             | Cause::Rehearsal
             | Cause::Newer { .. }
@@ -210,8 +274,8 @@ impl IntoResponse for Fault {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

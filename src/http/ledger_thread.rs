@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::desk::{act, mint_key, random};
 use crate::domain::json::{ClaimJson, VerdictJson};
-use crate::domain::token::Scope;
+use crate::domain::token::{Scope, Secret};
 use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
 use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
@@ -138,13 +138,19 @@ impl Desk {
         ask: &Ask,
         token: &mut Option<String>,
     ) -> Result<String, Fault> {
+        let now = (self.clock)();
         let mut caller = String::new();
         if let Some(bearer) = bearer {
-            let known = ledger
+            let (known, secret) = ledger
                 .token_of(&bearer.secret)?
                 .ok_or_else(Fault::unauthorized)?;
             *token = Some(known.name.to_string());
             if known.is_revoked {
+                return Err(Fault::unauthorized());
+            }
+            if secret == Secret::Old && known.old_is_over(now) {
+                let act = act(&known.caller(), None, now)?;
+                ledger.end_old_secrets(&act)?;
                 return Err(Fault::unauthorized());
             }
             if !known.may(bearer.scope) {
@@ -152,7 +158,6 @@ impl Desk {
             }
             caller = known.caller();
         }
-        let now = (self.clock)();
         match ask {
             Ask::Knock => Ok(String::new()),
             Ask::Health => {
@@ -163,12 +168,12 @@ impl Desk {
                 let pools = ledger.pools(None, now)??;
                 text(&serde_json::json!({"pools": pools}))
             }
-            Ask::Claim(claim) => self.claim(ledger, claim, &act(&caller, None, now)?),
+            Ask::Claim(claim) => Desk::claim(ledger, claim, &act(&caller, None, now)?),
             Ask::Redemption(scan) => self.redeem(ledger, scan, &act(&caller, None, now)?),
         }
     }
 
-    fn claim(&self, ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
+    fn claim(ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
         let minted = mint_key(act.now)?;
         let request = ClaimRequest {
             campaign: &asked.campaign,

@@ -1,7 +1,7 @@
-//! What the hub says of itself: one JSON line an answer on standard error, and plain counters.
+//! What the hub says of itself: one JSON line an answer, and plain counters.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -37,15 +37,33 @@ impl Counters {
     }
 }
 
-/// Writes the line of an answer.
-pub(super) fn write(answered: &Answered<'_>) {
-    let line = serde_json::json!({
-        "at": answered.at,
-        "route": answered.route,
-        "status": answered.status,
-        "latency_ms": u64::try_from(answered.latency_ms).unwrap_or(u64::MAX),
-        "token": answered.token,
-    });
-    // Where stderr is gone, nobody reads it.
-    drop(std::io::stderr().write_all(format!("{line}\n").as_bytes()));
+/// Where the lines go.
+pub(super) struct Log(Mutex<Box<dyn Write + Send>>);
+
+impl Log {
+    pub(super) fn to(place: Box<dyn Write + Send>) -> Log {
+        Log(Mutex::new(place))
+    }
+
+    /// Writes the line of an answer.
+    pub(super) fn answered(&self, answered: &Answered<'_>) {
+        self.line(&serde_json::json!({
+            "at": answered.at,
+            "route": answered.route,
+            "status": answered.status,
+            "latency_ms": u64::try_from(answered.latency_ms).unwrap_or(u64::MAX),
+            "token": answered.token,
+        }));
+    }
+
+    /// Writes something that is no answer: a certificate in use from now on, a connection not taken.
+    pub(super) fn note(&self, at: Timestamp, words: &str) {
+        self.line(&serde_json::json!({"at": at, "note": words}));
+    }
+
+    fn line(&self, line: &serde_json::Value) {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where it is gone, nobody reads it.
+        drop(place.write_all(format!("{line}\n").as_bytes()));
+    }
 }

@@ -8,23 +8,30 @@
 
 mod asked;
 pub mod client;
+mod connections;
 mod fault;
+mod guesses;
 mod ledger_thread;
 mod log;
+mod patience;
 mod routes;
 pub mod tls;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::http::log::Counters;
+use crate::http::guesses::Guesses;
+use crate::http::log::{Counters, Log};
 use crate::http::routes::Shared;
+use crate::http::tls::HubCertificate;
 use crate::ledger::Ledger;
+
+pub use connections::Limits;
+pub use routes::{Method, ROUTES, Route, refusal_of_body};
 
 /// The hub's own mark: a header of every answer and every question, by which a store knows that it was
 /// the hub that answered. Its value is the version of the protocol.
@@ -33,30 +40,38 @@ pub const WIRE_MARK: &str = "counterfoil-wire";
 /// The version of the protocol that this program speaks.
 pub const WIRE_VERSION: &str = "1";
 
-/// How long after the signal an answer under way is waited for.
-const ENDING_TIME: Duration = Duration::from_secs(10);
-
 /// What a hub is made of.
 pub struct Hub {
     /// The ledger it answers from.
     pub ledger: Ledger,
     /// Where it is asked.
     pub listener: TcpListener,
+    /// By what it is known; none: it is asked in clear.
+    pub certificate: Option<HubCertificate>,
+    /// How much it puts up with.
+    pub limits: Limits,
+    /// Where it says what it answered: one JSON line an answer.
+    pub log: Box<dyn Write + Send>,
     /// Hosts whose web links may hold codes.
     pub allowed_hosts: Vec<String>,
     /// The wall clock, read once for each act.
     pub clock: fn() -> Timestamp,
 }
 
-/// Answers until `stop` returns; then takes no more questions, answers those under way (for 10 s at
-/// most) and ends. An error means that it could not begin, or lost its socket.
+/// Answers until `stop` returns; then takes no more questions, answers those that the ledger is already
+/// asked (for 10 s at most) and ends, within 2 s if there are none. An error means that it could not
+/// begin, or lost its socket.
 pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let clock = hub.clock;
     let (asks, ledger_thread) = ledger_thread::begin(hub.ledger, hub.allowed_hosts, clock)?;
     let shared = Arc::new(Shared {
         asks,
         counters: Counters::default(),
+        log: Log::to(hub.log),
+        guesses: Guesses::new(),
         clock,
+        under_way: watch::channel(0).0,
+        body_time: hub.limits.body_time,
     });
     hub.listener.set_nonblocking(true)?;
     let (end, ended) = oneshot::channel::<()>();
@@ -69,33 +84,15 @@ pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let served = runtime.block_on(answer(hub.listener, shared, ended));
+    let served = runtime.block_on(connections::answer(
+        hub.listener,
+        hub.certificate,
+        hub.limits,
+        shared,
+        ended,
+    ));
     // Whoever could still ask is gone: the thread ends after what it was asked.
     drop(runtime);
     drop(ledger_thread.join());
     served
-}
-
-async fn answer(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    ended: oneshot::Receiver<()>,
-) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let (tell, mut told) = tokio::sync::watch::channel(());
-    let serving = axum::serve(listener, routes::router(shared))
-        .with_graceful_shutdown(async move {
-            // Also where the other end is dropped: that is how the end is told.
-            drop(ended.await);
-            drop(tell);
-        })
-        .into_future();
-    let late = async move {
-        while told.changed().await.is_ok() {}
-        tokio::time::sleep(ENDING_TIME).await;
-    };
-    tokio::select! {
-        served = serving => served,
-        () = late => Ok(()),
-    }
 }

@@ -1,5 +1,9 @@
 //! The routes: who may ask what, and how an answer becomes a response.
+//!
+//! [`ROUTES`] is the one list of them. Whatever is asked goes the same way: the token, the limits on
+//! guessing, the body, the ledger.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
 use std::time::Duration;
@@ -10,129 +14,256 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, on};
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use serde::Deserialize;
+use tokio::sync::{oneshot, watch};
 
 use crate::domain::token::Scope;
 use crate::http::asked::{self, Ask};
 use crate::http::fault::{Fault, json};
+use crate::http::guesses::Guesses;
 use crate::http::ledger_thread::{Asks, Bearer, Question};
-use crate::http::log::{self, Answered, Counters};
+use crate::http::log::{Answered, Counters, Log};
 use crate::http::{WIRE_MARK, WIRE_VERSION};
 
-const CLAIMS: &str = "/v1/claims";
-const REDEMPTIONS: &str = "/v1/redemptions";
-const POOLS: &str = "/v1/pools";
-const HEALTH: &str = "/healthz";
-const METRICS: &str = "/metrics";
+/// How a route is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// It only reads.
+    Get,
+    /// It may change something; its body is one JSON object.
+    Post,
+}
 
-/// The longest body, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+impl Method {
+    /// Its word in HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        }
+    }
+}
 
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// One route of the hub.
+#[derive(Debug)]
+pub struct Route {
+    /// How it is asked.
+    pub method: Method,
+    /// Where.
+    pub path: &'static str,
+    /// What a token must be allowed; none: anybody may ask.
+    pub scope: Option<Scope>,
+    /// The longest body, in bytes.
+    pub body_bytes_max: usize,
+    /// How long a body may take to arrive.
+    pub body_time: Duration,
+    does: Does,
+}
+
+/// What a route does.
+#[derive(Debug, Clone, Copy)]
+enum Does {
+    /// Asks the ledger what the body says.
+    Ask(fn(&[u8]) -> Result<Ask, Fault>),
+    /// The same, about a code: asking for many that do not exist is slowed.
+    AskOfCode(fn(&[u8]) -> Result<Ask, Fault>),
+    /// Tells the counters, to whom the ledger lets in.
+    Metrics,
+}
+
+/// A route whose body is one claim or redemption, or nothing.
+const fn route(method: Method, path: &'static str, scope: Option<Scope>, does: Does) -> Route {
+    Route {
+        method,
+        path,
+        scope,
+        body_bytes_max: 64 * 1024,
+        body_time: Duration::from_secs(10),
+        does,
+    }
+}
+
+/// Every route there is. A longer body, or a longer time for it, is said by `..route(…)`.
+pub const ROUTES: &[Route] = &[
+    route(
+        Method::Post,
+        "/v1/claims",
+        Some(Scope::Claim),
+        Does::Ask(asked::claim),
+    ),
+    route(
+        Method::Post,
+        "/v1/redemptions",
+        Some(Scope::Redeem),
+        Does::AskOfCode(asked::redemption),
+    ),
+    route(
+        Method::Get,
+        "/v1/pools",
+        Some(Scope::Read),
+        Does::Ask(|_| Ok(Ask::Pools)),
+    ),
+    route(Method::Get, "/metrics", Some(Scope::Read), Does::Metrics),
+    route(
+        Method::Get,
+        "/healthz",
+        None,
+        Does::Ask(|_| Ok(Ask::Health)),
+    ),
+];
 
 /// What all answers share.
 pub(super) struct Shared {
     pub(super) asks: Asks,
     pub(super) counters: Counters,
+    pub(super) log: Log,
+    pub(super) guesses: Guesses,
     pub(super) clock: fn() -> Timestamp,
+    /// How many questions the ledger is answering.
+    pub(super) under_way: watch::Sender<usize>,
+    /// In the place of the routes' own, where it is shorter.
+    pub(super) body_time: Duration,
 }
+
+/// From which address a question came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// The token's name, on a response that is still to be logged.
 #[derive(Clone)]
 struct Caller(String);
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route(CLAIMS, post(claims))
-        .route(REDEMPTIONS, post(redemptions))
-        .route(POOLS, get(pools))
-        .route(HEALTH, get(health))
-        .route(METRICS, get(metrics))
+    let mut router = Router::new();
+    for route in ROUTES {
+        let filter = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        let answers = async move |State(shared): State<Arc<Shared>>, request: Request| {
+            respond(&shared, route, request).await
+        };
+        router = router.route(
+            route.path,
+            on(filter, answers).layer(DefaultBodyLimit::max(route.body_bytes_max)),
+        );
+    }
+    router
         .fallback(async || Fault::no_route())
         .method_not_allowed_fallback(async || Fault::wrong_method())
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&shared), logged))
         .with_state(shared)
 }
 
-async fn claims(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    posted(&shared, request, Scope::Claim, asked::claim).await
-}
-
-async fn redemptions(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    posted(&shared, request, Scope::Redeem, asked::redemption).await
-}
-
-async fn pools(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    match bearer(&headers, Scope::Read) {
-        Ok(bearer) => ask(&shared, Some(bearer), Ask::Pools).await,
-        Err(fault) => fault.into_response(),
+/// What a route says to a body, without asking the ledger: the status of its refusal. For checks.
+pub fn refusal_of_body(route: &Route, body: &[u8]) -> Option<u16> {
+    match route.does {
+        Does::Ask(read) | Does::AskOfCode(read) => read(body).err().map(|fault| fault.status()),
+        Does::Metrics => None,
     }
-}
-
-async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    ask(&shared, None, Ask::Health).await
-}
-
-async fn metrics(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
-    let bearer = match bearer(&headers, Scope::Read) {
-        Ok(bearer) => bearer,
-        Err(fault) => return fault.into_response(),
-    };
-    let mut response = ask(&shared, Some(bearer), Ask::Knock).await;
-    if response.status() == StatusCode::OK {
-        let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-        let known = response.extensions().clone();
-        response = (kind, shared.counters.text()).into_response();
-        *response.extensions_mut() = known;
-    }
-    response
 }
 
 /// Lets the token in before the body is read, reads the body, and asks.
-async fn posted(
-    shared: &Shared,
-    request: Request,
-    scope: Scope,
-    read: fn(&[u8]) -> Result<Ask, Fault>,
-) -> Response {
+async fn respond(shared: &Shared, route: &'static Route, request: Request) -> Response {
+    let Some(scope) = route.scope else {
+        return answered(shared, route, None, request).await;
+    };
+    let peer = request.extensions().get::<Peer>().copied();
     let bearer = match bearer(request.headers(), scope) {
         Ok(bearer) => bearer,
         Err(fault) => return fault.into_response(),
     };
     let knocked = ask(shared, Some(bearer.clone()), Ask::Knock).await;
+    if knocked.status() == StatusCode::UNAUTHORIZED
+        && let Some(Peer(address)) = peer
+        && let Err(wait) = shared.guesses.wrong_token(address)
+    {
+        return with_caller(Fault::too_many_tokens(wait).into_response(), &knocked);
+    }
     if knocked.status() != StatusCode::OK {
         return knocked;
     }
-    match body_of(request).await.and_then(|body| read(&body)) {
-        Ok(asked) => ask(shared, Some(bearer), asked).await,
-        Err(fault) => {
-            let mut response = fault.into_response();
-            *response.extensions_mut() = knocked.extensions().clone();
-            response
+    if let (Does::AskOfCode(_), Some(Caller(token))) = (route.does, caller(&knocked))
+        && let Err(wait) = shared.guesses.may_ask(token)
+    {
+        return with_caller(Fault::too_many_guesses(wait).into_response(), &knocked);
+    }
+    let response = answered(shared, route, Some(bearer), request).await;
+    with_caller(response, &knocked)
+}
+
+fn caller(response: &Response) -> Option<&Caller> {
+    response.extensions().get::<Caller>()
+}
+
+fn with_caller(mut response: Response, knocked: &Response) -> Response {
+    if let Some(known) = caller(knocked) {
+        response.extensions_mut().insert(known.clone());
+    }
+    response
+}
+
+/// The answer to whom the ledger has let in.
+async fn answered(
+    shared: &Shared,
+    route: &'static Route,
+    bearer: Option<Bearer>,
+    request: Request,
+) -> Response {
+    let read = match route.does {
+        Does::Metrics => {
+            let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+            return (kind, shared.counters.text()).into_response();
         }
+        Does::Ask(read) | Does::AskOfCode(read) => read,
+    };
+    let body = match route.method {
+        Method::Get => Ok(Bytes::new()),
+        Method::Post => body_of(shared, route, request).await,
+    };
+    match body.and_then(|body| read(&body)) {
+        Ok(asked) => ask(shared, bearer, asked).await,
+        Err(fault) => fault.into_response(),
     }
 }
 
-async fn body_of(request: Request) -> Result<Bytes, Fault> {
+async fn body_of(shared: &Shared, route: &Route, request: Request) -> Result<Bytes, Fault> {
+    if !may_be_json(request.headers()) {
+        return Err(Fault::wrong_kind());
+    }
+    let most = route.body_bytes_max;
     let told = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
-        return Err(Fault::too_large());
+    if told.is_some_and(|bytes| bytes > most as u64) {
+        return Err(Fault::too_large(most));
     }
-    match tokio::time::timeout(BODY_TIME, Bytes::from_request(request, &())).await {
-        Err(_) => Err(Fault::too_slow()),
+    let time = route.body_time.min(shared.body_time);
+    match tokio::time::timeout(time, Bytes::from_request(request, &())).await {
+        Err(_) => Err(Fault::too_slow(time)),
         Ok(Ok(body)) => Ok(body),
         Ok(Err(fault)) if fault.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Fault::too_large())
+            Err(Fault::too_large(most))
         }
         Ok(Err(_)) => Err(Fault::malformed_body("the body did not arrive whole")),
     }
+}
+
+/// Whether a body may be JSON by what it says of itself. Many a tool says nothing, or of anything that
+/// it is a form, unless it is told: those are read.
+fn may_be_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_none_or(|kind| {
+        kind.to_str()
+            .ok()
+            .and_then(|kind| kind.split(';').next())
+            .map(|kind| kind.trim().to_ascii_lowercase())
+            .is_some_and(|kind| {
+                kind == "application/json" || kind == "application/x-www-form-urlencoded"
+            })
+    })
 }
 
 fn bearer(headers: &HeaderMap, scope: Scope) -> Result<Bearer, Fault> {
@@ -147,8 +278,26 @@ fn bearer(headers: &HeaderMap, scope: Scope) -> Result<Bearer, Fault> {
         .ok_or_else(Fault::unauthorized)
 }
 
+/// A question that the ledger is answering, as long as it lives.
+struct UnderWay<'a>(&'a watch::Sender<usize>);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a watch::Sender<usize>) -> UnderWay<'a> {
+        count.send_modify(|count| *count = count.saturating_add(1));
+        UnderWay(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
 /// Asks the ledger, and waits until what it answers is committed.
 async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
+    let _under_way = UnderWay::begin(&shared.under_way);
+    let is_about_code = matches!(asked, Ask::Redemption(_));
     let (tell, told) = oneshot::channel();
     let question = Question {
         bearer,
@@ -164,6 +313,11 @@ async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
     let Ok(told) = told.await else {
         return Fault::unheard().into_response();
     };
+    if let (true, Ok(text), Some(token)) = (is_about_code, &told.answer, &told.token)
+        && is_guess(text)
+    {
+        shared.guesses.guessed(token);
+    }
     let mut response = match told.answer {
         Ok(text) => json(StatusCode::OK, text),
         Err(fault) => fault.into_response(),
@@ -174,28 +328,41 @@ async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
     response
 }
 
-/// Counts and logs every answer.
+/// Whether a verdict is one that somebody gets who tries codes. Nearly every guess at a generated code
+/// is `misread`.
+fn is_guess(answer: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Word {
+        verdict: String,
+    }
+    serde_json::from_str::<Word>(answer)
+        .is_ok_and(|word| matches!(word.verdict.as_str(), "not_found" | "misread"))
+}
+
+/// Counts and logs every answer, and marks it as the hub's.
 async fn logged(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let route = [CLAIMS, REDEMPTIONS, POOLS, HEALTH, METRICS]
-        .into_iter()
-        .find(|route| *route == request.uri().path())
-        .unwrap_or("unknown");
+    let route = ROUTES
+        .iter()
+        .find(|route| route.path == request.uri().path())
+        .map_or("unknown", |route| route.path);
     let began = tokio::time::Instant::now();
-    let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert(WIRE_MARK, HeaderValue::from_static(WIRE_VERSION));
+    let response = marked(next.run(request).await);
     let status = response.status().as_u16();
     shared.counters.count(route, status);
-    log::write(&Answered {
+    shared.log.answered(&Answered {
         at: (shared.clock)(),
         route,
         status,
         latency_ms: began.elapsed().as_millis(),
-        token: response
-            .extensions()
-            .get::<Caller>()
-            .map(|caller| caller.0.as_str()),
+        token: caller(&response).map(|caller| caller.0.as_str()),
     });
+    response
+}
+
+/// A response with the hub's own mark.
+pub(super) fn marked(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(WIRE_MARK, HeaderValue::from_static(WIRE_VERSION));
     response
 }

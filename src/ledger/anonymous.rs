@@ -39,6 +39,10 @@ pub(crate) fn give_back(writing: &Writing<'_, '_>, row: &CodeRow) -> Result<(), 
     let Some(given) = assignment_of(tx, &writing.head, row)? else {
         return Ok(());
     };
+    // Another store's codes took no place of a day here.
+    if given.is_foreign() {
+        return Ok(());
+    }
     let day = that_day(writing, row.campaign, instant(given.body.at_ms))?;
     if day.amount(tx)? == 0
         || !was_claimed(tx, &given.body)?

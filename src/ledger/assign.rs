@@ -24,6 +24,8 @@ use crate::ledger::customers::{
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
 use crate::ledger::log::end_life;
 use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::{
@@ -204,7 +206,7 @@ impl Case<'_> {
                 Next::Passing => return Ok(None),
                 Next::End => {
                     self.keep_who_asked(writing)?;
-                    ClaimWord::PoolExhausted
+                    self.nothing_left(writing)?
                 }
             },
         };
@@ -214,6 +216,9 @@ impl Case<'_> {
                  theirs, or join them where they are one person"
                     .to_owned(),
             );
+        }
+        if word == ClaimWord::NeedsHub && self.because.is_none() {
+            self.must_ask(writing)?;
         }
         if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
             let zone = zone_of(&writing.head)?;
@@ -246,13 +251,20 @@ impl Case<'_> {
             has_code: self.told.is_some(),
             per_customer: self.limit,
             openness: self.openness(writing, is_tester)?,
-            source: if is_tester {
-                Source::TestPart
-            } else if self.is_arriving(writing)? {
-                Source::Import
-            } else {
-                Source::Pool
-            },
+            source: self.source(writing, is_tester)?,
+        })
+    }
+
+    /// Where a code for the customer would come from.
+    fn source(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Source, Cause> {
+        Ok(if is_tester {
+            Source::TestPart
+        } else if self.is_arriving(writing)? {
+            Source::Import
+        } else if must_ask(writing.tx, &self.campaign, self.act)?.is_some() {
+            Source::Hub
+        } else {
+            Source::Pool
         })
     }
 
@@ -537,6 +549,7 @@ impl Case<'_> {
         }
         self.bind(writing, customer, entry)?;
         self.count(writing, entry)?;
+        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
         self.told = by_id(writing.tx, row.id)?;
         Ok(ClaimWord::Assigned)
     }
@@ -549,7 +562,8 @@ impl Case<'_> {
                 return Ok(Next::End);
             };
             let row = by_place(writing.tx, self.local, ordinal)?;
-            let Some(row) = row.filter(|row| row.state == CodeState::Available) else {
+            // One that was handed over by itself stands in a range that is ours still.
+            let Some(row) = row.filter(is_ours_to_give) else {
                 continue;
             };
             if row
@@ -562,6 +576,25 @@ impl Case<'_> {
             return Ok(Next::Code(Box::new(row), grant_number));
         }
         Ok(Next::Passing)
+    }
+
+    /// Whether only the hub may give a code now; why is told with the answer.
+    pub(super) fn must_ask(&mut self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        self.because = must_ask(writing.tx, &self.campaign, self.act)?;
+        Ok(self.because.is_some())
+    }
+
+    /// What is said where no code is left here: at a store, the hub may have some.
+    pub(super) fn nothing_left(&mut self, writing: &Writing<'_, '_>) -> Result<ClaimWord, Cause> {
+        if !has_more_elsewhere(writing.tx, self.local)? {
+            return Ok(ClaimWord::PoolExhausted);
+        }
+        self.because = Some(format!(
+            "this store's codes of {} are used up, so nothing was given; the hub has more, and lends \
+             them at the next contact: ask again then under the same key",
+            self.campaign.id
+        ));
+        Ok(ClaimWord::NeedsHub)
     }
 
     /// The next place that this process may claim, and the grant number of its code.
@@ -677,6 +710,7 @@ impl Case<'_> {
             return Ok(());
         }
         hold_customers(writing.tx, &[customer])?;
+        touch(writing.tx, FeedKind::Customer, customer, EVERYBODY)?;
         if is_erased(writing.tx, customer)? {
             recognise_by(
                 writing.tx,

@@ -8,6 +8,7 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of, tally};
 
 const COLUMNS: &str = "id, name, revision, is_paused, rules";
@@ -274,6 +275,7 @@ fn revise(
     rules: Option<&str>,
     act: &Act,
 ) -> Result<(), Cause> {
+    touch(writing.tx, FeedKind::Campaign, local, EVERYBODY)?;
     let entry = writing.append(
         fact,
         &Setting {

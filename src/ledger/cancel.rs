@@ -58,7 +58,9 @@ fn refusal(writing: &Writing<'_, '_>, row: &CodeRow, act: &Act) -> Result<Option
         return Ok(Some(Refusal::State(row.state)));
     }
     let assignment = assignment_of(writing.tx, &writing.head, row)?;
-    let given_out = assignment.as_ref().map(|told| GivenOut {
+    // A counter of the same name at another store is another counter.
+    let here = assignment.as_ref().filter(|told| !told.is_foreign());
+    let given_out = here.map(|told| GivenOut {
         at_ms: told.body.at_ms,
         counter: &told.body.counter,
     });

@@ -2,12 +2,13 @@
 
 use crate::domain::campaign::{Rules, stand_in_form};
 use crate::domain::code::{FoldedCode, Shape};
-use crate::domain::entry::{Body, instant};
+use crate::domain::entry::{Body, Fact, instant};
 use crate::domain::ids::EntryId;
 use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
-use crate::domain::verdict::{CodeState, Story};
-use crate::ledger::chain::{Head, side_of};
+use crate::domain::verdict::{Certainty, CodeState, Story};
+use crate::ledger::bulk;
+use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
@@ -21,6 +22,7 @@ pub(crate) struct CodeRow {
     pub(crate) state: CodeState,
     pub(crate) uses_made: u32,
     pub(crate) holder: i64,
+    pub(crate) grant_number: i64,
     pub(crate) customer: Option<i64>,
     pub(crate) expires_at_ms: Option<i64>,
     pub(crate) assigned_incarnation: Option<i64>,
@@ -34,22 +36,51 @@ impl CodeRow {
     }
 }
 
-/// One redemption of a code that stands.
+/// An entry that is told of: a redemption of a code that stands, or another act.
 pub(crate) struct Redemption {
     pub(crate) entry: i64,
     pub(crate) id: EntryId,
     pub(crate) body: Body,
+    /// The number of the node that wrote it.
+    pub(crate) node: i64,
+    /// Where that node stands; none: here.
+    pub(crate) store: Option<String>,
 }
 
 impl Redemption {
-    pub(crate) fn story(&self, store: &str) -> Story {
+    /// Whether another node wrote it: counters and operators of the same name are others there.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.node != OWN_NODE
+    }
+
+    /// Where it happened, in a ledger of this store.
+    pub(crate) fn store_or<'s>(&'s self, own: &'s str) -> &'s str {
+        self.store.as_deref().unwrap_or(own)
+    }
+
+    /// The name by which its key is bound in this ledger.
+    pub(crate) fn caller(&self) -> String {
+        if self.is_foreign() {
+            caller_of(&self.id.node, &self.body.counter)
+        } else {
+            self.body.counter.clone()
+        }
+    }
+
+    /// The act as it is told, in a ledger of the store `own`.
+    pub(crate) fn story(&self, own: &str) -> Story {
         Story {
             at: instant(self.body.at_ms),
-            store: store.to_owned(),
+            store: self.store_or(own).to_owned(),
             counter: self.body.counter.clone(),
             operator: self.body.operator.clone(),
         }
     }
+}
+
+/// Whose key it is that a counter of another node uses.
+pub(crate) fn caller_of(node: &str, counter: &str) -> String {
+    format!("{node}/{counter}")
 }
 
 /// The stored number of a state.
@@ -73,7 +104,8 @@ pub(crate) fn state_of(number: i64) -> Result<CodeState, Cause> {
 }
 
 const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
-    c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry";
+    c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry, \
+    c.grant_number";
 
 fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
     Ok(CodeRow {
@@ -89,6 +121,7 @@ fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
         expires_at_ms: row.maybe_int(9)?,
         assigned_incarnation: row.maybe_int(10)?,
         newest_entry: row.maybe_int(11)?,
+        grant_number: row.int(12)?,
     })
 }
 
@@ -97,6 +130,35 @@ pub(crate) fn by_id(tx: &Tx<'_>, code: i64) -> Result<Option<CodeRow>, Cause> {
     tx.one(
         &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id = $1"),
         &[code.into()],
+        code_row,
+    )
+}
+
+/// The codes of these local numbers, in the order of their numbers.
+pub(crate) fn by_ids(tx: &Tx<'_>, codes: &[i64]) -> Result<Vec<CodeRow>, Cause> {
+    let mut rows = bulk::find(
+        tx,
+        &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id"),
+        &[],
+        codes,
+        "",
+        code_row,
+    )?;
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// The codes of these foldings whose batch is published.
+pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
+    bulk::find(
+        tx,
+        &format!(
+            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
+             WHERE b.is_published = 1 AND c.folded"
+        ),
+        &[],
+        folded,
+        "",
         code_row,
     )
 }
@@ -237,17 +299,26 @@ fn otherwise(tx: &Tx<'_>, reading: Reading) -> Result<Otherwise, Cause> {
 /// An entry that was told before, with its name.
 pub(crate) fn redemption(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<Redemption, Cause> {
     tx.one(
-        "SELECT incarnation, seq, body FROM entry WHERE id = $1",
+        "SELECT e.incarnation, e.seq, e.body, e.node, n.name, n.store FROM entry e \
+         JOIN node n ON n.id = e.node WHERE e.id = $1",
         &[entry.into()],
         |row| {
+            let node = row.int(3)?;
+            let is_own = node == OWN_NODE;
             Ok(Redemption {
                 entry,
                 id: EntryId {
-                    node: head.node.clone(),
+                    node: if is_own {
+                        head.node.clone()
+                    } else {
+                        row.text(4)?
+                    },
                     incarnation: row.count(0)?,
                     seq: row.int(1)?.unsigned_abs(),
                 },
                 body: serde_json::from_str(&row.text(2)?)?,
+                node,
+                store: row.maybe_text(5)?.filter(|_| !is_own),
             })
         },
     )?
@@ -268,18 +339,44 @@ pub(crate) fn newest_redemption(
     newest.map(|entry| redemption(tx, head, entry)).transpose()
 }
 
-/// The first redemption of a code that stands.
+/// The first redemption of a code that stands: one that was certain comes before one that was not.
 pub(crate) fn first_redemption(
     tx: &Tx<'_>,
     head: &Head,
     row: &CodeRow,
 ) -> Result<Option<Redemption>, Cause> {
-    let mut first = None;
+    let mut standing = Vec::new();
     each_standing(tx, row, |entry| {
-        first = Some(entry);
+        standing.push(entry);
         Walk::On
     })?;
-    first.map(|entry| redemption(tx, head, entry)).transpose()
+    let mut first: Option<Redemption> = None;
+    for entry in standing {
+        let told = redemption(tx, head, entry)?;
+        // The oldest is read last.
+        if first
+            .as_ref()
+            .is_none_or(|first| is_certain(&told) || !is_certain(first))
+        {
+            first = Some(told);
+        }
+    }
+    Ok(first)
+}
+
+fn is_certain(told: &Redemption) -> bool {
+    matches!(&told.body.fact, Fact::Redeemed { certainty, .. }
+        if certainty == Certainty::Confirmed.as_str())
+}
+
+/// How many redemptions of a code stand, also those in excess.
+pub(crate) fn standing_count(tx: &Tx<'_>, row: &CodeRow) -> Result<u32, Cause> {
+    let mut count = 0;
+    each_standing(tx, row, |_| {
+        count += 1;
+        Walk::On
+    })?;
+    Ok(count)
 }
 
 /// Whether to go on along a code's list of entries.
@@ -334,9 +431,17 @@ pub(crate) fn void_reason(tx: &Tx<'_>, row: &CodeRow) -> Result<Option<String>, 
     if row.state != CodeState::Void {
         return Ok(None);
     }
+    let Some(entry) = newest_of_kind(tx, row, "voided")? else {
+        // Ended elsewhere, as the hub tells it.
+        return tx.one(
+            "SELECT reason FROM ended WHERE code = $1",
+            &[row.id.into()],
+            |row| row.text(0),
+        );
+    };
     let text = tx.one(
         "SELECT text FROM side WHERE entry = $1",
-        &[newest_of_kind(tx, row, "voided")?.into()],
+        &[entry.into()],
         |row| row.text(0),
     )?;
     Ok(side_of(text.as_deref())?.reason)

@@ -25,10 +25,21 @@ impl CustomerDay {
 
     /// Counts one, in the transaction of its act.
     pub(crate) fn count_one(self, tx: &Tx<'_>) -> Result<(), Cause> {
+        self.count(tx, 1)
+    }
+
+    /// Counts several.
+    pub(crate) fn count(self, tx: &Tx<'_>, amount: u32) -> Result<(), Cause> {
         tx.later(
-            "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, 1) \
-             ON CONFLICT (campaign, customer, day) DO UPDATE SET amount = customer_day.amount + 1",
-            &[self.campaign.into(), self.customer.into(), self.day.into()],
+            "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (campaign, customer, day) \
+             DO UPDATE SET amount = customer_day.amount + excluded.amount",
+            &[
+                self.campaign.into(),
+                self.customer.into(),
+                self.day.into(),
+                amount.into(),
+            ],
         )
     }
 

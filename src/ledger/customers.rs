@@ -1,5 +1,7 @@
 //! Customers: who is meant by an id or a contact, and which codes they have.
 
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -15,7 +17,7 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{look_up, state_number, state_of};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Ledger, LedgerError, campaigns};
+use crate::ledger::{Ledger, LedgerError, bulk, campaigns};
 
 /// The stored number of a kind of contact.
 pub(crate) fn kind_number(kind: ContactKind) -> i64 {
@@ -319,6 +321,52 @@ pub(crate) fn take_slot(
         &[campaign.into(), customer.into(), number.into(), code.into()],
     )?;
     Ok(true)
+}
+
+/// Gives a customer a slot for a code that is theirs, also beyond the campaign's limit.
+pub(crate) fn add_slot(tx: &Tx<'_>, campaign: i64, customer: i64, code: i64) -> Result<(), Cause> {
+    let newest = tx
+        .one(
+            "SELECT coalesce(max(slot), 0) FROM customer_slot \
+             WHERE campaign = $1 AND customer = $2",
+            &[campaign.into(), customer.into()],
+            |row| row.int(0),
+        )?
+        .unwrap_or(0);
+    tx.execute(
+        "INSERT INTO customer_slot (campaign, customer, slot, code) VALUES ($1, $2, $3, $4)",
+        &[
+            campaign.into(),
+            customer.into(),
+            (newest + 1).into(),
+            code.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The numbers of customers by their ids; who was joined to another is that other.
+pub(crate) fn numbers_of(
+    tx: &Tx<'_>,
+    public_ids: &[String],
+) -> Result<BTreeMap<String, i64>, Cause> {
+    let known = bulk::find(
+        tx,
+        "SELECT public_id, id, joined_to FROM customer WHERE public_id",
+        &[],
+        public_ids,
+        "",
+        |row| Ok((row.text(0)?, row.int(1)?, row.maybe_int(2)?)),
+    )?;
+    let mut numbers = BTreeMap::new();
+    for (name, number, joined_to) in known {
+        let number = match joined_to {
+            Some(kept) => standing(tx, kept)?,
+            None => number,
+        };
+        numbers.insert(name, number);
+    }
+    Ok(numbers)
 }
 
 /// Lets nobody else give this customer a code, join or erase them before the end of the transaction.

@@ -13,6 +13,7 @@ use crate::ledger::customers::{
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
 
 /// What is to be changed of a customer.
@@ -191,6 +192,7 @@ fn consent(tx: &Tx<'_>, customer: i64, consents: bool, act: &Act) -> Result<Opti
 
 fn exchange(tx: &Tx<'_>, customer: i64, added: &Contacts, removed: &Contacts) -> Result<(), Cause> {
     add_contacts(tx, customer, added)?;
+    touch(tx, FeedKind::Customer, customer, EVERYBODY)?;
     // What is removed was hashed before, in every campaign they have a code of.
     recognise_everywhere(tx, customer)?;
     for (kind, form) in removed {

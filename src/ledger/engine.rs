@@ -139,6 +139,12 @@ impl From<i64> for Value<'_> {
     }
 }
 
+impl From<&i64> for Value<'_> {
+    fn from(number: &i64) -> Self {
+        Value::Int(*number)
+    }
+}
+
 impl From<u32> for Value<'_> {
     fn from(number: u32) -> Self {
         Value::Int(i64::from(number))
@@ -160,6 +166,12 @@ impl<'a> From<&'a str> for Value<'a> {
 impl<'a> From<&'a String> for Value<'a> {
     fn from(text: &'a String) -> Self {
         Value::Text(text)
+    }
+}
+
+impl<'a> From<&&'a [u8]> for Value<'a> {
+    fn from(bytes: &&'a [u8]) -> Self {
+        Value::Blob(bytes)
     }
 }
 

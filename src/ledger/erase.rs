@@ -18,6 +18,7 @@ use crate::ledger::customers::{described, hold, is_erased, known_by};
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::person::{AttemptAbout, EntryAbout, Person, attempts_about, entries_about};
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
 
@@ -200,7 +201,12 @@ fn forget(
             &[(*attempt).into()],
         )?;
     }
+    for number in &person.numbers {
+        touch(tx, FeedKind::Customer, *number, EVERYBODY)?;
+    }
     for code in &person.codes {
+        // What was said of it, why it is void, goes with its next telling.
+        touch(tx, FeedKind::Code, *code, EVERYBODY)?;
         slips += tx.execute(
             "UPDATE slip SET words = NULL WHERE code = $1 AND words IS NOT NULL",
             &[(*code).into()],

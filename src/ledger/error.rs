@@ -50,6 +50,9 @@ pub enum Cause {
     /// The ledger was moved away.
     #[error("this ledger was moved to another computer and is closed here")]
     Moved,
+    /// Another hub than the one that this ledger joined answered.
+    #[error("node {0} answered, and that is not the hub that this ledger joined")]
+    AnotherHub(String),
     /// Another process has the ledger open.
     #[error("a console or another command has this ledger open")]
     InUse,
@@ -71,6 +74,9 @@ pub enum Cause {
     /// The codes changed between the check and the store.
     #[error("the pool changed while it ran ({0}); nothing was stored")]
     Changed(String),
+    /// The hub answered something else than it was asked.
+    #[error("{0}; nothing was written")]
+    Unexpected(&'static str),
     /// The engine failed otherwise.
     #[error("{0}")]
     Engine(#[source] rusqlite::Error),
@@ -115,6 +121,7 @@ impl LedgerError {
             Cause::Newer { .. } => "install the newer Counterfoil; this one changes nothing here".into(),
             Cause::NetworkFileSystem(_) => "keep the ledger on a local disk; several counters can share it over SSH".into(),
             Cause::Moved => "use it on the computer it was moved to, or `counterfoil restore` a backup here".into(),
+            Cause::AnotherHub(_) => "check the hub's URL in `counterfoil config`; nothing was acknowledged".into(),
             Cause::InUse => "close the consoles on this ledger and try again".into(),
             Cause::DiskFull => "free some room on the disk, then scan again; nothing was used up".into(),
             Cause::Busy => "close the other program that has ledger.db open, then try again".into(),
@@ -122,6 +129,7 @@ impl LedgerError {
             Cause::Random(_) => "try again; if it stays, this computer's random source is broken".into(),
             Cause::Interrupted => "run it again when it suits".into(),
             Cause::Changed(_) => "run it again".into(),
+            Cause::Unexpected(_) => "bring both programs up to date; the hub's first".into(),
             Cause::Engine(_) | Cause::Postgres(_) => "run `counterfoil verify`".into(),
             Cause::Raced(_) => "try again; nothing was used up".into(),
             Cause::Dropped(_) | Cause::Unreachable(_) => "look whether the database runs and lets this user in; the URL is named by --database, COUNTERFOIL_DATABASE or hub.database".into(),

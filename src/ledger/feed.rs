@@ -1,11 +1,17 @@
 //! What concerns others: a row a subject, which moves up whenever the subject changes.
 //!
-//! Invariant: no item at or below a position that was given out ever appears later. What is sent is
-//! the subject as it stands when it is read, so a row holds no content, and a subject that changed a
-//! hundred times is one row. On a shop alone nothing is kept.
+//! Invariant: no item at or below a position that was given out ever appears later. Where one writer
+//! has the ledger to itself, a change takes its position in its own transaction. Where many write at
+//! once, a position taken before the commit could be seen after a higher one: there a change is
+//! written without one, and [`Ledger::sequence_feed`] gives positions to what is committed.
+//!
+//! What is sent is the subject as it stands when it is read, so a row holds no content, and a subject
+//! that changed a hundred times is one row. On a shop alone nothing is kept.
 
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
+use crate::ledger::test_mode::TEST_BATCH;
+use crate::ledger::{Ledger, LedgerError};
 
 /// What kind of subject changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +27,17 @@ pub(crate) enum FeedKind {
 }
 
 impl FeedKind {
+    pub(crate) const ALL: [FeedKind; 8] = [
+        FeedKind::Campaign,
+        FeedKind::Batch,
+        FeedKind::Code,
+        FeedKind::Lease,
+        FeedKind::Customer,
+        FeedKind::Recall,
+        FeedKind::Conflict,
+        FeedKind::Operator,
+    ];
+
     pub(crate) fn number(self) -> i64 {
         match self {
             FeedKind::Campaign => 1,
@@ -33,10 +50,20 @@ impl FeedKind {
             FeedKind::Operator => 8,
         }
     }
+
+    pub(crate) fn of_number(number: i64) -> Result<FeedKind, Cause> {
+        FeedKind::ALL
+            .into_iter()
+            .find(|kind| kind.number() == number)
+            .ok_or_else(|| Cause::Damaged(format!("an item of the feed of kind {number}")))
+    }
 }
 
 /// Whom a change concerns: every store.
 pub(crate) const EVERYBODY: i64 = 0;
+
+/// Rows of the feed that are given their positions in one write.
+const SEQUENCED_MAX: i64 = 2_000;
 
 /// Whether this ledger has stores to tell.
 pub(crate) fn has_stores(tx: &Tx<'_>) -> Result<bool, Cause> {
@@ -45,18 +72,23 @@ pub(crate) fn has_stores(tx: &Tx<'_>) -> Result<bool, Cause> {
         .is_some())
 }
 
+/// The newest position that was given.
+pub(crate) fn position(tx: &Tx<'_>) -> Result<i64, Cause> {
+    tx.one("SELECT position FROM feed_head WHERE id = 1", &[], |row| {
+        row.int(0)
+    })?
+    .ok_or_else(headless)
+}
+
 /// A subject changed: whoever it concerns is told of it as it stands.
 pub(crate) fn touch(tx: &Tx<'_>, kind: FeedKind, subject: i64, concerns: i64) -> Result<(), Cause> {
+    if tx.writer().is_some() {
+        return touch_unplaced(tx, kind, subject, concerns);
+    }
     if !has_stores(tx)? {
         return Ok(());
     }
-    let position = tx
-        .one(
-            "UPDATE feed_head SET position = position + 1 WHERE id = 1 RETURNING position",
-            &[],
-            |row| row.int(0),
-        )?
-        .ok_or_else(|| Cause::Damaged("the feed has no head".into()))?;
+    let position = next_position(tx)?;
     tx.execute(
         "INSERT INTO feed (kind, subject, node, position) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (kind, subject, node) DO UPDATE SET position = excluded.position",
@@ -70,24 +102,131 @@ pub(crate) fn touch(tx: &Tx<'_>, kind: FeedKind, subject: i64, concerns: i64) ->
     Ok(())
 }
 
-/// The first store is let in: everything that is here is told of from now on.
+/// The same where several processes write: in its place once it is committed.
+pub(crate) fn touch_unplaced(
+    tx: &Tx<'_>,
+    kind: FeedKind,
+    subject: i64,
+    concerns: i64,
+) -> Result<(), Cause> {
+    tx.later(
+        "INSERT INTO feed (kind, subject, node, position) SELECT $1, $2, $3, NULL \
+         WHERE EXISTS (SELECT 1 FROM store) \
+         ON CONFLICT (kind, subject, node) DO UPDATE SET position = NULL",
+        &[kind.number().into(), subject.into(), concerns.into()],
+    )
+}
+
+fn next_position(tx: &Tx<'_>) -> Result<i64, Cause> {
+    tx.one(
+        "UPDATE feed_head SET position = position + 1 WHERE id = 1 RETURNING position",
+        &[],
+        |row| row.int(0),
+    )?
+    .ok_or_else(headless)
+}
+
+fn headless() -> Cause {
+    Cause::Damaged("the feed has no head".into())
+}
+
+/// The codes of a range of ordinals changed.
+pub(crate) fn touch_range(
+    tx: &Tx<'_>,
+    campaign: i64,
+    first_ordinal: i64,
+    end_ordinal: i64,
+) -> Result<(), Cause> {
+    if !has_stores(tx)? {
+        return Ok(());
+    }
+    let codes = tx.all(
+        "SELECT code FROM pool_slot WHERE campaign = $1 AND ordinal >= $2 AND ordinal < $3 \
+         ORDER BY ordinal",
+        &[campaign.into(), first_ordinal.into(), end_ordinal.into()],
+        |row| row.int(0),
+    )?;
+    for code in codes {
+        touch(tx, FeedKind::Code, code, EVERYBODY)?;
+    }
+    Ok(())
+}
+
+/// The first store is let in: everything that is here has to be told of. Codes come with their
+/// batches, and customers with their codes, so that this is a few rows, however many codes there are.
 pub(crate) fn fill(tx: &Tx<'_>) -> Result<(), Cause> {
-    let whole: [(FeedKind, &str); 4] = [
+    let subjects = [
         (FeedKind::Campaign, "SELECT id FROM campaign ORDER BY id"),
         (
-            FeedKind::Batch,
-            "SELECT id FROM batch WHERE is_published = 1 ORDER BY id",
+            FeedKind::Operator,
+            "SELECT id FROM operator WHERE is_removed = 0 ORDER BY id",
         ),
-        (
-            FeedKind::Customer,
-            "SELECT DISTINCT customer FROM contact_hash ORDER BY customer",
-        ),
-        (FeedKind::Operator, "SELECT id FROM operator ORDER BY id"),
     ];
-    for (kind, subjects) in whole {
-        for subject in tx.all(subjects, &[], |row| row.int(0))? {
+    for (kind, sql) in subjects {
+        for subject in tx.all(sql, &[], |row| row.int(0))? {
             touch(tx, kind, subject, EVERYBODY)?;
         }
     }
+    let batches = tx.all(
+        "SELECT id FROM batch WHERE is_published = 1 AND how <> $1 ORDER BY id",
+        &[TEST_BATCH.into()],
+        |row| row.int(0),
+    )?;
+    for batch in batches {
+        touch(tx, FeedKind::Batch, batch, EVERYBODY)?;
+    }
     Ok(())
+}
+
+impl Ledger {
+    /// The newest position of the feed: whoever waits for something new looks here.
+    pub fn feed_position(&mut self) -> Result<i64, LedgerError> {
+        self.read("read", "the feed", position)
+    }
+
+    /// Gives positions to changes that were committed without one, in the order of their subjects,
+    /// under the lock of the feed's head; how many it gave, and whether there may be more.
+    ///
+    /// Whoever reads sees the head and the positions up to it together, so that nothing appears below
+    /// a position that was given out.
+    pub fn sequence_feed(&mut self) -> Result<(u64, bool), LedgerError> {
+        self.write("order", "the feed", |writing| sequence(writing.tx))
+    }
+}
+
+fn sequence(tx: &Tx<'_>) -> Result<(u64, bool), Cause> {
+    // Locks the head, also where others write at the same time: one gives positions at a time.
+    let head = tx
+        .one(
+            "UPDATE feed_head SET position = position WHERE id = 1 RETURNING position",
+            &[],
+            |row| row.int(0),
+        )?
+        .ok_or_else(headless)?;
+    let waiting = tx.all(
+        "SELECT kind, subject, node FROM feed WHERE position IS NULL \
+         ORDER BY kind, subject, node LIMIT $1",
+        &[SEQUENCED_MAX.into()],
+        |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?)),
+    )?;
+    let mut given = head;
+    for (kind, subject, node) in &waiting {
+        let placed = tx.execute(
+            "UPDATE feed SET position = $1 \
+             WHERE kind = $2 AND subject = $3 AND node = $4 AND position IS NULL",
+            &[
+                (given + 1).into(),
+                (*kind).into(),
+                (*subject).into(),
+                (*node).into(),
+            ],
+        )?;
+        given += i64::from(placed == 1);
+    }
+    tx.execute(
+        "UPDATE feed_head SET position = $1 WHERE id = 1",
+        &[Value::Int(given)],
+    )?;
+    let is_more = i64::try_from(waiting.len()).is_ok_and(|count| count >= SEQUENCED_MAX);
+    Ok(((given - head).unsigned_abs(), is_more))
 }

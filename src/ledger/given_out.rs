@@ -6,6 +6,7 @@ use crate::domain::entry::{Body, instant};
 use crate::domain::ids::CampaignId;
 use crate::domain::sign_up::GivenOutChoice;
 use crate::domain::verdict::CodeState;
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -37,8 +38,8 @@ fn lately_given(tx: &Tx<'_>, act: &Act) -> Result<Vec<CampaignId>, Cause> {
     tx.each(
         "SELECT e.body, m.name FROM entry e JOIN campaign m ON m.id = e.campaign \
          WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.kind = 'assigned' \
-         ORDER BY e.id DESC",
-        &[LOOKED_AT.into()],
+         AND e.node = $2 ORDER BY e.id DESC",
+        &[LOOKED_AT.into(), OWN_NODE.into()],
         |row| {
             let body: Body = serde_json::from_str(&row.text(0)?)?;
             let campaign = campaigns::id_of(&row.text(1)?)?;
@@ -58,8 +59,12 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<GivenOutChoice>, C
          FROM entry e JOIN code c ON c.id = e.code JOIN campaign m ON m.id = e.campaign \
          LEFT JOIN customer u ON u.id = c.customer \
          WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.kind = 'assigned' \
-         AND c.state = $2 ORDER BY e.id DESC",
-        &[LOOKED_AT.into(), state_number(CodeState::Assigned).into()],
+         AND c.state = $2 AND e.node = $3 ORDER BY e.id DESC",
+        &[
+            LOOKED_AT.into(),
+            state_number(CodeState::Assigned).into(),
+            OWN_NODE.into(),
+        ],
         |row| {
             let body: Body = serde_json::from_str(&row.text(0)?)?;
             let given_out = GivenOut {

@@ -5,6 +5,7 @@ use crate::domain::customer::Customer;
 use crate::domain::entry::{Fact, Side};
 use crate::domain::escape::for_display;
 use crate::domain::refusal::Refusal;
+use crate::ledger::agreed::Persons;
 use crate::ledger::codes::{by_id, newest_of_kind};
 use crate::ledger::customers::{
     CustomerSlot, Recognition, by_public_id, campaigns_of, contacts_of, described, hold,
@@ -13,7 +14,10 @@ use crate::ledger::customers::{
 use crate::ledger::edit::recognise_everywhere;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of, test_mode};
+use crate::ledger::feed::{EVERYBODY, FeedKind, has_stores, touch};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, second_code, setting_of, test_mode,
+};
 
 impl Ledger {
     /// Makes everything of the customer `gone` that of the customer `kept`.
@@ -49,16 +53,11 @@ fn join(
     }
     let tx = writing.tx;
     hold(tx, &[kept, gone])?;
-    let pair = Pair { kept, gone };
-    pair.move_hashes(tx)?;
-    pair.move_contacts(tx)?;
-    for campaign in campaigns_of(tx, gone)? {
-        pair.move_codes(tx, campaign)?;
+    let persons = merge(tx, kept, gone)?;
+    // A store's own join is told to its hub, and raised there.
+    if has_stores(tx)? {
+        second_code::look(tx, &writing.head, &persons, act.now.as_millisecond())?;
     }
-    pair.move_days(tx)?;
-    pair.move_tests(tx)?;
-    pair.move_words(tx)?;
-    recognise_everywhere(tx, kept)?;
     writing.append(
         Fact::CustomersJoined { gone: gone_id },
         &Setting {
@@ -71,6 +70,26 @@ fn join(
         },
     )?;
     described(writing.tx, kept).map(Ok)
+}
+
+/// Moves everything of one customer to another; answers the campaigns in which they have codes.
+pub(crate) fn merge(tx: &Tx<'_>, kept: i64, gone: i64) -> Result<Persons, Cause> {
+    let pair = Pair { kept, gone };
+    pair.move_hashes(tx)?;
+    pair.move_contacts(tx)?;
+    for campaign in campaigns_of(tx, gone)? {
+        pair.move_codes(tx, campaign)?;
+    }
+    pair.move_days(tx)?;
+    pair.move_tests(tx)?;
+    pair.move_words(tx)?;
+    pair.move_likeness(tx)?;
+    recognise_everywhere(tx, kept)?;
+    for customer in [kept, gone] {
+        touch(tx, FeedKind::Customer, customer, EVERYBODY)?;
+    }
+    let campaigns = campaigns_of(tx, kept)?;
+    Ok(campaigns.into_iter().map(|at| (at, kept)).collect())
 }
 
 struct Pair {
@@ -147,6 +166,7 @@ impl Pair {
                 "UPDATE code SET customer = $1 WHERE id = $2 AND customer = $3",
                 &[self.kept.into(), (*code).into(), self.gone.into()],
             )?;
+            touch(tx, FeedKind::Code, *code, EVERYBODY)?;
         }
         for customer in [self.kept, self.gone] {
             tx.execute(
@@ -205,6 +225,23 @@ impl Pair {
                      ON CONFLICT DO NOTHING",
                     &[campaign.into(), self.kept.into()],
                 )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever was taken for the same person as who is gone is so as who is kept.
+    fn move_likeness(&self, tx: &Tx<'_>) -> Result<(), Cause> {
+        for campaign in campaigns::every(tx)? {
+            let others = tx.all(
+                "SELECT other FROM likeness WHERE campaign = $1 AND customer = $2",
+                &[campaign.into(), self.gone.into()],
+                |row| row.int(0),
+            )?;
+            for other in others {
+                if other != self.kept {
+                    second_code::are_alike(tx, campaign, self.kept, other)?;
+                }
             }
         }
         Ok(())

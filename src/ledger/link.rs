@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::domain::entry::Fact;
 use crate::domain::wire::{Cursor, Standing, Welcome};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
 
 /// How long a store acts as a holder without having heard from its hub: a lease's soft end.
 pub const SOFT_END_MS: i64 = 7 * 24 * 3_600_000;
@@ -22,6 +21,8 @@ pub struct HubLink {
     pub secret: String,
     /// The hub's node.
     pub hub: String,
+    /// The life of the hub's own ledger.
+    pub hub_life: i64,
     /// What this ledger may do.
     pub standing: Standing,
     /// Own entries up to this seq are at the hub.
@@ -44,15 +45,64 @@ impl HubLink {
     /// How long ago the last contact was, by the more pessimistic of both clocks; for ever, where
     /// there was none.
     pub fn age_ms(&self, now_ms: i64) -> i64 {
+        self.rights().age_ms(now_ms)
+    }
+
+    /// Whether this ledger may spend what it holds without asking.
+    pub fn may_hold(&self, now_ms: i64) -> bool {
+        self.rights().may_hold(now_ms)
+    }
+
+    fn rights(&self) -> Rights {
+        Rights {
+            standing: self.standing,
+            acked_seq: self.acked_seq,
+            last_contact_ms: self.last_contact_ms,
+            contact_age_ms: self.contact_age_ms,
+        }
+    }
+}
+
+/// What of the link a single act depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rights {
+    pub(crate) standing: Standing,
+    pub(crate) acked_seq: i64,
+    last_contact_ms: Option<i64>,
+    contact_age_ms: i64,
+}
+
+impl Rights {
+    /// What a ledger that has joined a hub may do; none: a shop alone, or a hub.
+    pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
+        tx.one(
+            "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1",
+            &[],
+            |row| {
+                Ok(Rights {
+                    standing: standing_of(row.int(0)?)?,
+                    acked_seq: row.int(1)?,
+                    last_contact_ms: row.maybe_int(2)?,
+                    contact_age_ms: row.int(3)?,
+                })
+            },
+        )
+    }
+
+    fn age_ms(self, now_ms: i64) -> i64 {
         self.last_contact_ms.map_or(i64::MAX, |last_ms| {
             (now_ms - last_ms).max(self.contact_age_ms)
         })
     }
 
     /// Whether this ledger may spend what it holds without asking.
-    pub fn may_hold(&self, now_ms: i64) -> bool {
+    pub(crate) fn may_hold(self, now_ms: i64) -> bool {
         self.standing == Standing::Active && self.age_ms(now_ms) < SOFT_END_MS
     }
+}
+
+fn standing_of(number: i64) -> Result<Standing, Cause> {
+    Standing::of_number(number).ok_or_else(|| Cause::Damaged(format!("a standing of {number}")))
 }
 
 impl Ledger {
@@ -75,7 +125,11 @@ impl Ledger {
 
     /// Takes down what the hub said where it said nothing else.
     pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
-        self.write("hear", "the hub", |writing| hear(writing, welcome, act))
+        self.write("hear", "the hub", |writing| {
+            // There is no rest of it.
+            let _ = hear(writing, welcome, act)?;
+            Ok(())
+        })
     }
 }
 
@@ -84,17 +138,15 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
     tx.one(
         "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
          l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
+         l.clock_offset_ms, l.hub_life FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
         &[],
         |row| {
-            let standing = row.int(4)?;
             Ok(HubLink {
                 url: row.text(0)?,
                 ca_file: row.maybe_text(1)?.map(PathBuf::from),
                 secret: row.text(2)?,
                 hub: row.text(3)?,
-                standing: Standing::of_number(standing)
-                    .ok_or_else(|| Cause::Damaged(format!("a standing of {standing}")))?,
+                standing: standing_of(row.int(4)?)?,
                 acked_seq: row.int(5)?,
                 acked_attempt: row.int(6)?,
                 cursor: Cursor {
@@ -105,51 +157,91 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
                 last_contact_ms: row.maybe_int(10)?,
                 contact_age_ms: row.int(11)?,
                 clock_offset_ms: row.int(12)?,
+                hub_life: row.int(13)?,
             })
         },
     )
 }
 
-/// Takes down what the hub said at a contact: every answer of the hub comes through here, in the
+/// What becomes of an answer of the hub.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// The rest of it counts.
+    Counts,
+    /// The hub was restored from a backup: what follows is told again from the beginning, and the rest
+    /// of this answer does not count.
+    Rewound,
+    /// Another hub, or an older life of ours, has answered: nothing of it counts.
+    NotOurs,
+}
+
+/// Takes down what the hub said at a contact: every answer of the hub comes through here first, in the
 /// transaction that applies the rest of it.
 ///
 /// A life of this ledger that the hub does not know is quarantined, whatever the hub says of the life
-/// that it knows, and nothing of that is acknowledged for this one.
+/// that it knows, and nothing of that is acknowledged for this one; only [`Ledger::heard_life`] ends
+/// that.
 pub(crate) fn hear(
     writing: &mut Writing<'_, '_>,
     welcome: &Welcome,
     act: &Act,
-) -> Result<(), Cause> {
+) -> Result<Heard, Cause> {
     let Some(link) = load(writing.tx)? else {
-        return Ok(());
+        return Ok(Heard::NotOurs);
     };
-    let is_this_life = welcome.incarnation == writing.head.incarnation
-        && welcome.acked_through <= writing.head.seq;
-    let standing = if is_this_life {
-        welcome.standing
-    } else {
-        Standing::Quarantined
-    };
-    let acked_seq = if is_this_life {
-        link.acked_seq.max(welcome.acked_through)
-    } else {
-        link.acked_seq
-    };
+    if welcome.hub != link.hub || welcome.hub_life < link.hub_life {
+        return Ok(Heard::NotOurs);
+    }
     let now_ms = act.now.as_millisecond();
     writing.tx.execute(
-        "UPDATE hub_link SET standing = $1, acked_seq = $2, feed_goal = $3, last_contact_ms = $4, \
-         contact_age_ms = 0, clock_offset_ms = $5 WHERE id = 1",
+        "UPDATE hub_link SET feed_goal = $1, last_contact_ms = $2, contact_age_ms = 0, \
+         clock_offset_ms = $3 WHERE id = 1",
         &[
-            standing.number().into(),
-            acked_seq.into(),
             link.feed_goal.max(welcome.feed_position).into(),
             now_ms.into(),
             now_ms.saturating_sub(welcome.now_ms).into(),
         ],
     )?;
-    let began = standing == Standing::Quarantined;
-    if began != (link.standing == Standing::Quarantined) {
-        writing.append(Fact::Quarantined { began }, &setting_of(act))?;
+    let mut heard = Heard::Counts;
+    if welcome.hub_life > link.hub_life {
+        rewind(writing, &link, welcome)?;
+        heard = Heard::Rewound;
     }
+    if link.standing == Standing::Quarantined {
+        return Ok(heard);
+    }
+    let is_behind_hub = welcome.acked_through > writing.head.seq;
+    if welcome.incarnation != writing.head.incarnation || is_behind_hub {
+        let is_old_file = is_behind_hub && welcome.incarnation == writing.head.incarnation;
+        let missing = if is_old_file { None } else { Some(0) };
+        let why = if is_old_file { "hub_ahead" } else { "fenced" };
+        lives::quarantine(writing, welcome.incarnation, missing, why, act)?;
+        return Ok(heard);
+    }
+    writing.tx.execute(
+        "UPDATE hub_link SET standing = $1 WHERE id = 1",
+        &[welcome.standing.number().into()],
+    )?;
+    writing.tx.execute(
+        "UPDATE hub_link SET acked_seq = $1 WHERE id = 1 AND acked_seq < $1",
+        &[welcome.acked_through.into()],
+    )?;
+    Ok(heard)
+}
+
+/// The hub was restored: it acknowledged and told what it does not know any more. What it lacks goes
+/// up again, what it has comes down again, and nothing is held until it has told so.
+fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> Result<(), Cause> {
+    lives::drop_rights(writing.tx, &link.hub)?;
+    writing.tx.execute(
+        "UPDATE hub_link SET hub_life = $1, acked_seq = $2, feed_position = 0, \
+         feed_code_after = 0, feed_goal = $3 WHERE id = 1",
+        &[
+            welcome.hub_life.into(),
+            link.acked_seq.min(welcome.acked_through).into(),
+            welcome.feed_position.into(),
+        ],
+    )?;
     Ok(())
 }

@@ -8,13 +8,16 @@ use crate::domain::notes::{Note, Notes};
 use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
-use crate::ledger::chain::{Head, side_of};
+use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state_number};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::tally::move_tally;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::intake::PARKED;
+use crate::ledger::tally::{leave_pool, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, setting_of, slips,
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, second_code,
+    setting_of, slips,
 };
 
 /// Where a reader of the log is.
@@ -142,31 +145,39 @@ fn entries_after(
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
-        "SELECT e.id, e.body, coalesce(c.shown, c.folded), c.folded, s.text FROM entry e \
+        "SELECT e.id, e.body, coalesce(c.shown, c.folded), c.folded, s.text, e.kind, e.at_ms, \
+         e.node, n.store FROM entry e JOIN node n ON n.id = e.node \
          LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id \
          WHERE e.id > $1 ORDER BY e.id LIMIT $2",
         &[after.into(), PAGE.into()],
         |row| {
-            let body: Body = serde_json::from_str(&row.text(1)?)?;
             let side = side_of(row.maybe_text(4)?.as_deref())?;
-            let (kind, answer) = told(&body.fact);
-            let line = LogLine {
-                at: instant(body.at_ms),
-                kind: kind.to_owned(),
-                answer: answer.to_owned(),
-                code: row.maybe_text(2)?,
-                campaign: body.campaign.as_ref().map(ToString::to_string),
-                customer_id: body.customer.clone(),
-                store: head.store.clone(),
-                counter: body.counter.clone(),
-                operator: body.operator.clone(),
-                trigger: side.trigger,
-                key: body.key.clone(),
-                raw: side.raw,
-                reason: side.reason,
-                notes: side.notes,
+            let store = store_of(row.int(7)?, row.maybe_text(8)?, head);
+            let mut folded = row.maybe_text(3)?;
+            let line = if row.text(5)? == PARKED {
+                parked(row.int(6)?, store)
+            } else {
+                let body: Body = serde_json::from_str(&row.text(1)?)?;
+                let (kind, answer) = told(&body.fact);
+                // A code that nobody knows here is told as it was read there.
+                folded = folded.or_else(|| body.code.clone());
+                LogLine {
+                    at: instant(body.at_ms),
+                    kind: kind.to_owned(),
+                    answer: answer.to_owned(),
+                    code: row.maybe_text(2)?.or(body.code),
+                    campaign: body.campaign.as_ref().map(ToString::to_string),
+                    customer_id: body.customer,
+                    store,
+                    counter: body.counter,
+                    operator: body.operator,
+                    trigger: side.trigger,
+                    key: body.key,
+                    raw: side.raw,
+                    reason: side.reason,
+                    notes: side.notes,
+                }
             };
-            let folded = row.maybe_text(3)?;
             Ok(Placed {
                 entry: row.int(0)?,
                 attempt: 0,
@@ -174,6 +185,33 @@ fn entries_after(
             })
         },
     )
+}
+
+/// The store of a node: of this ledger's own, or of another's.
+fn store_of(node: i64, store: Option<String>, head: &Head) -> String {
+    store
+        .filter(|_| node != OWN_NODE)
+        .unwrap_or_else(|| head.store.clone())
+}
+
+/// An entry of a store that cannot be read here: when it came, and that it is kept.
+fn parked(at_ms: i64, store: String) -> LogLine {
+    LogLine {
+        at: instant(at_ms),
+        kind: PARKED.to_owned(),
+        answer: PARKED.to_owned(),
+        code: None,
+        campaign: None,
+        customer_id: None,
+        store,
+        counter: String::new(),
+        operator: None,
+        trigger: None,
+        key: None,
+        raw: None,
+        reason: None,
+        notes: Notes::default(),
+    }
 }
 
 /// A page of attempts after a number; the lines of those that are wanted.
@@ -187,7 +225,8 @@ pub(crate) fn attempts_after(
     tx.all(
         "SELECT a.id, a.after_entry, a.at_ms, a.kind, a.answer, coalesce(c.shown, c.folded), \
          m.name, u.public_id, a.counter, a.operator, a.trigger_text, a.key, a.raw, a.reason, \
-         c.folded, a.notes FROM attempt a LEFT JOIN code c ON c.id = a.code \
+         c.folded, a.notes, a.node, n.store FROM attempt a \
+         LEFT JOIN node n ON n.id = a.node LEFT JOIN code c ON c.id = a.code \
          LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
          WHERE a.id > $1 ORDER BY a.id LIMIT $2",
         &[after.into(), most.into()],
@@ -199,7 +238,7 @@ pub(crate) fn attempts_after(
                 code: row.maybe_text(5)?,
                 campaign: row.maybe_text(6)?,
                 customer_id: row.maybe_text(7)?,
-                store: head.store.clone(),
+                store: store_of(row.int(16)?, row.maybe_text(17)?, head),
                 counter: row.text(8)?,
                 operator: row.maybe_text(9)?,
                 trigger: row.maybe_text(10)?,
@@ -325,7 +364,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         id: told.id.to_string(),
         at: instant(told.body.at_ms),
         kind: told.body.fact.kind(),
-        store: head.store.clone(),
+        store: told.store_or(&head.store).to_owned(),
         counter: told.body.counter,
         operator: told.body.operator,
         detail: detail.join("; "),
@@ -385,6 +424,8 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }
+        | Fact::TokenRotated { .. }
+        | Fact::TokenSecretEnded { .. }
         | Fact::StoreAdded { .. }
         | Fact::StoreJoined { .. }
         | Fact::StoreReborn { .. }
@@ -465,5 +506,15 @@ pub(crate) fn end_life(
     )?;
     // Whether the customer has its slip is nobody's question any more.
     slips::let_go(writing.tx, row.id)?;
-    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)
+    leave_pool(writing.tx, row.campaign, row.state, row.holder)?;
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
+    move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
+    let now_ms = act.now.as_millisecond();
+    second_code::look_again(
+        writing.tx,
+        &writing.head,
+        row.campaign,
+        row.customer,
+        now_ms,
+    )
 }

@@ -5,15 +5,21 @@
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
 //! wall clock and randomness, which come in; a screen.
 
+mod agreed;
 mod anonymous;
+mod arrivals;
 mod assign;
 mod attempts;
+mod away;
 mod ballast;
+mod branches;
+mod bulk;
 mod campaigns;
 mod cancel;
 mod chain;
 mod claim_range;
 mod codes;
+mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
@@ -24,14 +30,19 @@ mod error;
 mod feed;
 mod find;
 mod given_out;
+mod intake;
 mod join;
 mod joining;
+mod lease;
 mod link;
+mod lives;
 mod log;
 mod look;
 mod marker;
 mod nodes;
 mod operators;
+mod outbox;
+mod pending;
 mod person;
 mod pool;
 mod postgres;
@@ -41,13 +52,19 @@ mod replace;
 mod restore;
 mod reverse;
 mod schema;
+mod second_code;
 mod slips;
 mod sqlite;
+mod stock;
 mod stores;
 mod tally;
+mod telling;
 mod test_mode;
 mod tokens;
+#[cfg(test)]
+mod told_tests;
 mod verify;
+mod witness;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -65,17 +82,20 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
+pub use crate::ledger::outbox::Heard;
+pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, PoolFigures,
-    Progress, Step,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
+    PoolFigures, Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
-pub use crate::ledger::redeem::Scan;
+pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest};
 pub use crate::ledger::verify::{Health, VerifyStep};
+pub use crate::ledger::witness::HeardBy;
 
 use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};

@@ -3,6 +3,20 @@
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 
+/// The store and the counter of a caller that asked this hub, as `NODE/COUNTER`; none: a counter of
+/// this ledger.
+pub(crate) fn asking_counter(tx: &Tx<'_>, caller: &str) -> Result<Option<(String, String)>, Cause> {
+    let Some((node, counter)) = caller.split_once('/') else {
+        return Ok(None);
+    };
+    let store = tx.one(
+        "SELECT store FROM node WHERE name = $1",
+        &[node.into()],
+        |row| row.maybe_text(0),
+    )?;
+    Ok(store.flatten().map(|store| (store, counter.to_owned())))
+}
+
 /// The number of a node, which is given one where it has none.
 pub(crate) fn number_of(tx: &Tx<'_>, name: &str) -> Result<i64, Cause> {
     if let Some(known) = find(tx, name)? {

@@ -11,6 +11,7 @@ use crate::domain::operator::{
 use crate::domain::refusal::Refusal;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::{Act, Ledger, LedgerError, attempts, setting_of};
 
 /// A change to the list of operators.
@@ -81,6 +82,7 @@ impl Ledger {
                 ),
             };
             writing.append(fact, &setting_of(act))?;
+            tell(writing.tx, name)?;
             Ok(Ok(Operator {
                 name: name.to_owned(),
                 role,
@@ -175,6 +177,19 @@ fn operator_row(row: &Row<'_>) -> Result<Operator, Cause> {
         name: row.text(0)?,
         role: role_of(&row.text(1)?)?,
     })
+}
+
+/// Stores are told of an operator as they are from now on.
+fn tell(tx: &Tx<'_>, name: &str) -> Result<(), Cause> {
+    let operator = tx.one(
+        "SELECT id FROM operator WHERE name = $1",
+        &[name.into()],
+        |row| row.int(0),
+    )?;
+    match operator {
+        Some(operator) => touch(tx, FeedKind::Operator, operator, EVERYBODY),
+        None => Ok(()),
+    }
 }
 
 struct Known {

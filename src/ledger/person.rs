@@ -8,9 +8,10 @@ use crate::domain::contact::{PhoneRegion, normal_forms};
 use crate::domain::customer::{Dossier, DossierCode, DossierContact, DossierEntry, DossierSlip};
 use crate::domain::entry::{Body, Side, instant};
 use crate::domain::escape::{for_display, unescape};
+use crate::domain::ids::EntryId;
 use crate::domain::log::LogLine;
 use crate::domain::refusal::Refusal;
-use crate::ledger::chain::{Head, side_of};
+use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::codes::by_id;
 use crate::ledger::customers::{by_public_id, contacts_of, described};
 use crate::ledger::engine::Tx;
@@ -132,9 +133,11 @@ impl Person {
 /// An entry about a person.
 pub(crate) struct EntryAbout {
     pub(crate) number: i64,
-    pub(crate) body: Body,
-    pub(crate) seq: i64,
-    pub(crate) incarnation: i64,
+    /// None: it is another store's, and cannot be read here.
+    pub(crate) body: Option<Body>,
+    pub(crate) id: EntryId,
+    /// Where the node that wrote it stands; none: here.
+    pub(crate) store: Option<String>,
     pub(crate) side: Side,
     /// The stored bytes of the erasable text, after its salt.
     pub(crate) stored: Option<Vec<u8>>,
@@ -159,7 +162,8 @@ pub(crate) fn entries_about(
     let mut last = None;
     let mut about = Vec::new();
     tx.each(
-        "SELECT e.id, e.code, e.body, e.seq, e.incarnation, s.salt, s.text FROM entry e \
+        "SELECT e.id, e.code, e.body, e.seq, e.incarnation, s.salt, s.text, e.node, n.name, n.store \
+         FROM entry e JOIN node n ON n.id = e.node \
          LEFT JOIN side s ON s.entry = e.id WHERE e.id > $1 ORDER BY e.id LIMIT $2",
         &[after.into(), PAGE.into()],
         |row| {
@@ -172,11 +176,19 @@ pub(crate) fn entries_about(
             };
             let text = text.unwrap_or_default();
             if person.is_in_entry(row.maybe_int(1)?, &body, &side, &text) {
+                let is_own = row.int(7)? == OWN_NODE;
                 about.push(EntryAbout {
                     number: row.int(0)?,
-                    body: serde_json::from_str(&body)?,
-                    seq: row.int(3)?,
-                    incarnation: row.int(4)?,
+                    body: match serde_json::from_str(&body) {
+                        Err(fault) if is_own => return Err(fault.into()),
+                        read => read.ok(),
+                    },
+                    id: EntryId {
+                        node: row.text(8)?,
+                        incarnation: row.count(4)?,
+                        seq: row.int(3)?.unsigned_abs(),
+                    },
+                    store: row.maybe_text(9)?.filter(|_| !is_own),
                     side,
                     stored,
                 });
@@ -252,7 +264,7 @@ fn export(ledger: &mut Ledger, id: &str) -> Result<Result<Dossier, Refusal>, Cau
         let (about, last) = ledger.engine.read(|tx| entries_about(tx, &person, from))?;
         dossier
             .entries
-            .extend(about.into_iter().map(|entry| exported(entry, &head)));
+            .extend(about.into_iter().filter_map(|entry| exported(entry, &head)));
         after = last;
     }
     let mut after = Some(0);
@@ -266,23 +278,20 @@ fn export(ledger: &mut Ledger, id: &str) -> Result<Result<Dossier, Refusal>, Cau
     Ok(Ok(dossier))
 }
 
-fn exported(entry: EntryAbout, head: &Head) -> DossierEntry {
-    let head = Head {
-        incarnation: entry.incarnation,
-        ..head.clone()
-    };
-    DossierEntry {
-        id: head.entry_id(entry.seq).to_string(),
-        at: instant(entry.body.at_ms),
-        kind: entry.body.fact.kind(),
-        campaign: entry.body.campaign.map(|campaign| campaign.to_string()),
-        code: entry.body.code,
-        store: head.store,
-        counter: entry.body.counter,
-        operator: entry.body.operator,
-        key: entry.body.key,
+fn exported(entry: EntryAbout, head: &Head) -> Option<DossierEntry> {
+    let body = entry.body?;
+    Some(DossierEntry {
+        id: entry.id.to_string(),
+        at: instant(body.at_ms),
+        kind: body.fact.kind(),
+        campaign: body.campaign.map(|campaign| campaign.to_string()),
+        code: body.code,
+        store: entry.store.unwrap_or_else(|| head.store.clone()),
+        counter: body.counter,
+        operator: body.operator,
+        key: body.key,
         said: entry.side,
-    }
+    })
 }
 
 fn dossier(tx: &Tx<'_>, person: &Person) -> Result<Dossier, Cause> {

@@ -7,11 +7,12 @@ use crate::domain::campaign::Campaign;
 use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::{CampaignId, EntryId, Key};
 use crate::domain::local_time::day_number;
-use crate::domain::reading::kept_form;
+use crate::domain::reading::{Otherwise, kept_form, read as read_scan};
 use crate::domain::verdict::{
-    Answer, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Judgement, KeyBinding,
-    Verdict, ends_at, judge, message,
+    Answer, Apart, ApartCause, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Holding,
+    Judgement, KeyBinding, Story, Verdict, ends_at, judge, message,
 };
+use crate::domain::wire::{Question, Standing, Verb};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
     CodeRow, Redemption, first_redemption, look_up, redemption, state_number, void_reason,
@@ -19,10 +20,13 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::link::Rights;
+use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, is_clock_behind,
-    setting_of, zone_of,
+    Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers, feed,
+    is_clock_behind, nodes, pending, place_of, setting_of,
 };
 
 /// How long after a crash an acceptance that nobody saw is repeated to a rescan at its counter.
@@ -71,50 +75,163 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// What became of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// It was judged; what the answer says is committed.
+    Answered(Box<Answer>),
+    /// The hub is to be asked this, and nothing may be said before. It is kept as pending.
+    Ask(Box<Question>),
+}
+
+/// Whether the hub can be asked about a code that is held elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It is asked.
+    InReach,
+    /// It was asked, and did not answer.
+    NoAnswer,
+    /// It cannot be asked now.
+    OutOfReach,
+}
+
+/// From where a scan comes, and what can be done about a code that is held elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asker<'a> {
+    pub(crate) reach: Reach,
+    /// The store that asks this hub; none: a counter of this ledger.
+    pub(crate) store: Option<&'a AskingStore>,
+}
+
+/// A store that asks this hub.
+#[derive(Debug)]
+pub(crate) struct AskingStore {
+    pub(crate) node: i64,
+    pub(crate) place: Place,
+    /// Why it may not spend anything, where it may not.
+    pub(crate) barred: Option<ApartCause>,
+    /// Whether it waits for a holder to hand the code over.
+    pub(crate) waits: bool,
+}
+
 impl Ledger {
-    /// Judges a scan and, where it is accepted, uses the code up. What it answers is committed.
+    /// Judges a scan and, where it is accepted, uses the code up. What it answers is committed. The
+    /// hub is not asked: what is held elsewhere is judged by the campaign's offline policy.
     pub fn redeem(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Answer, LedgerError> {
-        self.write("redeem", "", |writing| redeem(writing, scan, act))
-            // Working out what may be kept of a scan takes longer than looking it up.
-            .map_err(|error| LedgerError {
-                thing: kept_form(scan.raw),
-                ..error
+        match self.judge_scan(scan, Reach::OutOfReach, act)? {
+            Judged::Answered(answer) => Ok(*answer),
+            Judged::Ask(_) => Err(never_asked(scan)),
+        }
+    }
+
+    /// The same where the hub is in reach: a code that another node holds is kept as pending, and
+    /// the hub is to be asked. What it answers goes to [`Ledger::witness`]; where it certainly was
+    /// not sent, [`Ledger::not_asked`]; where no answer came, [`Ledger::unanswered`].
+    pub fn redeem_or_ask(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Judged, LedgerError> {
+        self.judge_scan(scan, Reach::InReach, act)
+    }
+
+    /// What is said of a scan about which the hub was asked and has not answered: it stays pending.
+    pub fn unanswered(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Answer, LedgerError> {
+        match self.judge_scan(scan, Reach::NoAnswer, act)? {
+            Judged::Answered(answer) => Ok(*answer),
+            Judged::Ask(_) => Err(never_asked(scan)),
+        }
+    }
+
+    fn judge_scan(
+        &mut self,
+        scan: &Scan<'_>,
+        reach: Reach,
+        act: &Act,
+    ) -> Result<Judged, LedgerError> {
+        let asker = Asker { reach, store: None };
+        self.write("redeem", "", |writing| {
+            Ok(match redeem(writing, scan, act, asker)? {
+                Outcome::Judged(judged) => judged,
+                Outcome::Wait | Outcome::Held => {
+                    return Err(Cause::Damaged("a counter of a hub was told to wait".into()));
+                }
             })
+        })
+        // Working out what may be kept of a scan takes longer than looking it up.
+        .map_err(|error| LedgerError {
+            thing: kept_form(scan.raw),
+            ..error
+        })
     }
 }
 
-fn redeem(writing: &mut Writing<'_, '_>, scan: &Scan<'_>, act: &Act) -> Result<Answer, Cause> {
-    let case = Case::gather(writing, scan, act)?;
+fn never_asked(scan: &Scan<'_>) -> LedgerError {
+    LedgerError {
+        op: "redeem",
+        thing: kept_form(scan.raw),
+        cause: Cause::Damaged("the hub was to be asked where it cannot be".into()),
+    }
+}
+
+/// What became of a scan, also of one that a store asks this hub about.
+pub(crate) enum Outcome {
+    Judged(Judged),
+    /// Its holder was asked to hand the code over.
+    Wait,
+    /// The store that asks holds the code itself.
+    Held,
+}
+
+pub(crate) fn redeem(
+    writing: &mut Writing<'_, '_>,
+    scan: &Scan<'_>,
+    act: &Act,
+    asker: Asker<'_>,
+) -> Result<Outcome, Cause> {
+    let case = Case::gather(writing, scan, act, asker)?;
     let judgement = judge(&case.facts, &case.ask, act.now);
-    match (&judgement.verdict, &case.row, &case.facts.found) {
+    if judgement.asks_hub && asker.reach == Reach::InReach {
+        return Ok(Outcome::Judged(Judged::Ask(Box::new(
+            case.question(writing)?,
+        ))));
+    }
+    if let Some(outcome) = case.at_its_holder(writing, &judgement, asker)? {
+        return Ok(outcome);
+    }
+    let used = match (&judgement.verdict, &case.row, &case.facts.found) {
         (Verdict::Accepted { certainty }, Some(row), Some(found)) if !scan.is_check => {
-            let used = case.use_up(writing, row, found, &judgement.overrode, *certainty)?;
-            Ok(case.answer(judgement, Some(used)))
+            Some(case.use_up(writing, row, found, &judgement.overrode, *certainty)?)
         }
         _ => {
             case.note(writing, &judgement)?;
-            Ok(case.answer(judgement, None))
+            case.tell_of_pending(writing, &judgement)?
         }
-    }
+    };
+    let answer = case.answer(judgement, used);
+    Ok(Outcome::Judged(Judged::Answered(Box::new(answer))))
 }
 
 /// A scan with everything the ledger knows of it.
 struct Case<'s> {
     scan: &'s Scan<'s>,
     act: &'s Act,
+    /// Whose key it is: this counter's, or that of the counter whose question is pending.
+    caller: String,
     key: Key,
+    pending: Option<Asked>,
     row: Option<CodeRow>,
+    /// What the text may be, folded, where it names no code that is known here.
+    unknown: Option<String>,
     customer: Option<i64>,
     /// The redemption its key is bound to, or the first one that stands.
     told: Option<Redemption>,
+    /// That redemption as it is told, also where it was made elsewhere.
+    first: Option<Story>,
     facts: Facts,
     ask: Ask,
 }
 
-/// A redemption just written.
+/// A redemption just written, or told for the first time.
 struct Used {
-    id: EntryId,
-    uses_made: u32,
+    /// None: it is told by the key.
+    made: Option<(EntryId, u32)>,
     unshown: Option<i64>,
 }
 
@@ -128,16 +245,41 @@ impl<'s> Case<'s> {
         writing: &Writing<'_, '_>,
         scan: &'s Scan<'s>,
         act: &'s Act,
+        asker: Asker<'_>,
     ) -> Result<Case<'s>, Cause> {
         let tx = writing.tx;
         let (row, otherwise) = look_up(tx, scan.raw, scan.allowed_hosts)?;
-        let key = key_of(tx, scan, row.as_ref(), act)?;
+        let rights = match asker.store {
+            None => Rights::load(tx)?,
+            Some(_) => None,
+        };
+        let unknown = match (&row, &otherwise, &rights) {
+            (None, Otherwise::NotFound, Some(_)) => meant(scan),
+            _ => None,
+        };
+        let asked = match (
+            &rights,
+            row.as_ref().map(|row| &row.folded).or(unknown.as_ref()),
+        ) {
+            (Some(_), Some(folded)) => pending::about(tx, folded, scan.key, &act.counter)?,
+            _ => About::default(),
+        };
+        let (caller, key) = match &asked.same {
+            Some(pending) => (pending.counter.clone(), pending.key.clone()),
+            None => (act.counter.clone(), key_of(tx, scan, row.as_ref(), act)?),
+        };
         let said = match said_words(scan.customer) {
             Some(text) => Some(customers::resolve(tx, text, writing.phone_region)?),
             None => None,
         };
-        let (binding, bound) = binding(tx, &act.counter, &key, row.as_ref())?;
-        let zone = zone_of(&writing.head)?;
+        let (mut binding, bound) = binding(tx, &caller, &key, row.as_ref())?;
+        if asked.is_key_of_other_code {
+            binding = KeyBinding::Other;
+        }
+        let own = place_of(&writing.head)?;
+        let place = asker.store.map_or(&own, |store| &store.place);
+        let zone = place.zone.clone();
+        let today = day_number(act.now, &zone);
         let holder = row.as_ref().and_then(|row| row.customer);
         let customer = holder.or(said
             .as_ref()
@@ -146,20 +288,31 @@ impl<'s> Case<'s> {
             .map(|entry| redemption(tx, &writing.head, entry))
             .transpose()?;
         let mut found = None;
+        let mut first = None;
+        let mut holding = holding(rights, row.as_ref(), asker, act);
         if let Some(row) = &row {
             let campaign = campaigns::load(tx, row.campaign)?;
-            let is_spent = row.uses_made >= campaign.rules.uses;
-            if told.is_none() && (is_spent || row.state == CodeState::Redeemed) {
+            let is_spent = row.uses_made >= campaign.rules.uses || row.state == CodeState::Redeemed;
+            if told.is_none() && is_spent {
+                first = story_elsewhere(tx, row, rights)?;
                 told = first_redemption(tx, &writing.head, row)?;
             }
-            let today = day_number(act.now, &zone);
+            if first.is_none() {
+                first = match &told {
+                    Some(told) => Some(story_of(tx, told, &writing.head.store)?),
+                    None => None,
+                };
+            }
+            if let Holding::Apart(apart) = &mut holding {
+                apart.provisional_today = provisional_today(tx, row.campaign, &campaign, today)?;
+            }
             found = Some(Found {
                 code: row.as_stored().to_owned(),
                 state: row.state,
                 uses_made: row.uses_made,
                 expires_at: row.expires_at_ms.map(instant),
                 customer: holder.map(|id| customers::public_id(tx, id)).transpose()?,
-                first: told.as_ref().map(|told| told.story(&writing.head.store)),
+                first: first.clone(),
                 void_reason: void_reason(tx, row)?,
                 is_under_restore: row.id <= writing.head.restored_code_id
                     && row.assigned_incarnation != Some(writing.head.incarnation),
@@ -170,6 +323,12 @@ impl<'s> Case<'s> {
                     &campaign,
                     today,
                 )?,
+                has_unsent_use: match rights {
+                    Some(rights) if is_spent => unsent_uses(tx, row, rights)? > 0,
+                    Some(_) | None => false,
+                },
+                may_be_spent_elsewhere: row.state == CodeState::Suspect
+                    && (rights.is_some() || asker.store.is_some() || feed::has_stores(tx)?),
                 campaign,
             });
         }
@@ -179,10 +338,12 @@ impl<'s> Case<'s> {
         Ok(Case {
             facts: Facts {
                 key: binding,
+                holding,
+                pending: asked.pending(),
                 since_honoured,
                 found,
                 otherwise,
-                store: writing.head.store.clone(),
+                store: place.store.clone(),
                 zone,
                 is_clock_behind: is_clock_behind(&writing.head, act.now),
             },
@@ -194,11 +355,92 @@ impl<'s> Case<'s> {
             },
             scan,
             act,
+            caller,
             key,
+            pending: asked.same,
             row,
+            unknown,
             customer,
             told,
+            first,
         })
+    }
+
+    /// The question to the hub, kept as pending before it is asked; one that was asked before keeps
+    /// its key.
+    fn question(&self, writing: &Writing<'_, '_>) -> Result<Question, Cause> {
+        let folded = self
+            .row
+            .as_ref()
+            .map(|row| row.folded.clone())
+            .or_else(|| self.unknown.clone())
+            .unwrap_or_default();
+        let customer = match &self.ask.customer {
+            Some(Some(public_id)) => Some(public_id.clone()),
+            Some(None) | None => said_words(self.scan.customer).map(str::to_owned),
+        };
+        let question = Question {
+            counter: self.caller.clone(),
+            operator: self.act.operator.clone(),
+            key: self.key.to_string(),
+            verb: Verb::Redeem {
+                code: folded.clone(),
+                campaign: self.ask.campaign.clone(),
+                receipt: self.ask.receipt.clone(),
+                customer,
+                approved: self
+                    .scan
+                    .approval
+                    .map(|approval| (approval.by.clone(), approval.reason.clone())),
+                is_check: self.scan.is_check,
+            },
+        };
+        if self.scan.is_check {
+            return Ok(question);
+        }
+        let code = self.row.as_ref().map(|row| row.id);
+        pending::keep(writing.tx, &question, code, &folded, self.act)
+    }
+
+    /// At a hub, a code that a store holds: the store that asks is told so where it is that very
+    /// store, else the holder is asked to hand it over.
+    fn at_its_holder(
+        &self,
+        writing: &Writing<'_, '_>,
+        judgement: &Judgement,
+        asker: Asker<'_>,
+    ) -> Result<Option<Outcome>, Cause> {
+        let is_held = matches!(
+            self.facts.holding,
+            Holding::Apart(Apart {
+                cause: ApartCause::HeldByStore,
+                ..
+            })
+        );
+        let depends = matches!(
+            judgement.verdict,
+            Verdict::Accepted { .. }
+                | Verdict::OfflineRefused
+                | Verdict::NeedsCustomer
+                | Verdict::NeedsAnswer
+                | Verdict::NeedsApproval(_)
+        );
+        let Some(row) = self.row.as_ref().filter(|_| is_held && depends) else {
+            return Ok(None);
+        };
+        if row.state == CodeState::Suspect {
+            // Whoever held it does not spend it any more.
+            return Ok(None);
+        }
+        if asker.store.is_some_and(|store| store.node == row.holder) {
+            return Ok(Some(Outcome::Held));
+        }
+        let waits = asker.store.is_some_and(|store| store.waits);
+        if self.scan.is_check || !(waits || judgement.verdict == Verdict::OfflineRefused) {
+            return Ok(None);
+        }
+        away::recall(writing.tx, row, self.act)?;
+        Ok(waits.then_some(Outcome::Wait))
     }
 
     /// The scan as it came, where it says more than the code does.
@@ -260,6 +502,7 @@ impl<'s> Case<'s> {
                     customer_said: self.said_unknown(),
                     ..Side::default()
                 },
+                counter: &self.caller,
                 ..setting_of(self.act)
             },
         )?;
@@ -276,7 +519,7 @@ impl<'s> Case<'s> {
                 state_number(row.state).into(),
                 row.uses_made.into(),
                 uses.into(),
-                OWN_NODE.into(),
+                row.holder.into(),
                 row.customer.unwrap_or(0).into(),
                 row.newest_entry.unwrap_or(0).into(),
             ],
@@ -303,11 +546,41 @@ impl<'s> Case<'s> {
             .limit_per_day
             .filter(|_| !overrode.contains(&"limit_reached"));
         self.count_customer(writing.tx, row, limit)?;
+        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
+        if certainty == Certainty::Provisional {
+            self.count_provisional(writing.tx, row)?;
+        }
+        if let Some(pending) = &self.pending {
+            // Settled by this act: what the hub may have done under this key is the same one.
+            pending::settle(writing.tx, &pending.counter, &pending.key)?;
+        }
         Ok(Used {
-            id: entry.id,
-            uses_made,
+            made: Some((entry.id, uses_made)),
             unshown: self.scan.honoured.map(|_| entry.local),
         })
+    }
+
+    /// A question that was answered while nobody waited is told now, for the first time.
+    fn tell_of_pending(
+        &self,
+        writing: &Writing<'_, '_>,
+        judgement: &Judgement,
+    ) -> Result<Option<Used>, Cause> {
+        let Some(pending) = self.pending.as_ref().filter(|_| !self.scan.is_check) else {
+            return Ok(None);
+        };
+        let Some(entry) = pending.entry else {
+            return Ok(None);
+        };
+        pending::settle(writing.tx, &pending.counter, &pending.key)?;
+        let (Verdict::Replayed, Some(row)) = (&judgement.verdict, &self.row) else {
+            return Ok(None);
+        };
+        self.keep_unshown(writing, row, entry)?;
+        Ok(Some(Used {
+            made: None,
+            unshown: self.scan.honoured.map(|_| entry),
+        }))
     }
 
     /// A manager who approves under a wrong clock takes the clock as right from here on.
@@ -329,12 +602,21 @@ impl<'s> Case<'s> {
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, 'redeem', $3, $4)",
             &[
-                (&self.act.counter).into(),
+                (&self.caller).into(),
                 self.key.as_str().into(),
                 row.id.into(),
                 entry.into(),
             ],
         )?;
+        self.keep_unshown(writing, row, entry)
+    }
+
+    fn keep_unshown(
+        &self,
+        writing: &Writing<'_, '_>,
+        row: &CodeRow,
+        entry: i64,
+    ) -> Result<(), Cause> {
         if self.scan.honoured.is_some() {
             writing.tx.later(
                 "INSERT INTO unshown (entry, counter, code, key, at_ms) VALUES ($1, $2, $3, $4, $5)",
@@ -365,6 +647,18 @@ impl<'s> Case<'s> {
             Some(limit) => day.count_one_below(tx, limit),
             None => day.count_one(tx),
         }
+    }
+
+    fn count_provisional(&self, tx: &Tx<'_>, row: &CodeRow) -> Result<(), Cause> {
+        tx.execute(
+            "INSERT INTO provisional_day (campaign, day, amount) VALUES ($1, $2, 1) \
+             ON CONFLICT (campaign, day) DO UPDATE SET amount = provisional_day.amount + 1",
+            &[
+                row.campaign.into(),
+                day_number(self.act.now, &self.facts.zone).into(),
+            ],
+        )?;
+        Ok(())
     }
 
     fn note(&self, writing: &Writing<'_, '_>, judgement: &Judgement) -> Result<(), Cause> {
@@ -404,8 +698,9 @@ impl<'s> Case<'s> {
         let is_about_key = matches!(judgement.verdict, Verdict::Replayed | Verdict::Reversed);
         let told = self.told.as_ref().filter(|_| tells_of_first);
         let replayed = told.filter(|_| is_about_key);
-        let uses_made = match (&used, replayed.map(|told| &told.body.fact)) {
-            (Some(used), _) => Some(used.uses_made),
+        let made = used.as_ref().and_then(|used| used.made.as_ref());
+        let uses_made = match (made, replayed.map(|told| &told.body.fact)) {
+            (Some((_, uses_made)), _) => Some(*uses_made),
             (None, Some(Fact::Redeemed { uses_made, .. })) => Some(*uses_made),
             (None, _) => found.map(|found| found.uses_made),
         };
@@ -424,13 +719,12 @@ impl<'s> Case<'s> {
             uses_made,
             uses: found.map(|found| found.campaign.rules.uses),
             expires_at: found.and_then(ends_at),
-            redemption_id: used
-                .as_ref()
-                .map(|used| used.id.to_string())
-                .or_else(|| replayed.map(|told| told.id.to_string())),
+            redemption_id: made
+                .map(|(id, _)| id.to_string())
+                .or_else(|| replayed.map(redemption_name)),
             key: self.key.to_string(),
             at: replayed.map_or(self.act.now, |told| instant(told.body.at_ms)),
-            first: told.map(|told| told.story(&self.facts.store)),
+            first: self.first.clone().filter(|_| tells_of_first),
             overrode: judgement.overrode,
             unshown: used.and_then(|used| used.unshown),
             verdict: judgement.verdict,
@@ -465,6 +759,138 @@ fn key_of(tx: &Tx<'_>, scan: &Scan<'_>, row: Option<&CodeRow>, act: &Act) -> Res
         .unwrap_or_else(|| scan.minted.clone()))
 }
 
+/// The name of a redemption: of one that was only witnessed here, the hub's.
+fn redemption_name(told: &Redemption) -> String {
+    match &told.body.fact {
+        Fact::Witnessed { entry, .. } => entry.clone(),
+        _ => told.id.to_string(),
+    }
+}
+
+/// What a text may be that names no code known here, folded: the innermost of what can be read in it.
+fn meant(scan: &Scan<'_>) -> Option<String> {
+    let reading = read_scan(scan.raw, scan.allowed_hosts, &[]);
+    let innermost = reading.candidates.into_iter().next_back()?;
+    Some(innermost.as_str().to_owned())
+}
+
+/// Who may spend a code, as far as this ledger knows.
+fn holding(rights: Option<Rights>, row: Option<&CodeRow>, asker: Asker<'_>, act: &Act) -> Holding {
+    let apart = |cause| {
+        Holding::Apart(Apart {
+            cause,
+            provisional_today: 0,
+        })
+    };
+    let is_here = row.is_none_or(|row| row.holder == OWN_NODE);
+    let Some(rights) = rights else {
+        let barred = asker.store.and_then(|store| store.barred);
+        return match barred {
+            Some(cause) => apart(cause),
+            None if is_here => Holding::Ours,
+            None => apart(ApartCause::HeldByStore),
+        };
+    };
+    match rights.standing {
+        Standing::Revoked | Standing::WrittenOff | Standing::Stolen => {
+            return apart(ApartCause::Revoked);
+        }
+        Standing::Invited | Standing::Quarantined => return apart(ApartCause::Quarantined),
+        Standing::Active => {}
+    }
+    let is_held = row.is_some_and(|row| row.holder == OWN_NODE);
+    let is_suspect = row.is_some_and(|row| row.state == CodeState::Suspect);
+    let may_hold = rights.may_hold(act.now.as_millisecond());
+    if is_held && may_hold && !is_suspect {
+        Holding::Ours
+    } else if asker.reach != Reach::OutOfReach {
+        Holding::AskHub
+    } else if is_held && !may_hold {
+        apart(ApartCause::LeaseEnded)
+    } else {
+        apart(ApartCause::OutOfReach)
+    }
+}
+
+/// How many uses this ledger made of a code that the hub has not heard of, and that stand.
+pub(crate) fn unsent_uses(tx: &Tx<'_>, row: &CodeRow, rights: Rights) -> Result<u32, Cause> {
+    let mut uses = 0;
+    let mut next = row.newest_entry;
+    while let Some(entry) = next {
+        let (kind, seq, reversal, previous) = tx
+            .one(
+                "SELECT e.kind, e.seq, r.entry, e.previous_of_code FROM entry e \
+                 LEFT JOIN reversal r ON r.redemption = e.id WHERE e.id = $1",
+                &[entry.into()],
+                |row| {
+                    Ok((
+                        row.text(0)?,
+                        row.int(1)?,
+                        row.maybe_int(2)?,
+                        row.maybe_int(3)?,
+                    ))
+                },
+            )?
+            .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
+        if seq <= rights.acked_seq {
+            break;
+        }
+        uses += u32::from(kind == "redeemed" && reversal.is_none());
+        next = previous;
+    }
+    Ok(uses)
+}
+
+/// Who first redeemed a code, as the hub tells it.
+fn story_elsewhere(
+    tx: &Tx<'_>,
+    row: &CodeRow,
+    rights: Option<Rights>,
+) -> Result<Option<Story>, Cause> {
+    if rights.is_none() {
+        return Ok(None);
+    }
+    tx.one(
+        "SELECT at_ms, store, counter, operator FROM story WHERE code = $1",
+        &[row.id.into()],
+        |row| {
+            Ok(Story {
+                at: instant(row.int(0)?),
+                store: row.text(1)?,
+                counter: row.text(2)?,
+                operator: row.maybe_text(3)?,
+            })
+        },
+    )
+}
+
+/// A redemption as it is told: one that this hub made for a store happened at the store's counter.
+pub(crate) fn story_of(tx: &Tx<'_>, told: &Redemption, store: &str) -> Result<Story, Cause> {
+    let mut story = told.story(store);
+    if let Some((store, counter)) = nodes::asking_counter(tx, &story.counter)? {
+        story.store = store;
+        story.counter = counter;
+    }
+    Ok(story)
+}
+
+fn provisional_today(
+    tx: &Tx<'_>,
+    campaign: i64,
+    rules_of: &Campaign,
+    day: i64,
+) -> Result<u32, Cause> {
+    if rules_of.rules.offline_per_day.is_none() {
+        return Ok(0);
+    }
+    let amount = tx.one(
+        "SELECT amount FROM provisional_day WHERE campaign = $1 AND day = $2",
+        &[campaign.into(), day.into()],
+        |row| row.count(0),
+    )?;
+    Ok(amount.unwrap_or(0))
+}
+
 /// What the caller's key is bound to, and the redemption where it is one of this code.
 fn binding(
     tx: &Tx<'_>,
@@ -490,6 +916,8 @@ fn binding(
             };
             (binding, Some(entry))
         }
+        // Given up: whatever is asked under it comes too late.
+        Some((verb, ..)) if verb == "withdrawn" => (KeyBinding::SameReversed, None),
         Some(_) => (KeyBinding::Other, None),
     })
 }

@@ -89,17 +89,19 @@ fn replace(
     if replaced.only_unused && row.uses_made > 0 {
         return Ok(Some(Err(Refusal::PartlyUsed(row.uses_made))));
     }
+    if case.must_ask(writing)? {
+        case.note(writing, ClaimWord::NeedsHub)?;
+        return case.tell(writing, ClaimWord::NeedsHub).map(Ok).map(Some);
+    }
     let held = case.live_codes(writing)?.len();
     let (next, grant_number) = match case.next_code(writing)? {
         Next::Code(next, grant_number) => (next, grant_number),
         Next::Passing => return Ok(None),
         Next::End => {
             // Nothing is ended for somebody who cannot have another.
-            case.note(writing, ClaimWord::PoolExhausted)?;
-            return case
-                .tell(writing, ClaimWord::PoolExhausted)
-                .map(Ok)
-                .map(Some);
+            let word = case.nothing_left(writing)?;
+            case.note(writing, word)?;
+            return case.tell(writing, word).map(Ok).map(Some);
         }
     };
     end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;

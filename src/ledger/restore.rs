@@ -4,6 +4,10 @@
 //! many entries are missing; at most so many codes were issued since, so that many ordinals from
 //! the cursor become suspect; and every code unredeemed in the backup needs a manager's approval
 //! until a manager ends that.
+//!
+//! A store of a hub is quarantined instead, until the hub has given it a life (`lives`). A hub that
+//! was restored does not know what it has lent or given out since: of what it holds, as many codes
+//! become suspect as a manager names, else all that are not given out.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,10 +21,11 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::feed::touch_range;
 use crate::ledger::marker::{Finding, Reading};
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
 use crate::ledger::tally::{DAY_MS, add_codes};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, marker, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, feed, link, lives, marker, setting_of};
 
 /// Without a marker at least this many codes are taken for issued since the backup.
 const MISSING_MIN: i64 = 100;
@@ -39,6 +44,8 @@ pub struct Rebirth {
     pub suspects: u64,
     /// Whether unredeemed codes wait for approval.
     pub needs_approval: bool,
+    /// Whether nothing is spent until the hub has given it a life.
+    pub is_quarantined: bool,
 }
 
 impl Ledger {
@@ -163,9 +170,13 @@ impl Ledger {
             let Some((why, missing)) = cue.against(found, was_moved) else {
                 return Ok(None);
             };
-            let needs_approval = why != MOVED;
-            let missing = match missing {
+            let is_store = link::load(&tx)?.is_some();
+            let is_hub = feed::has_stores(&tx)?;
+            let needs_approval = why != MOVED && !is_store;
+            let told = missing;
+            let missing = match told {
                 Some(missing) => missing,
+                None if is_store => 0,
                 None => estimate_missing(&tx, head.newest_at_ms, act)?,
             }
             .max(cue.missing_min());
@@ -181,7 +192,13 @@ impl Ledger {
                 + 1;
             writing.head.lost += missing;
             writing.head.is_moved = false;
-            let suspects = make_suspect(&tx, missing)?;
+            let suspects = if is_store {
+                0
+            } else {
+                // One entry of a hub lends many codes.
+                let is_bound = !is_hub || why == MOVED || cue.missing_min() > 0;
+                make_suspect(&tx, if is_bound { missing } else { i64::MAX })?
+            };
             if needs_approval {
                 writing.head.restored_code_id = writing.head.next_code_id - 1;
             }
@@ -190,6 +207,7 @@ impl Ledger {
                 missing: missing.unsigned_abs(),
                 suspects,
                 needs_approval,
+                is_quarantined: is_store,
             };
             writing.append(
                 Fact::IncarnationBegan {
@@ -200,6 +218,9 @@ impl Ledger {
                 },
                 &setting_of(act),
             )?;
+            if is_store {
+                lives::note_quarantine(&mut writing, told, act)?;
+            }
             let head = writing.head;
             head.store(&tx)?;
             tx.commit()?;
@@ -345,6 +366,7 @@ fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64,
     )?;
     let changed = i64::try_from(changed).unwrap_or(i64::MAX);
     add_codes(tx, campaign, [-changed, 0, changed, 0])?;
+    touch_range(tx, campaign, from, upto)?;
     Ok(changed.unsigned_abs())
 }
 

@@ -1,5 +1,7 @@
 //! Undoing a redemption, by a new entry; a redemption has at most one reversal.
 
+use std::collections::BTreeMap;
+
 use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::ids::{EntryId, Key};
@@ -7,15 +9,19 @@ use crate::domain::local_time::day_number;
 use crate::domain::reading::kept_form;
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
 use crate::domain::verdict::{Approval, CodeState};
+use crate::ledger::agreed::{agree, zone_of_node};
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
-    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, state_number,
+    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, standing_count,
+    state_number,
 };
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, has_stores, touch};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of, zone_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of,
 };
 
 /// Which redemption is to be undone.
@@ -112,13 +118,15 @@ fn reverse(
 }
 
 fn refusal(made: &Redemption, request: &UndoRequest<'_>, act: &Act) -> Option<ReversalWord> {
-    let may = request.approval.is_some()
-        || may_undo_alone(
+    // A counter and a cashier of the same name at another store are others.
+    let is_own = !made.is_foreign()
+        && may_undo_alone(
             made_by(&made.body),
             &act.counter,
             act.operator.as_deref(),
             act.now.as_millisecond(),
         );
+    let may = request.approval.is_some() || is_own;
     (!may).then_some(ReversalWord::NeedsApproval)
 }
 
@@ -210,8 +218,15 @@ fn undo(
     made: &Redemption,
 ) -> Result<bool, Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
-    let uses_made = row.uses_made.saturating_sub(1);
-    let state_after = if row.state == CodeState::Redeemed {
+    let standing = standing_count(writing.tx, row)?;
+    // One in excess takes the place of the one that is undone.
+    let is_excess = standing > campaign.rules.uses;
+    let uses_made = if is_excess {
+        row.uses_made
+    } else {
+        row.uses_made.saturating_sub(1)
+    };
+    let state_after = if row.state == CodeState::Redeemed && !is_excess {
         CodeState::Assigned
     } else {
         row.state
@@ -270,9 +285,22 @@ fn undo(
     writing
         .tx
         .execute("DELETE FROM unshown WHERE entry = $1", &[made.entry.into()])?;
-    move_tally(writing.tx, row.campaign, row.state, state_after, -1)?;
+    let uses_change = i64::from(uses_made) - i64::from(row.uses_made);
+    move_tally(
+        writing.tx,
+        row.campaign,
+        row.state,
+        state_after,
+        uses_change,
+    )?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
+    if has_stores(writing.tx)? {
+        // What was in excess, or could not be right, may be so no more.
+        let code = BTreeMap::from([(row.id, None)]);
+        agree(writing.tx, &writing.head, &code, at_ms)?;
+    }
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     Ok(true)
 }
 
@@ -287,7 +315,10 @@ fn give_back_day(writing: &Writing<'_, '_>, row: &CodeRow, made: &Redemption) ->
     let day = CustomerDay {
         campaign: row.campaign,
         customer,
-        day: day_number(instant(made.body.at_ms), &zone_of(&writing.head)?),
+        day: day_number(
+            instant(made.body.at_ms),
+            &zone_of_node(writing.tx, &writing.head, made.node)?,
+        ),
     };
     day.give_one_back(writing.tx)
 }
@@ -328,8 +359,8 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<UndoChoice>, Cause
          FROM entry e JOIN node n ON n.id = e.node JOIN code c ON c.id = e.code \
          JOIN campaign m ON m.id = e.campaign LEFT JOIN reversal r ON r.redemption = e.id \
          WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.kind = 'redeemed' \
-         AND r.entry IS NULL ORDER BY e.id DESC",
-        &[LOOKED_AT.into()],
+         AND e.node = $2 AND r.entry IS NULL ORDER BY e.id DESC",
+        &[LOOKED_AT.into(), OWN_NODE.into()],
         |row| {
             let body: Body = serde_json::from_str(&row.text(3)?)?;
             if choices.len() >= most || body.counter != act.counter {

@@ -25,6 +25,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0005_writers",
         include_str!("../../assets/migrations/0005_writers.sql"),
     ),
+    (
+        "0006_token_rotation",
+        include_str!("../../assets/migrations/0006_token_rotation.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -14,7 +14,9 @@ use crate::domain::wire::{Hello, Join, Joined, Standing, WIRE, Welcome};
 use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, feed, link, lives, nodes, setting_of, stock,
+};
 
 /// What stands in place of a node's name until it has joined; no node is called so.
 const INVITED: &str = "invited ";
@@ -68,7 +70,7 @@ impl Ledger {
 
     /// Whether this ledger is a hub: it has let stores in.
     pub fn is_hub(&mut self) -> Result<bool, LedgerError> {
-        self.read("read", "stores", crate::ledger::feed::has_stores)
+        self.read("read", "stores", feed::has_stores)
     }
 
     /// Lets a ledger in by its enrolment token, once; from here on it is known by the secret that it
@@ -86,10 +88,25 @@ impl Ledger {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             contact(writing.tx, node, &join.hello, None, act)?;
-            Ok(Ok(Joined {
-                welcome: welcome(writing.tx, node, act.now)?,
-                pieces: crate::ledger::joining::pieces_here(writing.tx, node)?,
-            }))
+            let store = load(writing.tx, node)?;
+            if store.standing == Standing::Invited && join.pieces > 0 {
+                stock::expect(writing.tx, node, join)?;
+            }
+            Ok(Ok(stock::joined(writing.tx, node, act)?))
+        })
+    }
+
+    /// Revokes a store's node, lets it act again, takes it for lost, or for stolen. Where it is lost or
+    /// stolen its life ends, and what it held is suspect: never issued again.
+    pub fn set_standing(
+        &mut self,
+        store: &str,
+        label: &str,
+        standing: Standing,
+        act: &Act,
+    ) -> Result<Result<StoreNode, Refusal>, LedgerError> {
+        self.write("change store", store, |writing| {
+            set_standing(writing, store, label, standing, act)
         })
     }
 
@@ -115,9 +132,11 @@ pub(crate) fn welcome(tx: &Tx<'_>, node: i64, now: jiff::Timestamp) -> Result<We
             row.int(0)
         })?
         .unwrap_or(0);
+    let head = Head::load(tx)?;
     Ok(Welcome {
         wire: WIRE,
-        hub: Head::load(tx)?.node,
+        hub: head.node,
+        hub_life: head.incarnation,
         now_ms: now.as_millisecond(),
         standing: store.standing,
         acked_through: store.acked_seq,
@@ -217,7 +236,7 @@ fn add(
         }
         return Ok(Ok(known));
     }
-    let is_first = !crate::ledger::feed::has_stores(writing.tx)?;
+    let is_first = !feed::has_stores(writing.tx)?;
     let node = writing.tx.insert(
         "INSERT INTO node (name, store) VALUES ($1, $2) RETURNING id",
         &[
@@ -237,7 +256,7 @@ fn add(
         ],
     )?;
     if is_first {
-        crate::ledger::feed::fill(writing.tx)?;
+        feed::fill(writing.tx)?;
     }
     let fact = Fact::StoreAdded {
         store: store.to_owned(),
@@ -245,6 +264,61 @@ fn add(
     };
     writing.append(fact, &setting_of(act))?;
     Ok(Ok(load(writing.tx, node)?))
+}
+
+fn set_standing(
+    writing: &mut Writing<'_, '_>,
+    store: &str,
+    label: &str,
+    standing: Standing,
+    act: &Act,
+) -> Result<Result<StoreNode, Refusal>, Cause> {
+    let Some(known) = find(writing.tx, store, label)? else {
+        return Ok(Err(Refusal::NoSuchStore(store.to_owned())));
+    };
+    let has_come = known.node.is_some();
+    let may = match standing {
+        Standing::Active => {
+            has_come && known.standing != Standing::Active && known.standing != Standing::Invited
+        }
+        Standing::Revoked => matches!(known.standing, Standing::Active | Standing::Invited),
+        Standing::WrittenOff => has_come && known.standing != Standing::WrittenOff,
+        Standing::Stolen => known.standing != Standing::Stolen,
+        Standing::Invited | Standing::Quarantined => false,
+    };
+    if !may {
+        return Ok(Err(Refusal::StoreStanding(known.standing.as_str())));
+    }
+    let ends = matches!(standing, Standing::WrittenOff | Standing::Stolen);
+    let is_fenced = matches!(known.standing, Standing::WrittenOff | Standing::Stolen);
+    let suspects = if ends && has_come && !is_fenced {
+        let lost = lives::Lost::Anything;
+        lives::fence(writing.tx, known.number, lost)?
+    } else {
+        0
+    };
+    if known.standing == Standing::Invited {
+        stock::discard(writing.tx, known.number)?;
+    }
+    writing.tx.execute(
+        "UPDATE store SET standing = $1, incarnation = incarnation + $2, enrolment_hash = NULL \
+         WHERE node = $3",
+        &[
+            standing.number().into(),
+            (ends && !is_fenced).into(),
+            known.number.into(),
+        ],
+    )?;
+    writing.append(
+        Fact::StoreStanding {
+            node: known.node.clone().unwrap_or_default(),
+            store: known.called(),
+            standing: standing.as_str().to_owned(),
+            suspects,
+        },
+        &setting_of(act),
+    )?;
+    Ok(Ok(load(writing.tx, known.number)?))
 }
 
 fn enrol(
@@ -291,7 +365,8 @@ fn enrol(
     };
     let used = tx.execute(
         "UPDATE store SET enrolment_hash = NULL, secret_hash = $1, timezone = $2, \
-         incarnation = $3, standing = $4 WHERE node = $5 AND enrolment_hash = $6",
+         incarnation = $3, standing = $4 \
+         WHERE node = $5 AND enrolment_hash = $6 AND standing = 0",
         &[
             secret.as_slice().into(),
             (&join.timezone).into(),

@@ -6,13 +6,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, hex, side_hash};
 use crate::domain::verdict::CodeState;
+use crate::ledger::arrivals::TOLD_BATCH;
 use crate::ledger::chain::Head;
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Tx, Value};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::Finding;
 use crate::ledger::test_mode::TEST_BATCH;
-use crate::ledger::{Ledger, LedgerError, restore};
+use crate::ledger::{Ledger, LedgerError, branches, lease, restore};
 
 /// A part of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,7 @@ impl Ledger {
         self.read("verify", "the chain of entries", |tx| {
             let mut health = Health::default();
             check_chain(tx, &mut health)?;
+            branches::check_chains(tx, &mut health)?;
             health.faults.truncate(FAULTS_MAX);
             Ok(health)
         })
@@ -102,8 +104,9 @@ fn verify(ledger: &mut Ledger, step: &mut dyn FnMut(VerifyStep)) -> Result<Healt
             health.faults.push(format!("the marker: {fault}"));
         }
     }
-    let checks: [(VerifyStep, Check); 3] = [
+    let checks: [(VerifyStep, Check); 4] = [
         (VerifyStep::Chain, check_chain),
+        (VerifyStep::Chain, branches::check_chains),
         (VerifyStep::Tallies, check_tallies),
         (VerifyStep::Batches, check_batches),
     ];
@@ -221,7 +224,7 @@ fn follow(
 fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let kept = tx.all(
         "SELECT t.campaign, m.name, sum(t.available), sum(t.assigned), sum(t.redeemed), \
-         sum(t.void), sum(t.suspect), sum(t.test), sum(t.uses_made) FROM tally t \
+         sum(t.void), sum(t.suspect), sum(t.test), sum(t.uses_made), sum(t.leased) FROM tally t \
          JOIN campaign m ON m.id = t.campaign GROUP BY t.campaign, m.name ORDER BY t.campaign",
         &[],
         |row| {
@@ -233,13 +236,15 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                 row.int(6)?,
                 row.int(7)?,
                 row.int(8)?,
+                row.int(9)?,
             ];
             Ok((row.int(0)?, row.text(1)?, figures))
         },
     )?;
-    let mut counted = std::collections::BTreeMap::<i64, [i64; 7]>::new();
+    let mut counted = std::collections::BTreeMap::<i64, [i64; 8]>::new();
     tx.each(
-        "SELECT c.campaign, c.state, count(*), sum(c.uses_made) FROM code c \
+        "SELECT c.campaign, c.state, count(*), sum(c.uses_made), \
+         sum(CASE WHEN c.state = 0 AND c.holder <> 1 THEN 1 ELSE 0 END) FROM code c \
          JOIN batch b ON b.id = c.batch WHERE b.is_published = 1 GROUP BY c.campaign, c.state",
         &[],
         |row| {
@@ -250,9 +255,9 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
                     *figure += row.int(2)?;
                 }
             }
-            if let Some(uses) = figures.last_mut() {
-                *uses += row.int(3)?;
-            }
+            let [.., uses, leased] = figures;
+            *uses += row.int(3)?;
+            *leased += row.int(4)?;
             Ok(())
         },
     )?;
@@ -261,14 +266,15 @@ fn check_tallies(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         if recount != figures {
             health.faults.push(format!(
                 "the tallies: {name} keeps {figures:?} and recounts {recount:?} \
-                 (available, assigned, redeemed, void, suspect, test, uses made)"
+                 (available, assigned, redeemed, void, suspect, test, uses made, leased)"
             ));
         }
     }
+    health.faults.extend(lease::faults(tx)?);
     check_slots(tx, health)?;
     check_hours(tx, health)?;
     check_reversals(tx, health)?;
-    check_uses(tx, health)
+    branches::check_uses(tx, health)
 }
 
 /// Every code that counts for a customer is theirs, and nothing is left with who was joined to
@@ -301,9 +307,11 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT k.campaign, k.hour, k.kind, sum(k.kept), sum(k.counted) FROM \
          (SELECT campaign, hour, kind, amount AS kept, 0 AS counted FROM tally_hour \
-          WHERE kind <> 'refused' UNION ALL \
-          SELECT campaign, at_ms / 3600000, kind, 0, count(*) FROM entry \
-          WHERE kind IN ('redeemed', 'reversed', 'assigned') GROUP BY 1, 2, 3) k \
+          WHERE kind NOT IN ('refused', 'witnessed') UNION ALL \
+          SELECT coalesce(e.campaign, 0), e.at_ms / 3600000, e.kind, 0, count(*) FROM entry e \
+          LEFT JOIN outcome o ON o.entry = e.id AND o.word = 'same' \
+          WHERE e.kind IN ('redeemed', 'reversed', 'assigned') AND o.entry IS NULL \
+          GROUP BY 1, 2, 3) k \
          GROUP BY 1, 2, 3 HAVING sum(k.kept) <> sum(k.counted) LIMIT 20",
         &[],
         |row| {
@@ -326,44 +334,13 @@ fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         "SELECT r.redemption FROM reversal r \
          LEFT JOIN entry e ON e.id = r.entry AND e.kind = 'reversed' \
          LEFT JOIN entry m ON m.id = r.redemption AND m.kind = 'redeemed' \
-         WHERE e.code IS NULL OR m.code IS NULL OR e.code <> m.code LIMIT 20",
+         WHERE e.id IS NULL OR m.id IS NULL \
+         OR coalesce(e.code, 0) <> coalesce(m.code, 0) LIMIT 20",
         &[],
         |row| {
             health.faults.push(format!(
                 "the tallies: redemption {} is kept as reversed, and no entry tells of it",
                 row.int(0)?
-            ));
-            Ok(())
-        },
-    )
-}
-
-/// Every code's uses are its redemptions that stand.
-fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
-    tx.each(
-        "SELECT c.folded, c.uses_made, coalesce(u.made, 0) FROM code c LEFT JOIN \
-         (SELECT e.code AS code, count(*) AS made FROM entry e \
-          LEFT JOIN reversal r ON r.redemption = e.id \
-          WHERE e.kind = 'redeemed' AND r.entry IS NULL GROUP BY e.code) u ON u.code = c.id \
-         WHERE c.newest_entry IS NOT NULL AND c.uses_made <> coalesce(u.made, 0) LIMIT 20",
-        &[],
-        |row| {
-            health.faults.push(format!(
-                "the tallies: code {} keeps {} uses and its entries tell {}",
-                row.text(0)?,
-                row.int(1)?,
-                row.int(2)?
-            ));
-            Ok(())
-        },
-    )?;
-    tx.each(
-        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 LIMIT 20",
-        &[],
-        |row| {
-            health.faults.push(format!(
-                "the tallies: code {} keeps uses without an entry",
-                row.text(0)?
             ));
             Ok(())
         },
@@ -392,13 +369,14 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
          WHERE b.id IS NULL \
          OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
-         OR (b.how <> $3 AND (c.state = $4 OR c.id < b.first_code \
-         OR c.id >= b.first_code + b.code_count)) LIMIT 20",
+         OR (b.how <> $3 AND (c.state = $4 OR (b.how <> $5 AND (c.id < b.first_code \
+         OR c.id >= b.first_code + b.code_count)))) LIMIT 20",
         &[
             TEST_BATCH.into(),
             state_number(CodeState::Test).into(),
             TEST_BATCH.into(),
             state_number(CodeState::Test).into(),
+            TOLD_BATCH.into(),
         ],
         |row| {
             health.faults.push(format!(
@@ -411,8 +389,8 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     check_test_codes(tx, health)?;
     let batches = tx.all(
         "SELECT id, first_code, code_count, codes_hash FROM batch \
-         WHERE is_published = 1 AND how <> $1 ORDER BY id",
-        &[TEST_BATCH.into()],
+         WHERE is_published = 1 AND how <> $1 AND how <> $2 ORDER BY id",
+        &[TEST_BATCH.into(), TOLD_BATCH.into()],
         |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.hash(3)?)),
     )?;
     for (batch, first, count, kept) in batches {

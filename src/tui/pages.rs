@@ -103,7 +103,9 @@ impl Shown {
                     // Whoever asked has cancelled it since.
                     ReversalWord::NothingToReverse
                     | ReversalWord::NeedsApproval
-                    | ReversalWord::KeyConflict => (Tone::Look, "NOT UNDONE"),
+                    | ReversalWord::KeyConflict
+                    | ReversalWord::OfflineRefused => (Tone::Look, "NOT UNDONE"),
+                    ReversalWord::UnknownOutcome => (Tone::Wait, "WAIT"),
                 };
                 let mut page = Page::new(tone, word);
                 page.lines = headline_lines(' ', answer.message(), room);

@@ -7,36 +7,31 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 
+use counterfoil::domain::token::Scope;
+use counterfoil::http::{Method, ROUTES, Route};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::shop::{CAMPAIGN, Kept, Shop, command_on, number, text};
+use crate::shop::{CAMPAIGN, Kept, Shop, number, text};
 
-/// Every route: method, path, a body that is well-formed, the scope it needs.
-const ROUTES: [(&str, &str, &str, Option<&str>); 5] = [
+/// A body that is well-formed, by route.
+const BODIES: [(&str, &str); 2] = [
     (
-        "POST",
         "/v1/claims",
         r#"{"campaign":"spring","email":"table@example.org","context":"preview"}"#,
-        Some("claim"),
     ),
     (
-        "POST",
         "/v1/redemptions",
         r#"{"code":"SHOP-00000-KEEP","check":true}"#,
-        Some("redeem"),
     ),
-    ("GET", "/v1/pools", "", Some("read")),
-    ("GET", "/metrics", "", Some("read")),
-    ("GET", "/healthz", "", None),
 ];
 
 /// What is malformed, and the status that says so.
-const MALFORMED: [(&str, &str, u16); 18] = [
+pub(crate) const MALFORMED: [(&str, &str, u16); 18] = [
     ("/v1/claims", "", 400),
     ("/v1/claims", "{\"campaign\":\"spring\"", 400),
     ("/v1/claims", "\u{0}", 400),
@@ -108,7 +103,7 @@ pub(crate) struct Hub {
 /// A response: its status, its head, its body.
 pub(crate) struct Got {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -117,7 +112,7 @@ impl Got {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
     }
 
-    fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let told = self.json();
         let error = told.get("error").unwrap();
         assert!(!text(error, "hint").is_empty() && !text(error, "message").is_empty());
@@ -127,9 +122,17 @@ impl Got {
 
 impl Hub {
     pub(crate) fn up(shop: &Shop) -> Hub {
-        let mut child = shop
-            .command()
-            .args(["hub", "--listen", "127.0.0.1:0"])
+        Hub::up_with(shop, &[])
+    }
+
+    pub(crate) fn up_with(shop: &Shop, more: &[&str]) -> Hub {
+        let mut command = shop.command();
+        command.args(["hub", "--listen", "127.0.0.1:0"]).args(more);
+        Hub::of(&mut command)
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Hub {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -153,7 +156,7 @@ impl Hub {
         }
     }
 
-    fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Got {
+    pub(crate) fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Got {
         ask(&self.address, method, path, token, body).unwrap()
     }
 
@@ -163,13 +166,13 @@ impl Hub {
         got.json()
     }
 
-    fn send(&self, bytes: &[u8]) -> TcpStream {
+    pub(crate) fn send(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(bytes).unwrap();
         stream
     }
 
-    fn signal(&self) {
+    pub(crate) fn signal(&self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
     }
@@ -180,13 +183,18 @@ impl Hub {
         self.ended()
     }
 
-    pub(crate) fn ended(mut self) -> Vec<Value> {
-        let lines = self.log.take().unwrap().join().unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{lines}");
-        lines
+    pub(crate) fn ended(self) -> Vec<Value> {
+        self.words()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
+    }
+
+    /// What it said on standard error, to its end.
+    pub(crate) fn words(mut self) -> String {
+        let lines = self.log.take().unwrap().join().unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{lines}");
+        lines
     }
 }
 
@@ -197,7 +205,7 @@ impl Drop for Hub {
     }
 }
 
-fn head_of(method: &str, path: &str, token: Option<&str>, length: usize) -> String {
+pub(crate) fn head_of(method: &str, path: &str, token: Option<&str>, length: usize) -> String {
     let authorization = token.map_or_else(String::new, |token| {
         format!("Authorization: Bearer {token}\r\n")
     });
@@ -221,7 +229,7 @@ pub(crate) fn ask(
     got(stream)
 }
 
-fn got(mut stream: TcpStream) -> Option<Got> {
+pub(crate) fn got(mut stream: TcpStream) -> Option<Got> {
     let mut all = String::new();
     stream.read_to_string(&mut all).ok()?;
     let (head, body) = all.split_once("\r\n\r\n")?;
@@ -270,10 +278,11 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
     let shop = shop_with_pool(2);
     let revoked = token(&shop, "gone", "claim,redeem,read,sync");
     shop.run(&["hub", "token", "revoke", "gone"]).well();
-    let all = ["claim", "redeem", "read", "sync"];
     let hub = Hub::up(&shop);
-    for (place, (method, path, body, scope)) in ROUTES.into_iter().enumerate() {
-        let Some(scope) = scope else {
+    for (place, route) in ROUTES.iter().enumerate() {
+        let (method, path) = (route.method.as_str(), route.path);
+        let body = body_for(route);
+        let Some(scope) = route.scope else {
             assert_eq!(hub.ask(method, path, None, body).status, 200, "{path}");
             continue;
         };
@@ -281,13 +290,12 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
             let got = hub.ask(method, path, wrong, body);
             assert_eq!(got.status, 401, "{path} {wrong:?}: {}", got.body);
             assert_eq!(got.error(), "unauthorized");
-            assert!(
-                got.head
-                    .to_ascii_lowercase()
-                    .contains("www-authenticate: bearer")
-            );
+            let head = got.head.to_ascii_lowercase();
+            assert!(head.contains("www-authenticate: bearer"), "{head}");
+            assert!(head.contains("counterfoil-wire: 1"), "{head}");
         }
-        let others: Vec<&str> = all.into_iter().filter(|other| *other != scope).collect();
+        let others = Scope::ALL.into_iter().filter(|other| *other != scope);
+        let others: Vec<&str> = others.map(Scope::as_str).collect();
         let without = token(&shop, &format!("without-{place}"), &others.join(","));
         let got = hub.ask(method, path, Some(&without), body);
         assert_eq!(
@@ -295,9 +303,14 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
             (403, "forbidden"),
             "{path}"
         );
-        let with = token(&shop, &format!("with-{place}"), scope);
+        let with = token(&shop, &format!("with-{place}"), scope.as_str());
         let got = hub.ask(method, path, Some(&with), body);
         assert_eq!(got.status, 200, "{path}: {}", got.body);
+        assert!(
+            got.head
+                .to_ascii_lowercase()
+                .contains("counterfoil-wire: 1")
+        );
         // The token stops at the next question, while the hub runs.
         shop.run(&["hub", "token", "revoke", &format!("with-{place}")])
             .well();
@@ -306,23 +319,94 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
             401,
             "{path}"
         );
-        let other = if method == "POST" { "GET" } else { "POST" };
-        let got = hub.ask(other, path, Some(&with), "");
-        assert_eq!(
-            (got.status, got.error().as_str()),
-            (405, "method_not_allowed")
-        );
     }
     let got = hub.ask("GET", "/v1/nothing", None, "");
     assert_eq!((got.status, got.error().as_str()), (404, "no_such_route"));
-    let routes = include_str!("../../src/http/routes.rs");
-    assert_eq!(
-        routes.matches(".route(").count(),
-        ROUTES.len(),
-        "a route of the hub is not in this table"
-    );
     drop(hub.end());
     assert_eq!(available(&shop), 2);
+    shop.assert_well();
+}
+
+/// The body of a route's question: a new route that takes one has to be given one here.
+pub(crate) fn body_for(route: &Route) -> &'static str {
+    if route.method == Method::Get {
+        return "";
+    }
+    let known = BODIES.into_iter().find(|(path, _)| *path == route.path);
+    known
+        .unwrap_or_else(|| panic!("no well-formed body for {}", route.path))
+        .1
+}
+
+#[test]
+fn every_route_refuses_what_it_does_not_take() {
+    let shop = shop_with_pool(2);
+    let web = token(&shop, "web", "claim,redeem,read,sync");
+    let hub = Hub::up(&shop);
+    for route in ROUTES {
+        let path = route.path;
+        for other in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+            let is_taken = ROUTES
+                .iter()
+                .any(|route| route.path == path && route.method.as_str() == other);
+            if !is_taken {
+                let got = hub.ask(other, path, Some(&web), "");
+                assert_eq!(got.status, 405, "{other} {path}");
+                assert_eq!(got.error(), "method_not_allowed");
+            }
+        }
+        if route.method == Method::Get {
+            continue;
+        }
+        let (body, most) = (body_for(route), route.body_bytes_max);
+        // Too long, as it says of itself, and as it turns out.
+        let told = got(hub.send(head_of("POST", path, Some(&web), most + 1).as_bytes())).unwrap();
+        assert_eq!((told.status, told.error().as_str()), (413, "too_large"));
+        let length = most + 1;
+        let endless = format!("{length:x}\r\n{}", " ".repeat(length));
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {web}\r\n\
+             Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        let told = got(hub.send(format!("{head}{endless}").as_bytes())).unwrap();
+        assert_eq!((told.status, told.error().as_str()), (413, "too_large"));
+        // Cut off: fewer bytes than were promised, and JSON that ends too soon.
+        let head = head_of("POST", path, Some(&web), body.len() + 1);
+        let cut = hub.send(format!("{head}{body}").as_bytes());
+        cut.shutdown(Shutdown::Write).unwrap();
+        assert!(got(cut).is_none_or(|told| told.status == 400), "{path}");
+        for length in 0..body.len() {
+            let told = hub.ask("POST", path, Some(&web), &body[..length]);
+            assert_eq!(
+                (told.status, told.error().as_str()),
+                (400, "malformed_body")
+            );
+        }
+        // Another kind of body, in its own words.
+        let typed = |kind: &str| {
+            let head = head_of("POST", path, Some(&web), body.len());
+            let head = head.replacen("\r\n", &format!("\r\nContent-Type: {kind}\r\n"), 1);
+            got(hub.send(format!("{head}{body}").as_bytes())).unwrap()
+        };
+        for kind in ["text/html", "multipart/form-data; boundary=x", "", "\u{e4}"] {
+            let told = typed(kind);
+            assert_eq!(
+                (told.status, told.error().as_str()),
+                (415, "not_json"),
+                "{kind:?}"
+            );
+        }
+        for kind in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/x-www-form-urlencoded",
+        ] {
+            assert_eq!(typed(kind).status, 200, "{path} {kind}");
+        }
+    }
+    drop(hub.end());
+    assert_eq!(available(&shop), 2);
+    assert_eq!(shop.redeem("SHOP-00000-KEEP"), "accepted");
     shop.assert_well();
 }
 
@@ -359,7 +443,7 @@ fn a_token_is_kept_as_a_hash_and_comes_back_by_another_secret() {
     let listed = shop.run(&["hub", "token", "list"]).well().lines.clone();
     assert_eq!(
         listed,
-        [json!({"name": "web", "scopes": ["claim"], "revoked": false})]
+        [json!({"name": "web", "scopes": ["claim"], "revoked": false, "old_ends_at": null})]
     );
     for secret in [&first, &second] {
         for kept in ["ledger.db", "ledger.db-wal"] {
@@ -511,34 +595,14 @@ fn what_is_malformed_is_told_and_changes_nothing() {
 }
 
 #[test]
-fn a_body_too_long_or_cut_off_changes_nothing() {
+fn who_is_not_let_in_is_told_so_before_the_body_is_waited_for() {
     let shop = shop_with_pool(1);
-    let web = token(&shop, "web", "claim");
     let hub = Hub::up(&shop);
-    // Too long, as it says of itself, and as it turns out.
-    let told = got(hub.send(head_of("POST", "/v1/claims", Some(&web), 65_537).as_bytes())).unwrap();
-    assert_eq!((told.status, told.error().as_str()), (413, "too_large"));
-    let endless = format!(
-        "POST /v1/claims HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {web}\r\n\
-         Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n10001\r\n{}",
-        " ".repeat(65_537)
-    );
-    let told = got(hub.send(endless.as_bytes())).unwrap();
-    assert_eq!(told.status, 413);
-    // Cut off: a whole claim, but fewer bytes than were promised.
-    let body = r#"{"campaign":"spring","email":"a@example.org"}"#;
-    let head = head_of("POST", "/v1/claims", Some(&web), body.len() + 1);
-    let cut = hub.send(format!("{head}{body}").as_bytes());
-    cut.shutdown(Shutdown::Write).unwrap();
-    assert!(got(cut).is_none_or(|told| told.status == 400));
-    // Who is not let in is told so before the body is waited for.
     let told = got(hub.send(head_of("POST", "/v1/claims", Some("cft_x"), 9).as_bytes())).unwrap();
     assert_eq!(told.status, 401);
     let healthy = hub.ask("GET", "/healthz", None, "");
     assert_eq!(text(&healthy.json(), "status"), "ok");
     drop(hub.end());
-    assert_eq!(available(&shop), 1);
-    shop.assert_well();
 }
 
 #[test]

@@ -4,6 +4,7 @@
     reason = "a test that cannot go on fails, and says what it expected"
 )]
 
+mod away;
 mod cancel;
 mod claims;
 mod cluster;
@@ -15,7 +16,11 @@ mod find;
 mod finding;
 mod forms;
 mod http;
+mod hub_bodies;
 mod hub_client;
+mod hub_limits;
+mod hub_tls;
+mod hub_tokens;
 mod hubs;
 mod postgres;
 mod preflight;

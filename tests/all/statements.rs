@@ -18,9 +18,12 @@ use counterfoil::ledger::{Drawing, GenerateOrder, LongWork, built_at};
 use rusqlite::Connection;
 
 /// Whence the statements of a redemption come, and where in each file they end.
-const PLACES: [(&str, &str); 8] = [
+const PLACES: [(&str, &str); 11] = [
     ("codes.rs", "#[cfg(test)]"),
     ("redeem.rs", "#[cfg(test)]"),
+    ("link.rs", "#[cfg(test)]"),
+    ("nodes.rs", "pub(crate) fn number_of"),
+    ("pending.rs", "pub struct PendingQuestion"),
     ("chain.rs", "#[cfg(test)]"),
     ("tally.rs", "#[cfg(test)]"),
     ("attempts.rs", "impl Ledger {"),
@@ -222,7 +225,7 @@ fn what_is_measured_as_raw_is_what_a_redemption_runs() {
     let raw: BTreeSet<String> = statements(&text("benches/sqlite/raw.rs"), &[])
         .into_iter()
         .collect();
-    assert_eq!(raw.len(), 10, "an accepted code takes ten statements");
+    assert_eq!(raw.len(), 11, "an accepted code takes eleven statements");
     let ours = of_a_redemption();
     let strange: Vec<&String> = raw.iter().filter(|sql| !ours.contains(*sql)).collect();
     assert!(strange.is_empty(), "not the product's: {strange:#?}");

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use counterfoil::domain::campaign::{Campaign, Requirement, Rules};
+use counterfoil::domain::campaign::{Campaign, OfflinePolicy, Requirement, Rules};
 use counterfoil::domain::reading::{MisreadHint, NotOurs, Otherwise};
 use counterfoil::domain::verdict::{
-    ApprovalCause, Ask, Band, Certainty, CodeState, Facts, Found, KeyBinding, Verdict, judge,
+    Apart, ApartCause, ApprovalCause, Ask, Band, Certainty, CodeState, Facts, Found, Holding,
+    KeyBinding, Pending, Verdict, judge, message,
 };
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -34,12 +35,16 @@ fn found() -> Found {
         void_reason: None,
         is_under_restore: false,
         customer_redemptions_today: 0,
+        has_unsent_use: false,
+        may_be_spent_elsewhere: false,
     }
 }
 
 fn facts(found: Option<Found>) -> Facts {
     Facts {
         key: KeyBinding::Free,
+        holding: Holding::Ours,
+        pending: Pending::None,
         since_honoured: None,
         found,
         otherwise: Otherwise::NotFound,
@@ -322,8 +327,245 @@ fn a_manager_sets_aside_what_a_manager_may_and_it_is_told() {
     );
 }
 
+fn apart(cause: ApartCause, provisional_today: u32) -> Holding {
+    Holding::Apart(Apart {
+        cause,
+        provisional_today,
+    })
+}
+
+const APART: [ApartCause; 5] = [
+    ApartCause::OutOfReach,
+    ApartCause::LeaseEnded,
+    ApartCause::HeldByStore,
+    ApartCause::Quarantined,
+    ApartCause::Revoked,
+];
+
+/// The verdict on a code that may not be spent here.
+fn judged_apart(
+    cause: ApartCause,
+    change: impl FnOnce(&mut Facts, &mut Ask),
+) -> (&'static str, Certainty, Vec<&'static str>) {
+    let mut facts = facts(Some(found()));
+    facts.holding = apart(cause, 0);
+    let mut ask = Ask::default();
+    change(&mut facts, &mut ask);
+    let judged = judge(&facts, &ask, now());
+    assert!(!judged.asks_hub);
+    (
+        judged.verdict.word(),
+        judged.verdict.certainty(),
+        judged.overrode,
+    )
+}
+
+#[test]
+fn apart_from_its_holder_the_campaigns_policy_decides() {
+    let refused = ("offline_refused", Certainty::Confirmed, vec![]);
+    let provisional = ("accepted", Certainty::Provisional, vec![]);
+    let accept = |most: Option<u32>| {
+        move |facts: &mut Facts, _: &mut Ask| {
+            of(facts).campaign.rules.offline = OfflinePolicy::Accept;
+            of(facts).campaign.rules.offline_per_day = most;
+        }
+    };
+    let made_two = |facts: &mut Facts| {
+        if let Holding::Apart(apart) = &mut facts.holding {
+            apart.provisional_today = 2;
+        }
+    };
+    for cause in APART {
+        assert_eq!(judged_apart(cause, |_, _| {}), refused, "{cause:?}");
+        let spends_nothing = matches!(cause, ApartCause::Quarantined | ApartCause::Revoked);
+        let by_policy = if spends_nothing {
+            &refused
+        } else {
+            &provisional
+        };
+        assert_eq!(judged_apart(cause, accept(None)), *by_policy, "{cause:?}");
+        let within = judged_apart(cause, |facts, ask| {
+            accept(Some(3))(facts, ask);
+            made_two(facts);
+        });
+        assert_eq!(within, *by_policy, "{cause:?}");
+        let beyond = judged_apart(cause, |facts, ask| {
+            accept(Some(2))(facts, ask);
+            made_two(facts);
+        });
+        assert_eq!(beyond, refused, "{cause:?}");
+        // The rules of the campaign come first, and its questions after.
+        let expired = judged_apart(cause, |facts, _| of(facts).expires_at = Some(now()));
+        assert_eq!(expired.0, "expired", "{cause:?}");
+        let asked = judged_apart(cause, |facts, ask| {
+            accept(None)(facts, ask);
+            of(facts)
+                .campaign
+                .rules
+                .require
+                .insert(Requirement::Receipt);
+        });
+        let expected = if spends_nothing {
+            "offline_refused"
+        } else {
+            "needs_answer"
+        };
+        assert_eq!(asked.0, expected, "{cause:?}");
+    }
+}
+
+#[test]
+fn a_manager_honours_provisionally_what_is_held_elsewhere_but_not_for_a_revoked_store() {
+    for cause in APART {
+        let (word, certainty, overrode) = judged_apart(cause, |_, ask| ask.is_approved = true);
+        if cause == ApartCause::Revoked {
+            assert_eq!(word, "offline_refused");
+        } else {
+            assert_eq!((word, certainty), ("accepted", Certainty::Provisional));
+            assert_eq!(overrode, ["offline_refused"], "{cause:?}");
+        }
+    }
+    let mut facts = facts(Some(found()));
+    of(&mut facts).state = CodeState::Suspect;
+    let ask = Ask {
+        is_approved: true,
+        ..Ask::default()
+    };
+    for (elsewhere, certainty) in [
+        (true, Certainty::Provisional),
+        // A shop alone has nobody who could settle it later.
+        (false, Certainty::Confirmed),
+    ] {
+        of(&mut facts).may_be_spent_elsewhere = elsewhere;
+        let judged = judge(&facts, &ask, now());
+        assert_eq!(judged.verdict.certainty(), certainty);
+        assert_eq!(judged.overrode, ["suspect"]);
+    }
+}
+
+#[test]
+fn the_hub_is_asked_unless_it_could_not_say_otherwise() {
+    let asked = |change: fn(&mut Facts, &mut Ask)| {
+        let mut facts = facts(Some(found()));
+        facts.holding = Holding::AskHub;
+        let mut ask = Ask::default();
+        change(&mut facts, &mut ask);
+        let judged = judge(&facts, &ask, now());
+        assert_eq!(judged.asks_hub, judged.verdict == Verdict::UnknownOutcome);
+        judged.verdict.word()
+    };
+    assert_eq!(asked(|_, _| {}), "unknown_outcome");
+    // What it was here may have changed there.
+    assert_eq!(asked(|facts, _| of(facts).uses_made = 1), "unknown_outcome");
+    assert_eq!(
+        asked(|facts, _| of(facts).state = CodeState::Available),
+        "unknown_outcome"
+    );
+    assert_eq!(
+        asked(|facts, _| of(facts).campaign.is_paused = true),
+        "unknown_outcome"
+    );
+    assert_eq!(
+        asked(|facts, _| of(facts).state = CodeState::Suspect),
+        "unknown_outcome"
+    );
+    // A text that may be a code is for the hub to know; one that cannot be is not.
+    assert_eq!(asked(|facts, _| facts.found = None), "unknown_outcome");
+    assert_eq!(
+        asked(|facts, _| {
+            facts.found = None;
+            facts.otherwise = Otherwise::Misread(MisreadHint::CheckLetters);
+        }),
+        "misread"
+    );
+    // What never changes, and what the hub has yet to hear of.
+    assert_eq!(asked(|facts, _| of(facts).state = CodeState::Void), "void");
+    assert_eq!(
+        asked(|_, ask| ask.campaign = Some("autumn".parse().expect("a name"))),
+        "wrong_campaign"
+    );
+    assert_eq!(
+        asked(|facts, _| {
+            of(facts).uses_made = 1;
+            of(facts).has_unsent_use = true;
+        }),
+        "already_redeemed"
+    );
+    // A question without an answer is asked again whatever is known here.
+    assert_eq!(
+        asked(|facts, _| {
+            of(facts).state = CodeState::Void;
+            facts.pending = Pending::SameKey;
+        }),
+        "unknown_outcome"
+    );
+    assert_eq!(
+        asked(|facts, _| facts.key = KeyBinding::SameRedemption),
+        "replayed"
+    );
+}
+
+#[test]
+fn what_the_hub_may_have_done_is_never_shown_as_refused() {
+    let pending = |change: fn(&mut Facts, &mut Ask)| {
+        judged_apart(ApartCause::OutOfReach, |facts, ask| {
+            facts.pending = Pending::SameKey;
+            change(facts, ask);
+        })
+        .0
+    };
+    assert_eq!(pending(|_, _| {}), "unknown_outcome");
+    assert_eq!(
+        pending(|facts, _| of(facts).state = CodeState::Redeemed),
+        "unknown_outcome"
+    );
+    assert_eq!(
+        pending(|facts, _| of(facts).campaign.is_paused = true),
+        "unknown_outcome"
+    );
+    assert_eq!(pending(|facts, _| facts.found = None), "unknown_outcome");
+    // Under its own key it is the same act, whoever did it first.
+    let accepts = |facts: &mut Facts, _: &mut Ask| {
+        of(facts).campaign.rules.offline = OfflinePolicy::Accept;
+    };
+    assert_eq!(pending(accepts), "accepted");
+    assert_eq!(pending(|_, ask| ask.is_approved = true), "accepted");
+    // Under another key it would be a second one.
+    let other = judged_apart(ApartCause::OutOfReach, |facts, ask| {
+        accepts(facts, ask);
+        facts.pending = Pending::OtherKey;
+    });
+    assert_eq!(other.0, "unknown_outcome");
+}
+
+#[test]
+fn out_of_touch_a_text_that_may_be_a_code_is_not_called_unknown() {
+    for cause in APART {
+        let (word, ..) = judged_apart(cause, |facts, ask| {
+            facts.found = None;
+            ask.is_approved = true;
+        });
+        assert_eq!(word, "offline_refused", "{cause:?}");
+    }
+}
+
+#[test]
+fn who_is_refused_apart_is_told_what_to_do() {
+    let mut told = BTreeSet::new();
+    for cause in APART {
+        for is_known in [true, false] {
+            let mut facts = facts(is_known.then(found));
+            facts.holding = apart(cause, 0);
+            let words = message(&Verdict::OfflineRefused, &facts, 0, now());
+            assert!(words.contains(": "), "{words}");
+            told.insert(words);
+        }
+    }
+    assert!(told.len() > APART.len(), "{told:?}");
+}
+
 /// Everything that can be wrong with a found code, in the contract's order.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "wrong_campaign",
     "wrong_store",
     "void",
@@ -335,6 +577,7 @@ const ORDER: [&str; 14] = [
     "outside_hours",
     "wrong_customer",
     "limit_reached",
+    "offline_refused",
     "needs_customer",
     "needs_answer",
     "needs_approval",
@@ -361,6 +604,7 @@ fn make_wrong(word: &str, facts: &mut Facts, ask: &mut Ask) {
             rules.limit_per_day = Some(1);
             found.customer_redemptions_today = 1;
         }
+        "offline_refused" => facts.holding = apart(ApartCause::OutOfReach, 0),
         "needs_customer" => {
             rules.require.insert(Requirement::Customer);
         }
@@ -387,7 +631,7 @@ proptest! {
             words.remove(&4);
         }
         if words.contains(&9) {
-            words.remove(&11);
+            words.remove(&12);
         }
         for word in &words {
             make_wrong(ORDER[*word], &mut facts, &mut ask);

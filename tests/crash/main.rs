@@ -2,7 +2,6 @@
 
 mod claim;
 #[path = "../all/cluster.rs"]
-#[expect(dead_code, reason = "only the shop names it, for other tests")]
 mod cluster;
 #[path = "../all/dice.rs"]
 mod dice;

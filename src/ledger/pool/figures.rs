@@ -36,11 +36,25 @@ pub struct PoolFigures {
     pub uses_made: u64,
     /// Codes assigned in the 24 hours before now.
     pub assigned_last_24h: u64,
+    /// At a hub: what each store's node has left of its leases, as far as is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<LeasedTo>,
     /// When the pool will be empty; none: not known.
     pub empties_between: Option<(Timestamp, Timestamp)>,
     /// When its test mode ends by itself; none: it is not in test mode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_until: Option<Timestamp>,
+}
+
+/// What a store's node has left of its leases of a campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeasedTo {
+    /// The store.
+    pub store: String,
+    /// Its node.
+    pub node: String,
+    /// Codes' places that it has not assigned, as far as it has told.
+    pub left: u64,
 }
 
 impl Ledger {
@@ -69,7 +83,7 @@ fn pools(
 ) -> Result<Vec<PoolFigures>, Cause> {
     let mut pools = tx.all(
         "SELECT m.id, m.name, sum(t.available), sum(t.assigned), sum(t.redeemed), sum(t.void), \
-         sum(t.suspect), sum(t.uses_made), sum(t.test), m.test_until_ms FROM campaign m \
+         sum(t.suspect), sum(t.uses_made), sum(t.test), m.test_until_ms, sum(t.leased) FROM campaign m \
          JOIN tally t ON t.campaign = m.id GROUP BY m.id, m.name, m.test_until_ms ORDER BY m.id",
         &[],
         |row| Ok((row.int(0)?, figures(row, now)?)),
@@ -79,9 +93,26 @@ fn pools(
         .into_iter()
         .map(|(campaign, mut pool)| {
             pool.assigned_last_24h = assigned_since(tx, campaign, now.as_millisecond() - DAY_MS)?;
+            pool.leases = leases(tx, campaign)?;
             Ok(pool)
         })
         .collect()
+}
+
+fn leases(tx: &Tx<'_>, campaign: i64) -> Result<Vec<LeasedTo>, Cause> {
+    tx.all(
+        "SELECT n.store, n.name, sum(l.end_ordinal - l.next_ordinal) FROM store s \
+         JOIN node n ON n.id = s.node JOIN lease l ON l.holder = s.node AND l.campaign = $1 \
+         WHERE l.next_ordinal < l.end_ordinal GROUP BY n.store, n.name ORDER BY n.store, n.name",
+        &[campaign.into()],
+        |row| {
+            Ok(LeasedTo {
+                store: row.maybe_text(0)?.unwrap_or_default(),
+                node: row.text(1)?,
+                left: count(row, 2)?,
+            })
+        },
+    )
 }
 
 fn figures(row: &Row<'_>, now: Timestamp) -> Result<PoolFigures, Cause> {
@@ -93,6 +124,7 @@ fn figures(row: &Row<'_>, now: Timestamp) -> Result<PoolFigures, Cause> {
         suspect,
         uses_made,
         test,
+        leased,
     ] = [
         count(row, 2)?,
         count(row, 3)?,
@@ -101,12 +133,14 @@ fn figures(row: &Row<'_>, now: Timestamp) -> Result<PoolFigures, Cause> {
         count(row, 6)?,
         count(row, 7)?,
         count(row, 8)?,
+        count(row, 10)?,
     ];
     Ok(PoolFigures {
         campaign: campaigns::id_of(&row.text(1)?)?,
         total: available + assigned + redeemed + void + suspect + test,
-        available,
-        leased: 0,
+        // The tally's available codes are those of every node.
+        available: available.saturating_sub(leased),
+        leased,
         assigned,
         redeemed,
         void,
@@ -114,6 +148,7 @@ fn figures(row: &Row<'_>, now: Timestamp) -> Result<PoolFigures, Cause> {
         test,
         uses_made,
         assigned_last_24h: 0,
+        leases: Vec::new(),
         empties_between: None,
         test_until: row.maybe_int(9)?.map(instant).filter(|until| now < *until),
     })

@@ -33,7 +33,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, LedgerError, Naming as _};
 
 pub use crate::ledger::pool::export::ExportedCode;
-pub use crate::ledger::pool::figures::PoolFigures;
+pub use crate::ledger::pool::figures::{LeasedTo, PoolFigures};
 pub use crate::ledger::pool::generate::{Drawing, GenerateOrder};
 pub use crate::ledger::pool::import::{ImportOrder, ImportReport};
 

@@ -14,6 +14,7 @@ use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Many, Tx, Value};
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::pool::people::People;
 use crate::ledger::pool::permutation::{KEY_BYTES, Permutation};
 use crate::ledger::pool::rows::{Listed, text, untagged};
@@ -382,12 +383,16 @@ fn publish(
         }
         if let Some(shape) = goods.shape {
             let length = i64::try_from(shape.length).unwrap_or(i64::MAX);
-            writing.tx.execute(
+            let is_new = writing.tx.execute(
                 "INSERT INTO shape (prefix, length) VALUES ($1, $2) ON CONFLICT DO NOTHING",
                 &[(&shape.prefix).into(), Value::Int(length)],
             )?;
+            if is_new == 1 {
+                // Shapes are told with campaigns.
+                touch(writing.tx, FeedKind::Campaign, batch.campaign, EVERYBODY)?;
+            }
         }
-        Ok(())
+        touch(writing.tx, FeedKind::Batch, batch.id, EVERYBODY)
     })
 }
 

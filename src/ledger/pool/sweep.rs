@@ -12,6 +12,7 @@ use crate::ledger::pool::pace::{Pace, Slice};
 use crate::ledger::pool::sort::SORT_FILE;
 use crate::ledger::pool::store::{Batch, hold};
 use crate::ledger::sqlite::{BATCH_LOCK, lock_file};
+use crate::ledger::stock::STAGED;
 use crate::ledger::{Ledger, LedgerError, Writing};
 
 /// Rows removed by one statement.
@@ -86,9 +87,9 @@ fn sweep_some(ledger: &mut Ledger, pace: &mut Pace) -> Result<bool, Cause> {
 fn unfinished_batches(tx: &Tx<'_>) -> Result<Vec<Batch>, Cause> {
     tx.all(
         "SELECT id, campaign, first_code, code_count, first_ordinal, ordinal_count, \
-         writer FROM batch \
-         WHERE is_published = 0 ORDER BY id",
-        &[],
+          writer FROM batch \
+          WHERE is_published = 0 AND how <> $1 ORDER BY id",
+        &[STAGED.into()],
         |row: &Row<'_>| {
             Ok(Batch {
                 id: row.int(0)?,

@@ -462,9 +462,10 @@ impl Find {
     ) -> Option<String> {
         match reversal.word {
             ReversalWord::NeedsApproval => self.ask_manager(managers),
-            ReversalWord::NothingToReverse | ReversalWord::KeyConflict => {
-                self.refused(reversal.message(), 2, effects)
-            }
+            ReversalWord::NothingToReverse
+            | ReversalWord::KeyConflict
+            | ReversalWord::OfflineRefused
+            | ReversalWord::UnknownOutcome => self.refused(reversal.message(), 2, effects),
             ReversalWord::Reversed | ReversalWord::Replayed => {
                 if let Some(life) = &mut self.life {
                     life.drop_form();

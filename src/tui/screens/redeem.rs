@@ -430,7 +430,10 @@ impl Redeem {
         if let Mode::Undoing(undo) = &mut self.mode {
             match answer.word {
                 ReversalWord::NeedsApproval => return undo.ask_manager(managers),
-                ReversalWord::NothingToReverse | ReversalWord::KeyConflict => {
+                ReversalWord::NothingToReverse
+                | ReversalWord::KeyConflict
+                | ReversalWord::OfflineRefused
+                | ReversalWord::UnknownOutcome => {
                     return undo.refuse(answer.message());
                 }
                 ReversalWord::Reversed | ReversalWord::Replayed => {}

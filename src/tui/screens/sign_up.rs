@@ -470,6 +470,7 @@ impl SignUp {
             ClaimWord::NotLive
             | ClaimWord::NotEligible
             | ClaimWord::InProgress
+            | ClaimWord::NeedsHub
             | ClaimWord::Preview
             | ClaimWord::NothingAssigned
             | ClaimWord::Forward => self.say(&claim.message()),

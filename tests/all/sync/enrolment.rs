@@ -3,6 +3,7 @@
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::Standing;
+use counterfoil::ledger::HubAddress;
 
 use crate::sync::world::{URL, alone, hub, join, store};
 
@@ -55,9 +56,14 @@ fn a_ledger_is_a_hub_or_joins_one_never_both() {
         .ledger
         .add_store("Station Road", FIRST_LABEL, "token", &act);
     assert_eq!(refused.unwrap(), Err(Refusal::JoinedAHub(URL.into())));
-    let refused = hub.ledger.join_request("secret", act.now).unwrap();
+    let elsewhere = HubAddress {
+        url: "https://other.example.org".into(),
+        ca_file: None,
+        secret: "drawn".into(),
+    };
+    let refused = hub.ledger.begin_joining(&elsewhere, &act).unwrap();
     assert_eq!(refused, Err(Refusal::IsAHub));
-    let refused = riverside.ledger.join_request("secret", act.now).unwrap();
+    let refused = riverside.ledger.begin_joining(&elsewhere, &act).unwrap();
     assert_eq!(refused, Err(Refusal::JoinedAHub(URL.into())));
     assert!(hub.ledger.is_hub().unwrap());
     let link = riverside.ledger.hub_link().unwrap().unwrap();

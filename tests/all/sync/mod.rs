@@ -5,4 +5,7 @@
 )]
 
 mod enrolment;
+mod orders;
+mod scribe;
+mod up;
 pub(crate) mod world;

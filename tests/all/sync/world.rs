@@ -14,7 +14,9 @@ use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::notes::Notes;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::verdict::{Answer, Approval, Verdict};
-use counterfoil::domain::wire::{Hello, Join, Joined, WIRE};
+use counterfoil::domain::wire::{
+    Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
+};
 use counterfoil::ledger::{
     Act, ClaimRequest, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork, Scan,
     Setup, Undo, UndoRequest, built_at,
@@ -106,7 +108,12 @@ pub(crate) fn join(hub: &mut Node, store: &mut Node, invited: &str) {
         .unwrap();
     store.secret = format!("secret of {invited}");
     let asked = store.asks_to_join();
-    let joined = hub.ledger.enrol(&asked, &token, &act).unwrap().unwrap();
+    let mut joined = hub.ledger.enrol(&asked, &token, &act).unwrap().unwrap();
+    if asked.pieces > 0 {
+        for piece in store.stock_from(0) {
+            joined = hub.ledger.take_stock(&piece, &act).unwrap().unwrap();
+        }
+    }
     store.is_joined(&joined);
 }
 
@@ -164,21 +171,31 @@ impl Node {
         }
     }
 
-    pub(crate) fn asks_to_join(&mut self) -> Join {
-        let secret = self.secret.clone();
-        self.ledger
-            .join_request(&secret, instant(self.now_ms))
-            .unwrap()
-            .unwrap()
-    }
-
-    pub(crate) fn is_joined(&mut self, joined: &Joined) {
-        let address = HubAddress {
+    fn address(&self) -> HubAddress {
+        HubAddress {
             url: URL.into(),
             ca_file: None,
             secret: self.secret.clone(),
-        };
+        }
+    }
+
+    /// What it asks of the hub.
+    pub(crate) fn asks_to_join(&mut self) -> Join {
+        let (address, act) = (self.address(), self.act());
+        let (address, join) = self.ledger.begin_joining(&address, &act).unwrap().unwrap();
+        self.secret = address.secret;
+        join
+    }
+
+    /// The pieces of its stock, from this one on.
+    pub(crate) fn stock_from(&mut self, piece: u64) -> Vec<Stock> {
         let act = self.act();
+        let pieces = self.ledger.stock_from(piece, &act).unwrap();
+        pieces.map(Result::unwrap).collect()
+    }
+
+    pub(crate) fn is_joined(&mut self, joined: &Joined) {
+        let (address, act) = (self.address(), self.act());
         self.ledger
             .join_hub(&address, joined, &act)
             .unwrap()
@@ -239,6 +256,12 @@ impl Node {
             .unwrap()
             .unwrap();
         assert_eq!(report.stored, codes.len() as u64, "{report:?}");
+    }
+
+    /// What it would send to the hub now.
+    pub(crate) fn batch(&mut self) -> Up {
+        let now = instant(self.now_ms);
+        self.ledger.up_batch(now).unwrap().unwrap()
     }
 
     /// Scans a code at a counter, under a key.
@@ -326,4 +349,46 @@ impl Node {
         let health = self.ledger.verify(&mut |_| ()).unwrap();
         assert_eq!(health.faults, Vec::<String>::new());
     }
+}
+
+/// Sends what a store has to the hub, a batch at a time, until all of it is there.
+pub(crate) fn send(hub: &mut Node, store: &mut Node) -> Vec<UpAnswer> {
+    let mut answers = Vec::new();
+    loop {
+        let up = store.batch();
+        let is_last = up.entries.len() < ENTRIES_MAX && up.attempts.len() < 500;
+        let act = hub.act();
+        let answer = hub.ledger.take_in(&up, &act).unwrap();
+        let act = store.act();
+        store.ledger.heard_up(&answer, &act).unwrap();
+        answers.push(answer);
+        if is_last {
+            return answers;
+        }
+    }
+}
+
+/// Brings a store all that the hub has to tell it.
+pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
+    loop {
+        let down = Down {
+            hello: store.hello(),
+            after: store.ledger.hub_link().unwrap().unwrap().cursor,
+            wait_ms: 0,
+        };
+        let act = hub.act();
+        let page = hub.ledger.down_page(&down, &act).unwrap();
+        let act = store.act();
+        store.ledger.apply_page(&page, &act).unwrap();
+        if !page.more {
+            return;
+        }
+    }
+}
+
+/// Up, what the hub lends, and down.
+pub(crate) fn meet(hub: &mut Node, store: &mut Node) {
+    tell(hub, store);
+    send(hub, store);
+    tell(hub, store);
 }

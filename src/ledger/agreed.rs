@@ -1,0 +1,487 @@
+//! Codes that entries of several nodes are about: their lists are read, added up by the one
+//! [`add_up`], and what comes out is written: state, uses, customer, tallies, and conflicts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+
+use crate::domain::agreement::{CodeEntry, CodeFact, Ground, Sum, add_up};
+use crate::domain::campaign::Rules;
+use crate::domain::conflict::ConflictKind;
+use crate::domain::entry::{Body, Fact, instant};
+use crate::domain::ids::EntryId;
+use crate::domain::local_time::day_number;
+use crate::domain::verdict::{Certainty, CodeState};
+use crate::ledger::chain::{Head, OWN_NODE};
+use crate::ledger::codes::{CodeRow, by_ids, state_number};
+use crate::ledger::conflicts::{self, Kept};
+use crate::ledger::customer_day::CustomerDay;
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+use crate::ledger::tally::Shift;
+use crate::ledger::{bulk, campaigns, customers, zone_of};
+
+/// What was said beside a redemption whose end a manager set aside.
+const EXPIRED: &str = "expired";
+
+/// Customers with their campaign whose live codes are others than before.
+pub(crate) type Persons = BTreeSet<(i64, i64)>;
+
+/// Writes what the entries of codes add up to. Each code comes with the newest entry of its list,
+/// where that is a new one. Answers whose codes are others than before.
+pub(crate) fn agree(
+    tx: &Tx<'_>,
+    head: &Head,
+    codes: &BTreeMap<i64, Option<i64>>,
+    now_ms: i64,
+) -> Result<Persons, Cause> {
+    let numbers: Vec<i64> = codes.keys().copied().collect();
+    let rows = by_ids(tx, &numbers)?;
+    let mut lists = Lists::load(tx, &rows, codes)?;
+    let mut kept = BTreeMap::<i64, Vec<Kept>>::new();
+    for conflict in conflicts::of_codes(tx, &numbers)? {
+        kept.entry(conflict.code).or_default().push(conflict);
+    }
+    let customers = customers::numbers_of(tx, &lists.customers())?;
+    let mut rules = BTreeMap::<i64, Rules>::new();
+    let mut agreement = Agreement {
+        tx,
+        head,
+        now_ms,
+        shifts: BTreeMap::new(),
+        persons: Persons::new(),
+    };
+    for row in &rows {
+        if !rules.contains_key(&row.campaign) {
+            rules.insert(row.campaign, campaigns::load(tx, row.campaign)?.rules);
+        }
+        let Some(rules) = rules.get(&row.campaign) else {
+            continue;
+        };
+        let case = Case {
+            row,
+            newest: codes.get(&row.id).copied().flatten().or(row.newest_entry),
+            list: lists.of_code.remove(&row.id).unwrap_or_default(),
+            kept: kept.remove(&row.id).unwrap_or_default(),
+        };
+        agreement.write(&case, rules, &customers)?;
+    }
+    for (campaign, shift) in agreement.shifts {
+        shift.write(tx, campaign)?;
+    }
+    Ok(agreement.persons)
+}
+
+/// An entry of a code's list that matters to what they add up to.
+struct Listed {
+    number: i64,
+    node: i64,
+    name: String,
+    seq: i64,
+    body: Body,
+}
+
+/// The lists of entries of several codes.
+#[derive(Default)]
+struct Lists {
+    of_code: BTreeMap<i64, Vec<Listed>>,
+}
+
+impl Lists {
+    /// Reads every list from its newest entry on, one step of all lists at a time.
+    fn load(
+        tx: &Tx<'_>,
+        rows: &[CodeRow],
+        newest: &BTreeMap<i64, Option<i64>>,
+    ) -> Result<Lists, Cause> {
+        let mut lists = Lists::default();
+        let mut next: Vec<i64> = rows
+            .iter()
+            .filter_map(|row| newest.get(&row.id).copied().flatten().or(row.newest_entry))
+            .collect();
+        while !next.is_empty() {
+            next.sort_unstable();
+            let read = bulk::find(
+                tx,
+                "SELECT e.id, e.code, e.previous_of_code, e.kind, e.node, n.name, e.incarnation, \
+                 e.seq, e.body FROM entry e JOIN node n ON n.id = e.node WHERE e.id",
+                &[],
+                &next,
+                "",
+                |row| {
+                    let kind = row.text(3)?;
+                    let is_wanted = matches!(
+                        kind.as_str(),
+                        "assigned" | "redeemed" | "reversed" | "voided"
+                    );
+                    let listed = if is_wanted {
+                        let seq = row.int(7)?;
+                        let id = EntryId {
+                            node: row.text(5)?,
+                            incarnation: row.count(6)?,
+                            seq: seq.unsigned_abs(),
+                        };
+                        Some(Listed {
+                            number: row.int(0)?,
+                            node: row.int(4)?,
+                            name: id.to_string(),
+                            seq,
+                            body: serde_json::from_str(&row.text(8)?)?,
+                        })
+                    } else {
+                        None
+                    };
+                    Ok((row.int(1)?, row.maybe_int(2)?, listed))
+                },
+            )?;
+            next.clear();
+            for (code, previous, listed) in read {
+                next.extend(previous);
+                if let Some(listed) = listed {
+                    lists.of_code.entry(code).or_default().push(listed);
+                }
+            }
+        }
+        lists.follow_same_acts(tx)?;
+        Ok(lists)
+    }
+
+    /// A reversal may name the store's own entry of an act that the hub's entry stands for.
+    fn follow_same_acts(&mut self, tx: &Tx<'_>) -> Result<(), Cause> {
+        for list in self.of_code.values_mut() {
+            let names: BTreeSet<String> = list.iter().map(|listed| listed.name.clone()).collect();
+            for listed in list {
+                let Fact::Reversed { redemption, .. } = &mut listed.body.fact else {
+                    continue;
+                };
+                if names.contains(redemption) {
+                    continue;
+                }
+                if let Some(original) = same_act(tx, redemption)? {
+                    *redemption = original;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn customers(&self) -> Vec<String> {
+        let named: BTreeSet<String> = self
+            .of_code
+            .values()
+            .flatten()
+            .filter(|listed| matches!(listed.body.fact, Fact::Assigned { .. }))
+            .filter_map(|listed| listed.body.customer.clone())
+            .collect();
+        named.into_iter().collect()
+    }
+}
+
+/// The entry that stands for the act of another one, both by their names for ever.
+fn same_act(tx: &Tx<'_>, name: &str) -> Result<Option<String>, Cause> {
+    let Ok(id) = name.parse::<EntryId>() else {
+        return Ok(None);
+    };
+    tx.one(
+        "SELECT m.name, o.incarnation, o.seq FROM entry e JOIN node n ON n.id = e.node \
+         JOIN outcome w ON w.entry = e.id AND w.word = 'same' JOIN entry o ON o.id = w.conflict \
+         JOIN node m ON m.id = o.node WHERE n.name = $1 AND e.incarnation = $2 AND e.seq = $3",
+        &[
+            (&id.node).into(),
+            id.incarnation.into(),
+            id.seq.cast_signed().into(),
+        ],
+        |row| {
+            let id = EntryId {
+                node: row.text(0)?,
+                incarnation: row.count(1)?,
+                seq: row.int(2)?.unsigned_abs(),
+            };
+            Ok(id.to_string())
+        },
+    )
+}
+
+/// A code with everything that is known of it.
+struct Case<'r> {
+    row: &'r CodeRow,
+    newest: Option<i64>,
+    list: Vec<Listed>,
+    kept: Vec<Kept>,
+}
+
+impl Case<'_> {
+    fn is_kept(&self, entry: &str, kind: ConflictKind) -> bool {
+        self.kept
+            .iter()
+            .any(|kept| kept.kind == kind && kept.entry == entry)
+    }
+
+    fn entries(&self, customers: &BTreeMap<String, i64>) -> Vec<CodeEntry> {
+        self.list
+            .iter()
+            .filter_map(|listed| {
+                let is_breach = self.is_kept(&listed.name, ConflictKind::LeaseBreach);
+                let (told, is_certain) = told(listed, customers)?;
+                let told = match told {
+                    CodeFact::Redeemed {
+                        at_ms,
+                        is_end_set_aside,
+                        ..
+                    } => CodeFact::Redeemed {
+                        at_ms,
+                        is_end_set_aside,
+                        is_outside: self.is_kept(&listed.name, ConflictKind::RedeemedOutsideWindow),
+                    },
+                    other @ (CodeFact::Assigned { .. }
+                    | CodeFact::Reversed { .. }
+                    | CodeFact::Voided) => other,
+                };
+                Some(CodeEntry {
+                    number: listed.number,
+                    name: listed.name.clone(),
+                    node: listed.node,
+                    seq: listed.seq,
+                    is_holders: is_certain && !is_breach,
+                    told,
+                })
+            })
+            .collect()
+    }
+
+    /// What the code is apart from its entries: what an import or a stock has brought.
+    fn ground(&self, entries: &[CodeEntry], uses: u32) -> Ground {
+        let is_told_of = self.row.customer.is_some_and(|customer| {
+            entries.iter().any(|entry| {
+                matches!(entry.told, CodeFact::Assigned { customer: told, .. } if told == Some(customer))
+            })
+        });
+        let has_assignment = entries
+            .iter()
+            .any(|entry| matches!(entry.told, CodeFact::Assigned { .. }));
+        let is_untold = self.row.customer.is_some() && !is_told_of;
+        Ground {
+            uses,
+            is_given_out: self.row.ordinal.is_none() || is_untold,
+            customer: self.row.customer.filter(|_| !is_told_of),
+            expires_at_ms: self
+                .row
+                .expires_at_ms
+                .filter(|_| !has_assignment || self.row.ordinal.is_none()),
+            is_suspect: self.row.state == CodeState::Suspect,
+            own_node: OWN_NODE,
+        }
+    }
+}
+
+/// What an entry tells of its code, and whether its writer was certain.
+fn told(listed: &Listed, customers: &BTreeMap<String, i64>) -> Option<(CodeFact, bool)> {
+    let body = &listed.body;
+    if let Fact::Assigned { expires_at_ms, .. } = &body.fact {
+        let customer = body
+            .customer
+            .as_ref()
+            .and_then(|name| customers.get(name).copied());
+        let fact = CodeFact::Assigned {
+            customer,
+            expires_at_ms: *expires_at_ms,
+        };
+        return Some((fact, true));
+    }
+    if let Fact::Redeemed {
+        certainty,
+        overrode,
+        ..
+    } = &body.fact
+    {
+        let fact = CodeFact::Redeemed {
+            at_ms: body.at_ms,
+            is_end_set_aside: overrode.iter().any(|word| word == EXPIRED),
+            is_outside: false,
+        };
+        return Some((fact, certainty == Certainty::Confirmed.as_str()));
+    }
+    if let Fact::Reversed { redemption, .. } = &body.fact {
+        let fact = CodeFact::Reversed {
+            redemption: redemption.clone(),
+        };
+        return Some((fact, false));
+    }
+    matches!(body.fact, Fact::Voided { .. }).then_some((CodeFact::Voided, false))
+}
+
+struct Agreement<'t, 'c> {
+    tx: &'t Tx<'c>,
+    head: &'t Head,
+    now_ms: i64,
+    shifts: BTreeMap<i64, Shift>,
+    persons: Persons,
+}
+
+impl Agreement<'_, '_> {
+    fn write(
+        &mut self,
+        case: &Case<'_>,
+        rules: &Rules,
+        customers: &BTreeMap<String, i64>,
+    ) -> Result<(), Cause> {
+        let row = case.row;
+        if row.state == CodeState::Test {
+            return self.move_list(case);
+        }
+        let entries = case.entries(customers);
+        let sum = add_up(&case.ground(&entries, rules.uses), &entries);
+        self.write_code(case, &sum)?;
+        let shift = self.shifts.entry(row.campaign).or_default();
+        shift.count(row.state, row.uses_made, row.holder, -1);
+        shift.count(sum.state, sum.uses_made, row.holder, 1);
+        self.write_slots(row, &sum)?;
+        if (row.state == CodeState::Void) != (sum.state == CodeState::Void) {
+            let whose = sum.customer.map(|customer| (row.campaign, customer));
+            self.persons.extend(whose);
+        }
+        self.undo(case, &sum)?;
+        self.write_conflicts(case, &sum, &entries)
+    }
+
+    /// Whatever is known of a test code, its state stays.
+    fn move_list(&self, case: &Case<'_>) -> Result<(), Cause> {
+        self.tx.execute(
+            "UPDATE code SET newest_entry = $1 WHERE id = $2",
+            &[case.newest.into(), case.row.id.into()],
+        )?;
+        Ok(())
+    }
+
+    fn write_code(&self, case: &Case<'_>, sum: &Sum) -> Result<(), Cause> {
+        let row = case.row;
+        let is_given_now = row.customer.is_none() && sum.customer.is_some();
+        // Whose assignment is told by an entry is known in this life.
+        let incarnation = if is_given_now {
+            Some(self.head.incarnation)
+        } else {
+            row.assigned_incarnation
+        };
+        let changed = self.tx.execute(
+            "UPDATE code SET state = $1, uses_made = $2, customer = $3, expires_at_ms = $4, \
+             assigned_incarnation = $5, newest_entry = $6 WHERE id = $7 AND state = $8 \
+             AND uses_made = $9 AND coalesce(newest_entry, 0) = $10",
+            &[
+                state_number(sum.state).into(),
+                sum.uses_made.into(),
+                sum.customer.into(),
+                sum.expires_at_ms.into(),
+                incarnation.into(),
+                case.newest.into(),
+                row.id.into(),
+                state_number(row.state).into(),
+                row.uses_made.into(),
+                row.newest_entry.unwrap_or(0).into(),
+            ],
+        )?;
+        if changed == 1 {
+            Ok(())
+        } else {
+            Err(Cause::Changed(
+                "this code was just changed elsewhere".into(),
+            ))
+        }
+    }
+
+    /// Whose code it is: they have a slot for it, beyond the campaign's limit as well, for it is so.
+    fn write_slots(&mut self, row: &CodeRow, sum: &Sum) -> Result<(), Cause> {
+        if row.customer == sum.customer {
+            return Ok(());
+        }
+        if let Some(former) = row.customer {
+            self.tx.execute(
+                "DELETE FROM customer_slot WHERE campaign = $1 AND customer = $2 AND code = $3",
+                &[row.campaign.into(), former.into(), row.id.into()],
+            )?;
+            self.persons.insert((row.campaign, former));
+        }
+        if let Some(customer) = sum.customer {
+            customers::add_slot(self.tx, row.campaign, customer, row.id)?;
+            self.persons.insert((row.campaign, customer));
+        }
+        Ok(())
+    }
+
+    /// Redemptions that were undone, each once; what they counted of a customer's day is given back.
+    fn undo(&self, case: &Case<'_>, sum: &Sum) -> Result<(), Cause> {
+        for (made, undoing) in &sum.reversed {
+            let (Some(made), Some(undoing)) = (case.list.get(*made), case.list.get(*undoing))
+            else {
+                continue;
+            };
+            let slot = self.tx.execute(
+                "INSERT INTO reversal (redemption, entry) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                &[made.number.into(), undoing.number.into()],
+            )?;
+            if slot == 1 {
+                give_back_day(self.tx, self.head, case.row.campaign, made)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_conflicts(
+        &self,
+        case: &Case<'_>,
+        sum: &Sum,
+        entries: &[CodeEntry],
+    ) -> Result<(), Cause> {
+        let (code, campaign) = (case.row.id, case.row.campaign);
+        let numbers: Vec<i64> = entries.iter().map(|entry| entry.number).collect();
+        let mut standing = BTreeSet::new();
+        for excess in &sum.excess {
+            let Some(entry) = entries.get(excess.entry) else {
+                continue;
+            };
+            standing.insert((entry.name.as_str(), excess.kind));
+            if let Some(raising) = conflicts::raising(excess, &numbers, code, campaign) {
+                conflicts::raise(self.tx, self.head, &raising, self.now_ms)?;
+            }
+        }
+        for kept in &case.kept {
+            if kept.is_open
+                && conflicts::is_summed(kept.kind)
+                && !standing.contains(&(kept.entry.as_str(), kept.kind))
+            {
+                conflicts::close(self.tx, kept.number, self.now_ms)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn give_back_day(tx: &Tx<'_>, head: &Head, campaign: i64, made: &Listed) -> Result<(), Cause> {
+    let Some(public_id) = &made.body.customer else {
+        return Ok(());
+    };
+    let Some((customer, _)) = customers::by_public_id(tx, public_id)? else {
+        return Ok(());
+    };
+    let day = CustomerDay {
+        campaign,
+        customer,
+        day: day_number(
+            instant(made.body.at_ms),
+            &zone_of_node(tx, head, made.node)?,
+        ),
+    };
+    day.give_one_back(tx)
+}
+
+/// The time zone of a node's counters: by that its days are counted.
+pub(crate) fn zone_of_node(tx: &Tx<'_>, head: &Head, node: i64) -> Result<TimeZone, Cause> {
+    let named = tx.one(
+        "SELECT timezone FROM store WHERE node = $1",
+        &[node.into()],
+        |row| row.text(0),
+    )?;
+    match named.and_then(|name| TimeZone::get(&name).ok()) {
+        Some(zone) => Ok(zone),
+        None => zone_of(head),
+    }
+}

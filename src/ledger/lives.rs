@@ -1,0 +1,471 @@
+//! Lives of ledgers that a hub and its stores know of each other: a restored or copied store asks for
+//! a new one, a lost one is fenced, and a hub that was restored itself is noticed.
+//!
+//! Invariant: whatever a life may have spent that the hub does not know of is suspect before another
+//! life may spend anything. Invariant: what an ended life held comes back under a new grant number, so
+//! that nothing it says later gives or takes a right. Facts are taken in whatever the life.
+
+use crate::domain::entry::{CHAIN_START, Fact, Hash, hex};
+use crate::domain::refusal::Refusal;
+use crate::domain::verdict::CodeState;
+use crate::domain::wire::{Hello, Joined, NewLife, Standing, WIRE};
+use crate::ledger::chain::{Head, OWN_NODE};
+use crate::ledger::codes::{state_number, state_of};
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+use crate::ledger::feed::{self, EVERYBODY, FeedKind};
+use crate::ledger::link::Heard;
+use crate::ledger::tally::{add_codes, move_leased};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, link, setting_of, stores};
+
+/// Entries whose hashes are told one by one; below them only every second, fourth, … is.
+const POINTS_MAX: i64 = 4096;
+
+/// What a life that ended may have spent that the hub has no entry of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// At most so many acts; 0: the hub has all of them.
+    AtMost(u64),
+    /// Nobody can say.
+    Anything,
+}
+
+impl Lost {
+    fn is_nothing(self) -> bool {
+        self == Lost::AtMost(0)
+    }
+
+    fn count(self) -> i64 {
+        match self {
+            Lost::AtMost(count) => i64::try_from(count).unwrap_or(i64::MAX),
+            Lost::Anything => i64::MAX,
+        }
+    }
+}
+
+impl Ledger {
+    /// What a quarantined ledger asks of its hub; none: it is not quarantined.
+    pub fn new_life_request(
+        &mut self,
+        now: jiff::Timestamp,
+    ) -> Result<Option<NewLife>, LedgerError> {
+        self.read("read", "the ledger", |tx| {
+            let Some(link) = link::load(tx)? else {
+                return Ok(None);
+            };
+            if link.standing != Standing::Quarantined {
+                return Ok(None);
+            }
+            request(tx, link.acked_seq, now).map(Some)
+        })
+    }
+
+    /// At the hub: a store's ledger asks for a life that is known here. The same life is told the same
+    /// again, as its answer may have been lost.
+    pub fn begin_life(
+        &mut self,
+        asked: &NewLife,
+        act: &Act,
+    ) -> Result<Result<Joined, Refusal>, LedgerError> {
+        self.write("begin", "a life of a store", |writing| {
+            let Some(node) = crate::ledger::nodes::find(writing.tx, &asked.hello.node)? else {
+                return Ok(Err(Refusal::NoSuchStore(asked.hello.node.clone())));
+            };
+            begin(writing, node, asked, act)?;
+            stores::contact(writing.tx, node, &asked.hello, None, act)?;
+            Ok(Ok(Joined {
+                welcome: stores::welcome(writing.tx, node, act.now)?,
+                pieces: 0,
+                life_hash: life_hash_of(writing.tx, node)?,
+            }))
+        })
+    }
+
+    /// At the store: what the hub said of the life it asked for. Where it is known now, this ledger
+    /// holds nothing until the feed has told it again what it holds, and what the hub has not got of
+    /// the former life goes up under this one. Where its number was taken, it takes a higher one.
+    pub fn heard_life(&mut self, joined: &Joined, act: &Act) -> Result<(), LedgerError> {
+        self.write("begin", "a new life", |writing| {
+            let Some(link) = link::load(writing.tx)? else {
+                return Ok(());
+            };
+            if link.standing != Standing::Quarantined {
+                let _ = link::hear(writing, &joined.welcome, act)?;
+                return Ok(());
+            }
+            let welcome = &joined.welcome;
+            let (_, own) = first_of_life(writing.tx, writing.head.incarnation)?;
+            let is_this_life = welcome.incarnation == writing.head.incarnation
+                && joined.life_hash.as_deref() == Some(own.as_str());
+            if link::hear(writing, welcome, act)? == Heard::NotOurs {
+                return Ok(());
+            }
+            if !is_this_life {
+                return take_number(writing, welcome.incarnation, act);
+            }
+            relabel(writing, welcome.acked_through)?;
+            drop_rights(writing.tx, &link.hub)?;
+            writing.tx.execute(
+                "UPDATE hub_link SET standing = $1, acked_seq = $2, life_missing = 0 WHERE id = 1",
+                &[
+                    welcome.standing.number().into(),
+                    welcome.acked_through.into(),
+                ],
+            )?;
+            writing.append(Fact::Quarantined { began: false }, &setting_of(act))?;
+            Ok(())
+        })
+    }
+}
+
+/// At the store: this ledger has entries that the hub has otherwise. What follows the newest one that
+/// both have belongs to a life that the hub does not know: it is given one of its own.
+pub(crate) fn forked(
+    writing: &mut Writing<'_, '_>,
+    forked_after: i64,
+    known: i64,
+    act: &Act,
+) -> Result<(), Cause> {
+    writing.tx.execute(
+        "UPDATE hub_link SET acked_seq = $1 WHERE id = 1 AND acked_seq > $1",
+        &[forked_after.into()],
+    )?;
+    quarantine(writing, known, None, "forked", act)
+}
+
+/// At the store: a new life begins, which spends nothing until the hub knows it. `missing` is how many
+/// entries of the former one are missing here; none: nobody can say.
+pub(crate) fn quarantine(
+    writing: &mut Writing<'_, '_>,
+    known: i64,
+    missing: Option<i64>,
+    why: &str,
+    act: &Act,
+) -> Result<(), Cause> {
+    writing.head.incarnation = writing.head.incarnation.max(known) + 1;
+    writing.append(
+        Fact::IncarnationBegan {
+            why: why.to_owned(),
+            missing: missing.unwrap_or(0).unsigned_abs(),
+            suspects: 0,
+            needs_approval: false,
+        },
+        &setting_of(act),
+    )?;
+    note_quarantine(writing, missing, act)
+}
+
+/// From here on this ledger is quarantined. What is missing adds up until the hub knows of it.
+pub(crate) fn note_quarantine(
+    writing: &mut Writing<'_, '_>,
+    missing: Option<i64>,
+    act: &Act,
+) -> Result<(), Cause> {
+    let began = writing.tx.execute(
+        "UPDATE hub_link SET standing = $1 WHERE id = 1 AND standing <> $1",
+        &[Standing::Quarantined.number().into()],
+    )?;
+    // Null and a number is null: what nobody can say stays so.
+    writing.tx.execute(
+        "UPDATE hub_link SET life_missing = life_missing + $1 WHERE id = 1",
+        &[missing.into()],
+    )?;
+    if began == 1 {
+        writing.append(Fact::Quarantined { began: true }, &setting_of(act))?;
+    }
+    Ok(())
+}
+
+/// The number of this life is that of another one: a higher one is taken.
+fn take_number(writing: &mut Writing<'_, '_>, known: i64, act: &Act) -> Result<(), Cause> {
+    if known < writing.head.incarnation {
+        return Ok(());
+    }
+    writing.head.incarnation = known + 1;
+    writing.append(
+        Fact::IncarnationBegan {
+            why: "number_taken".into(),
+            missing: 0,
+            suspects: 0,
+            needs_approval: false,
+        },
+        &setting_of(act),
+    )?;
+    Ok(())
+}
+
+/// What is here and the hub has not got goes on under the life that the hub knows.
+fn relabel(writing: &Writing<'_, '_>, common_seq: i64) -> Result<(), Cause> {
+    writing.tx.execute(
+        "UPDATE entry SET incarnation = $1 WHERE node = $2 AND seq > $3",
+        &[
+            writing.head.incarnation.into(),
+            OWN_NODE.into(),
+            common_seq.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// This ledger holds nothing until the feed has told it what it holds.
+pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
+    let hub = crate::ledger::nodes::number_of(tx, hub)?;
+    for campaign in campaigns::every(tx)? {
+        let held = tx
+            .one(
+                "SELECT count(*) FROM code c JOIN batch b ON b.id = c.batch \
+                 WHERE c.campaign = $1 AND c.holder = $2 AND c.state = $3 AND b.is_published = 1",
+                &[
+                    campaign.into(),
+                    OWN_NODE.into(),
+                    state_number(CodeState::Available).into(),
+                ],
+                |row| row.int(0),
+            )?
+            .unwrap_or(0);
+        move_leased(tx, campaign, held)?;
+    }
+    tx.execute(
+        "UPDATE code SET holder = $1 WHERE holder = $2 AND state IN ($3, $4, $5)",
+        &[
+            hub.into(),
+            OWN_NODE.into(),
+            state_number(CodeState::Available).into(),
+            state_number(CodeState::Assigned).into(),
+            state_number(CodeState::Suspect).into(),
+        ],
+    )?;
+    tx.execute("DELETE FROM lease WHERE holder = $1", &[OWN_NODE.into()])?;
+    Ok(())
+}
+
+/// What is told of a former life, so that the hub finds where the two part.
+fn request(tx: &Tx<'_>, acked_seq: i64, now: jiff::Timestamp) -> Result<NewLife, Cause> {
+    let head = Head::load(tx)?;
+    let missing = tx
+        .one(
+            "SELECT life_missing FROM hub_link WHERE id = 1",
+            &[],
+            |row| row.maybe_int(0),
+        )?
+        .flatten();
+    let (first_seq, life_hash) = first_of_life(tx, head.incarnation)?;
+    let branch_seq = first_seq - 1;
+    let mut points = Vec::new();
+    for seq in told_of(branch_seq, acked_seq) {
+        let hash = tx.one(
+            "SELECT hash FROM entry WHERE node = $1 AND seq = $2",
+            &[OWN_NODE.into(), seq.into()],
+            |row| row.hash(0),
+        )?;
+        points.extend(hash.map(|hash| (seq, hex(&hash))));
+    }
+    Ok(NewLife {
+        hello: Hello {
+            wire: WIRE,
+            node: head.node,
+            incarnation: head.incarnation,
+            now_ms: now.as_millisecond(),
+            unsent: (head.seq - acked_seq).max(0).unsigned_abs(),
+        },
+        life_hash,
+        branch_seq,
+        points,
+        missing: missing.map(i64::unsigned_abs),
+    })
+}
+
+/// The number of a life's first entry here, and its hash, which tells it from every other life.
+fn first_of_life(tx: &Tx<'_>, incarnation: i64) -> Result<(i64, String), Cause> {
+    tx.one(
+        "SELECT seq, hash FROM entry WHERE node = $1 AND incarnation = $2 ORDER BY seq LIMIT 1",
+        &[OWN_NODE.into(), incarnation.into()],
+        |row| Ok((row.int(0)?, hex(&row.hash(1)?))),
+    )?
+    .ok_or_else(|| Cause::Damaged("this life has no first entry".into()))
+}
+
+/// The numbers of the entries that are told of: all down to the newest acknowledged one, then ever
+/// fewer, down to the first.
+fn told_of(branch_seq: i64, acked_seq: i64) -> Vec<i64> {
+    let floor = acked_seq
+        .min(branch_seq)
+        .max(branch_seq - POINTS_MAX)
+        .max(0);
+    let mut seqs: Vec<i64> = (floor.max(1)..=branch_seq).rev().collect();
+    let mut step = 1;
+    let mut seq = floor - step;
+    while seq >= 1 {
+        seqs.push(seq);
+        step *= 2;
+        seq -= step;
+    }
+    seqs
+}
+
+fn begin(
+    writing: &mut Writing<'_, '_>,
+    node: i64,
+    asked: &NewLife,
+    act: &Act,
+) -> Result<(), Cause> {
+    let tx = writing.tx;
+    let known = stores::load(tx, node)?;
+    if asked.hello.incarnation <= known.incarnation || known.standing == Standing::Invited {
+        // Told before, or its number was taken by another life: the answer says which.
+        return Ok(());
+    }
+    let (common_seq, common_hash) = common(tx, node, &asked.points)?;
+    let lost = match asked.missing {
+        // What the hub has of the former life beyond what came back is not lost.
+        Some(missing) if common_seq == asked.branch_seq => {
+            let here = entries_after(tx, node, common_seq)?;
+            Lost::AtMost(missing.saturating_sub(here))
+        }
+        Some(missing) => Lost::AtMost(missing),
+        None => Lost::Anything,
+    };
+    let suspects = fence(tx, node, lost)?;
+    tx.execute(
+        "UPDATE store SET incarnation = $1, life_hash = $2, acked_seq = $3, acked_hash = $4 \
+         WHERE node = $5",
+        &[
+            asked.hello.incarnation.into(),
+            (&asked.life_hash).into(),
+            common_seq.into(),
+            common_hash.as_slice().into(),
+            node.into(),
+        ],
+    )?;
+    writing.append(
+        Fact::StoreReborn {
+            node: asked.hello.node.clone(),
+            life: asked.hello.incarnation,
+            suspects,
+        },
+        &setting_of(act),
+    )?;
+    Ok(())
+}
+
+fn life_hash_of(tx: &Tx<'_>, node: i64) -> Result<Option<String>, Cause> {
+    Ok(tx
+        .one(
+            "SELECT life_hash FROM store WHERE node = $1",
+            &[node.into()],
+            |row| row.maybe_text(0),
+        )?
+        .flatten())
+}
+
+/// The newest entry that both have: a hash stands for everything before it.
+fn common(tx: &Tx<'_>, node: i64, points: &[(i64, String)]) -> Result<(i64, Hash), Cause> {
+    for (seq, told) in points {
+        let here = tx.all(
+            "SELECT hash FROM entry WHERE node = $1 AND seq = $2",
+            &[node.into(), (*seq).into()],
+            |row| row.hash(0),
+        )?;
+        if let Some(hash) = here.into_iter().find(|hash| hex(hash) == *told) {
+            return Ok((*seq, hash));
+        }
+    }
+    Ok((0, CHAIN_START))
+}
+
+/// Entries of one life of a node after this one; none, where several lives went on from there, of which
+/// nobody can say which is the longest.
+fn entries_after(tx: &Tx<'_>, node: i64, seq: i64) -> Result<u64, Cause> {
+    let (count, newest) = tx
+        .one(
+            "SELECT count(*), max(seq) FROM entry WHERE node = $1 AND seq > $2",
+            &[node.into(), seq.into()],
+            |row| Ok((row.int(0)?, row.maybe_int(1)?)),
+        )?
+        .unwrap_or((0, None));
+    let is_one_life = newest.is_none_or(|newest| newest - seq == count);
+    Ok(if is_one_life { count.unsigned_abs() } else { 0 })
+}
+
+/// What a node held comes back to the hub under new grant numbers. What the node may have spent without
+/// our knowledge is suspect: every code it had given out, and of those it had not, as many as it may
+/// have acted, in the order in which it would have given them out. Of a life that has told everything,
+/// the codes it gave out stay with the node. How many became suspect.
+pub(crate) fn fence(tx: &Tx<'_>, node: i64, lost: Lost) -> Result<u64, Cause> {
+    let mut suspects = 0;
+    for campaign in campaigns::every(tx)? {
+        suspects += fence_campaign(tx, campaign, node, lost)?;
+    }
+    tx.execute("DELETE FROM recall WHERE node = $1", &[node.into()])?;
+    Ok(suspects)
+}
+
+fn fence_campaign(tx: &Tx<'_>, campaign: i64, node: i64, lost: Lost) -> Result<u64, Cause> {
+    let held = tx.all(
+        "SELECT c.id, c.state FROM code c JOIN batch b ON b.id = c.batch          WHERE c.campaign = $1 AND c.holder = $2 AND b.is_published = 1          ORDER BY c.ordinal",
+        &[campaign.into(), node.into()],
+        |row| Ok((row.int(0)?, state_of(row.int(1)?)?)),
+    )?;
+    let leases = tx.all(
+        "SELECT id FROM lease WHERE campaign = $1 AND holder = $2",
+        &[campaign.into(), node.into()],
+        |row| row.int(0),
+    )?;
+    if held.is_empty() && leases.is_empty() {
+        return Ok(0);
+    }
+    let grant = tx
+        .one(
+            "UPDATE campaign SET newest_grant = newest_grant + 1 WHERE id = $1              RETURNING newest_grant",
+            &[campaign.into()],
+            |row| row.int(0),
+        )?
+        .ok_or_else(|| Cause::Damaged(format!("campaign {campaign} is missing")))?;
+    for lease in leases {
+        tx.execute(
+            "UPDATE lease SET holder = $1, grant_number = $2 WHERE id = $3",
+            &[OWN_NODE.into(), grant.into(), lease.into()],
+        )?;
+        feed::touch(tx, FeedKind::Lease, lease, node)?;
+    }
+    let mut issued = lost.count();
+    let (mut from_pool, mut from_assigned, mut back) = (0_i64, 0_i64, 0_i64);
+    for (code, state) in held {
+        let becomes = match state {
+            CodeState::Available if issued > 0 => {
+                issued -= 1;
+                from_pool += 1;
+                CodeState::Suspect
+            }
+            CodeState::Available => {
+                back += 1;
+                state
+            }
+            CodeState::Assigned if !lost.is_nothing() => {
+                from_assigned += 1;
+                CodeState::Suspect
+            }
+            CodeState::Assigned
+            | CodeState::Redeemed
+            | CodeState::Void
+            | CodeState::Suspect
+            | CodeState::Test => state,
+        };
+        let stays = state == CodeState::Assigned && lost.is_nothing();
+        tx.execute(
+            "UPDATE code SET state = $1, holder = $2, grant_number = $3              WHERE id = $4 AND holder = $5",
+            &[
+                state_number(becomes).into(),
+                if stays { node } else { OWN_NODE }.into(),
+                grant.into(),
+                code.into(),
+                node.into(),
+            ],
+        )?;
+        feed::touch(tx, FeedKind::Code, code, EVERYBODY)?;
+    }
+    let suspects = from_pool + from_assigned;
+    add_codes(tx, campaign, [-from_pool, -from_assigned, suspects, 0])?;
+    move_leased(tx, campaign, -(from_pool + back))?;
+    Ok((from_pool + from_assigned).unsigned_abs())
+}
