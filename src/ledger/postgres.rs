@@ -839,7 +839,7 @@ impl From<Error> for Cause {
             // Without an answer of the server's: the connection, or a value that does not fit.
             let is_lost = error.is_closed()
                 || std::error::Error::source(&error)
-                    .is_some_and(|source| source.is::<std::io::Error>());
+                    .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
             return if is_lost {
                 Cause::Dropped(words)
             } else {

@@ -26,7 +26,9 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
 use crate::ledger::tally::count_hour;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores, tally,
+};
 
 /// What a batch is called until it is published: nobody sweeps it away.
 pub(crate) const STAGED: &str = "joining";
@@ -747,17 +749,19 @@ fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign) -> Result<(), Fail> {
             .copied()
             .unwrap_or(0)
     };
+    tally::begin(tx, staged.id, campaigns::load(tx, staged.id)?.revision)?;
     tx.execute(
-        "INSERT INTO tally (campaign, available, assigned, redeemed, void, suspect, uses_made, \
-         leased) VALUES ($1, $2, $3, $4, $5, $6, $7, $2)",
+        "UPDATE tally SET available = $1, leased = $1, assigned = $2, redeemed = $3, void = $4, \
+         suspect = $5, uses_made = $6 WHERE campaign = $7 AND part = $8",
         &[
-            staged.id.into(),
             of(CodeState::Available).into(),
             of(CodeState::Assigned).into(),
             of(CodeState::Redeemed).into(),
             of(CodeState::Void).into(),
             of(CodeState::Suspect).into(),
             staged.uses_made.into(),
+            staged.id.into(),
+            tally::part(tx).into(),
         ],
     )?;
     feed::touch(tx, FeedKind::Campaign, staged.id, EVERYBODY)?;
