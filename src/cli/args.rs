@@ -42,8 +42,8 @@ pub(crate) struct Global {
     /// The folder that holds the ledger [default: the platform's data folder]
     #[arg(long, global = true, help_heading = EVERYWHERE, env = "COUNTERFOIL_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The ledger in a PostgreSQL database, postgres://USER@HOST/NAME, in the place of one in a folder.
-    /// Also: COUNTERFOIL_DATABASE. A password never stands here [default: the ledger in --data]
+    /// The ledger in a PostgreSQL database, `postgres://USER@HOST/NAME`, in the place of one in a
+    /// folder; also by `COUNTERFOIL_DATABASE`. A password never stands here [default: the ledger in --data]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Print one JSON object a line on standard output, and errors as JSON on standard error
