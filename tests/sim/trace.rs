@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// How many steps are told when something is broken.
+/// How many steps are told when something is broken, where `COUNTERFOIL_SIM_TOLD` says nothing else.
 const TOLD: usize = 40;
 
 /// The trace of one game. Nothing in it depends on where its ledgers lie.
@@ -11,6 +11,7 @@ pub(crate) struct Trace {
     hash: u64,
     pub(crate) steps: u64,
     last: VecDeque<String>,
+    told_max: usize,
 }
 
 impl Trace {
@@ -20,6 +21,10 @@ impl Trace {
             hash: 0xcbf2_9ce4_8422_2325,
             steps: 0,
             last: VecDeque::new(),
+            told_max: std::env::var("COUNTERFOIL_SIM_TOLD")
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(TOLD),
         }
     }
 
@@ -28,7 +33,7 @@ impl Trace {
         self.steps += 1;
         self.hear(said);
         self.last.push_back(format!("{:>6}  {said}", self.steps));
-        if self.last.len() > TOLD {
+        if self.last.len() > self.told_max {
             self.last.pop_front();
         }
     }

@@ -268,6 +268,7 @@ impl World {
         for place in self.places() {
             let codes = self.codes_at(place);
             self.check_forward(place, &codes)?;
+            self.check_figures(place)?;
             if !self.has_rights(place)? {
                 continue;
             }
@@ -299,6 +300,39 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// I7: what is kept of every pool is what its codes are.
+    fn check_figures(&mut self, place: Place) -> Checked<()> {
+        let mut found = self
+            .node(place)
+            .eyes()
+            .prepare_cached(
+                "SELECT m.name, t.kept, c.counted FROM campaign m LEFT JOIN \
+                 (SELECT campaign, sum(available) || ' ' || sum(assigned) || ' ' || sum(redeemed) \
+                  || ' ' || sum(void) || ' ' || sum(suspect) || ' ' || sum(leased) AS kept \
+                  FROM tally GROUP BY campaign) t ON t.campaign = m.id LEFT JOIN \
+                 (SELECT campaign, sum(state = 0) || ' ' || sum(state = 1) || ' ' || sum(state = 2) \
+                  || ' ' || sum(state = 3) || ' ' || sum(state = 4) || ' ' || \
+                  sum(state = 0 AND holder <> 1) AS counted \
+                  FROM code GROUP BY campaign) c ON c.campaign = m.id \
+                 WHERE t.kept <> coalesce(c.counted, '0 0 0 0 0 0')",
+            )
+            .expect("a statement");
+        let wrong: Option<(String, String, String)> = found
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()
+            .expect("figures");
+        match wrong {
+            Some((campaign, kept, counted)) => broken(
+                Law::I7Conserved,
+                format!(
+                    "{place:?} keeps {kept} of {campaign} and has {counted} (available, assigned, \
+                     redeemed, void, suspect, of the available ones leased)"
+                ),
+            ),
+            None => Ok(()),
+        }
     }
 
     /// Whether this place may spend what it holds for certain: a store whose life the hub has ended has
