@@ -23,8 +23,9 @@ const HEAD: &str = "SELECT node, incarnation, seq, hash, newest_at_ms, store, ti
     next_code_id, restored_code_id, is_moved, lost FROM ledger WHERE id = 1";
 
 const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, c.uses_made, \
-    c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry FROM code c \
-    JOIN batch b ON b.id = c.batch WHERE c.folded = $1 AND b.is_published = 1";
+    c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry, \
+    c.grant_number FROM code c JOIN batch b ON b.id = c.batch \
+    WHERE c.folded = $1 AND b.is_published = 1";
 
 const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link \
     WHERE id = 1";

@@ -10,14 +10,13 @@ use jiff::tz::TimeZone;
 use crate::domain::ids::Key;
 use crate::domain::verdict::{Answer, ApartCause, Approval, Story};
 use crate::domain::wire::{AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireStory};
-use crate::ledger::codes::{CodeRow, find, first_redemption, state_number, void_reason};
+use crate::ledger::codes::{CodeRow, find};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, FeedKind};
-use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, redeem, story_of};
-use crate::ledger::{
-    Act, Ledger, LedgerError, Place, Writing, campaigns, customers, nodes, stores, zone_of,
-};
+use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, redeem};
+use crate::ledger::telling::wire_code;
+use crate::ledger::{Act, Ledger, LedgerError, Place, Writing, nodes, stores, zone_of};
 
 /// A code that was asked back is asked back again after this time, should the holder not have heard.
 const RECALL_AGAIN_MS: i64 = 10_000;
@@ -152,7 +151,7 @@ fn answer_redemption(
         None => None,
     };
     let code = match &row {
-        Some(row) => Some(wire_code(writing, row)?),
+        Some(row) => wire_code(writing.tx, row.id)?,
         None => None,
     };
     Ok((told, code))
@@ -183,44 +182,6 @@ fn wire_story(story: Story) -> WireStory {
         counter: story.counter,
         operator: story.operator,
     }
-}
-
-/// A code as it stands here.
-pub(crate) fn wire_code(writing: &Writing<'_, '_>, row: &CodeRow) -> Result<WireCode, Cause> {
-    let tx = writing.tx;
-    let campaign = campaigns::load(tx, row.campaign)?;
-    let grant_number = tx
-        .one(
-            "SELECT grant_number FROM code WHERE id = $1",
-            &[row.id.into()],
-            |row| row.int(0),
-        )?
-        .unwrap_or(0);
-    let first = if row.uses_made > 0 {
-        match first_redemption(tx, &writing.head, row)? {
-            Some(made) => Some(wire_story(story_of(tx, &made, &writing.head.store)?)),
-            None => None,
-        }
-    } else {
-        None
-    };
-    Ok(WireCode {
-        code: row.folded.clone(),
-        shown: row.shown.clone(),
-        campaign: campaign.id,
-        ordinal: row.ordinal,
-        state: state_number(row.state),
-        uses_made: row.uses_made,
-        holder: nodes::name_of(tx, row.holder)?,
-        grant_number,
-        customer: row
-            .customer
-            .map(|customer| customers::public_id(tx, customer))
-            .transpose()?,
-        expires_at_ms: row.expires_at_ms,
-        first,
-        void_reason: void_reason(tx, row)?,
-    })
 }
 
 /// Asks a code's holder to hand it over.

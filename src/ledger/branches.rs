@@ -241,7 +241,8 @@ pub(crate) fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> 
     )?;
     health.faults.extend(faults);
     tx.each(
-        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 LIMIT 20",
+        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 \
+         AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0) LIMIT 20",
         &[],
         |row| {
             health.faults.push(format!(

@@ -243,6 +243,14 @@ impl Ledger {
             .naming("read", "the ledger")
     }
 
+    /// The life of this ledger, and the number of its newest entry.
+    pub fn newest_entry(&mut self) -> Result<(i64, i64), LedgerError> {
+        self.read("read", "the ledger", |tx| {
+            let head = Head::load(tx)?;
+            Ok((head.incarnation, head.seq))
+        })
+    }
+
     /// Whether the wall clock lies before the newest entry or the program's build date.
     pub fn is_clock_behind(&mut self, now: Timestamp) -> Result<bool, LedgerError> {
         self.engine

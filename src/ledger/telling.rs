@@ -423,6 +423,13 @@ impl ToldCode {
             }
             next = previous;
         }
+        // One that the hub made for a store happened at the store's counter.
+        if let Some(first) = &mut self.wire.first
+            && let Some((store, counter)) = nodes::asking_counter(tx, &first.counter)?
+        {
+            first.store = store;
+            first.counter = counter;
+        }
         Ok(())
     }
 }

@@ -5,7 +5,9 @@
 )]
 
 mod enrolment;
+mod lives;
 mod orders;
 mod scribe;
+mod stock;
 mod up;
 pub(crate) mod world;
