@@ -143,6 +143,11 @@ pub(crate) fn play(game: Game) -> Played {
     if let Err(broken) = world.play() {
         world.note(broken);
     }
+    if std::env::var_os("COUNTERFOIL_SIM_KEEP").is_some() {
+        let kept = world.place.path().to_owned();
+        world.place.disable_cleanup(true);
+        std::fs::write(kept.join("seed"), game.seed.to_string()).expect("a note");
+    }
     Played {
         steps: world.trace.steps,
         hash: world.trace.hash(),
