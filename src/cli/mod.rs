@@ -15,6 +15,7 @@ mod database;
 mod demo;
 mod failure;
 mod hub;
+mod hub_line;
 mod ledger_file;
 mod log;
 mod operator;

@@ -307,7 +307,7 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT k.campaign, k.hour, k.kind, sum(k.kept), sum(k.counted) FROM \
          (SELECT campaign, hour, kind, amount AS kept, 0 AS counted FROM tally_hour \
-          WHERE kind NOT IN ('refused', 'witnessed') UNION ALL \
+          WHERE kind NOT IN ('refused', 'witnessed', 'witnessed_back') UNION ALL \
           SELECT coalesce(e.campaign, 0), e.at_ms / 3600000, e.kind, 0, count(*) FROM entry e \
           LEFT JOIN outcome o ON o.entry = e.id AND o.word = 'same' \
           WHERE e.kind IN ('redeemed', 'reversed', 'assigned') AND o.entry IS NULL \
@@ -332,8 +332,8 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
 fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT r.redemption FROM reversal r \
-         LEFT JOIN entry e ON e.id = r.entry AND e.kind = 'reversed' \
-         LEFT JOIN entry m ON m.id = r.redemption AND m.kind = 'redeemed' \
+         LEFT JOIN entry e ON e.id = r.entry AND e.kind IN ('reversed', 'witnessed') \
+         LEFT JOIN entry m ON m.id = r.redemption AND m.kind IN ('redeemed', 'witnessed') \
          WHERE e.id IS NULL OR m.id IS NULL \
          OR coalesce(e.code, 0) <> coalesce(m.code, 0) LIMIT 20",
         &[],

@@ -6,6 +6,7 @@
 
 mod enrolment;
 mod lives;
+mod judging;
 mod orders;
 mod scribe;
 mod stock;
