@@ -209,8 +209,14 @@ fn customers_named(tx: &Tx<'_>, bodies: &[Body]) -> Result<Vec<WireCustomer>, Ca
             },
         )?;
         customer.hashes = tx.all(
+            // A hash that the hub knows as another's went over to that one here: whose it was as well
+            // is for the hub to say.
             "SELECT m.name, h.hash FROM contact_hash h JOIN campaign m ON m.id = h.campaign \
-             WHERE h.customer = $1 AND h.batch IS NULL ORDER BY m.id, h.hash",
+             WHERE h.customer = $1 AND h.batch IS NULL UNION \
+             SELECT m.name, h.hash FROM likeness k \
+             JOIN contact_hash h ON h.customer = k.other AND h.campaign = k.campaign \
+             JOIN campaign m ON m.id = k.campaign WHERE k.customer = $1 AND h.batch IS NULL \
+             ORDER BY 1, 2",
             &[number.into()],
             |row| Ok((campaign_id(&row.text(0)?)?, hex(&row.hash(1)?))),
         )?;
