@@ -101,7 +101,10 @@ impl World {
     fn hello(&mut self, store: usize) -> Checked<Hello> {
         let now_ms = self.now_ms + self.stores[store].node.offset_ms;
         let node = &mut self.stores[store].node;
-        let (incarnation, seq) = node.ledger().newest_entry().undisturbed("read the ledger")?;
+        let (incarnation, seq) = node
+            .ledger()
+            .newest_entry()
+            .undisturbed("read the ledger")?;
         let link = node.ledger().hub_link().undisturbed("read the link")?;
         let acked_seq = link.map_or(0, |link| link.acked_seq);
         Ok(Hello {
@@ -157,7 +160,9 @@ impl World {
     pub(crate) fn give_up_waiting(&mut self) -> Checked<bool> {
         for store in 0..self.stores.len() {
             let asking = &mut self.stores[store].lines.asking;
-            let late = asking.iter().position(|asking| asking.until_ms <= self.now_ms);
+            let late = asking
+                .iter()
+                .position(|asking| asking.until_ms <= self.now_ms);
             let Some(number) = late else { continue };
             let asking = asking.remove(number);
             let scanned = asking.scanned;
@@ -183,7 +188,8 @@ impl World {
             .unanswered_questions()
             .undisturbed("list questions")?;
         if kept.is_empty() {
-            self.trace.step(&format!("store {store} has no open question"));
+            self.trace
+                .step(&format!("store {store} has no open question"));
             return Ok(());
         }
         let question = kept[self.dice.below(kept.len())].question.clone();
@@ -194,7 +200,11 @@ impl World {
             .ledger()
             .withdraw(&question.counter, &key, "they have gone", &act)
             .undisturbed("withdraw")?;
-        if let Some(entry) = self.record.of_key(place, key.as_str()).map(|act| act.entry.clone()) {
+        if let Some(entry) = self
+            .record
+            .of_key(place, key.as_str())
+            .map(|act| act.entry.clone())
+        {
             self.record.undo(&entry, Undone::Perhaps);
         }
         self.trace
