@@ -126,9 +126,8 @@ impl Ledger {
     /// Takes down what the hub said where it said nothing else.
     pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
         self.write("hear", "the hub", |writing| {
-            // There is no rest of it.
-            let _ = hear(writing, welcome, act)?;
-            Ok(())
+            // There is no rest of it, whatever becomes of it.
+            hear(writing, welcome, act).map(drop)
         })
     }
 }
