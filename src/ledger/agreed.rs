@@ -14,11 +14,12 @@ use crate::domain::ids::EntryId;
 use crate::domain::local_time::day_number;
 use crate::domain::verdict::{Certainty, CodeState};
 use crate::ledger::chain::{Head, OWN_NODE};
-use crate::ledger::codes::{CodeRow, by_ids, state_number};
+use crate::ledger::codes::{CodeRow, state_number};
 use crate::ledger::conflicts::{self, Kept};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::lookups::{by_ids, numbers_of};
 use crate::ledger::tally::Shift;
 use crate::ledger::{bulk, campaigns, customers, zone_of};
 
@@ -43,7 +44,7 @@ pub(crate) fn agree(
     for conflict in conflicts::of_codes(tx, &numbers)? {
         kept.entry(conflict.code).or_default().push(conflict);
     }
-    let customers = customers::numbers_of(tx, &lists.customers())?;
+    let customers = numbers_of(tx, &lists.customers())?;
     let mut rules = BTreeMap::<i64, Rules>::new();
     let mut agreement = Agreement {
         tx,

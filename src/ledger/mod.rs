@@ -38,6 +38,7 @@ mod link;
 mod lives;
 mod log;
 mod look;
+mod lookups;
 mod marker;
 mod nodes;
 mod operators;
@@ -241,6 +242,14 @@ impl Ledger {
             .read(Head::load)
             .and_then(|head| place_of(&head))
             .naming("read", "the ledger")
+    }
+
+    /// The life of this ledger, and the number of its newest entry.
+    pub fn newest_entry(&mut self) -> Result<(i64, i64), LedgerError> {
+        self.read("read", "the ledger", |tx| {
+            let head = Head::load(tx)?;
+            Ok((head.incarnation, head.seq))
+        })
     }
 
     /// Whether the wall clock lies before the newest entry or the program's build date.

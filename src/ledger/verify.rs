@@ -347,7 +347,8 @@ fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
-/// Every published batch holds the codes that its entry tells of, and no code is in none.
+/// Every published batch holds the codes that its entry tells of, and no code is in none, but what a
+/// shop has brought that has not joined yet.
 fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let mut announced = std::collections::BTreeSet::new();
     tx.each(
@@ -367,7 +368,7 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )?;
     tx.each(
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
-         WHERE b.id IS NULL \
+         WHERE (b.id IS NULL AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0)) \
          OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
          OR (b.how <> $3 AND (c.state = $4 OR (b.how <> $5 AND (c.id < b.first_code \
          OR c.id >= b.first_code + b.code_count)))) LIMIT 20",

@@ -6,7 +6,7 @@ use crate::domain::wire::{Up, WireAttempt};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::intake::{Attempts, Sender};
-use crate::ledger::{bulk, codes, customers};
+use crate::ledger::{bulk, lookups};
 
 /// What attempts name, by its numbers here.
 struct Named {
@@ -30,11 +30,11 @@ impl Named {
             "",
             |row| Ok((row.text(0)?, row.int(1)?)),
         )?;
-        let codes = codes::find_many(tx, &named(|attempt| attempt.code.as_ref()))?;
+        let codes = lookups::find_many(tx, &named(|attempt| attempt.code.as_ref()))?;
         Ok(Named {
             codes: codes.into_iter().map(|row| (row.folded, row.id)).collect(),
             campaigns: campaigns.into_iter().collect(),
-            customers: customers::numbers_of(tx, &named(|attempt| attempt.customer.as_ref()))?,
+            customers: lookups::numbers_of(tx, &named(|attempt| attempt.customer.as_ref()))?,
         })
     }
 

@@ -10,7 +10,7 @@ use crate::domain::verdict::CodeState;
 use crate::domain::wire::Up;
 use crate::ledger::agreed::{Persons, agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, by_id, by_ids, caller_of, redemption};
+use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, raise};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Value;
@@ -20,6 +20,7 @@ use crate::ledger::intake::chain::NewEntry;
 use crate::ledger::intake::judge::{Facts, Judged, Known};
 use crate::ledger::intake::{PARKED, Sender, people};
 use crate::ledger::log::end_life;
+use crate::ledger::lookups::by_ids;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
     Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,

@@ -8,11 +8,12 @@ use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, Fact, instant};
 use crate::domain::verdict::{Certainty, CodeState};
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, caller_of, find_many};
+use crate::ledger::codes::{CodeRow, caller_of};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::intake::Sender;
-use crate::ledger::{bulk, campaigns, customers};
+use crate::ledger::lookups::{find_many, numbers_of};
+use crate::ledger::{bulk, campaigns};
 
 /// The entry that an act is known by already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl<'f> Facts<'f> {
             sender,
             codes,
             campaigns: known,
-            customers: customers::numbers_of(tx, &named(|body| body.customer.clone()))?,
+            customers: numbers_of(tx, &named(|body| body.customer.clone()))?,
             keys: keys(tx, sender, &bodies)?,
         })
     }
