@@ -126,8 +126,9 @@ impl Ledger {
     /// Takes down what the hub said where it said nothing else.
     pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
         self.write("hear", "the hub", |writing| {
-            // There is no rest of it, whatever becomes of it.
-            hear(writing, welcome, act).map(drop)
+            // There is no rest of it.
+            drop(hear(writing, welcome, act)?);
+            Ok(())
         })
     }
 }
@@ -164,7 +165,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
 
 /// What becomes of an answer of the hub.
 #[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// The rest of it counts.
     Counts,
