@@ -78,11 +78,7 @@ fn story_object(story: &ConflictStory) -> Value {
     })
 }
 
-fn write_words(
-    conflict: &Conflict,
-    zone: &TimeZone,
-    out: &mut dyn Write,
-) -> Result<(), Failure> {
+fn write_words(conflict: &Conflict, zone: &TimeZone, out: &mut dyn Write) -> Result<(), Failure> {
     let code = conflict.code.as_deref().map(grouped).unwrap_or_default();
     let campaign = conflict.campaign.as_deref().unwrap_or_default();
     let line = format!(

@@ -45,7 +45,11 @@ pub(super) fn pool(
             )?;
             for lease in &figures.leases {
                 let store = for_display(&lease.store);
-                writeln!(out, "  {store} ({}): {} left of its leases", lease.node, lease.left)?;
+                writeln!(
+                    out,
+                    "  {store} ({}): {} left of its leases",
+                    lease.node, lease.left
+                )?;
             }
         }
     }

@@ -176,10 +176,7 @@ fn state(ground: &Ground, entries: &[CodeEntry], made: u32) -> CodeState {
                 CodeFact::Assigned { .. } | CodeFact::Redeemed { .. }
             )
         });
-    if entries
-        .iter()
-        .any(|entry| entry.told == CodeFact::Voided)
-    {
+    if entries.iter().any(|entry| entry.told == CodeFact::Voided) {
         CodeState::Void
     } else if made >= ground.uses {
         CodeState::Redeemed
@@ -396,17 +393,29 @@ mod tests {
         assert_eq!(kinds(&sum), [ConflictKind::RedeemedAfterVoid]);
         // What the hub ended after it knew of a use, it ended knowingly.
         let twice = Ground { uses: 2, ..GROUND };
-        let sum = add_up(&twice, &[entry(1, 2, used()), entry(2, 1, CodeFact::Voided)]);
+        let sum = add_up(
+            &twice,
+            &[entry(1, 2, used()), entry(2, 1, CodeFact::Voided)],
+        );
         assert_eq!(kinds(&sum), []);
-        let sum = add_up(&twice, &[entry(2, 2, used()), entry(1, 1, CodeFact::Voided)]);
+        let sum = add_up(
+            &twice,
+            &[entry(2, 2, used()), entry(1, 1, CodeFact::Voided)],
+        );
         assert_eq!(kinds(&sum), [ConflictKind::RedeemedAfterVoid]);
     }
 
     #[test]
     fn a_use_after_the_end_that_an_assignment_set_is_told_unless_it_was_set_aside() {
-        let late = add_up(&GROUND, &[entry(1, 2, used()), entry(2, 3, given(7, Some(50)))]);
+        let late = add_up(
+            &GROUND,
+            &[entry(1, 2, used()), entry(2, 3, given(7, Some(50)))],
+        );
         assert_eq!(kinds(&late), [ConflictKind::RedeemedOutsideWindow]);
-        let in_time = add_up(&GROUND, &[entry(1, 2, used()), entry(2, 3, given(7, Some(51)))]);
+        let in_time = add_up(
+            &GROUND,
+            &[entry(1, 2, used()), entry(2, 3, given(7, Some(51)))],
+        );
         assert_eq!(kinds(&in_time), []);
     }
 

@@ -27,6 +27,13 @@ pub(super) enum Ask {
     Pools,
 }
 
+impl Ask {
+    /// Whether answering it stores something.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Ask::Claim(_) | Ask::Redemption(_))
+    }
+}
+
 /// A claim, each field well-formed.
 #[derive(Debug)]
 pub(super) struct AskedClaim {

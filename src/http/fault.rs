@@ -9,7 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::{Cause, LedgerError};
 
 /// Why a question got no answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Fault {
     status: StatusCode,
     code: &'static str,
@@ -214,7 +214,7 @@ impl From<LedgerError> for Fault {
     /// Without the thing: it may be a code, and what is told here is no secret of the ledger's place.
     fn from(error: LedgerError) -> Self {
         let (code, hint) = match &error.cause {
-            Cause::Busy | Cause::InUse | Cause::Raced(_) => {
+            Cause::Busy | Cause::InUse | Cause::Raced(_) | Cause::Changed(_) => {
                 ("busy", "ask again in a second, under the same key")
             }
             Cause::Dropped(_) | Cause::Unreachable(_) => (
@@ -245,7 +245,6 @@ impl From<LedgerError> for Fault {
             | Cause::Damaged(_)
             | Cause::Random(_)
             | Cause::Interrupted
-            | Cause::Changed(_)
             | Cause::Engine(_)
             | Cause::Postgres(_)
             | Cause::NoLedgerIn(_)

@@ -1,4 +1,7 @@
 //! The one thread that owns the ledger: lets each question in, answers it, commits, and tells.
+//!
+//! Questions that have come while others were answered are answered together: one commit stores what
+//! all of them wrote, and each is told after it.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -44,8 +47,16 @@ pub(super) struct Told {
 /// Where questions go in.
 pub(super) type Asks = SyncSender<Question>;
 
+/// Questions answered by one commit, at most.
+const GROUP_MAX: usize = 32;
+
 struct Keeper {
     ledger: Ledger,
+    desk: Desk,
+}
+
+/// What answers need beside the ledger.
+struct Desk {
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
 }
@@ -59,8 +70,10 @@ pub(super) fn begin(
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
         ledger,
-        allowed_hosts,
-        clock,
+        desk: Desk {
+            allowed_hosts,
+            clock,
+        },
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
@@ -70,17 +83,57 @@ pub(super) fn begin(
 
 impl Keeper {
     fn keep(&mut self, questions: &Receiver<Question>) {
-        while let Ok(question) = questions.recv() {
-            let mut token = None;
-            let answer = self.answer(question.bearer.as_ref(), &question.ask, &mut token);
-            // Where nobody listens any more, what was done stands: its key tells it again.
-            drop(question.tell.send(Told { token, answer }));
+        while let Ok(first) = questions.recv() {
+            let mut group = vec![first];
+            group.extend(questions.try_iter().take(GROUP_MAX - 1));
+            self.answer_all(group);
             self.ledger.rest_if_due();
         }
     }
 
+    /// Answers what has come meanwhile. What writes is stored by one commit, and told after it.
+    fn answer_all(&mut self, group: Vec<Question>) {
+        let writing = group.iter().filter(|one| one.ask.writes()).count();
+        let Keeper { ledger, desk } = self;
+        let answers = if writing > 1 {
+            ledger.answer_together(&group, |ledger, question| desk.told(ledger, question))
+        } else {
+            Ok(group
+                .iter()
+                .map(|question| desk.told(ledger, question))
+                .collect())
+        };
+        match answers {
+            Ok(answers) => {
+                for (question, told) in group.into_iter().zip(answers) {
+                    // Where nobody listens any more, what was done stands: its key tells it again.
+                    drop(question.tell.send(told));
+                }
+            }
+            Err(error) => {
+                let fault = Fault::from(error);
+                for question in group {
+                    let told = Told {
+                        token: None,
+                        answer: Err(fault.clone()),
+                    };
+                    drop(question.tell.send(told));
+                }
+            }
+        }
+    }
+}
+
+impl Desk {
+    fn told(&self, ledger: &mut Ledger, question: &Question) -> Told {
+        let mut token = None;
+        let answer = self.answer(ledger, question.bearer.as_ref(), &question.ask, &mut token);
+        Told { token, answer }
+    }
+
     fn answer(
-        &mut self,
+        &self,
+        ledger: &mut Ledger,
         bearer: Option<&Bearer>,
         ask: &Ask,
         token: &mut Option<String>,
@@ -88,8 +141,7 @@ impl Keeper {
         let now = (self.clock)();
         let mut caller = String::new();
         if let Some(bearer) = bearer {
-            let (known, secret) = self
-                .ledger
+            let (known, secret) = ledger
                 .token_of(&bearer.secret)?
                 .ok_or_else(Fault::unauthorized)?;
             *token = Some(known.name.to_string());
@@ -98,7 +150,7 @@ impl Keeper {
             }
             if secret == Secret::Old && known.old_is_over(now) {
                 let act = act(&known.caller(), None, now)?;
-                self.ledger.end_old_secrets(&act)?;
+                ledger.end_old_secrets(&act)?;
                 return Err(Fault::unauthorized());
             }
             if !known.may(bearer.scope) {
@@ -109,19 +161,19 @@ impl Keeper {
         match ask {
             Ask::Knock => Ok(String::new()),
             Ask::Health => {
-                let is_behind = self.ledger.is_clock_behind(now)?;
+                let is_behind = ledger.is_clock_behind(now)?;
                 text(&serde_json::json!({"status": "ok", "clock_behind": is_behind}))
             }
             Ask::Pools => {
-                let pools = self.ledger.pools(None, now)??;
+                let pools = ledger.pools(None, now)??;
                 text(&serde_json::json!({"pools": pools}))
             }
-            Ask::Claim(claim) => self.claim(claim, &act(&caller, None, now)?),
-            Ask::Redemption(scan) => self.redeem(scan, &act(&caller, None, now)?),
+            Ask::Claim(claim) => self.claim(ledger, claim, &act(&caller, None, now)?),
+            Ask::Redemption(scan) => self.redeem(ledger, scan, &act(&caller, None, now)?),
         }
     }
 
-    fn claim(&mut self, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
+    fn claim(&self, ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
         let minted = mint_key(act.now)?;
         let request = ClaimRequest {
             campaign: &asked.campaign,
@@ -137,14 +189,19 @@ impl Keeper {
             consents: false,
             random: random()?,
         };
-        let claim = self.ledger.assign(&request, act)??;
+        let claim = ledger.assign(&request, act)??;
         text(&ClaimJson::of(&claim, None::<()>))
     }
 
-    fn redeem(&mut self, asked: &AskedRedemption, act: &Act) -> Result<String, Fault> {
+    fn redeem(
+        &self,
+        ledger: &mut Ledger,
+        asked: &AskedRedemption,
+        act: &Act,
+    ) -> Result<String, Fault> {
         if let Some(campaign) = &asked.campaign {
             // A campaign that does not exist is a wrong address; another one's code is a verdict.
-            self.ledger.campaign(campaign)??;
+            ledger.campaign(campaign)??;
         }
         let minted = mint_key(act.now)?;
         let scan = Scan {
@@ -156,7 +213,7 @@ impl Keeper {
             is_check: asked.is_check,
             ..Scan::new(asked.code.as_bytes(), &minted)
         };
-        let answer = self.ledger.redeem(&scan, act)?;
+        let answer = ledger.redeem(&scan, act)?;
         text(&VerdictJson::of(&answer))
     }
 }

@@ -110,8 +110,10 @@ impl Lists {
                 "",
                 |row| {
                     let kind = row.text(3)?;
-                    let is_wanted =
-                        matches!(kind.as_str(), "assigned" | "redeemed" | "reversed" | "voided");
+                    let is_wanted = matches!(
+                        kind.as_str(),
+                        "assigned" | "redeemed" | "reversed" | "voided"
+                    );
                     let listed = if is_wanted {
                         let seq = row.int(7)?;
                         let id = EntryId {
@@ -229,8 +231,7 @@ impl Case<'_> {
                     } => CodeFact::Redeemed {
                         at_ms,
                         is_end_set_aside,
-                        is_outside: self
-                            .is_kept(&listed.name, ConflictKind::RedeemedOutsideWindow),
+                        is_outside: self.is_kept(&listed.name, ConflictKind::RedeemedOutsideWindow),
                     },
                     other @ (CodeFact::Assigned { .. }
                     | CodeFact::Reversed { .. }

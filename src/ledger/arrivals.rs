@@ -109,10 +109,7 @@ pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Re
     arrivals.finish()?;
     writing.tx.execute(
         "UPDATE hub_link SET feed_position = $1, feed_code_after = $2 WHERE id = 1",
-        &[
-            page.cursor.position.into(),
-            page.cursor.code_after.into(),
-        ],
+        &[page.cursor.position.into(), page.cursor.code_after.into()],
     )?;
     Ok(true)
 }
@@ -750,11 +747,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
                 "INSERT INTO outcome (entry, word, kind, conflict) VALUES ($1, 'conflict', $2, $3) \
                  ON CONFLICT (entry) DO UPDATE SET word = excluded.word, kind = excluded.kind, \
                  conflict = excluded.conflict",
-                &[
-                    entry.into(),
-                    told.kind.as_str().into(),
-                    told.number.into(),
-                ],
+                &[entry.into(), told.kind.as_str().into(), told.number.into()],
             )?;
         }
         Ok(())

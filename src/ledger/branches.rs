@@ -101,7 +101,11 @@ impl Chains<'_> {
             _ => self.branch(seq).into_iter().find(follows),
         };
         if before.is_none() {
-            self.wrong(life, seq, "does not follow from the one before: it was changed, or one is missing");
+            self.wrong(
+                life,
+                seq,
+                "does not follow from the one before: it was changed, or one is missing",
+            );
         }
         self.look_beside(life, seq, &stored, row)?;
         self.life = Some((life, seq, hash));
@@ -154,7 +158,11 @@ impl Chains<'_> {
         if let (Some(sum), Some(text)) = (&body.side, row.maybe_text(8)?) {
             let salt: Option<[u8; 16]> = row.blob(7)?.try_into().ok();
             if salt.map(|salt| side_hash(&salt, &text)).as_ref() != Some(sum) {
-                self.wrong(life, seq, "has another erasable text than when it was written");
+                self.wrong(
+                    life,
+                    seq,
+                    "has another erasable text than when it was written",
+                );
             }
         }
         Ok(())
@@ -218,8 +226,7 @@ pub(crate) fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> 
             let most = uses.get(&row.int(1)?).copied().unwrap_or(i64::MAX);
             let (kept, made) = (row.int(2)?, row.int(3)?);
             let excess = (made - most).max(0);
-            let is_right =
-                kept == made.min(most) && row.int(4)? <= excess && row.int(5)? >= excess;
+            let is_right = kept == made.min(most) && row.int(4)? <= excess && row.int(5)? >= excess;
             if !is_right {
                 faults.push(format!(
                     "the tallies: code {} keeps {kept} uses and its entries tell {made}; of {} in \

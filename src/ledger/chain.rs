@@ -47,19 +47,9 @@ impl Head {
         .ok_or_else(|| Cause::Damaged("the ledger's first row is missing".into()))
     }
 
+    /// Stores the end of a ledger's only chain; where several processes write, each stores its own with
+    /// its commit.
     pub(crate) fn store(&self, tx: &Tx<'_>) -> Result<(), Cause> {
-        if let Some(writer) = tx.writer() {
-            // Of the row that all processes share nothing is written but by `take_code_ids`.
-            return tx.later(
-                "UPDATE writer SET seq = $1, hash = $2, newest_at_ms = $3 WHERE incarnation = $4",
-                &[
-                    self.seq.into(),
-                    self.hash.as_slice().into(),
-                    self.newest_at_ms.into(),
-                    writer.into(),
-                ],
-            );
-        }
         tx.execute(
             "UPDATE ledger SET incarnation = $1, seq = $2, hash = $3, newest_at_ms = $4, \
              next_code_id = $5, restored_code_id = $6, is_moved = $7, lost = $8 WHERE id = 1",

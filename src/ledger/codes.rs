@@ -7,8 +7,8 @@ use crate::domain::ids::EntryId;
 use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
 use crate::domain::verdict::{Certainty, CodeState, Story};
-use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::bulk;
+use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 

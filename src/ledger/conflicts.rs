@@ -15,7 +15,9 @@ use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{FeedKind, touch};
 use crate::ledger::log::end_life;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, anonymous, link, nodes, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, link, nodes, setting_of,
+};
 
 /// What an excess that an undoing took away is closed with.
 const GONE: &str = "what was in excess was undone";
@@ -105,12 +107,7 @@ pub(crate) struct Raising {
 
 /// Raises a conflict, or tells an open one anew: others may count beside it now. One that an undoing
 /// had closed is open again; one that a person has settled stays settled.
-pub(crate) fn raise(
-    tx: &Tx<'_>,
-    head: &Head,
-    raising: &Raising,
-    now_ms: i64,
-) -> Result<(), Cause> {
+pub(crate) fn raise(tx: &Tx<'_>, head: &Head, raising: &Raising, now_ms: i64) -> Result<(), Cause> {
     let mut stories = Vec::new();
     for entry in raising.counted.iter().chain([&raising.entry]) {
         stories.push(story(tx, head, *entry)?);
@@ -149,11 +146,7 @@ pub(crate) fn raise(
             "UPDATE conflict SET told = $1, is_open = 1, reason = NULL, settled_at_ms = NULL \
              WHERE entry = $2 AND kind = $3 AND decision IS NULL \
              AND (told <> $1 OR is_open = 0) RETURNING id",
-            &[
-                (&told).into(),
-                (&name).into(),
-                raising.kind.as_str().into(),
-            ],
+            &[(&told).into(), (&name).into(), raising.kind.as_str().into()],
             |row| row.int(0),
         )?,
     };
@@ -172,7 +165,11 @@ pub(crate) fn close(tx: &Tx<'_>, number: i64, now_ms: i64) -> Result<(), Cause> 
         |row| row.text(0),
     )?;
     match told {
-        Some(told) => tell(tx, number, &serde_json::from_str::<Vec<ConflictStory>>(&told)?),
+        Some(told) => tell(
+            tx,
+            number,
+            &serde_json::from_str::<Vec<ConflictStory>>(&told)?,
+        ),
         None => Ok(()),
     }
 }

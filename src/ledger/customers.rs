@@ -324,12 +324,7 @@ pub(crate) fn take_slot(
 }
 
 /// Gives a customer a slot for a code that is theirs, also beyond the campaign's limit.
-pub(crate) fn add_slot(
-    tx: &Tx<'_>,
-    campaign: i64,
-    customer: i64,
-    code: i64,
-) -> Result<(), Cause> {
+pub(crate) fn add_slot(tx: &Tx<'_>, campaign: i64, customer: i64, code: i64) -> Result<(), Cause> {
     let newest = tx
         .one(
             "SELECT coalesce(max(slot), 0) FROM customer_slot \

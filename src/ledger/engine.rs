@@ -40,6 +40,22 @@ impl Engine {
         }
     }
 
+    /// Begins a transaction that the next reads and writes are parts of.
+    pub(crate) fn begin_together(&mut self) -> Result<(), Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.begin_together(),
+            Engine::Postgres(postgres) => postgres.begin_together(),
+        }
+    }
+
+    /// Ends it: what was written is stored, all of it, or nothing.
+    pub(crate) fn end_together(&mut self) -> Result<(), Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.end_together(),
+            Engine::Postgres(postgres) => postgres.end_together(),
+        }
+    }
+
     /// The file that this is about; an act on a file has no meaning on a server.
     pub(crate) fn file(&mut self, act: &'static str) -> Result<&mut Sqlite, Cause> {
         match self {
@@ -235,18 +251,41 @@ fn nothing(column: usize) -> Cause {
 
 /// One transaction, reading or writing; without [`Tx::commit`] it changes nothing.
 pub(crate) enum Tx<'c> {
-    Sqlite(rusqlite::Transaction<'c>),
+    Sqlite(Held<'c>),
     Postgres(postgres::Open<'c>),
+}
+
+/// A transaction of its own, or a part of one that is committed with others.
+pub(crate) enum Held<'c> {
+    Own(rusqlite::Transaction<'c>),
+    Within(&'c rusqlite::Connection),
+}
+
+impl std::ops::Deref for Held<'_> {
+    type Target = rusqlite::Connection;
+
+    fn deref(&self) -> &rusqlite::Connection {
+        match self {
+            Held::Own(transaction) => transaction,
+            Held::Within(connection) => connection,
+        }
+    }
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(inner: rusqlite::Transaction<'c>) -> Self {
-        Tx::Sqlite(inner)
+        Tx::Sqlite(Held::Own(inner))
+    }
+
+    /// A part of a transaction that somebody else commits.
+    pub(crate) fn within(connection: &'c rusqlite::Connection) -> Self {
+        Tx::Sqlite(Held::Within(connection))
     }
 
     pub(crate) fn commit(self) -> Result<(), Cause> {
         match self {
-            Tx::Sqlite(inner) => Ok(inner.commit()?),
+            Tx::Sqlite(Held::Own(inner)) => Ok(inner.commit()?),
+            Tx::Sqlite(Held::Within(_)) => Ok(()),
             Tx::Postgres(open) => open.commit(),
         }
     }

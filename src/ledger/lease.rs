@@ -698,11 +698,7 @@ fn take_range(tx: &Tx<'_>, node: i64, rest: Rest) -> Result<Option<i64>, Cause> 
 
 /// Divides the range that goes across an ordinal, so that one ends there and another begins; none:
 /// there is a border already.
-pub(crate) fn split(
-    tx: &Tx<'_>,
-    campaign: i64,
-    ordinal: i64,
-) -> Result<Option<(i64, i64)>, Cause> {
+pub(crate) fn split(tx: &Tx<'_>, campaign: i64, ordinal: i64) -> Result<Option<(i64, i64)>, Cause> {
     let across = tx.one(
         "SELECT id, end_ordinal, next_ordinal, holder, grant_number FROM lease \
          WHERE campaign = $1 AND first_ordinal < $2 AND end_ordinal > $2",

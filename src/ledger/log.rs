@@ -510,5 +510,11 @@ pub(crate) fn end_life(
     touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     move_tally(writing.tx, row.campaign, row.state, CodeState::Void, 0)?;
     let now_ms = act.now.as_millisecond();
-    second_code::look_again(writing.tx, &writing.head, row.campaign, row.customer, now_ms)
+    second_code::look_again(
+        writing.tx,
+        &writing.head,
+        row.campaign,
+        row.customer,
+        now_ms,
+    )
 }

@@ -60,9 +60,9 @@ mod stores;
 mod tally;
 mod telling;
 mod test_mode;
+mod tokens;
 #[cfg(test)]
 mod told_tests;
-mod tokens;
 mod verify;
 mod witness;
 
@@ -85,8 +85,8 @@ pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::outbox::Heard;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork, PoolFigures,
-    Progress, Step,
+    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
+    PoolFigures, Progress, Step,
 };
 pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
@@ -165,6 +165,8 @@ pub struct Ledger {
     // A copy that is only played on has no marker, and looks for none.
     is_rehearsal: bool,
     phone_region: Option<PhoneRegion>,
+    // Written, and not yet committed: several use cases are under way in one transaction.
+    together: Option<Head>,
     // Held shared for as long as the ledger is open, so that a restore knows.
     _in_use: Option<File>,
 }
@@ -296,6 +298,7 @@ impl Ledger {
         let marker = self.marker.as_ref();
         let (machine, inode) = (&self.machine, self.inode);
         let phone_region = self.phone_region;
+        let together = &mut self.together;
         let sqlite = match &mut self.engine {
             Engine::Sqlite(sqlite) => sqlite,
             Engine::Postgres(postgres) => {
@@ -316,13 +319,68 @@ impl Ledger {
                     head.store(&tx)?;
                 }
                 tx.commit()?;
-                if let Some(marker) = marker.filter(|_| head.seq != before.seq) {
+                if let Some(unmarked) = together {
+                    *unmarked = head;
+                } else if let Some(marker) = marker.filter(|_| head.seq != before.seq) {
                     // Committed: a marker that stays behind means nothing, so nothing is reported.
                     drop(marker.write(&mark_of(&head, machine, inode)));
                 }
                 Ok(done)
             })
             .naming(op, thing)
+    }
+
+    /// Several use cases, stored by one commit: `answer` is asked for each question in turn, and what
+    /// it answers is stored when this returns. One that fails harms no other. Where another process was
+    /// faster or the connection was lost, so that nothing is stored, each is asked again by itself.
+    pub fn answer_together<Q, A>(
+        &mut self,
+        questions: &[Q],
+        mut answer: impl FnMut(&mut Ledger, &Q) -> A,
+    ) -> Result<Vec<A>, LedgerError> {
+        let (op, thing) = ("store", "several answers");
+        let began = self.begin_together();
+        if began.is_ok() {
+            let answers = questions
+                .iter()
+                .map(|question| answer(self, question))
+                .collect();
+            match self.end_together() {
+                Ok(()) => return Ok(answers),
+                Err(Cause::Dropped(_) | Cause::Raced(_) | Cause::Changed(_)) => {}
+                // Where nothing can be said of any of them, nothing may be done anew.
+                Err(cause) => return Err(cause).naming(op, thing),
+            }
+        }
+        Ok(questions
+            .iter()
+            .map(|question| answer(self, question))
+            .collect())
+    }
+
+    fn begin_together(&mut self) -> Result<(), Cause> {
+        self.engine.begin_together()?;
+        if let Engine::Sqlite(sqlite) = &mut self.engine {
+            let head = sqlite.read(Head::load);
+            match head {
+                Ok(head) => self.together = Some(head),
+                Err(cause) => {
+                    drop(self.engine.end_together());
+                    return Err(cause);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_together(&mut self) -> Result<(), Cause> {
+        let before = self.together.take();
+        self.engine.end_together()?;
+        if let (Some(marker), Some(head)) = (&self.marker, before) {
+            // Committed: a marker that stays behind means nothing.
+            drop(marker.write(&mark_of(&head, &self.machine, self.inode)));
+        }
+        Ok(())
     }
 
     /// A use case that writes and deletes what somebody may not find again: zeros take its place.
@@ -522,6 +580,7 @@ fn on_server(engine: Engine) -> Ledger {
         inode: 0,
         is_rehearsal: false,
         phone_region: None,
+        together: None,
         files: Files::of(&std::env::temp_dir()),
         _in_use: None,
     }
@@ -585,6 +644,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         inode: marker::inode(&path)?,
         is_rehearsal: false,
         phone_region: None,
+        together: None,
         files,
         _in_use: Some(in_use),
     })

@@ -177,6 +177,15 @@ pub(crate) struct Postgres {
     turn: i64,
     /// The end of its chain; none: to be read again.
     head: Option<Head>,
+    /// Reads and writes are parts of one transaction just now.
+    together: Option<Together>,
+}
+
+/// What several use cases have come to that are committed at once.
+struct Together {
+    head: Head,
+    /// Why nothing of it can be committed.
+    broken: Option<String>,
 }
 
 impl Postgres {
@@ -191,6 +200,7 @@ impl Postgres {
             writer: 0,
             turn: 0,
             head: None,
+            together: None,
         })
     }
 
@@ -212,6 +222,9 @@ impl Postgres {
         &mut self,
         mut work: impl FnMut(&Tx<'_>) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
+        if self.together.is_some() {
+            return self.look(work);
+        }
         self.again_and_again(|postgres| {
             let writer = postgres.writer;
             let tx = Tx::Postgres(postgres.session()?.begin(BEGIN_READ, writer)?);
@@ -237,7 +250,116 @@ impl Postgres {
         &mut self,
         mut work: impl FnMut(&Tx<'_>, Head) -> Result<(T, Head), Cause>,
     ) -> Result<T, Cause> {
-        self.again_and_again(|postgres| postgres.write_chain_once(&mut work))
+        if self.together.is_none() {
+            return self.again_and_again(|postgres| postgres.write_chain_once(&mut work));
+        }
+        for _ in 1..TRIES_MAX {
+            match self.part(&mut work) {
+                Err(Cause::Changed(_)) => {}
+                done => return self.go_on_from(done?),
+            }
+        }
+        let done = self.part(work)?;
+        self.go_on_from(done)
+    }
+
+    fn go_on_from<T>(&mut self, (done, head): (T, Head)) -> Result<T, Cause> {
+        if let Some(together) = &mut self.together {
+            together.head = head;
+        }
+        Ok(done)
+    }
+
+    /// Reads within a transaction; where even that fails, nothing of the transaction can be had.
+    fn look<T>(&mut self, mut work: impl FnMut(&Tx<'_>) -> Result<T, Cause>) -> Result<T, Cause> {
+        let (Some(together), Some(session)) = (&mut self.together, &self.session) else {
+            return Err(Cause::Dropped("no connection".into()));
+        };
+        if let Some(why) = &together.broken {
+            return Err(Cause::Dropped(why.clone()));
+        }
+        let tx = Tx::Postgres(Open {
+            session,
+            writer: self.writer,
+            is_done: Cell::new(true),
+        });
+        work(&tx).inspect_err(|cause| together.broken = Some(cause.to_string()))
+    }
+
+    /// One use case as a part of a transaction: what fails is taken back, and the others stand.
+    fn part<T>(
+        &mut self,
+        work: impl FnOnce(&Tx<'_>, Head) -> Result<(T, Head), Cause>,
+    ) -> Result<(T, Head), Cause> {
+        let (Some(together), Some(session)) = (&mut self.together, &self.session) else {
+            return Err(Cause::Dropped("no connection".into()));
+        };
+        if let Some(why) = &together.broken {
+            return Err(Cause::Dropped(why.clone()));
+        }
+        let open = Open {
+            session,
+            writer: self.writer,
+            is_done: Cell::new(true),
+        };
+        open.later("SAVEPOINT part", &[], None)?;
+        let tx = Tx::Postgres(open);
+        let done = work(&tx, together.head.clone()).and_then(|done| {
+            // Whatever is wrong with it comes to light now, not in the next one.
+            tx.later("RELEASE SAVEPOINT part", &[])?;
+            tx.flush()?;
+            Ok(done)
+        });
+        drop(tx);
+        let cause = match done {
+            Ok(done) => return Ok(done),
+            Err(cause) => cause,
+        };
+        session.waiting.borrow_mut().clear();
+        // Two that wait for each other hold what others of their group took, and a key that another
+        // process binds just now is known when that has ended: each is asked by itself.
+        let is_hopeless = matches!(cause, Cause::Raced(_) | Cause::Dropped(_));
+        let taken_back = session.execute("ROLLBACK TO SAVEPOINT part", &[]);
+        if is_hopeless || taken_back.is_err() {
+            together.broken = Some(cause.to_string());
+        }
+        Err(cause)
+    }
+
+    /// Begins a transaction that the next use cases are parts of.
+    pub(crate) fn begin_together(&mut self) -> Result<(), Cause> {
+        self.join()?;
+        let head = self.chain_end()?;
+        let session = self.session()?;
+        session.waiting.borrow_mut().clear();
+        session.later(BEGIN_WRITE, &[], None)?;
+        self.together = Some(Together { head, broken: None });
+        Ok(())
+    }
+
+    /// Stores the end of the chain, and commits what all of them wrote.
+    pub(crate) fn end_together(&mut self) -> Result<(), Cause> {
+        let Some(together) = self.together.take() else {
+            return Ok(());
+        };
+        let (writer, turn) = (self.writer, self.turn);
+        let Some(session) = &self.session else {
+            return Err(Cause::Dropped("no connection".into()));
+        };
+        let open = Open {
+            session,
+            writer,
+            is_done: Cell::new(false),
+        };
+        if let Some(why) = together.broken {
+            return Err(Cause::Dropped(why));
+        }
+        let tx = Tx::Postgres(open);
+        store_turn(&tx, &together.head, turn)?;
+        let committed = tx.commit();
+        self.settle(committed, turn)?;
+        self.head = Some(together.head);
+        Ok(())
     }
 
     /// The same for work that cannot be run anew.
@@ -246,25 +368,21 @@ impl Postgres {
         work: impl FnOnce(&Tx<'_>, Head) -> Result<(T, Head), Cause>,
     ) -> Result<T, Cause> {
         self.join()?;
-        let head = match self.head.take() {
-            Some(head) => head,
-            None => self.read_once(Head::load)?,
-        };
+        let head = self.chain_end()?;
         let (writer, turn) = (self.writer, self.turn);
         let open = self.session()?.begin(BEGIN_WRITE, writer)?;
         let tx = Tx::Postgres(open);
         let (done, head) = work(&tx, head)?;
-        head.store(&tx)?;
-        tx.guarded(
-            &format!(
-                "UPDATE writer SET turn = turn + 1, beat_at_ms = {NOW_MS} \
-                 WHERE incarnation = $1 AND turn = $2"
-            ),
-            &[writer.into(), turn.into()],
-            "another process writes under this one's number",
-        )?;
-        tx.flush()?;
-        match tx.commit() {
+        store_turn(&tx, &head, turn)?;
+        let committed = tx.commit();
+        self.settle(committed, turn)?;
+        self.head = Some(head);
+        Ok(done)
+    }
+
+    /// What became of a commit.
+    fn settle(&mut self, committed: Result<(), Cause>, turn: i64) -> Result<(), Cause> {
+        match committed {
             Ok(()) => {}
             // Sent, and not answered.
             Err(Cause::Dropped(why)) => {
@@ -276,8 +394,26 @@ impl Postgres {
             Err(cause) => return Err(cause),
         }
         self.turn = turn + 1;
-        self.head = Some(head);
-        Ok(done)
+        Ok(())
+    }
+
+    /// Where this process's chain ends, and after how many turns: known, or read again.
+    fn chain_end(&mut self) -> Result<Head, Cause> {
+        if let Some(head) = self.head.take() {
+            return Ok(head);
+        }
+        let writer = self.writer;
+        let (head, turn) = self.read_once(|tx| {
+            let turn = tx.one(
+                "SELECT turn FROM writer WHERE incarnation = $1",
+                &[writer.into()],
+                |row| row.int(0),
+            )?;
+            let turn = turn.ok_or_else(|| Cause::Damaged("a writer's row is missing".into()))?;
+            Ok((Head::load(tx)?, turn))
+        })?;
+        self.turn = turn;
+        Ok(head)
     }
 
     /// Takes a number of its own, once.
@@ -364,7 +500,9 @@ impl Postgres {
             self.head = None;
             if is_lost {
                 self.session = None;
-                self.runtime.block_on(tokio::time::sleep(pause));
+                // Made within the runtime, whose clock it goes by.
+                self.runtime
+                    .block_on(async { tokio::time::sleep(pause).await });
                 pause = pause.saturating_mul(2).min(Duration::from_secs(1));
             }
         }
@@ -379,6 +517,26 @@ impl Drop for Postgres {
             drop(self.give_back());
         }
     }
+}
+
+/// The last statements before a commit: the end of the chain, and one turn more. All that waited is
+/// looked at with them, so that a commit that is not answered is the only thing not known.
+fn store_turn(tx: &Tx<'_>, head: &Head, turn: i64) -> Result<(), Cause> {
+    tx.guarded(
+        &format!(
+            "UPDATE writer SET seq = $1, hash = $2, newest_at_ms = $3, turn = turn + 1, \
+             beat_at_ms = {NOW_MS} WHERE incarnation = $4 AND turn = $5"
+        ),
+        &[
+            head.seq.into(),
+            head.hash.as_slice().into(),
+            head.newest_at_ms.into(),
+            tx.writer().into(),
+            turn.into(),
+        ],
+        "another process writes under this one's number",
+    )?;
+    tx.flush()
 }
 
 /// Enters a process among the writers: a chain of its own, from its beginning.
@@ -446,6 +604,24 @@ impl Session {
         };
         open.later(how, &[], None)?;
         Ok(open)
+    }
+
+    fn later(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        guard: Option<&'static str>,
+    ) -> Result<(), Cause> {
+        let waiting = Waiting {
+            statement: self.prepared(sql)?,
+            values: values.iter().map(Owned::of).collect(),
+            guard,
+        };
+        let mut all = self.waiting.borrow_mut();
+        all.push(waiting);
+        let is_full = all.len() >= WAITING_MAX;
+        drop(all);
+        if is_full { self.flush() } else { Ok(()) }
     }
 
     fn prepared(&self, sql: &str) -> Result<Statement, Cause> {
@@ -643,20 +819,7 @@ impl Open<'_> {
         values: &[Value<'_>],
         guard: Option<&'static str>,
     ) -> Result<(), Cause> {
-        let waiting = Waiting {
-            statement: self.session.prepared(sql)?,
-            values: values.iter().map(Owned::of).collect(),
-            guard,
-        };
-        let mut all = self.session.waiting.borrow_mut();
-        all.push(waiting);
-        let is_full = all.len() >= WAITING_MAX;
-        drop(all);
-        if is_full {
-            self.session.flush()
-        } else {
-            Ok(())
-        }
+        self.session.later(sql, values, guard)
     }
 }
 

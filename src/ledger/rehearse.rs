@@ -234,6 +234,7 @@ fn open(folder: &Path, now: Timestamp) -> Result<Rehearsal, Cause> {
         inode: marker::inode(&path)?,
         is_rehearsal: true,
         phone_region: None,
+        together: None,
         files,
         _in_use: Some(in_use),
     }))

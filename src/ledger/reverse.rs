@@ -12,7 +12,8 @@ use crate::domain::verdict::{Approval, CodeState};
 use crate::ledger::agreed::{agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
-    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, standing_count, state_number,
+    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, standing_count,
+    state_number,
 };
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;

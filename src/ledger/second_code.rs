@@ -32,12 +32,7 @@ pub(crate) fn are_alike(
 }
 
 /// Looks whether people have more codes than they may, and raises or closes what is to be.
-pub(crate) fn look(
-    tx: &Tx<'_>,
-    head: &Head,
-    persons: &Persons,
-    now_ms: i64,
-) -> Result<(), Cause> {
+pub(crate) fn look(tx: &Tx<'_>, head: &Head, persons: &Persons, now_ms: i64) -> Result<(), Cause> {
     let mut seen = Persons::new();
     for (campaign, customer) in persons {
         let customer = standing(tx, *customer)?;

@@ -54,6 +54,8 @@ pub(crate) struct Sqlite {
     connection: Connection,
     turnstile: Option<Turnstile>,
     writes_since_checkpoint: u32,
+    /// Reads and writes are parts of one transaction just now.
+    is_together: bool,
 }
 
 /// How a file is opened.
@@ -136,6 +138,7 @@ impl Sqlite {
             connection,
             turnstile,
             writes_since_checkpoint: 0,
+            is_together: false,
         })
     }
 
@@ -146,6 +149,22 @@ impl Sqlite {
         &mut self,
         work: impl FnOnce(Tx<'_>) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
+        if self.is_together {
+            if self.connection.is_autocommit() {
+                // SQLite rolled everything back by itself, as it does on a full disk.
+                return Err(Cause::Changed(
+                    "the others it was stored with were rolled back".into(),
+                ));
+            }
+            self.connection.execute_batch("SAVEPOINT part")?;
+            let result = work(Tx::within(&self.connection));
+            // One that failed leaves nothing behind, and the others as they are.
+            self.connection.execute_batch(match &result {
+                Ok(_) => "RELEASE part",
+                Err(_) => "ROLLBACK TO part; RELEASE part",
+            })?;
+            return result;
+        }
         let turnstile = self
             .turnstile
             .as_ref()
@@ -164,11 +183,42 @@ impl Sqlite {
         result
     }
 
+    /// Waits for its turn, and begins a transaction that the next reads and writes are parts of.
+    pub(crate) fn begin_together(&mut self) -> Result<(), Cause> {
+        let turnstile = self
+            .turnstile
+            .as_ref()
+            .ok_or_else(|| Cause::Damaged("the ledger is open for reading only".into()))?;
+        let turn = turnstile.enter()?;
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        turn.keep();
+        self.is_together = true;
+        Ok(())
+    }
+
+    /// Commits it, and lets the next one in.
+    pub(crate) fn end_together(&mut self) -> Result<(), Cause> {
+        let committed = self.connection.execute_batch("COMMIT");
+        if committed.is_err() && !self.connection.is_autocommit() {
+            // Nothing of it is stored, whether this is answered or the file's end does it.
+            drop(self.connection.execute_batch("ROLLBACK"));
+        }
+        self.is_together = false;
+        self.writes_since_checkpoint += 1;
+        if let Some(turnstile) = &self.turnstile {
+            drop(Turn(&turnstile.inner));
+        }
+        Ok(committed?)
+    }
+
     /// A transaction that only reads: one consistent view, given back at once.
     pub(crate) fn read<T>(
         &mut self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, Cause>,
     ) -> Result<T, Cause> {
+        if self.is_together {
+            return work(&Tx::within(&self.connection));
+        }
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Deferred)?;
@@ -335,6 +385,13 @@ impl Turnstile {
         flock(&self.outer, FlockOperation::Unlock)?;
         inner?;
         Ok(Turn(&self.inner))
+    }
+}
+
+impl Turn<'_> {
+    /// Goes on without an owner: another [`Turn`] on the same lock ends it.
+    fn keep(self) {
+        std::mem::forget(self);
     }
 }
 

@@ -155,7 +155,13 @@ impl Pair {
         let position = self.store.hub_link().unwrap().unwrap().cursor.position;
         self.hub
             .write("lend", "codes", |writing| {
-                top_up(writing, node, position, std::slice::from_ref(&demand), &act())
+                top_up(
+                    writing,
+                    node,
+                    position,
+                    std::slice::from_ref(&demand),
+                    &act(),
+                )
             })
             .unwrap();
     }
@@ -187,7 +193,10 @@ impl Pair {
     /// As if the hub had taken in everything that the store wrote.
     fn acknowledge_all(&mut self) {
         let node = self.node(STORE);
-        let seq = self.store.read("read", "seq", |tx| Ok(Head::load(tx)?.seq)).unwrap();
+        let seq = self
+            .store
+            .read("read", "seq", |tx| Ok(Head::load(tx)?.seq))
+            .unwrap();
         self.hub
             .write("acknowledge", "entries", |writing| {
                 writing.tx.execute(
@@ -281,7 +290,9 @@ fn demand(store: &mut Ledger, wanted: u64) -> Demand {
 fn newest_body(ledger: &mut Ledger) -> crate::domain::entry::Body {
     ledger
         .read("read", "an entry", |tx| {
-            let body = tx.one("SELECT body FROM entry ORDER BY id DESC", &[], |row| row.text(0))?;
+            let body = tx.one("SELECT body FROM entry ORDER BY id DESC", &[], |row| {
+                row.text(0)
+            })?;
             Ok(serde_json::from_str(&body.unwrap())?)
         })
         .unwrap()
@@ -445,7 +456,11 @@ fn a_hub_that_has_much_already_tells_its_first_store_all_of_it() {
         .redeem(&Scan::new(b"WINTER-2", &key), &act())
         .unwrap();
     assert_eq!(told.verdict.word(), "void");
-    assert!(told.message.contains("lost at the printer's"), "{}", told.message);
+    assert!(
+        told.message.contains("lost at the printer's"),
+        "{}",
+        told.message
+    );
     let story = number(
         &mut pair.store,
         "SELECT count(*) FROM story WHERE store = 'Head office' AND counter = 'till 1'",
@@ -512,7 +527,10 @@ fn a_first_sync_that_is_cut_off_at_every_page_and_in_every_page_resumes() {
         // Meanwhile the hub goes on, in what was told and in what was not.
         if pages % 3 == 1 {
             let change = |rules: &mut Rules| rules.offer = format!("Free coffee {pages}");
-            pair.hub.set_campaign(&id("spring"), change, &act()).unwrap().unwrap();
+            pair.hub
+                .set_campaign(&id("spring"), change, &act())
+                .unwrap()
+                .unwrap();
             claim(&mut pair.hub, &format!("late{pages}@example.org"));
         }
         if !page.more {
@@ -526,7 +544,10 @@ fn a_first_sync_that_is_cut_off_at_every_page_and_in_every_page_resumes() {
     let offers = |ledger: &mut Ledger| ledger.campaigns().unwrap();
     assert_eq!(offers(&mut pair.store), offers(&mut pair.hub));
     let hashes = "SELECT count(*) FROM contact_hash";
-    assert_eq!(number(&mut pair.store, hashes), number(&mut pair.hub, hashes));
+    assert_eq!(
+        number(&mut pair.store, hashes),
+        number(&mut pair.hub, hashes)
+    );
 }
 
 #[test]
@@ -562,7 +583,9 @@ fn what_the_hub_has_not_seen_is_never_overwritten() {
     let folded = code.replace('-', "");
     let number_of = |ledger: &mut Ledger| {
         ledger
-            .read("find", "a code", |tx| Ok(codes::find(tx, &folded)?.unwrap().id))
+            .read("find", "a code", |tx| {
+                Ok(codes::find(tx, &folded)?.unwrap().id)
+            })
             .unwrap()
     };
     let at_hub = number_of(&mut pair.hub);
@@ -604,7 +627,10 @@ fn a_range_is_handed_over_and_comes_back_only_by_a_newer_grant() {
             range: Some((51, 100)),
         }
     );
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::NeedsHub);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::NeedsHub
+    );
     assert_eq!(pair.store.return_leases(None, &act()).unwrap(), Ok(0));
     well(&mut pair.store);
     // The old grant told again gives nothing back, also code by code.
@@ -620,7 +646,10 @@ fn a_range_is_handed_over_and_comes_back_only_by_a_newer_grant() {
         })
         .unwrap();
     pair.pull();
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::NeedsHub);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::NeedsHub
+    );
     let own = "SELECT count(*) FROM code WHERE holder = 1 AND state = 0";
     assert_eq!(number(&mut pair.store, own), 0);
     well(&mut pair.store);
@@ -629,13 +658,18 @@ fn a_range_is_handed_over_and_comes_back_only_by_a_newer_grant() {
     assert_eq!(pair.take_handed_over_of(&handed), Some(false));
     assert_eq!(number(&mut pair.hub, own), 99);
     pair.hub
-        .write("note", "an assignment", |writing| has_assigned(writing.tx, node, 1, 50))
+        .write("note", "an assignment", |writing| {
+            has_assigned(writing.tx, node, 1, 50)
+        })
         .unwrap();
     pair.top_up(60);
     pair.pull();
     well(&mut pair.hub);
     well(&mut pair.store);
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::Assigned);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::Assigned
+    );
     // What was handed over before the newest grant gives nothing away of it.
     assert_eq!(pair.take_handed_over_of(&handed), Some(false));
     pair.assert_well();
@@ -681,7 +715,10 @@ fn a_code_that_is_recalled_is_handed_over_at_once_and_spent_no_more() {
     pair.top_up(1);
     pair.pull();
     // One that was given out, and one in the middle of the range.
-    let given = claim(&mut pair.store, "ana@example.org").code.unwrap().replace('-', "");
+    let given = claim(&mut pair.store, "ana@example.org")
+        .code
+        .unwrap()
+        .replace('-', "");
     let pooled = pair
         .store
         .read("find", "a code", |tx| {
@@ -708,17 +745,26 @@ fn a_code_that_is_recalled_is_handed_over_at_once_and_spent_no_more() {
         well(&mut pair.hub);
     }
     // The cursor passes over the one that is gone.
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::Assigned);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::Assigned
+    );
     // It comes back into the hub's pool with its range.
     pair.store.return_leases(None, &act()).unwrap().unwrap();
     assert!(pair.take_handed_over());
     pair.assert_well();
-    let before = number(&mut pair.hub, "SELECT count(*) FROM code WHERE state = 0 AND holder = 1");
+    let before = number(
+        &mut pair.hub,
+        "SELECT count(*) FROM code WHERE state = 0 AND holder = 1",
+    );
     for number in 0..before {
         let word = claim(&mut pair.hub, &format!("c{number}@example.org")).word;
         assert_eq!(word, ClaimWord::Assigned);
     }
-    assert_eq!(claim(&mut pair.hub, "last@example.org").word, ClaimWord::PoolExhausted);
+    assert_eq!(
+        claim(&mut pair.hub, "last@example.org").word,
+        ClaimWord::PoolExhausted
+    );
     pair.assert_well();
 }
 
@@ -748,7 +794,10 @@ fn a_range_that_is_taken_back_is_renumbered_first() {
     pair.top_up(80);
     pair.pull();
     well(&mut pair.store);
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::Assigned);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::Assigned
+    );
     pair.assert_well();
 }
 
@@ -773,15 +822,27 @@ fn a_store_that_never_heard_that_its_range_was_taken_back_hears_it_with_the_next
                 wanted: 1_000,
             };
             for _ in 0..20 {
-                top_up(writing, other, i64::MAX, std::slice::from_ref(&demand), &act())?;
+                top_up(
+                    writing,
+                    other,
+                    i64::MAX,
+                    std::slice::from_ref(&demand),
+                    &act(),
+                )?;
             }
             Ok(())
         })
         .unwrap();
     pull(&mut pair.hub, &mut other);
     pair.pull();
-    assert_eq!(claim(&mut pair.store, "ana@example.org").word, ClaimWord::NeedsHub);
-    assert_eq!(claim(&mut other, "ben@example.org").word, ClaimWord::Assigned);
+    assert_eq!(
+        claim(&mut pair.store, "ana@example.org").word,
+        ClaimWord::NeedsHub
+    );
+    assert_eq!(
+        claim(&mut other, "ben@example.org").word,
+        ClaimWord::Assigned
+    );
     well(&mut other);
     pair.assert_well();
     let ranges = "SELECT count(*) FROM lease WHERE next_ordinal < end_ordinal";
@@ -800,20 +861,32 @@ fn past_its_soft_end_a_store_gives_nothing_out() {
     let before = claim_as(&mut pair.store, "ana@example.org", &at(a_week - 1));
     assert_eq!(before.word, ClaimWord::Assigned);
     let after = claim_as(&mut pair.store, "ben@example.org", &at(a_week));
-    assert_eq!((after.word, after.code.as_deref()), (ClaimWord::NeedsHub, None));
+    assert_eq!(
+        (after.word, after.code.as_deref()),
+        (ClaimWord::NeedsHub, None)
+    );
     assert!(after.message().contains("has not heard from its hub"));
     // Who has one is told it still, and time that no clock shows counts as well.
     let again = claim_as(&mut pair.store, "ana@example.org", &at(a_week));
     assert_eq!(again.word, ClaimWord::AlreadyAssigned);
     pair.pull();
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::Assigned);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::Assigned
+    );
     pair.store.age_contact(SOFT_END_MS).unwrap();
-    assert_eq!(claim(&mut pair.store, "cho@example.org").word, ClaimWord::NeedsHub);
+    assert_eq!(
+        claim(&mut pair.store, "cho@example.org").word,
+        ClaimWord::NeedsHub
+    );
     // A pool that is empty everywhere is said to be.
     let mut pair = Pair::new();
     begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
     pair.pull();
-    assert_eq!(claim(&mut pair.store, "ana@example.org").word, ClaimWord::PoolExhausted);
+    assert_eq!(
+        claim(&mut pair.store, "ana@example.org").word,
+        ClaimWord::PoolExhausted
+    );
 }
 
 #[test]
@@ -825,9 +898,21 @@ fn only_the_hub_gives_codes_out_where_the_campaign_says_so() {
     generate(&mut pair.hub, "spring", 100, false);
     pair.pull();
     pair.top_up(10);
-    assert_eq!(number(&mut pair.hub, "SELECT count(*) FROM lease WHERE holder <> 1"), 0);
-    assert_eq!(claim(&mut pair.store, "ana@example.org").word, ClaimWord::NeedsHub);
-    assert_eq!(claim(&mut pair.hub, "ana@example.org").word, ClaimWord::Assigned);
+    assert_eq!(
+        number(
+            &mut pair.hub,
+            "SELECT count(*) FROM lease WHERE holder <> 1"
+        ),
+        0
+    );
+    assert_eq!(
+        claim(&mut pair.store, "ana@example.org").word,
+        ClaimWord::NeedsHub
+    );
+    assert_eq!(
+        claim(&mut pair.hub, "ana@example.org").word,
+        ClaimWord::Assigned
+    );
 }
 
 #[test]
@@ -855,7 +940,10 @@ fn codes_whose_home_is_anywhere_are_handed_over_before_the_next_upload() {
     well(&mut pair.store);
     // An issuing store keeps them.
     let change = |rules: &mut Rules| rules.home = Home::IssuingStore;
-    pair.hub.set_campaign(&id("spring"), change, &act()).unwrap().unwrap();
+    pair.hub
+        .set_campaign(&id("spring"), change, &act())
+        .unwrap()
+        .unwrap();
     pair.pull();
     claim(&mut pair.store, "keeps@example.org");
     assert_eq!(pair.store.hand_over_homeless(500, &act()).unwrap(), 0);
@@ -885,7 +973,10 @@ fn a_life_that_the_hub_does_not_know_hands_nothing_over() {
         lease::hand_over_code(writing, row.id, &act())
     });
     assert!(!given.unwrap());
-    assert_eq!(claim(&mut pair.store, "ben@example.org").word, ClaimWord::NeedsHub);
+    assert_eq!(
+        claim(&mut pair.store, "ben@example.org").word,
+        ClaimWord::NeedsHub
+    );
 }
 
 #[test]
@@ -896,13 +987,18 @@ fn who_is_joined_or_erased_at_the_hub_is_so_at_its_stores() {
     begin(&mut pair.hub, "spring", &rules);
     generate(&mut pair.hub, "spring", 200, false);
     let ana = claim(&mut pair.hub, "ana@example.org").customer_id.unwrap();
-    let same = claim(&mut pair.hub, "anna@example.org").customer_id.unwrap();
+    let same = claim(&mut pair.hub, "anna@example.org")
+        .customer_id
+        .unwrap();
     pair.pull();
     pair.top_up(1);
     pair.pull();
     let second = claim(&mut pair.store, "anna@example.org");
     assert_eq!(second.customer_id.as_deref(), Some(same.as_str()));
-    pair.hub.join_customers(&ana, &same, "one person", &act()).unwrap().unwrap();
+    pair.hub
+        .join_customers(&ana, &same, "one person", &act())
+        .unwrap()
+        .unwrap();
     pair.pull();
     well(&mut pair.store);
     // Three codes are theirs now, that of the store among them: no other one is given.
@@ -929,26 +1025,57 @@ fn operators_of_the_hub_sign_in_at_stores_and_a_stores_own_stay() {
         pin: Some(pin),
     };
     let (hub, store) = (&mut pair.hub, &mut pair.store);
-    store.change_operator("Ben", add(Role::Cashier, "13579"), &act()).unwrap().unwrap();
-    store.change_operator("Ben", OperatorChange::SetBadge("B-1"), &act()).unwrap().unwrap();
-    hub.change_operator("Ben", add(Role::Manager, "86420"), &act()).unwrap().unwrap();
-    hub.change_operator("Mia", add(Role::Manager, "24681"), &act()).unwrap().unwrap();
-    hub.change_operator("Mia", OperatorChange::SetBadge("B-1"), &act()).unwrap().unwrap();
-    hub.change_operator("Zoe", add(Role::Cashier, "11223"), &act()).unwrap().unwrap();
-    hub.change_operator("Zoe", OperatorChange::SetBadge("B-2"), &act()).unwrap().unwrap();
+    store
+        .change_operator("Ben", add(Role::Cashier, "13579"), &act())
+        .unwrap()
+        .unwrap();
+    store
+        .change_operator("Ben", OperatorChange::SetBadge("B-1"), &act())
+        .unwrap()
+        .unwrap();
+    hub.change_operator("Ben", add(Role::Manager, "86420"), &act())
+        .unwrap()
+        .unwrap();
+    hub.change_operator("Mia", add(Role::Manager, "24681"), &act())
+        .unwrap()
+        .unwrap();
+    hub.change_operator("Mia", OperatorChange::SetBadge("B-1"), &act())
+        .unwrap()
+        .unwrap();
+    hub.change_operator("Zoe", add(Role::Cashier, "11223"), &act())
+        .unwrap()
+        .unwrap();
+    hub.change_operator("Zoe", OperatorChange::SetBadge("B-2"), &act())
+        .unwrap()
+        .unwrap();
     pair.pull();
     let signs_in = |store: &mut Ledger, name: &str, pin: &str| {
-        store.sign_in(name, pin, &act()).unwrap().ok().map(|who| who.role)
+        store
+            .sign_in(name, pin, &act())
+            .unwrap()
+            .ok()
+            .map(|who| who.role)
     };
-    assert_eq!(signs_in(&mut pair.store, "Ben", "13579"), Some(Role::Cashier));
-    assert_eq!(signs_in(&mut pair.store, "Mia", "24681"), Some(Role::Manager));
-    let badge = |store: &mut Ledger, text| store.operator_of_badge(text).unwrap().map(|who| who.name);
+    assert_eq!(
+        signs_in(&mut pair.store, "Ben", "13579"),
+        Some(Role::Cashier)
+    );
+    assert_eq!(
+        signs_in(&mut pair.store, "Mia", "24681"),
+        Some(Role::Manager)
+    );
+    let badge =
+        |store: &mut Ledger, text| store.operator_of_badge(text).unwrap().map(|who| who.name);
     assert_eq!(badge(&mut pair.store, "B-1").as_deref(), Some("Ben"));
     assert_eq!(badge(&mut pair.store, "B-2").as_deref(), Some("Zoe"));
     // A badge goes from one to another; somebody leaves.
     let (hub, act) = (&mut pair.hub, act());
-    hub.change_operator("Zoe", OperatorChange::Remove, &act).unwrap().unwrap();
-    hub.change_operator("Mia", OperatorChange::SetBadge("B-2"), &act).unwrap().unwrap();
+    hub.change_operator("Zoe", OperatorChange::Remove, &act)
+        .unwrap()
+        .unwrap();
+    hub.change_operator("Mia", OperatorChange::SetBadge("B-2"), &act)
+        .unwrap()
+        .unwrap();
     pair.pull();
     assert_eq!(badge(&mut pair.store, "B-2").as_deref(), Some("Mia"));
     assert_eq!(signs_in(&mut pair.store, "Zoe", "11223"), None);
@@ -969,7 +1096,11 @@ fn a_conflict_is_told_to_whom_it_concerns_and_stands_beside_its_entry() {
                 "INSERT INTO conflict (id, kind, entry, code, campaign, told, raised_at_ms, \
                  is_open) VALUES (7, 'double_redeemed', $1, $2, 1, '[]', 5, $3) \
                  ON CONFLICT (id) DO UPDATE SET is_open = excluded.is_open",
-                &[(&format!("{STORE}-1-1")).into(), code.into(), is_open.into()],
+                &[
+                    (&format!("{STORE}-1-1")).into(),
+                    code.into(),
+                    is_open.into(),
+                ],
             )?;
             touch(writing.tx, FeedKind::Conflict, 7, node)
         })
@@ -978,7 +1109,10 @@ fn a_conflict_is_told_to_whom_it_concerns_and_stands_beside_its_entry() {
     raise(&mut pair.hub, true);
     let (_folder, mut other) = joined(&mut pair.hub, OTHER, "Station Road");
     let told = pair.pull();
-    assert!(matches!(told.as_slice(), [Item::Conflict(one)] if is_seven(one)), "{told:?}");
+    assert!(
+        matches!(told.as_slice(), [Item::Conflict(one)] if is_seven(one)),
+        "{told:?}"
+    );
     let outcome = "SELECT count(*) FROM outcome o JOIN entry e ON e.id = o.entry \
          WHERE o.conflict = 7 AND e.seq = 1";
     assert_eq!(number(&mut pair.store, outcome), 1);
@@ -1001,7 +1135,9 @@ fn a_store_ahead_of_the_feed_is_told_everything_anew() {
     pair.pull();
     pair.store
         .write("set", "the cursor", |writing| {
-            writing.tx.execute("UPDATE hub_link SET feed_position = 1000", &[])
+            writing
+                .tx
+                .execute("UPDATE hub_link SET feed_position = 1000", &[])
         })
         .unwrap();
     let code = any_code(&mut pair.hub, 1);
@@ -1114,7 +1250,9 @@ fn nothing_appears_below_a_position_that_was_given_out() {
 
 #[test]
 fn numbers_that_are_taken_before_the_commit_skip_changes() {
-    let skipped: usize = (0..12).map(|seed| skipped(seed, Placing::BeforeCommit)).sum();
+    let skipped: usize = (0..12)
+        .map(|seed| skipped(seed, Placing::BeforeCommit))
+        .sum();
     assert!(skipped > 0, "the eye for it is shut");
 }
 
@@ -1138,7 +1276,10 @@ fn a_long_feed_is_given_positions_in_slices_and_told_in_pages() {
     while slices.last() != Some(&(0, false)) {
         slices.push(pair.hub.sequence_feed().unwrap());
     }
-    assert_eq!(slices, [(2_000, true), (2_000, true), (1_000, false), (0, false)]);
+    assert_eq!(
+        slices,
+        [(2_000, true), (2_000, true), (1_000, false), (0, false)]
+    );
     assert_eq!(pair.hub.feed_position().unwrap(), before + 5_000);
     let told: usize = pair
         .pull()

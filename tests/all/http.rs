@@ -16,7 +16,7 @@ use counterfoil::http::{Method, ROUTES, Route};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::shop::{CAMPAIGN, Shop, number, text};
+use crate::shop::{CAMPAIGN, Kept, Shop, number, text};
 
 /// A body that is well-formed, by route.
 const BODIES: [(&str, &str); 2] = [
@@ -94,8 +94,10 @@ pub(crate) const MALFORMED: [(&str, &str, u16); 18] = [
 
 /// A hub that is up, on a port of its own.
 pub(crate) struct Hub {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: String,
+    /// Reads what it logs: a pipe that nobody reads would stop it.
+    log: Option<thread::JoinHandle<String>>,
 }
 
 /// A response: its status, its head, its body.
@@ -141,9 +143,16 @@ impl Hub {
             .read_line(&mut first)
             .unwrap();
         let first: Value = serde_json::from_str(&first).unwrap();
+        let mut stream = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut lines = String::new();
+            stream.read_to_string(&mut lines).unwrap();
+            lines
+        });
         Hub {
             address: text(&first, "listening").to_owned(),
             child,
+            log: Some(log),
         }
     }
 
@@ -174,7 +183,7 @@ impl Hub {
         self.ended()
     }
 
-    fn ended(self) -> Vec<Value> {
+    pub(crate) fn ended(self) -> Vec<Value> {
         self.words()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -183,9 +192,7 @@ impl Hub {
 
     /// What it said on standard error, to its end.
     pub(crate) fn words(mut self) -> String {
-        let mut lines = String::new();
-        let stream = self.child.stderr.as_mut().unwrap();
-        stream.read_to_string(&mut lines).unwrap();
+        let lines = self.log.take().unwrap().join().unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0), "{lines}");
         lines
     }
@@ -242,7 +249,12 @@ pub(crate) fn got(mut stream: TcpStream) -> Option<Got> {
 
 /// A shop whose campaign has so many codes to give.
 pub(crate) fn shop_with_pool(count: usize) -> Shop {
-    let shop = Shop::with(&[], 3);
+    pool_kept(Kept::InFolder, &[], count)
+}
+
+/// The same, kept so and with these rules.
+pub(crate) fn pool_kept(kept: Kept, rules: &[&str], count: usize) -> Shop {
+    let shop = Shop::kept(kept, rules, 3);
     let codes: Vec<String> = (0..count).map(|n| format!("POOL-{n:05}-GIVE")).collect();
     shop.import("pool.csv", &codes, &[]).well();
     shop
@@ -463,48 +475,51 @@ fn a_token_is_kept_as_a_hash_and_comes_back_by_another_secret() {
 
 #[test]
 fn one_key_and_one_customer_are_one_code_however_often_they_are_asked() {
-    let shop = shop_with_pool(5);
-    let web = token(&shop, "web", "claim");
-    let mail = token(&shop, "mail", "claim");
-    let hub = Hub::up(&shop);
-    let body = |email: &str, key: &str| json!({"campaign": CAMPAIGN, "email": email, "key": key});
-    let first = hub.claim(&web, &body("ana@example.org", "order-1"));
-    assert_eq!(text(&first, "claim"), "assigned");
-    for _ in 0..9 {
-        let told = hub.claim(&web, &body("ana@example.org", "order-1"));
-        assert_eq!(text(&told, "claim"), "replayed");
-        assert_eq!(told["code"], first["code"]);
-    }
-    assert_eq!(available(&shop), 4);
-    // Another customer under this key gets no answer of hers; another caller's key is its own.
-    let told = hub.claim(&web, &body("ben@example.org", "order-1"));
-    assert_eq!(
-        (text(&told, "claim"), &told["code"]),
-        ("key_conflict", &Value::Null)
-    );
-    let told = hub.claim(&mail, &body("ben@example.org", "order-1"));
-    assert_eq!(text(&told, "claim"), "assigned");
-    assert_ne!(told["code"], first["code"]);
+    for kept in Kept::EITHER {
+        let shop = pool_kept(kept, &[], 5);
+        let web = token(&shop, "web", "claim");
+        let mail = token(&shop, "mail", "claim");
+        let hub = Hub::up(&shop);
+        let body =
+            |email: &str, key: &str| json!({"campaign": CAMPAIGN, "email": email, "key": key});
+        let first = hub.claim(&web, &body("ana@example.org", "order-1"));
+        assert_eq!(text(&first, "claim"), "assigned");
+        for _ in 0..9 {
+            let told = hub.claim(&web, &body("ana@example.org", "order-1"));
+            assert_eq!(text(&told, "claim"), "replayed");
+            assert_eq!(told["code"], first["code"]);
+        }
+        assert_eq!(available(&shop), 4);
+        // Another customer under this key gets no answer of hers; another caller's key is its own.
+        let told = hub.claim(&web, &body("ben@example.org", "order-1"));
+        assert_eq!(
+            (text(&told, "claim"), &told["code"]),
+            ("key_conflict", &Value::Null)
+        );
+        let told = hub.claim(&mail, &body("ben@example.org", "order-1"));
+        assert_eq!(text(&told, "claim"), "assigned");
+        assert_ne!(told["code"], first["code"]);
 
-    let together = Barrier::new(16);
-    let told: Vec<Value> = thread::scope(|scope| {
-        let asked: Vec<_> = (0..16)
-            .map(|place| {
-                let (together, hub, web, body) = (&together, &hub, &web, &body);
-                scope.spawn(move || {
-                    together.wait();
-                    hub.claim(web, &body("cleo@example.org", &format!("event-{place}")))
+        let together = Barrier::new(16);
+        let told: Vec<Value> = thread::scope(|scope| {
+            let asked: Vec<_> = (0..16)
+                .map(|place| {
+                    let (together, hub, web, body) = (&together, &hub, &web, &body);
+                    scope.spawn(move || {
+                        together.wait();
+                        hub.claim(web, &body("cleo@example.org", &format!("event-{place}")))
+                    })
                 })
-            })
-            .collect();
-        asked.into_iter().map(|one| one.join().unwrap()).collect()
-    });
-    let fresh = told.iter().filter(|told| text(told, "claim") == "assigned");
-    assert_eq!(fresh.count(), 1);
-    assert!(told.iter().all(|each| each["code"] == told[0]["code"]));
-    assert_eq!(available(&shop), 2);
-    drop(hub.end());
-    shop.assert_well();
+                .collect();
+            asked.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let fresh = told.iter().filter(|told| text(told, "claim") == "assigned");
+        assert_eq!(fresh.count(), 1);
+        assert!(told.iter().all(|each| each["code"] == told[0]["code"]));
+        assert_eq!(available(&shop), 2);
+        drop(hub.end());
+        shop.assert_well();
+    }
 }
 
 #[test]

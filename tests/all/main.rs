@@ -21,6 +21,7 @@ mod hub_client;
 mod hub_limits;
 mod hub_tls;
 mod hub_tokens;
+mod hubs;
 mod postgres;
 mod preflight;
 mod printing;

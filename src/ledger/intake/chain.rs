@@ -92,9 +92,7 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
             return Ok(placed);
         };
         let may_follow = entry.incarnation <= up.hello.incarnation;
-        let follows = placed
-            .reached
-            .is_none_or(|(seq, _)| entry.seq == seq + 1);
+        let follows = placed.reached.is_none_or(|(seq, _)| entry.seq == seq + 1);
         if !may_follow || !follows {
             return Ok(placed);
         }

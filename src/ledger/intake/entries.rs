@@ -116,10 +116,7 @@ fn write(
                 stored.entry.wire.incarnation.into(),
                 stored.entry.wire.seq.into(),
                 stored.body.map_or(now_ms, |body| body.at_ms).into(),
-                stored
-                    .body
-                    .map_or(PARKED, |body| body.fact.kind())
-                    .into(),
+                stored.body.map_or(PARKED, |body| body.fact.kind()).into(),
                 stored.judged.campaign.into(),
                 stored.judged.code.into(),
                 previous.into(),
@@ -244,11 +241,7 @@ fn bind(writing: &Writing<'_, '_>, batch: &[Stored<'_>]) -> Result<(), Cause> {
 }
 
 /// Counts the acts into their hours, and the uses into their customers' days.
-fn count(
-    writing: &Writing<'_, '_>,
-    sender: &Sender,
-    batch: &[Stored<'_>],
-) -> Result<(), Cause> {
+fn count(writing: &Writing<'_, '_>, sender: &Sender, batch: &[Stored<'_>]) -> Result<(), Cause> {
     let tx = writing.tx;
     let mut hours = Hours::default();
     let mut days = BTreeMap::<(i64, i64, i64), u32>::new();
@@ -270,8 +263,12 @@ fn count(
             let day = day_number(instant(body.at_ms), &zone);
             *days.entry((campaign, customer, day)).or_default() += 1;
         }
-        if let (Fact::Assigned { ordinal: Some(at), .. }, Some(campaign)) =
-            (&body.fact, stored.judged.campaign)
+        if let (
+            Fact::Assigned {
+                ordinal: Some(at), ..
+            },
+            Some(campaign),
+        ) = (&body.fact, stored.judged.campaign)
         {
             lease::has_assigned(tx, sender.node, campaign, at.cast_signed())?;
         }
@@ -289,11 +286,7 @@ fn count(
 }
 
 /// Raises what cannot be right about an entry for itself.
-fn raise_faults(
-    writing: &Writing<'_, '_>,
-    batch: &[Stored<'_>],
-    now_ms: i64,
-) -> Result<(), Cause> {
+fn raise_faults(writing: &Writing<'_, '_>, batch: &[Stored<'_>], now_ms: i64) -> Result<(), Cause> {
     for stored in batch {
         for kind in &stored.judged.faults {
             let bound = match (kind, stored.body.and_then(|body| body.key.as_ref())) {
@@ -442,13 +435,7 @@ fn withdraw(
             },
         )?;
         let now_ms = act.now.as_millisecond();
-        count_hour(
-            writing.tx,
-            row.campaign,
-            "reversed",
-            now_ms,
-            undone.local,
-        )?;
+        count_hour(writing.tx, row.campaign, "reversed", now_ms, undone.local)?;
         let newest = BTreeMap::from([(row.id, Some(undone.local))]);
         agree(writing.tx, &writing.head, &newest, now_ms)?;
         touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;

@@ -130,13 +130,11 @@ impl<'f> Facts<'f> {
         let (Some(key), Some((verb, subject))) = (&body.key, bound_as(body, judged)) else {
             return;
         };
-        let name = (
-            caller_of(&self.sender.name, &body.counter),
-            key.clone(),
-        );
+        let name = (caller_of(&self.sender.name, &body.counter), key.clone());
         match self.keys.get(&name) {
             Some(bound) => {
-                let is_same_verb = bound.verb == verb || (verb == "assign" && bound.verb == "replace");
+                let is_same_verb =
+                    bound.verb == verb || (verb == "assign" && bound.verb == "replace");
                 let is_same = is_same_verb
                     && if verb == "assign" {
                         bound.code.is_some() && bound.code == judged.code
@@ -193,8 +191,8 @@ impl<'f> Facts<'f> {
         };
         // What was taken by force is suspect: that its holder had spent it is what was feared.
         let is_held = row.holder == self.sender.node || row.state == CodeState::Suspect;
-        let is_certain = redeemed
-            .is_none_or(|(certainty, _)| certainty == Certainty::Confirmed.as_str());
+        let is_certain =
+            redeemed.is_none_or(|(certainty, _)| certainty == Certainty::Confirmed.as_str());
         if is_certain && !is_held {
             faults.insert(ConflictKind::LeaseBreach);
         }

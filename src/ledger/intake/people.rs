@@ -104,10 +104,7 @@ fn merge_words(
     let has_words = customer.name.is_some()
         || customer.consented_at_ms.is_some()
         || !customer.contacts.is_empty();
-    if (!has_words && edit.is_none())
-        || customer.erased_at_ms.is_some()
-        || is_erased(tx, number)?
-    {
+    if (!has_words && edit.is_none()) || customer.erased_at_ms.is_some() || is_erased(tx, number)? {
         return Ok(());
     }
     let contacts: Vec<(ContactKind, String)> = customer
@@ -183,11 +180,7 @@ fn remove_others(
 
 /// Lets campaigns recognise customers by the hashes that come with them. A hash that is another's
 /// stays theirs: from then on the two are taken for one person.
-fn merge_hashes(
-    tx: &Tx<'_>,
-    up: &Up,
-    numbers: &BTreeMap<String, i64>,
-) -> Result<(), Cause> {
+fn merge_hashes(tx: &Tx<'_>, up: &Up, numbers: &BTreeMap<String, i64>) -> Result<(), Cause> {
     let mut brought = BTreeMap::<&str, Vec<(Vec<u8>, i64)>>::new();
     for customer in &up.customers {
         let Some(number) = numbers.get(&customer.customer) else {

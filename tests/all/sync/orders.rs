@@ -69,9 +69,9 @@ fn expected(lines: &[Line], known: &BTreeSet<String>, uses: usize, persons: &[us
     let mut had = BTreeMap::<usize, usize>::new();
     for code in known {
         let of_code = |line: &&Line| match &line.wrote {
-            Wrote::Used { code: of, .. } | Wrote::Ended { code: of } | Wrote::Given { code: of, .. } => {
-                of == code
-            }
+            Wrote::Used { code: of, .. }
+            | Wrote::Ended { code: of }
+            | Wrote::Given { code: of, .. } => of == code,
             Wrote::Undone { .. } => false,
         };
         let about: Vec<&Line> = lines.iter().filter(of_code).collect();
@@ -102,9 +102,8 @@ fn expected(lines: &[Line], known: &BTreeSet<String>, uses: usize, persons: &[us
             customers.len().saturating_sub(1),
         );
         let is_after = |made: &Line| {
-            ends.iter().any(|end| {
-                end.store != made.store || end.seq < made.seq
-            })
+            ends.iter()
+                .any(|end| end.store != made.store || end.seq < made.seq)
         };
         add(
             ConflictKind::RedeemedAfterVoid,
@@ -120,7 +119,9 @@ fn expected(lines: &[Line], known: &BTreeSet<String>, uses: usize, persons: &[us
         } else {
             0
         };
-        if state != 3 && let Some(customer) = customers.first().filter(|_| customers.len() == 1) {
+        if state != 3
+            && let Some(customer) = customers.first().filter(|_| customers.len() == 1)
+        {
             let number: usize = customer[1..].parse().unwrap_or(0);
             *had.entry(persons[number]).or_default() += 1;
         }
@@ -163,9 +164,7 @@ fn found(hub: &mut Node) -> Sum {
         .prepare("SELECT folded, state, uses_made FROM code")
         .unwrap();
     let read = rows
-        .query_map([], |row| {
-            Ok((row.get(0)?, (row.get(1)?, row.get(2)?)))
-        })
+        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
         .unwrap();
     for row in read {
         let (code, figures) = row.unwrap();
@@ -189,11 +188,7 @@ fn found(hub: &mut Node) -> Sum {
 }
 
 /// What each store writes while it is apart from the others.
-fn write(
-    dice: &mut Dice,
-    scribes: &mut [Scribe],
-    pool: &[String],
-) -> (Vec<Line>, Vec<usize>) {
+fn write(dice: &mut Dice, scribes: &mut [Scribe], pool: &[String]) -> (Vec<Line>, Vec<usize>) {
     let mut lines: Vec<Line> = Vec::new();
     let mut persons = Vec::new();
     let mut in_pool = pool.to_vec();
@@ -203,12 +198,19 @@ fn write(
         let code = GIVEN_OUT[dice.below(GIVEN_OUT.len())];
         let own: Vec<&Line> = lines
             .iter()
-            .filter(|line| line.store == store && matches!(&line.wrote, Wrote::Used { code, .. } if code != "UNKNOWN"))
+            .filter(|line| {
+                line.store == store
+                    && matches!(&line.wrote, Wrote::Used { code, .. } if code != "UNKNOWN")
+            })
             .collect();
         let (name, wrote) = match dice.below(12) {
             0..=4 => {
                 let is_certain = dice.below(4) == 0;
-                let certainty = if is_certain { "confirmed" } else { "provisional" };
+                let certainty = if is_certain {
+                    "confirmed"
+                } else {
+                    "provisional"
+                };
                 let code = if dice.below(8) == 0 { "UNKNOWN" } else { code };
                 let name = scribe.write(used_as(certainty), About::code(code));
                 let code = code.to_owned();
@@ -243,7 +245,11 @@ fn write(
                 // Given twice, to two people who have nothing else.
                 let is_shared = dice.below(4) == 0;
                 let code = in_pool.swap_remove(place);
-                let person = if is_shared { 1000 + persons.len() } else { dice.below(3) };
+                let person = if is_shared {
+                    1000 + persons.len()
+                } else {
+                    dice.below(3)
+                };
                 let customer = introduce(scribe, &mut persons, person);
                 let name = scribe.write(given(), about(&code, &customer));
                 if is_shared {
@@ -318,14 +324,20 @@ fn hear(dice: &mut Dice, hub: &mut Node, scribes: &[Scribe]) {
         let first = sent.saturating_sub(dice.below(4)) + 1;
         let last = (first + dice.below(6)).min(scribe.entries.len());
         let act = hub.act();
-        let answer = hub.ledger.take_in(&scribe.batch(first, last), &act).unwrap();
+        let answer = hub
+            .ledger
+            .take_in(&scribe.batch(first, last), &act)
+            .unwrap();
         assert_eq!(answer.forked_after, None);
         assert_eq!(answer.welcome.standing, Standing::Active);
         *sent = (*sent).max(last);
         assert_eq!(answer.welcome.acked_through, i64::try_from(*sent).unwrap());
         // What comes again without what was before it, and from the middle, changes nothing.
         if dice.below(3) == 0 {
-            let again = hub.ledger.take_in(&scribe.batch(first, last), &act).unwrap();
+            let again = hub
+                .ledger
+                .take_in(&scribe.batch(first, last), &act)
+                .unwrap();
             assert_eq!(again.outcomes, answer.outcomes);
         }
     }

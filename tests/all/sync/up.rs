@@ -73,7 +73,10 @@ fn what_a_store_did_is_at_the_hub_and_said_again_it_is_there_once() {
             ("redeemed", "Riverside", "till 1")
         ]
     );
-    assert_eq!(life.entries[1].id, format!("{}-1-", riverside.name()) + life.entries[1].id.rsplit('-').next().unwrap());
+    assert_eq!(
+        life.entries[1].id,
+        format!("{}-1-", riverside.name()) + life.entries[1].id.rsplit('-').next().unwrap()
+    );
     hub.assert_well();
     riverside.assert_well();
 }
@@ -102,7 +105,10 @@ fn two_stores_that_used_one_code_apart_are_one_conflict_in_either_order() {
         let second = hub.ledger.take_in(&scribes[1].whole(), &act).unwrap();
         let outcome = second.outcomes.first().unwrap();
         assert_eq!(outcome.conflict, Some(ConflictKind::DoubleRedeemed));
-        assert_eq!(hub.ledger.take_in(&scribes[1].whole(), &act).unwrap(), second);
+        assert_eq!(
+            hub.ledger.take_in(&scribes[1].whole(), &act).unwrap(),
+            second
+        );
         let conflict = only(&mut hub);
         assert_eq!(conflict.kind, ConflictKind::DoubleRedeemed);
         assert_eq!(Some(conflict.number), outcome.number);
