@@ -153,14 +153,17 @@ impl Hours {
 
     pub(crate) fn write(&self, tx: &Tx<'_>) -> Result<(), Cause> {
         for ((campaign, hour, kind), (amount, entry)) in &self.0 {
-            tx.execute(
-                "INSERT INTO tally_hour (campaign, hour, kind, amount, first_entry) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (hour, campaign, kind) \
-                 DO UPDATE SET amount = tally_hour.amount + excluded.amount",
+            tx.later(
+                "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hour, campaign, kind, part) \
+                 DO UPDATE SET amount = tally_hour.amount + excluded.amount, first_entry = CASE \
+                 WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
+                 ELSE tally_hour.first_entry END",
                 &[
                     campaign.into(),
                     hour.into(),
                     (*kind).into(),
+                    part(tx).into(),
                     amount.into(),
                     entry.into(),
                 ],

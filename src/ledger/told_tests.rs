@@ -1449,7 +1449,14 @@ impl World {
             let name = format!("{node}, seed {}", self.seed);
             let store = &mut self.stores[place];
             well(store);
-            assert_eq!(self::known(store), known, "{name}");
+            let theirs = self::known(store);
+            let differ = |code: &&String| theirs.get(*code) != known.get(*code);
+            let codes: Vec<_> = theirs.keys().chain(known.keys()).filter(differ).collect();
+            let apart: Vec<_> = codes
+                .iter()
+                .map(|code| (theirs.get(*code), known.get(*code)))
+                .collect();
+            assert_eq!(apart, [], "{name}");
             let node = self.hub.read("find", node, |tx| nodes::find(tx, node)).unwrap().unwrap();
             let lent = ranges(&mut self.hub, node);
             assert_eq!(ranges(&mut self.stores[place], chain::OWN_NODE), lent, "{name}");
