@@ -12,6 +12,7 @@
 //! | [`cli`] | arguments, configuration, words and exit codes; one file a family of commands | rules |
 //! | [`tui`] | the console: [`tui::msg`] in, [`tui::model`] decides, [`tui::screens`] show, [`tui::runner`] runs threads and terminal | clocks and ledgers outside the runner |
 //! | [`http`] | the hub: routes, tokens, bodies; one thread has the ledger. The client of a hub | rules, clocks |
+//! | [`sync`] | how a store and its hub agree: what to send next, how to take an answer | time, chance, threads, the network |
 //! | [`desk`] | the verbs of the counter: scan, undo, sign in, approve, set up, preflight | terminals |
 //! | [`devices`] | scanners: bytes into one scan; printers: a slip onto paper, and what became of it | what a scan means, which slips there are |
 //! | [`ledger`] | one ledger on SQLite: entries, state, tallies, backups; one use case is one transaction | the wall clock, a screen |
@@ -79,4 +80,5 @@ pub mod devices;
 pub mod domain;
 pub mod http;
 pub mod ledger;
+pub mod sync;
 pub mod tui;

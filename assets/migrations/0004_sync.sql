@@ -8,7 +8,7 @@ CREATE TABLE store (
     node            INTEGER PRIMARY KEY REFERENCES node (id),
     label           TEXT    NOT NULL,            -- tells nodes of one store apart
     standing        INTEGER NOT NULL,            -- 0 invited 1 active 2 revoked 3 written_off 4 stolen
-    enrolment_hash  BLOB UNIQUE,                 -- SHA-256 of the token that works once; none: it was used
+    enrolment_hash  BLOB UNIQUE,                 -- SHA-256 of the token that works once: while there is no secret
     secret_hash     BLOB UNIQUE,                 -- SHA-256 of the secret it sends at every contact
     timezone        TEXT    NOT NULL,            -- of its counters' days and hours; empty before it joined
     incarnation     INTEGER NOT NULL,            -- the life that has authority

@@ -95,6 +95,13 @@ pub(crate) enum Command {
     Operator(OperatorCommand),
     /// Let shop systems and e-mail tools claim and redeem over HTTP, from this ledger
     Hub(HubArgs),
+    /// Make this ledger a store of a hub; a shop that worked alone brings what it has
+    Join(JoinArgs),
+    /// Bring this store and its hub up to date with each other
+    Sync(SyncArgs),
+    /// Codes that the hub has lent to this store
+    #[command(subcommand)]
+    Lease(LeaseCommand),
     /// The printer of slips: try it, ask how it is
     #[command(subcommand)]
     Printer(PrinterCommand),
@@ -738,6 +745,70 @@ pub(crate) enum HubCommand {
     /// The tokens by which programs are let in
     #[command(subcommand)]
     Token(TokenCommand),
+    /// The stores whose ledgers this one brings together; the first one makes it a hub
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Let a store's ledger in, by a token that works once and is shown this once
+    Add(StoreName),
+    /// All stores: what they may do, their last contact, what is still to be sent either way
+    List,
+    /// A store spends nothing any more; what it has not sent is still taken
+    Revoke(StoreName),
+    /// A store may act again
+    Reinstate(StoreName),
+    /// A store's ledger is lost: what it held is suspect from now on, and never issued again
+    WriteOff(StoreName),
+    /// A store's computer is in wrong hands: written off, and nothing is taken from it any more
+    Stolen(StoreName),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreName {
+    /// The store, by the name that its own ledger has
+    pub(crate) store: String,
+    /// Which of its ledgers, where it has several
+    #[arg(long, value_name = "N")]
+    pub(crate) node: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JoinArgs {
+    /// Where the hub is: https://hub.example.org
+    #[arg(required_unless_present = "give_up")]
+    pub(crate) url: Option<String>,
+    /// The file with the token of `hub store add`; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Who vouches for the hub's certificate, in PEM, beside those whom this computer trusts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The hub may be asked in clear: whoever can read the network reads codes and secrets
+    #[arg(long)]
+    pub(crate) plain_http: bool,
+    /// Give up joining that was begun and not ended; this ledger is as it was
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) give_up: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// Once, and say what was done; else for as long as it runs
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeaseCommand {
+    /// Give codes that this store has not assigned back to the hub
+    Return {
+        /// Only those of this campaign
+        #[arg(long, value_name = "ID")]
+        campaign: Option<CampaignId>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

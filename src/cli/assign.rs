@@ -5,8 +5,9 @@ use std::io::Write;
 use crate::cli::args::{AssignArgs, ReplaceArgs};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
+use crate::cli::hub_line::Line;
 use crate::cli::print::{SlipJson, need_printer, print_job};
-use crate::desk::{SlipPrinter, mint_key, random};
+use crate::desk::{self, HubLine, SlipPrinter, mint_key, random};
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::Claim;
 use crate::domain::code::grouped;
@@ -47,7 +48,9 @@ pub(super) fn assign(
         consents: args.consent,
         random: random()?,
     };
-    let claim = ledger.assign(&request, &act)??;
+    let mut line = Line::of(&mut ledger)?;
+    let line = line.as_mut().map(|line| line as &mut dyn HubLine);
+    let claim = desk::assign(&mut ledger, &request, line, &act)??;
     let slip = print_slip(printer.as_ref(), &mut ledger, &claim)?;
     tell(context, &claim, slip, out)
 }

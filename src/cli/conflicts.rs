@@ -9,7 +9,7 @@ use crate::cli::args::ConflictsCommand;
 use crate::cli::context::{Context, moment};
 use crate::cli::failure::Failure;
 use crate::domain::code::grouped;
-use crate::domain::conflict::{Conflict, ConflictKind, ConflictStory};
+use crate::domain::conflict::{Conflict, ConflictKind, ConflictStory, Decision};
 use crate::domain::entry::instant;
 use crate::domain::escape::for_display;
 
@@ -56,7 +56,7 @@ fn object(conflict: &Conflict) -> Value {
         "entry": conflict.entry,
         "raised_at": conflict.raised_at,
         "is_open": settled.is_none(),
-        "decision": settled.and_then(|settled| settled.decision).map(|decision| decision.as_str()),
+        "decision": settled.and_then(|settled| settled.decision).map(Decision::as_str),
         "reason": settled.map(|settled| &settled.reason),
         "settled_by": settled.and_then(|settled| settled.by.as_ref()),
         "settled_at": settled.map(|settled| settled.at),
@@ -102,9 +102,7 @@ fn write_words(conflict: &Conflict, zone: &TimeZone, out: &mut dyn Write) -> Res
             conflict.number
         ),
         Some(settled) => {
-            let how = settled
-                .decision
-                .map_or("closed", |decision| decision.as_str());
+            let how = settled.decision.map_or("closed", Decision::as_str);
             let by = settled
                 .by
                 .as_ref()

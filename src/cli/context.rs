@@ -251,6 +251,13 @@ pub(crate) fn warn(words: &str) {
 
 /// What a new life of the ledger means, in words.
 pub(crate) fn rebirth_words(rebirth: &Rebirth) -> String {
+    if rebirth.is_quarantined {
+        return format!(
+            "this ledger has begun a new life ({}): it spends nothing until the hub knows it; run \
+             `counterfoil sync --once`",
+            rebirth.why.replace('_', " ")
+        );
+    }
     let how = match rebirth.why {
         "moved" => {
             return "this ledger was moved here; nothing was used since it was closed".into();

@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::cli::args::{HubArgs, HubCommand, TokenCommand};
 use crate::cli::context::{Context, now, warn};
 use crate::cli::failure::Failure;
+use crate::cli::store;
 use crate::desk::random;
 use crate::domain::entry::hex;
 use crate::domain::token::{Token, scopes_text};
@@ -25,6 +26,7 @@ pub(super) fn run(
     match args.command {
         None => listen(context, &args, out),
         Some(HubCommand::Token(command)) => token(context, command, out),
+        Some(HubCommand::Store(command)) => store::run(context, command, out),
     }
 }
 

@@ -15,6 +15,7 @@ mod database;
 mod demo;
 mod failure;
 mod hub;
+mod hub_line;
 mod ledger_file;
 mod log;
 mod operator;
@@ -24,7 +25,9 @@ mod print;
 mod printer;
 mod redeem;
 mod set_up;
+mod store;
 mod surroundings;
+mod sync;
 mod test_mode;
 
 use std::io::{self, Write as _};
@@ -84,6 +87,9 @@ fn dispatch(
         Some(Command::Log(args)) => log::log(context, &args, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
         Some(Command::Hub(args)) => hub::run(context, args, out),
+        Some(Command::Join(args)) => sync::join(context, &args, out),
+        Some(Command::Sync(args)) => sync::sync(context, &args, out),
+        Some(Command::Lease(command)) => sync::lease(context, &command, out),
         Some(Command::Printer(command)) => printer::run(context, command, out),
         Some(Command::Devices) => surroundings::devices(context, out),
         Some(Command::Config) => surroundings::config(context, out),

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, Write};
 use crate::cli::args::{RedeemArgs, ReverseArgs};
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
-use crate::desk::mint_key;
+use crate::cli::hub_line::Line;
+use crate::desk::{self, HubLine, mint_key};
 use crate::domain::code::grouped;
 use crate::domain::escape::for_display;
 use crate::domain::ids::Key;
@@ -32,12 +33,14 @@ pub(super) fn redeem(
         (Some(reason), true) => Some(context.approval(&mut ledger, reason)?),
         _ => None,
     };
+    let mut line = Line::of(&mut ledger)?;
     let Some(code) = &args.code else {
-        return every_line(context, &mut ledger, args, approval.as_ref(), out);
+        let at = (&mut ledger, line.as_mut());
+        return every_line(context, at, args, approval.as_ref(), out);
     };
     let answer = one(
         context,
-        &mut ledger,
+        (&mut ledger, line.as_mut()),
         args,
         approval.as_ref(),
         code.as_bytes(),
@@ -49,7 +52,7 @@ pub(super) fn redeem(
 
 fn one(
     context: &Context,
-    ledger: &mut Ledger,
+    (ledger, line): (&mut Ledger, Option<&mut Line>),
     args: &RedeemArgs,
     approval: Option<&Approval>,
     raw: &[u8],
@@ -67,13 +70,14 @@ fn one(
         is_check: args.mode.check,
         ..Scan::new(raw, &minted)
     };
-    Ok(ledger.redeem(&scan, &act)?)
+    let line = line.map(|line| line as &mut dyn HubLine);
+    Ok(desk::redeem(ledger, &scan, line, &act)?)
 }
 
 /// Answers each line as it comes; an answer means committed, nothing is grouped.
 fn every_line(
     context: &Context,
-    ledger: &mut Ledger,
+    (ledger, mut hub): (&mut Ledger, Option<&mut Line>),
     args: &RedeemArgs,
     approval: Option<&Approval>,
     out: &mut dyn Write,
@@ -100,7 +104,8 @@ fn every_line(
             continue;
         }
         let key = key.and_then(Result::ok);
-        let answer = one(context, ledger, args, approval, code, key.as_ref())?;
+        let at = (&mut *ledger, hub.as_deref_mut());
+        let answer = one(context, at, args, approval, code, key.as_ref())?;
         write_answer(context, &answer, out)?;
         out.flush()?;
         ledger.rest_if_due();
@@ -181,6 +186,7 @@ pub(super) fn reverse(
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let mut ledger = context.open()?;
+    let mut line = Line::of(&mut ledger)?;
     let undo = match (&args.redemption, &args.code) {
         (Some(id), _) => Undo::Redemption(id),
         (None, code) => Undo::Code {
@@ -203,7 +209,8 @@ pub(super) fn reverse(
             minted: &minted,
             approval: approval.as_ref(),
         };
-        let reversal = ledger.reverse(&request, &act)?;
+        let asked = line.as_mut().map(|line| line as &mut dyn HubLine);
+        let reversal = desk::reverse(&mut ledger, &request, asked, &act)?;
         if reversal.word == ReversalWord::NeedsApproval && approval.is_none() {
             match context.approval(&mut ledger, &args.reason) {
                 Ok(given) => {

@@ -3,6 +3,7 @@
 //!
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
+mod away;
 mod find;
 pub mod preflight;
 mod recent;
@@ -14,6 +15,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use crate::desk::away::{
+    ASK_DEADLINE, AskedScan, AskedSignUp, AskedUndo, HubLine, Miss, Sought, assign, redeem, reverse,
+};
 pub use crate::desk::find::Replaced;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up, set_up_in};
 pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
@@ -143,6 +147,21 @@ impl Desk {
         }
         let act = self.act(moment.now)?;
         let minted = mint_key(moment.now)?;
+        let answer = self.with_scan(raw, extra, &minted, moment, |ledger, scan| {
+            ledger.redeem(scan, &act)
+        })?;
+        Ok(self.read(answer, moment))
+    }
+
+    /// Does something with a scan of this counter.
+    fn with_scan<T>(
+        &mut self,
+        raw: &[u8],
+        extra: &Extra,
+        minted: &Key,
+        moment: Moment,
+        work: impl FnOnce(&mut Ledger, &Scan<'_>) -> T,
+    ) -> T {
         let honoured = self.recent.ages(moment.elapsed);
         let scan = Scan {
             allowed_hosts: &self.allowed_hosts,
@@ -150,13 +169,17 @@ impl Desk {
             customer: extra.customer.as_deref(),
             approval: extra.approval.as_ref(),
             honoured: Some(&honoured),
-            ..Scan::new(raw, &minted)
+            ..Scan::new(raw, minted)
         };
-        let answer = self.ledger.redeem(&scan, &act)?;
+        work(&mut self.ledger, &scan)
+    }
+
+    /// A code that was honoured is read again for as long as it is in view.
+    fn read(&mut self, answer: Answer, moment: Moment) -> Scanned {
         if let (Band::Go, Some(code)) = (answer.verdict.band(), &answer.code) {
             self.recent.read(code, moment.elapsed);
         }
-        Ok(Scanned::Judged(Box::new(answer)))
+        Scanned::Judged(Box::new(answer))
     }
 
     /// The operator whose badge this is, if it is one; signs nobody in.
@@ -274,10 +297,14 @@ impl Desk {
             approval,
         };
         let reversal = self.ledger.reverse(&request, &act)?;
+        Ok(self.undone(reversal))
+    }
+
+    fn undone(&mut self, reversal: Reversal) -> Reversal {
         if let Some(code) = &reversal.code {
             // The next scan of it is a use of its own, however soon.
             self.recent.forget(code);
         }
-        Ok(reversal)
+        reversal
     }
 }

@@ -18,6 +18,24 @@ const TRIGGER: &str = "sign-up";
 /// How many codes are listed to be taken back.
 const SHOWN_MAX: usize = 20;
 
+/// The claim of a sign-up.
+pub(super) fn claim_of(ask: &SignUpAsk, random: [u8; 14]) -> ClaimRequest<'_> {
+    ClaimRequest {
+        campaign: &ask.campaign,
+        contacts: &ask.contacts,
+        context: ClaimContext::Send,
+        key: Some(&ask.key),
+        minted: &ask.key,
+        trigger: Some(TRIGGER),
+        notes: Notes::default(),
+        resends: false,
+        prints: ask.prints,
+        name: ask.name.as_deref(),
+        consents: ask.consents,
+        random,
+    }
+}
+
 impl Desk {
     /// What a sign-up desk has to choose from, and a key for its next form.
     pub fn sign_up_room(&mut self, now: Timestamp) -> Result<SignUpRoom, LedgerError> {
@@ -74,21 +92,7 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
         let act = self.act(now)?;
-        let request = ClaimRequest {
-            campaign: &ask.campaign,
-            contacts: &ask.contacts,
-            context: ClaimContext::Send,
-            key: Some(&ask.key),
-            minted: &ask.key,
-            trigger: Some(TRIGGER),
-            notes: Notes::default(),
-            resends: false,
-            prints: ask.prints,
-            name: ask.name.as_deref(),
-            consents: ask.consents,
-            random: random()?,
-        };
-        self.ledger.assign(&request, &act)
+        self.ledger.assign(&claim_of(ask, random()?), &act)
     }
 
     /// The codes that this counter has given out lately, and may take back.

@@ -455,12 +455,12 @@ mod tests {
             let ground = Ground { uses, ..GROUND };
             let mut entries: Vec<CodeEntry> = facts
                 .into_iter()
-                .enumerate()
-                .map(|(place, (node, told, is_holders))| CodeEntry {
-                    number: place as i64,
+                .zip(0_i64..)
+                .map(|((node, told, is_holders), place)| CodeEntry {
+                    number: place,
                     name: format!("N{node}-{place}"),
                     node,
-                    seq: place as i64,
+                    seq: place,
                     is_holders,
                     told,
                 })
@@ -471,8 +471,8 @@ mod tests {
             if order % 2 == 0 {
                 entries.reverse();
             }
-            for (number, entry) in entries.iter_mut().enumerate() {
-                entry.number = number as i64;
+            for (number, entry) in (0_i64..).zip(&mut entries) {
+                entry.number = number;
             }
             let other = add_up(&ground, &entries);
             prop_assert_eq!((one.state, one.uses_made), (other.state, other.uses_made));

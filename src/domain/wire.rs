@@ -505,6 +505,9 @@ pub enum Verb {
         name: Option<String>,
         /// What set it off.
         trigger: Option<String>,
+        /// Whether they agree to be written to.
+        #[serde(default)]
+        consents: bool,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use crate::domain::claim::ClaimContext;
 use crate::domain::ids::{CampaignId, Key, MalformedName, is_plain_name};
 use crate::domain::notes::{Note, Notes};
 use crate::http::fault::Fault;
+use crate::sync::intake;
 
 /// A longer text is no scan.
 const CODE_BYTES_MAX: usize = 8192;
@@ -25,6 +27,8 @@ pub(super) enum Ask {
     Claim(Box<AskedClaim>),
     Redemption(Box<AskedRedemption>),
     Pools,
+    /// What a store asks; whether it is asked for the last time.
+    Sync(Arc<intake::Request>, bool),
 }
 
 impl Ask {
@@ -136,14 +140,23 @@ pub(super) fn redemption(body: &[u8]) -> Result<Ask, Fault> {
     })))
 }
 
+/// Reads what a store asks.
+pub(super) fn sync(route: intake::Route, body: &[u8]) -> Result<Arc<intake::Request>, Fault> {
+    intake::read(route, body)
+        .map(Arc::new)
+        .map_err(|fault| unreadable(&fault))
+}
+
 fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    serde_json::from_slice(body).map_err(|fault| {
-        if fault.is_data() {
-            Fault::malformed_field(fault.to_string())
-        } else {
-            Fault::malformed_body(format!("the body is not JSON: {fault}"))
-        }
-    })
+    serde_json::from_slice(body).map_err(|fault| unreadable(&fault))
+}
+
+fn unreadable(fault: &serde_json::Error) -> Fault {
+    if fault.is_data() {
+        Fault::malformed_field(fault.to_string())
+    } else {
+        Fault::malformed_body(format!("the body is not JSON: {fault}"))
+    }
 }
 
 fn field<T: FromStr<Err = MalformedName>>(name: &str, text: &str) -> Result<T, Fault> {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::domain::refusal::Refusal;
 use crate::ledger::{Cause, LedgerError};
+use crate::sync::intake::Barred;
 
 /// Why a question got no answer.
 #[derive(Debug, Clone)]
@@ -196,6 +197,39 @@ impl Fault {
             format!("writing JSON: {why}"),
             "ask again under the same key, and report this",
         )
+    }
+}
+
+impl From<Barred> for Fault {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Unknown => Fault::unauthorized(),
+            Barred::Stolen => Fault::of(
+                StatusCode::FORBIDDEN,
+                "stolen",
+                "this store was reported stolen: nothing is taken from it",
+                "bring its ledger's file to the hub: `counterfoil hub adopt FILE`",
+            ),
+            Barred::AnotherNode => Fault::of(
+                StatusCode::FORBIDDEN,
+                "another_node",
+                "this secret is that of another ledger",
+                "each ledger joins by a token of its own: `counterfoil hub store add NAME`",
+            ),
+            Barred::Wire(version) => Fault::of(
+                StatusCode::BAD_REQUEST,
+                "wire_version",
+                format!("this hub does not speak version {version} of the protocol"),
+                "install the same Counterfoil at the hub and at its stores, the hub first",
+            ),
+            Barred::Refused(refusal) => Fault::from(refusal),
+            Barred::Unspeakable(why) => Fault::of(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "bug",
+                format!("writing JSON: {why}"),
+                "please report this",
+            ),
+        }
     }
 }
 

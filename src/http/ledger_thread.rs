@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::desk::{act, mint_key, random};
 use crate::domain::json::{ClaimJson, VerdictJson};
@@ -17,6 +17,10 @@ use crate::domain::token::{Scope, Secret};
 use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
 use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
+use crate::sync::intake::{self, Reply};
+
+/// The counter of what a hub writes because a store called.
+const SYNC_COUNTER: &str = "sync";
 
 /// Questions that wait for the ledger; more are told to come again.
 const WAITING_MAX: usize = 256;
@@ -42,6 +46,8 @@ pub(super) struct Told {
     pub(super) token: Option<String>,
     /// The JSON of it.
     pub(super) answer: Result<String, Fault>,
+    /// It tells of nothing new: whoever can wait asks again once something has changed.
+    pub(super) is_later: bool,
 }
 
 /// Where questions go in.
@@ -53,6 +59,8 @@ const GROUP_MAX: usize = 32;
 struct Keeper {
     ledger: Ledger,
     desk: Desk,
+    /// Is told the newest position of the feed.
+    feed: watch::Sender<i64>,
 }
 
 /// What answers need beside the ledger.
@@ -61,11 +69,18 @@ struct Desk {
     clock: fn() -> Timestamp,
 }
 
+/// What a question comes to.
+struct Answer {
+    text: String,
+    is_later: bool,
+}
+
 /// Begins the thread; it ends once nobody can ask any more.
 pub(super) fn begin(
     ledger: Ledger,
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
+    feed: watch::Sender<i64>,
 ) -> io::Result<(Asks, JoinHandle<()>)> {
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
@@ -74,6 +89,7 @@ pub(super) fn begin(
             allowed_hosts,
             clock,
         },
+        feed,
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
@@ -86,15 +102,41 @@ impl Keeper {
         while let Ok(first) = questions.recv() {
             let mut group = vec![first];
             group.extend(questions.try_iter().take(GROUP_MAX - 1));
-            self.answer_all(group);
+            // A store's upload is a commit of its own: a till does not wait for hundreds of entries.
+            let (of_stores, group): (Vec<_>, Vec<_>) = group
+                .into_iter()
+                .partition(|one| matches!(one.ask, Ask::Sync(..)));
+            if !group.is_empty() {
+                self.answer_all(group);
+            }
+            for question in of_stores {
+                let told = self.desk.told(&mut self.ledger, &question);
+                drop(question.tell.send(told));
+            }
+            self.tell_feed();
             self.ledger.rest_if_due();
+        }
+    }
+
+    /// Wakes whoever waits for something new, where there is something.
+    fn tell_feed(&mut self) {
+        // Nobody waits: nobody is told, and the ledger is left alone.
+        if self.feed.receiver_count() == 0 {
+            return;
+        }
+        if let Ok(position) = self.ledger.feed_position() {
+            self.feed.send_if_modified(|known| {
+                let is_new = *known != position;
+                *known = position;
+                is_new
+            });
         }
     }
 
     /// Answers what has come meanwhile. What writes is stored by one commit, and told after it.
     fn answer_all(&mut self, group: Vec<Question>) {
         let writing = group.iter().filter(|one| one.ask.writes()).count();
-        let Keeper { ledger, desk } = self;
+        let Keeper { ledger, desk, .. } = self;
         let answers = if writing > 1 {
             ledger.answer_together(&group, |ledger, question| desk.told(ledger, question))
         } else {
@@ -116,6 +158,7 @@ impl Keeper {
                     let told = Told {
                         token: None,
                         answer: Err(fault.clone()),
+                        is_later: false,
                     };
                     drop(question.tell.send(told));
                 }
@@ -128,7 +171,11 @@ impl Desk {
     fn told(&self, ledger: &mut Ledger, question: &Question) -> Told {
         let mut token = None;
         let answer = self.answer(ledger, question.bearer.as_ref(), &question.ask, &mut token);
-        Told { token, answer }
+        Told {
+            is_later: answer.as_ref().is_ok_and(|answer| answer.is_later),
+            answer: answer.map(|answer| answer.text),
+            token,
+        }
     }
 
     fn answer(
@@ -137,8 +184,26 @@ impl Desk {
         bearer: Option<&Bearer>,
         ask: &Ask,
         token: &mut Option<String>,
-    ) -> Result<String, Fault> {
+    ) -> Result<Answer, Fault> {
         let now = (self.clock)();
+        if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
+            return sync(ledger, &bearer.secret, ask, now, token);
+        }
+        Ok(Answer {
+            text: self.answer_program(ledger, bearer, ask, now, token)?,
+            is_later: false,
+        })
+    }
+
+    /// What a program asks, by its token.
+    fn answer_program(
+        &self,
+        ledger: &mut Ledger,
+        bearer: Option<&Bearer>,
+        ask: &Ask,
+        now: Timestamp,
+        token: &mut Option<String>,
+    ) -> Result<String, Fault> {
         let mut caller = String::new();
         if let Some(bearer) = bearer {
             let (known, secret) = ledger
@@ -170,6 +235,7 @@ impl Desk {
             }
             Ask::Claim(claim) => self.claim(ledger, claim, &act(&caller, None, now)?),
             Ask::Redemption(scan) => self.redeem(ledger, scan, &act(&caller, None, now)?),
+            Ask::Sync(..) => Err(Fault::unauthorized()),
         }
     }
 
@@ -215,6 +281,39 @@ impl Desk {
         };
         let answer = ledger.redeem(&scan, act)?;
         text(&VerdictJson::of(&answer))
+    }
+}
+
+/// What a store asks, by the secret of its node.
+fn sync(
+    ledger: &mut Ledger,
+    secret: &str,
+    ask: &Ask,
+    now: Timestamp,
+    token: &mut Option<String>,
+) -> Result<Answer, Fault> {
+    *token = ledger.authenticate(secret)?.map(|store| store.called());
+    let Ask::Sync(request, is_last) = ask else {
+        return if intake::may_knock(ledger, secret)? {
+            Ok(Answer {
+                text: String::new(),
+                is_later: false,
+            })
+        } else {
+            Err(Fault::unauthorized())
+        };
+    };
+    let act = act(SYNC_COUNTER, None, now)?;
+    match intake::answer(ledger, secret, request, *is_last, &act)? {
+        Ok(Reply::Said(text)) => Ok(Answer {
+            text,
+            is_later: false,
+        }),
+        Ok(Reply::Later(text)) => Ok(Answer {
+            text,
+            is_later: true,
+        }),
+        Err(barred) => Err(Fault::from(barred)),
     }
 }
 

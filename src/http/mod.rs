@@ -15,6 +15,7 @@ mod ledger_thread;
 mod log;
 mod patience;
 mod routes;
+pub mod sync_loop;
 pub mod tls;
 
 use std::io::{self, Write};
@@ -63,9 +64,12 @@ pub struct Hub {
 /// begin, or lost its socket.
 pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let clock = hub.clock;
-    let (asks, ledger_thread) = ledger_thread::begin(hub.ledger, hub.allowed_hosts, clock)?;
+    let feed = watch::channel(0).0;
+    let (asks, ledger_thread) =
+        ledger_thread::begin(hub.ledger, hub.allowed_hosts, clock, feed.clone())?;
     let shared = Arc::new(Shared {
         asks,
+        feed,
         counters: Counters::default(),
         log: Log::to(hub.log),
         guesses: Guesses::new(),

@@ -26,6 +26,7 @@ use crate::http::guesses::Guesses;
 use crate::http::ledger_thread::{Asks, Bearer, Question};
 use crate::http::log::{Answered, Counters, Log};
 use crate::http::{WIRE_MARK, WIRE_VERSION};
+use crate::sync::intake;
 
 /// How a route is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,8 @@ enum Does {
     AskOfCode(fn(&[u8]) -> Result<Ask, Fault>),
     /// Tells the counters, to whom the ledger lets in.
     Metrics,
+    /// Asks the ledger what a store asks, and waits with it for something new.
+    Sync(intake::Route),
 }
 
 /// A route whose body is one claim or redemption, or nothing.
@@ -84,6 +87,27 @@ const fn route(method: Method, path: &'static str, scope: Option<Scope>, does: D
         does,
     }
 }
+
+/// A route that stores ask, each by the secret of its node.
+const fn sync_route(route: intake::Route) -> Route {
+    Route {
+        method: Method::Post,
+        path: route.path(),
+        scope: Some(Scope::Sync),
+        body_bytes_max: route.bytes_max(),
+        body_time: Duration::from_secs(30),
+        does: Does::Sync(route),
+    }
+}
+
+/// How long a store's question waits for the holder of a code, so that it has its answer in time.
+const HOLDER_TIME: Duration = Duration::from_millis(1_100);
+
+/// How long a store may wait for something new.
+const NEWS_TIME: Duration = Duration::from_secs(25);
+
+/// Whoever waits looks again after this time: another process may have written.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Every route there is. A longer body, or a longer time for it, is said by `..route(…)`.
 pub const ROUTES: &[Route] = &[
@@ -106,6 +130,12 @@ pub const ROUTES: &[Route] = &[
         Does::Ask(|_| Ok(Ask::Pools)),
     ),
     route(Method::Get, "/metrics", Some(Scope::Read), Does::Metrics),
+    sync_route(intake::Route::Join),
+    sync_route(intake::Route::Stock),
+    sync_route(intake::Route::Live),
+    sync_route(intake::Route::Up),
+    sync_route(intake::Route::Down),
+    sync_route(intake::Route::Ask),
     route(
         Method::Get,
         "/healthz",
@@ -117,6 +147,8 @@ pub const ROUTES: &[Route] = &[
 /// What all answers share.
 pub(super) struct Shared {
     pub(super) asks: Asks,
+    /// The newest position of the feed.
+    pub(super) feed: watch::Sender<i64>,
     pub(super) counters: Counters,
     pub(super) log: Log,
     pub(super) guesses: Guesses,
@@ -161,6 +193,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 pub fn refusal_of_body(route: &Route, body: &[u8]) -> Option<u16> {
     match route.does {
         Does::Ask(read) | Does::AskOfCode(read) => read(body).err().map(|fault| fault.status()),
+        Does::Sync(route) => asked::sync(route, body).err().map(|fault| fault.status()),
         Does::Metrics => None,
     }
 }
@@ -216,6 +249,13 @@ async fn answered(
         Does::Metrics => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
             return (kind, shared.counters.text()).into_response();
+        }
+        Does::Sync(sync) => {
+            let body = body_of(shared, route, request).await;
+            return match body.and_then(|body| asked::sync(sync, &body)) {
+                Ok(asked) => synced(shared, bearer, asked).await,
+                Err(fault) => fault.into_response(),
+            };
         }
         Does::Ask(read) | Does::AskOfCode(read) => read,
     };
@@ -294,8 +334,48 @@ impl Drop for UnderWay<'_> {
     }
 }
 
+/// Asks the ledger what a store asks. Where nothing is new, it is asked again when something is, and
+/// for the last time when the store has waited for as long as it may.
+async fn synced(
+    shared: &Shared,
+    bearer: Option<Bearer>,
+    request: Arc<intake::Request>,
+) -> Response {
+    let waits = match &*request {
+        intake::Request::Down(down) => Duration::from_millis(down.wait_ms).min(NEWS_TIME),
+        intake::Request::Ask(_) => HOLDER_TIME,
+        intake::Request::Join(_)
+        | intake::Request::Stock(_)
+        | intake::Request::Live(_)
+        | intake::Request::Up(_) => Duration::ZERO,
+    };
+    let until = tokio::time::Instant::now() + waits;
+    let mut feed = shared.feed.subscribe();
+    loop {
+        feed.mark_unchanged();
+        let is_last = tokio::time::Instant::now() >= until;
+        let asked = Ask::Sync(Arc::clone(&request), is_last);
+        let (response, is_later) = asked_once(shared, bearer.clone(), asked).await;
+        if !is_later || is_last {
+            return response;
+        }
+        let next = until.min(tokio::time::Instant::now() + LOOK_AGAIN);
+        tokio::select! {
+            changed = feed.changed() => if changed.is_err() {
+                return response;
+            },
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+}
+
 /// Asks the ledger, and waits until what it answers is committed.
 async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
+    asked_once(shared, bearer, asked).await.0
+}
+
+/// The same; and whether the answer tells of nothing new.
+async fn asked_once(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> (Response, bool) {
     let _under_way = UnderWay::begin(&shared.under_way);
     let is_about_code = matches!(asked, Ask::Redemption(_));
     let (tell, told) = oneshot::channel();
@@ -307,11 +387,11 @@ async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
     match shared.asks.try_send(question) {
         Ok(()) => {}
         Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-            return Fault::busy().into_response();
+            return (Fault::busy().into_response(), false);
         }
     }
     let Ok(told) = told.await else {
-        return Fault::unheard().into_response();
+        return (Fault::unheard().into_response(), false);
     };
     if let (true, Ok(text), Some(token)) = (is_about_code, &told.answer, &told.token)
         && is_guess(text)
@@ -325,7 +405,7 @@ async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
     if let Some(token) = told.token {
         response.extensions_mut().insert(Caller(token));
     }
-    response
+    (response, told.is_later)
 }
 
 /// Whether a verdict is one that somebody gets who tries codes. Nearly every guess at a generated code

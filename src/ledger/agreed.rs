@@ -1,6 +1,7 @@
 //! Codes that entries of several nodes are about: their lists are read, added up by the one
 //! [`add_up`], and what comes out is written: state, uses, customer, tallies, and conflicts.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
@@ -13,11 +14,12 @@ use crate::domain::ids::EntryId;
 use crate::domain::local_time::day_number;
 use crate::domain::verdict::{Certainty, CodeState};
 use crate::ledger::chain::{Head, OWN_NODE};
-use crate::ledger::codes::{CodeRow, by_ids, state_number};
+use crate::ledger::codes::{CodeRow, state_number};
 use crate::ledger::conflicts::{self, Kept};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::lookups::{by_ids, numbers_of};
 use crate::ledger::tally::Shift;
 use crate::ledger::{bulk, campaigns, customers, zone_of};
 
@@ -42,7 +44,7 @@ pub(crate) fn agree(
     for conflict in conflicts::of_codes(tx, &numbers)? {
         kept.entry(conflict.code).or_default().push(conflict);
     }
-    let customers = customers::numbers_of(tx, &lists.customers())?;
+    let customers = numbers_of(tx, &lists.customers())?;
     let mut rules = BTreeMap::<i64, Rules>::new();
     let mut agreement = Agreement {
         tx,
@@ -52,11 +54,9 @@ pub(crate) fn agree(
         persons: Persons::new(),
     };
     for row in &rows {
-        if !rules.contains_key(&row.campaign) {
-            rules.insert(row.campaign, campaigns::load(tx, row.campaign)?.rules);
-        }
-        let Some(rules) = rules.get(&row.campaign) else {
-            continue;
+        let rules = match rules.entry(row.campaign) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(campaigns::load(tx, row.campaign)?.rules),
         };
         let case = Case {
             row,
@@ -362,7 +362,7 @@ impl Agreement<'_, '_> {
         } else {
             row.assigned_incarnation
         };
-        let changed = self.tx.execute(
+        self.tx.guarded(
             "UPDATE code SET state = $1, uses_made = $2, customer = $3, expires_at_ms = $4, \
              assigned_incarnation = $5, newest_entry = $6 WHERE id = $7 AND state = $8 \
              AND uses_made = $9 AND coalesce(newest_entry, 0) = $10",
@@ -378,14 +378,8 @@ impl Agreement<'_, '_> {
                 row.uses_made.into(),
                 row.newest_entry.unwrap_or(0).into(),
             ],
-        )?;
-        if changed == 1 {
-            Ok(())
-        } else {
-            Err(Cause::Changed(
-                "this code was just changed elsewhere".into(),
-            ))
-        }
+            "this code was just changed elsewhere",
+        )
     }
 
     /// Whose code it is: they have a slot for it, beyond the campaign's limit as well, for it is so.

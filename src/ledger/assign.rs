@@ -14,11 +14,12 @@ use crate::domain::ids::{CampaignId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
+use crate::domain::wire::{self, Asked, Question};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::claim_range;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, by_place, is_published, state_number};
 use crate::ledger::customers::{
-    Recognition, add_contacts, add_customer, contacts_of, customers_of, has_ever_had,
+    Recognition, add_contacts, add_customer, by_public_id, contacts_of, customers_of, has_ever_had,
     hold as hold_customers, introduce, is_erased, public_id, recognise, recognise_by,
     recognise_new, slots_of, standing, take_slot,
 };
@@ -28,6 +29,7 @@ use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
 use crate::ledger::log::end_life;
 use crate::ledger::tally::{count_hour, move_tally_under};
+use crate::ledger::witness::{self, FromHub, Witnessed};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, anonymous, attempts, campaigns, setting_of, slips,
     test_mode, zone_of,
@@ -98,6 +100,8 @@ pub(super) struct Case<'r> {
     pub(super) told: Option<CodeRow>,
     /// Why nothing is given, in words.
     because: Option<String>,
+    /// The store that asks this hub; none: it is asked here.
+    store: Option<String>,
 }
 
 impl Ledger {
@@ -107,15 +111,78 @@ impl Ledger {
         request: &ClaimRequest<'_>,
         act: &Act,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
+        Ok(match self.claim(request, Asks::Never, act)? {
+            Ok(Claimed::Answered(claim)) => Ok(*claim),
+            Ok(Claimed::Ask(_)) => return Err(never_asked(request)),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    /// The same where the hub is in reach: where only the hub may give a code, it is to be asked. What
+    /// it answers goes to [`Ledger::witness_claim`]. Nothing is kept as pending: asked again, under
+    /// its key or for the same customer, the hub tells of the same code.
+    pub fn assign_or_ask(
+        &mut self,
+        request: &ClaimRequest<'_>,
+        act: &Act,
+    ) -> Result<Result<Claimed, Refusal>, LedgerError> {
+        self.claim(request, Asks::Hub, act)
+    }
+
+    /// The hub's answer to a claim: its code is that customer's here, too.
+    pub fn witness_claim(
+        &mut self,
+        request: &ClaimRequest<'_>,
+        question: &Question,
+        asked: &Asked,
+        act: &Act,
+    ) -> Result<FromHub<Result<Claim, Refusal>>, LedgerError> {
+        self.hear_answer(question, asked, act, |writing| {
+            witnessed(writing, request, question, asked, act)
+        })
+    }
+
+    fn claim(
+        &mut self,
+        request: &ClaimRequest<'_>,
+        asks: Asks,
+        act: &Act,
+    ) -> Result<Result<Claimed, Refusal>, LedgerError> {
         loop {
             let told = self.write("assign from", request.campaign.as_str(), |writing| {
-                assign(writing, request, act)
+                assign(writing, request, asks, None, act)
             })?;
             if let Some(told) = told {
                 return Ok(told);
             }
         }
     }
+}
+
+fn never_asked(request: &ClaimRequest<'_>) -> LedgerError {
+    LedgerError {
+        op: "assign from",
+        thing: request.campaign.to_string(),
+        cause: Cause::Damaged("the hub was to be asked where it cannot be".into()),
+    }
+}
+
+/// What became of a claim.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claimed {
+    /// It was answered; what the answer says is committed.
+    Answered(Box<Claim>),
+    /// Only the hub may answer it, and is to be asked this.
+    Ask(Box<Question>),
+}
+
+/// Whether the hub is asked where only it may give a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// It is.
+    Hub,
+    /// It is not, or cannot be.
+    Never,
 }
 
 /// An answer; none where only the cursor moved on, past codes that have ended, and the claim is to
@@ -132,11 +199,15 @@ pub(super) enum Next {
     Passing,
 }
 
-fn assign(
+/// Answers a claim, of this ledger's own counters or of a store that asks this hub; none where only
+/// the cursor moved on.
+pub(crate) fn assign(
     writing: &mut Writing<'_, '_>,
     request: &ClaimRequest<'_>,
+    asks: Asks,
+    store: Option<&str>,
     act: &Act,
-) -> Result<Told, Cause> {
+) -> Result<Option<Result<Claimed, Refusal>>, Cause> {
     let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
         return Ok(Some(Err(Refusal::NoSuchCampaign(request.campaign.clone()))));
     };
@@ -146,17 +217,88 @@ fn assign(
     };
     let mut case = Case {
         name,
+        store: store.map(str::to_owned),
         ..Case::new(request, act, local, campaign)
     };
     let Some(word) = case.answer(writing)? else {
         return Ok(None);
     };
+    if word == ClaimWord::NeedsHub && asks == Asks::Hub {
+        return Ok(Some(Ok(Claimed::Ask(Box::new(case.question())))));
+    }
     case.introduce(writing, word)?;
     case.learn(writing, word)?;
     if word != ClaimWord::Assigned {
         case.note(writing, word)?;
     }
-    case.tell_with_slip(writing, word).map(Ok).map(Some)
+    let claim = case.tell_with_slip(writing, word)?;
+    Ok(Some(Ok(Claimed::Answered(Box::new(claim)))))
+}
+
+fn witnessed(
+    writing: &mut Writing<'_, '_>,
+    request: &ClaimRequest<'_>,
+    question: &Question,
+    asked: &Asked,
+    act: &Act,
+) -> Result<Result<Claim, Refusal>, Cause> {
+    let wire::Told::Assigned {
+        word,
+        entry,
+        because,
+    } = &asked.told
+    else {
+        return Err(Cause::Unexpected("the hub's answer is not about a claim"));
+    };
+    let Some((local, campaign)) = campaigns::find(writing.tx, request.campaign)? else {
+        return Ok(Err(Refusal::NoSuchCampaign(request.campaign.clone())));
+    };
+    let name = match request.name.map(str::parse::<Name>).transpose() {
+        Ok(name) => name,
+        Err(fault) => return Ok(Err(Refusal::Faulty(fault.0))),
+    };
+    let mut case = Case {
+        name,
+        because: because.clone(),
+        ..Case::new(request, act, local, campaign)
+    };
+    for (kind, text) in request.contacts {
+        if let Ok(form) = normal_form(*kind, text, writing.phone_region) {
+            case.contacts.push((*kind, form));
+        }
+    }
+    let row = witness::take(writing, asked)?;
+    case.customer = match (&row, &asked.customer) {
+        (Some(row), _) if row.customer.is_some() => row.customer,
+        (_, Some(told)) => by_public_id(writing.tx, &told.customer)?.map(|(id, _)| id),
+        _ => None,
+    };
+    let is_bound = case.binding(writing)? != ClaimKey::Free;
+    if let Some(customer) = case.customer.filter(|_| word.tells_code()) {
+        case.keep_contacts(writing, customer, true)?;
+    }
+    let is_given = matches!(word, ClaimWord::Assigned | ClaimWord::Replayed);
+    if let (Some(row), Some(entry), true) = (&row, entry, is_given && !is_bound) {
+        let witnessed = Witnessed {
+            question,
+            key: case.key,
+            entry,
+            verb: "assign",
+            reason: None,
+        };
+        witnessed.append(writing, Some(row), asked.code.as_ref(), act)?;
+    }
+    case.told = match &row {
+        Some(row) => by_id(writing.tx, row.id)?,
+        None => None,
+    };
+    case.introduce(writing, *word)?;
+    if *word != ClaimWord::Assigned {
+        case.note(writing, *word)?;
+    }
+    let mut claim = case.tell_with_slip(writing, *word)?;
+    claim.assignment_id = claim.assignment_id.or_else(|| entry.clone());
+    Ok(Ok(claim))
 }
 
 impl<'r> Case<'r> {
@@ -180,11 +322,37 @@ impl<'r> Case<'r> {
             bound_as: ("assign", None),
             told: None,
             because: None,
+            store: None,
         }
     }
 }
 
 impl Case<'_> {
+    /// The store in which the code is given.
+    fn store<'s>(&'s self, writing: &'s Writing<'_, '_>) -> &'s str {
+        self.store.as_deref().unwrap_or(&writing.head.store)
+    }
+
+    /// The question to the hub, which alone may give a code.
+    fn question(&self) -> Question {
+        Question {
+            counter: self.act.counter.clone(),
+            operator: self.act.operator.clone(),
+            key: self.key.to_string(),
+            verb: wire::Verb::Assign {
+                campaign: self.campaign.id.clone(),
+                contacts: self
+                    .contacts
+                    .iter()
+                    .map(|(kind, form)| (kind.as_str().to_owned(), form.clone()))
+                    .collect(),
+                name: self.request.name.map(str::to_owned),
+                trigger: self.request.trigger.map(str::to_owned),
+                consents: self.request.consents,
+            },
+        }
+    }
+
     /// The answer; none where only the cursor moved on.
     fn answer(&mut self, writing: &mut Writing<'_, '_>) -> Result<Option<ClaimWord>, Cause> {
         for (kind, text) in self.request.contacts {
@@ -224,7 +392,7 @@ impl Case<'_> {
             let zone = zone_of(&writing.head)?;
             self.because = facts
                 .openness
-                .words(&self.campaign, &writing.head.store, &zone);
+                .words(&self.campaign, self.store(writing), &zone);
         }
         Ok(Some(word))
     }
@@ -429,7 +597,7 @@ impl Case<'_> {
         } else {
             Known::ByContact
         };
-        let store = &writing.head.store;
+        let store = self.store(writing);
         Ok(openness(
             &self.campaign,
             store,

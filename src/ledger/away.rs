@@ -7,18 +7,28 @@
 
 use jiff::tz::TimeZone;
 
-use crate::domain::ids::Key;
+use crate::domain::campaign::ContactKind;
+use crate::domain::claim::{ClaimContext, ClaimWord};
+use crate::domain::entry::{CHAIN_START, chained};
+use crate::domain::ids::{EntryId, Key};
+use crate::domain::notes::Notes;
+use crate::domain::reversal::ReversalWord;
 use crate::domain::verdict::{Answer, ApartCause, Approval, Story};
-use crate::domain::wire::{AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireStory};
-use crate::ledger::codes::{CodeRow, find};
+use crate::domain::wire::{
+    AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireCustomer, WireStory,
+};
+use crate::ledger::assign::{Asks, ClaimRequest, Claimed, assign};
+use crate::ledger::codes::{CodeRow, by_id, find, look_up, redemption};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, FeedKind};
 use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, redeem};
-use crate::ledger::telling::wire_code;
-use crate::ledger::{
-    Act, Ledger, LedgerError, Place, Writing, nodes, stores, zone_of,
-};
+use crate::ledger::reverse::{Undo, UndoRequest, Undone, reverse};
+use crate::ledger::telling::{wire_code, wire_customer};
+use crate::ledger::{Act, Ledger, LedgerError, Place, Writing, customers, nodes, stores, zone_of};
+
+/// What is said where a store asks a ledger that is a store itself.
+const NO_HUB: Cause = Cause::Unexpected("this ledger has joined a hub, so it is none");
 
 /// A code that was asked back is asked back again after this time, should the holder not have heard.
 const RECALL_AGAIN_MS: i64 = 10_000;
@@ -30,17 +40,32 @@ impl Ledger {
     /// question is to be put again as it is, once something changed. When the time is up, it goes to
     /// [`Ledger::answer_at_last`].
     pub fn answer_question(&mut self, ask: &AskHub, act: &Act) -> Result<Asked, LedgerError> {
-        self.write("answer", "a store's question", |writing| {
-            answer(writing, ask, true, act)
-        })
+        self.answer_store(ask, true, act)
     }
 
     /// Answers a store's question without waiting for a holder: by the campaign's offline policy.
     pub fn answer_at_last(&mut self, ask: &AskHub, act: &Act) -> Result<Asked, LedgerError> {
-        self.write("answer", "a store's question", |writing| {
-            answer(writing, ask, false, act)
-        })
+        self.answer_store(ask, false, act)
     }
+
+    fn answer_store(&mut self, ask: &AskHub, waits: bool, act: &Act) -> Result<Asked, LedgerError> {
+        loop {
+            let answered = self.write("answer", "a store's question", |writing| {
+                answer(writing, ask, waits, act)
+            })?;
+            // None: only the cursor of a pool moved on, past codes that have ended.
+            if let Some(asked) = answered {
+                return Ok(asked);
+            }
+        }
+    }
+}
+
+/// What a question comes to.
+struct Answered {
+    told: Told,
+    code: Option<WireCode>,
+    customer: Option<WireCustomer>,
 }
 
 fn answer(
@@ -48,7 +73,7 @@ fn answer(
     ask: &AskHub,
     waits: bool,
     act: &Act,
-) -> Result<Asked, Cause> {
+) -> Result<Option<Asked>, Cause> {
     let node = nodes::find(writing.tx, &ask.hello.node)?
         .ok_or(Cause::Unexpected("a node asks that was never let in"))?;
     let store = stores::load(writing.tx, node)?;
@@ -78,18 +103,137 @@ fn answer(
         operator: ask.question.operator.clone(),
         ..act.clone()
     };
-    let (told, code) = match &ask.question.verb {
+    let answered = match &ask.question.verb {
         Verb::Redeem { .. } => answer_redemption(writing, &ask.question, &asking, &act)?,
-        Verb::Reverse { .. } | Verb::Assign { .. } => {
-            return Err(Cause::Unexpected("this hub cannot be asked that"));
-        }
+        Verb::Reverse { .. } => answer_reversal(writing, &ask.question, &asking, &act)?,
+        Verb::Assign { .. } => match answer_claim(writing, &ask.question, &asking, &act)? {
+            Some(answered) => answered,
+            None => return Ok(None),
+        },
     };
-    Ok(Asked {
+    Ok(Some(Asked {
         welcome: stores::welcome(writing.tx, node, act.now)?,
-        told,
+        told: answered.told,
+        code: answered.code,
+        customer: answered.customer,
+    }))
+}
+
+/// Gives a customer of a store a code from the hub's own range; none where only the cursor moved on.
+fn answer_claim(
+    writing: &mut Writing<'_, '_>,
+    question: &Question,
+    asking: &AskingStore,
+    act: &Act,
+) -> Result<Option<Answered>, Cause> {
+    let Verb::Assign {
+        campaign,
+        contacts,
+        name,
+        trigger,
+        consents,
+    } = &question.verb
+    else {
+        return Err(Cause::Unexpected("this is no question about a claim"));
+    };
+    if asking.barred.is_some() {
+        let because = "the hub gives this store no codes any more: ask the hub's manager";
+        return Ok(Some(nothing_given(ClaimWord::NeedsHub, because)));
+    }
+    let contacts = contacts
+        .iter()
+        .map(|(kind, text)| {
+            let kind = ContactKind::ALL
+                .into_iter()
+                .find(|known| known.as_str() == kind)
+                .ok_or(Cause::Unexpected(
+                    "a store names an unknown kind of contact",
+                ))?;
+            Ok((kind, text.clone()))
+        })
+        .collect::<Result<Vec<_>, Cause>>()?;
+    let key = key_of(question)?;
+    let request = ClaimRequest {
+        campaign,
+        contacts: &contacts,
+        context: ClaimContext::Send,
+        key: Some(&key),
+        minted: &key,
+        trigger: trigger.as_deref(),
+        notes: Notes::default(),
+        resends: true,
+        prints: false,
+        name: name.as_deref(),
+        consents: *consents,
+        random: drawn_for(question, act),
+    };
+    let store = Some(asking.place.store.as_str());
+    let claim = match assign(writing, &request, Asks::Never, store, act)? {
+        None => return Ok(None),
+        Some(Err(refusal)) => {
+            let because = refusal.to_string();
+            return Ok(Some(nothing_given(ClaimWord::NotEligible, &because)));
+        }
+        Some(Ok(Claimed::Ask(_))) => return Err(NO_HUB),
+        Some(Ok(Claimed::Answered(claim))) => claim,
+    };
+    let row = match &claim.code {
+        Some(code) => look_up(writing.tx, code.as_bytes(), &[])?.0,
+        None => None,
+    };
+    let customer = match &claim.customer_id {
+        Some(id) => customers::by_public_id(writing.tx, id)?,
+        None => None,
+    };
+    Ok(Some(Answered {
+        told: Told::Assigned {
+            word: claim.word,
+            entry: claim.assignment_id,
+            because: claim.because,
+        },
+        code: told_code(writing, row.as_ref())?,
+        customer: match customer {
+            Some((customer, _)) => Some(wire_customer(writing.tx, customer)?),
+            None => None,
+        },
+    }))
+}
+
+fn nothing_given(word: ClaimWord, because: &str) -> Answered {
+    Answered {
+        told: Told::Assigned {
+            word,
+            entry: None,
+            because: Some(because.to_owned()),
+        },
+        code: None,
         customer: None,
-        code,
-    })
+    }
+}
+
+/// Random bytes for a new customer's id: from those of the act, and what no other act has.
+fn drawn_for(question: &Question, act: &Act) -> [u8; 14] {
+    let drawn = chained(
+        &CHAIN_START,
+        &[
+            &act.salt[..],
+            act.counter.as_bytes(),
+            question.key.as_bytes(),
+        ]
+        .concat(),
+    );
+    let mut random = [0; 14];
+    for (byte, drawn) in random.iter_mut().zip(drawn) {
+        *byte = drawn;
+    }
+    random
+}
+
+fn told_code(writing: &Writing<'_, '_>, row: Option<&CodeRow>) -> Result<Option<WireCode>, Cause> {
+    match row {
+        Some(row) => wire_code(writing.tx, row.id),
+        None => Ok(None),
+    }
 }
 
 fn key_of(question: &Question) -> Result<Key, Cause> {
@@ -105,7 +249,7 @@ fn answer_redemption(
     question: &Question,
     asking: &AskingStore,
     act: &Act,
-) -> Result<(Told, Option<WireCode>), Cause> {
+) -> Result<Answered, Cause> {
     let Verb::Redeem {
         code,
         campaign,
@@ -118,10 +262,7 @@ fn answer_redemption(
         return Err(Cause::Unexpected("this is no question about a redemption"));
     };
     let key = key_of(question)?;
-    let approval = approved.as_ref().map(|(by, reason)| Approval {
-        by: by.clone(),
-        reason: reason.clone(),
-    });
+    let approval = approval_of(approved.as_ref());
     let scan = Scan {
         key: Some(&key),
         campaign: campaign.as_ref(),
@@ -139,9 +280,7 @@ fn answer_redemption(
         Outcome::Wait => (Told::Wait, Some(code.clone())),
         Outcome::Held => (Told::Held, Some(code.clone())),
         Outcome::Judged(Judged::Ask(_)) => {
-            return Err(Cause::Unexpected(
-                "this ledger has joined a hub, so it is none",
-            ));
+            return Err(NO_HUB);
         }
         Outcome::Judged(Judged::Answered(answer)) => {
             let found = answer.code.as_ref().map(|_| code.clone());
@@ -152,11 +291,106 @@ fn answer_redemption(
         Some(folded) => find(writing.tx, &folded)?,
         None => None,
     };
-    let code = match &row {
-        Some(row) => wire_code(writing.tx, row.id)?,
+    Ok(Answered {
+        told,
+        code: told_code(writing, row.as_ref())?,
+        customer: None,
+    })
+}
+
+fn answer_reversal(
+    writing: &mut Writing<'_, '_>,
+    question: &Question,
+    asking: &AskingStore,
+    act: &Act,
+) -> Result<Answered, Cause> {
+    let Verb::Reverse {
+        redemption: named,
+        code,
+        reason,
+        approved,
+    } = &question.verb
+    else {
+        return Err(Cause::Unexpected("this is no question about a reversal"));
+    };
+    if asking.barred.is_some() {
+        let refused = Told::Reversed {
+            word: ReversalWord::OfflineRefused,
+            redemption: named.clone(),
+            entry: None,
+            at_ms: act.now.as_millisecond(),
+        };
+        return Ok(Answered {
+            told: refused,
+            code: None,
+            customer: None,
+        });
+    }
+    let key = key_of(question)?;
+    let approval = approval_of(approved.as_ref());
+    let id = match named {
+        Some(named) => Some(
+            named
+                .parse::<EntryId>()
+                .ok()
+                .ok_or(Cause::Unexpected("a store names what can be no entry"))?,
+        ),
         None => None,
     };
-    Ok((told, code))
+    let undo = match (&id, code) {
+        (Some(id), _) => Undo::Redemption(id),
+        (None, Some(code)) => Undo::Code {
+            raw: code.as_bytes(),
+            allowed_hosts: &[],
+        },
+        (None, None) => return Err(Cause::Unexpected("a store asks to undo nothing")),
+    };
+    let request = UndoRequest {
+        undo,
+        reason,
+        key: Some(&key),
+        minted: &key,
+        approval: approval.as_ref(),
+    };
+    let asker = Asker {
+        reach: Reach::OutOfReach,
+        store: Some(asking),
+    };
+    let Undone::Answered(reversal) = reverse(writing, &request, act, asker)? else {
+        return Err(NO_HUB);
+    };
+    let done = writing.tx.one(
+        "SELECT subject, entry FROM act_key WHERE caller = $1 AND key = $2 AND verb = 'reverse'",
+        &[(&act.counter).into(), key.as_str().into()],
+        |row| Ok((row.int(0)?, row.int(1)?)),
+    )?;
+    let row = match (&done, &reversal.code) {
+        (Some((code, _)), _) => by_id(writing.tx, *code)?,
+        (None, Some(stored)) => look_up(writing.tx, stored.as_bytes(), &[])?.0,
+        (None, None) => None,
+    };
+    let entry = match done {
+        Some((_, entry)) => Some(redemption(writing.tx, &writing.head, entry)?.id.to_string()),
+        None => None,
+    };
+    let told = Told::Reversed {
+        word: reversal.word,
+        redemption: reversal.redemption_id,
+        entry,
+        at_ms: reversal.at.as_millisecond(),
+    };
+    Ok(Answered {
+        told,
+        code: told_code(writing, row.as_ref())?,
+        customer: None,
+    })
+}
+
+fn approval_of(approved: Option<&(Option<String>, String)>) -> Option<Approval> {
+    approved.map(|(by, reason)| Approval {
+        by: by.clone(),
+        reason: reason.clone(),
+    })
 }
 
 fn told_of(answer: Answer) -> Told {

@@ -19,7 +19,7 @@ pub(crate) fn check_chains(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause
             Ok(Node {
                 number: row.int(0)?,
                 name: row.text(1)?,
-                acked: (row.int(2)?, row.hash(3)?),
+                acked: (row.int(2)?, row.blob(3)?),
             })
         },
     )?;
@@ -39,7 +39,7 @@ struct Node {
     number: i64,
     name: String,
     /// Seq and hash of the newest entry that was acknowledged.
-    acked: (i64, Hash),
+    acked: (i64, Vec<u8>),
 }
 
 fn check_node(
@@ -63,9 +63,13 @@ fn check_node(
         &[node.number.into()],
         |row| chains.follow(row),
     )?;
-    let (seq, hash) = node.acked;
-    let acked = chains.hashes.get(&seq);
-    if acked.is_some_and(|here| !here.iter().any(|(_, known)| *known == hash)) {
+    let (seq, hash) = &node.acked;
+    let acked = chains.hashes.get(seq);
+    if acked.is_some_and(|here| {
+        !here
+            .iter()
+            .any(|(_, known)| known.as_slice() == hash.as_slice())
+    }) {
         chains.faults.push(format!(
             "the chain of {}: entry {seq} is not the one that was acknowledged",
             node.name
@@ -241,7 +245,8 @@ pub(crate) fn check_uses(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> 
     )?;
     health.faults.extend(faults);
     tx.each(
-        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 LIMIT 20",
+        "SELECT c.folded FROM code c WHERE c.newest_entry IS NULL AND c.uses_made > 0 \
+         AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0) LIMIT 20",
         &[],
         |row| {
             health.faults.push(format!(

@@ -9,6 +9,7 @@ use crate::ledger::codes::shapes;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of, tally};
 
 const COLUMNS: &str = "id, name, revision, is_paused, rules";
@@ -23,6 +24,9 @@ impl Ledger {
         act: &Act,
     ) -> Result<Result<Campaign, Refusal>, LedgerError> {
         self.write("create campaign", id.as_str(), |writing| {
+            if let Some(refusal) = pools_are_elsewhere(writing.tx)? {
+                return Ok(Err(refusal));
+            }
             create(writing, id, rules, contact_key, act)
         })
     }
@@ -35,6 +39,9 @@ impl Ledger {
         act: &Act,
     ) -> Result<Result<Campaign, Refusal>, LedgerError> {
         self.write("change campaign", id.as_str(), |writing| {
+            if let Some(refusal) = pools_are_elsewhere(writing.tx)? {
+                return Ok(Err(refusal));
+            }
             set(writing, id, &change, act)
         })
     }
@@ -47,6 +54,9 @@ impl Ledger {
         act: &Act,
     ) -> Result<Result<Campaign, Refusal>, LedgerError> {
         self.write("pause campaign", id.as_str(), |writing| {
+            if let Some(refusal) = pools_are_elsewhere(writing.tx)? {
+                return Ok(Err(refusal));
+            }
             pause(writing, id, is_paused, act)
         })
     }

@@ -7,7 +7,6 @@ use crate::domain::ids::EntryId;
 use crate::domain::layout::Layout;
 use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, Reading, read as read_scan};
 use crate::domain::verdict::{Certainty, CodeState, Story};
-use crate::ledger::bulk;
 use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
@@ -58,15 +57,6 @@ impl Redemption {
         self.store.as_deref().unwrap_or(own)
     }
 
-    /// The name by which its key is bound in this ledger.
-    pub(crate) fn caller(&self) -> String {
-        if self.is_foreign() {
-            caller_of(&self.id.node, &self.body.counter)
-        } else {
-            self.body.counter.clone()
-        }
-    }
-
     /// The act as it is told, in a ledger of the store `own`.
     pub(crate) fn story(&self, own: &str) -> Story {
         Story {
@@ -103,11 +93,12 @@ pub(crate) fn state_of(number: i64) -> Result<CodeState, Cause> {
         .ok_or_else(|| Cause::Damaged(format!("a code in state {number}")))
 }
 
-const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
+pub(crate) const CODE_COLUMNS: &str = "c.id, c.folded, c.shown, c.campaign, c.ordinal, c.state, \
     c.uses_made, c.holder, c.customer, c.expires_at_ms, c.assigned_incarnation, c.newest_entry, \
     c.grant_number";
 
-fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
+/// A code as its columns tell.
+pub(crate) fn code_row(row: &Row<'_>) -> Result<CodeRow, Cause> {
     Ok(CodeRow {
         id: row.int(0)?,
         folded: row.text(1)?,
@@ -130,35 +121,6 @@ pub(crate) fn by_id(tx: &Tx<'_>, code: i64) -> Result<Option<CodeRow>, Cause> {
     tx.one(
         &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id = $1"),
         &[code.into()],
-        code_row,
-    )
-}
-
-/// The codes of these local numbers, in the order of their numbers.
-pub(crate) fn by_ids(tx: &Tx<'_>, codes: &[i64]) -> Result<Vec<CodeRow>, Cause> {
-    let mut rows = bulk::find(
-        tx,
-        &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id"),
-        &[],
-        codes,
-        "",
-        code_row,
-    )?;
-    rows.sort_by_key(|row| row.id);
-    Ok(rows)
-}
-
-/// The codes of these foldings whose batch is published.
-pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
-    bulk::find(
-        tx,
-        &format!(
-            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
-             WHERE b.is_published = 1 AND c.folded"
-        ),
-        &[],
-        folded,
-        "",
         code_row,
     )
 }

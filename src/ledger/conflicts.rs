@@ -192,6 +192,14 @@ fn tell(tx: &Tx<'_>, number: i64, stories: &[ConflictStory]) -> Result<(), Cause
     Ok(())
 }
 
+/// Whether a use was given out as certain.
+fn certainty_of(fact: &Fact) -> Option<String> {
+    let Fact::Redeemed { certainty, .. } = fact else {
+        return None;
+    };
+    Some(certainty.clone())
+}
+
 /// One entry as it is told.
 fn story(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<ConflictStory, Cause> {
     let told = redemption(tx, head, entry)?;
@@ -206,10 +214,7 @@ fn story(tx: &Tx<'_>, head: &Head, entry: i64) -> Result<ConflictStory, Cause> {
         kind: told.body.fact.kind().to_owned(),
         at_ms: told.body.at_ms,
         store: told.store_or(&head.store).to_owned(),
-        certainty: match &told.body.fact {
-            Fact::Redeemed { certainty, .. } => Some(certainty.clone()),
-            _ => None,
-        },
+        certainty: certainty_of(&told.body.fact),
         code: shown.or(told.body.code),
         counter: told.body.counter,
         operator: told.body.operator,

@@ -102,7 +102,9 @@ fn today(tx: &Tx<'_>, now: Timestamp) -> Result<Today, Cause> {
         .map(|sum| sum.unwrap_or(0))
     };
     // What the hub redeemed for a counter here was honoured here.
-    let standing = sum_of("redeemed")? + sum_of("witnessed")? - sum_of("reversed")?;
+    let standing = sum_of("redeemed")? + sum_of("witnessed")?
+        - sum_of("reversed")?
+        - sum_of("witnessed_back")?;
     Ok(Today {
         accepted: standing.max(0).unsigned_abs(),
         refused: sum_of("refused")?.unsigned_abs(),

@@ -1,7 +1,5 @@
 //! Customers: who is meant by an id or a contact, and which codes they have.
 
-use std::collections::BTreeMap;
-
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
@@ -17,7 +15,7 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{look_up, state_number, state_of};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Ledger, LedgerError, bulk, campaigns};
+use crate::ledger::{Ledger, LedgerError, campaigns};
 
 /// The stored number of a kind of contact.
 pub(crate) fn kind_number(kind: ContactKind) -> i64 {
@@ -343,30 +341,6 @@ pub(crate) fn add_slot(tx: &Tx<'_>, campaign: i64, customer: i64, code: i64) -> 
         ],
     )?;
     Ok(())
-}
-
-/// The numbers of customers by their ids; who was joined to another is that other.
-pub(crate) fn numbers_of(
-    tx: &Tx<'_>,
-    public_ids: &[String],
-) -> Result<BTreeMap<String, i64>, Cause> {
-    let known = bulk::find(
-        tx,
-        "SELECT public_id, id, joined_to FROM customer WHERE public_id",
-        &[],
-        public_ids,
-        "",
-        |row| Ok((row.text(0)?, row.int(1)?, row.maybe_int(2)?)),
-    )?;
-    let mut numbers = BTreeMap::new();
-    for (name, number, joined_to) in known {
-        let number = match joined_to {
-            Some(kept) => standing(tx, kept)?,
-            None => number,
-        };
-        numbers.insert(name, number);
-    }
-    Ok(numbers)
 }
 
 /// Lets nobody else give this customer a code, join or erase them before the end of the transaction.

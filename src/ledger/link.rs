@@ -211,11 +211,16 @@ pub(crate) fn hear(
     if link.standing == Standing::Quarantined {
         return Ok(heard);
     }
-    let is_behind_hub = welcome.acked_through > writing.head.seq;
-    if welcome.incarnation != writing.head.incarnation || is_behind_hub {
-        let is_old_file = is_behind_hub && welcome.incarnation == writing.head.incarnation;
-        let missing = if is_old_file { None } else { Some(0) };
-        let why = if is_old_file { "hub_ahead" } else { "fenced" };
+    let is_this_life = welcome.incarnation == writing.head.incarnation;
+    let lacks_entries = is_this_life && welcome.acked_through > writing.head.seq;
+    let is_forked = is_this_life && welcome.standing == Standing::Quarantined;
+    if !is_this_life || lacks_entries || is_forked {
+        // Of a life that went on elsewhere nobody can say what it has done.
+        let (missing, why) = match (lacks_entries, is_forked) {
+            (true, _) => (None, "hub_ahead"),
+            (false, true) => (None, "forked"),
+            (false, false) => (Some(0), "fenced"),
+        };
         lives::quarantine(writing, welcome.incarnation, missing, why, act)?;
         return Ok(heard);
     }

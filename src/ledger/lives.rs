@@ -118,21 +118,6 @@ impl Ledger {
     }
 }
 
-/// At the store: this ledger has entries that the hub has otherwise. What follows the newest one that
-/// both have belongs to a life that the hub does not know: it is given one of its own.
-pub(crate) fn forked(
-    writing: &mut Writing<'_, '_>,
-    forked_after: i64,
-    known: i64,
-    act: &Act,
-) -> Result<(), Cause> {
-    writing.tx.execute(
-        "UPDATE hub_link SET acked_seq = $1 WHERE id = 1 AND acked_seq > $1",
-        &[forked_after.into()],
-    )?;
-    quarantine(writing, known, None, "forked", act)
-}
-
 /// At the store: a new life begins, which spends nothing until the hub knows it. `missing` is how many
 /// entries of the former one are missing here; none: nobody can say.
 pub(crate) fn quarantine(

@@ -38,6 +38,7 @@ mod link;
 mod lives;
 mod log;
 mod look;
+mod lookups;
 mod marker;
 mod nodes;
 mod operators;
@@ -73,7 +74,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
-pub use crate::ledger::assign::ClaimRequest;
+pub use crate::ledger::assign::{ClaimRequest, Claimed};
 pub use crate::ledger::console::Today;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};
@@ -93,9 +94,9 @@ pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
-pub use crate::ledger::reverse::{Undo, UndoRequest};
+pub use crate::ledger::reverse::{Undo, UndoRequest, Undone};
 pub use crate::ledger::verify::{Health, VerifyStep};
-pub use crate::ledger::witness::HeardBy;
+pub use crate::ledger::witness::{FromHub, HeardBy};
 
 use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::{CHAIN_START, Fact, instant};
@@ -241,6 +242,14 @@ impl Ledger {
             .read(Head::load)
             .and_then(|head| place_of(&head))
             .naming("read", "the ledger")
+    }
+
+    /// The life of this ledger, and the number of its newest entry.
+    pub fn newest_entry(&mut self) -> Result<(i64, i64), LedgerError> {
+        self.read("read", "the ledger", |tx| {
+            let head = Head::load(tx)?;
+            Ok((head.incarnation, head.seq))
+        })
     }
 
     /// Whether the wall clock lies before the newest entry or the program's build date.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, CHAIN_START, Fact, Hash, hex};
 use crate::domain::ids::CampaignId;
 use crate::domain::wire::{
@@ -20,7 +21,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::lease::DEMAND_MS;
 use crate::ledger::link::HubLink;
 use crate::ledger::tally::hour_of;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link, lives};
 
 /// Attempts in one batch at most.
 const ATTEMPTS_MAX: i64 = 500;
@@ -269,11 +270,21 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
         return Err(Cause::AnotherHub(answer.welcome.hub.clone()));
     }
     let mut welcome = answer.welcome.clone();
-    if answer.forked_after.is_some() {
-        welcome.standing = Standing::Quarantined;
-    }
     let is_this_life = welcome.incarnation == writing.head.incarnation;
-    link::hear(writing, &welcome, act)?;
+    if answer.forked_after.is_some() {
+        // What it means for this ledger is settled below.
+        welcome.standing = link.standing;
+    }
+    if link::hear(writing, &welcome, act)? != link::Heard::Counts {
+        return Ok(Heard::default());
+    }
+    if let Some(forked_after) = answer.forked_after
+        && is_this_life
+        && link.standing != Standing::Quarantined
+    {
+        lives::forked(writing, forked_after, welcome.incarnation, act)?;
+        return Ok(Heard::default());
+    }
     if is_this_life {
         writing.tx.execute(
             "UPDATE hub_link SET acked_attempt = $1 WHERE id = 1 AND acked_attempt < $1 \
@@ -313,7 +324,7 @@ fn keep_outcomes(tx: &Tx<'_>, answer: &UpAnswer) -> Result<Heard, Cause> {
             &[
                 local.into(),
                 word.into(),
-                outcome.conflict.map(|kind| kind.as_str()).into(),
+                outcome.conflict.map(ConflictKind::as_str).into(),
                 outcome.number.into(),
             ],
         )?;

@@ -7,10 +7,12 @@
 use crate::domain::entry::{Fact, Side};
 use crate::domain::ids::Key;
 use crate::domain::verdict::Pending;
-use crate::domain::wire::{Question, Verb};
+use crate::domain::wire::{AskHub, Hello, Question, Verb, WIRE};
+use crate::ledger::chain::Head;
 use crate::ledger::codes::by_id;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::link::Rights;
 use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
 
 /// A question that was kept so long ago has no counter waiting for its answer any more.
@@ -55,14 +57,15 @@ impl About {
 /// oldest question, whichever counter asked it; one with a key keeps it.
 pub(crate) fn about(
     tx: &Tx<'_>,
+    verb: &str,
     folded: &str,
     own_key: Option<&Key>,
     counter: &str,
 ) -> Result<About, Cause> {
     let kept = tx.all(
-        "SELECT counter, key, entry FROM pending WHERE folded = $1 AND verb = 'redeem' \
+        "SELECT counter, key, entry FROM pending WHERE folded = $1 AND verb = $2 \
          ORDER BY at_ms, counter, key",
-        &[folded.into()],
+        &[folded.into(), verb.into()],
         |row| {
             Ok(Asked {
                 counter: row.text(0)?,
@@ -179,6 +182,18 @@ pub(crate) fn settle(tx: &Tx<'_>, counter: &str, key: &Key) -> Result<(), Cause>
     Ok(())
 }
 
+/// What was asked by key, of a caller with or without one of its own.
+pub(crate) fn caller_and_key(
+    same: Option<&Asked>,
+    act: &Act,
+    key: impl FnOnce() -> Result<Key, Cause>,
+) -> Result<(String, Key), Cause> {
+    Ok(match same {
+        Some(asked) => (asked.counter.clone(), asked.key.clone()),
+        None => (act.counter.clone(), key()?),
+    })
+}
+
 /// A question that waits for its answer, as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingQuestion {
@@ -191,20 +206,33 @@ pub struct PendingQuestion {
 }
 
 impl Ledger {
+    /// A question as it is put to the hub.
+    pub fn ask_of(
+        &mut self,
+        question: &Question,
+        now: jiff::Timestamp,
+    ) -> Result<AskHub, LedgerError> {
+        self.read("read", "the link to the hub", |tx| {
+            let head = Head::load(tx)?;
+            let acked_seq = Rights::load(tx)?.map_or(0, |rights| rights.acked_seq);
+            Ok(AskHub {
+                hello: Hello {
+                    wire: WIRE,
+                    unsent: head.seq.saturating_sub(acked_seq).max(0).unsigned_abs(),
+                    node: head.node,
+                    incarnation: head.incarnation,
+                    now_ms: now.as_millisecond(),
+                },
+                question: question.clone(),
+            })
+        })
+    }
+
     /// A question was certainly not sent, or certainly nothing was done about it: unless it was sent
     /// before, it is as if it had not been asked.
     pub fn not_asked(&mut self, question: &Question) -> Result<(), LedgerError> {
         self.write("take back", "a question to the hub", |writing| {
-            writing.tx.execute(
-                "UPDATE pending SET asks = asks - 1 WHERE counter = $1 AND key = $2 AND asks > 0",
-                &[(&question.counter).into(), (&question.key).into()],
-            )?;
-            writing.tx.execute(
-                "DELETE FROM pending WHERE counter = $1 AND key = $2 AND asks = 0 \
-                 AND entry IS NULL",
-                &[(&question.counter).into(), (&question.key).into()],
-            )?;
-            Ok(())
+            take_back(writing.tx, question)
         })
     }
 
@@ -277,6 +305,19 @@ impl Ledger {
             withdraw(writing, (counter, key), reason, act)
         })
     }
+}
+
+/// One asking of a question is as if it had not been.
+pub(crate) fn take_back(tx: &Tx<'_>, question: &Question) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE pending SET asks = asks - 1 WHERE counter = $1 AND key = $2 AND asks > 0",
+        &[(&question.counter).into(), (&question.key).into()],
+    )?;
+    tx.execute(
+        "DELETE FROM pending WHERE counter = $1 AND key = $2 AND asks = 0 AND entry IS NULL",
+        &[(&question.counter).into(), (&question.key).into()],
+    )?;
+    Ok(())
 }
 
 fn withdraw(

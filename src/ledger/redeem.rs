@@ -254,20 +254,21 @@ impl<'s> Case<'s> {
             Some(_) => None,
         };
         let unknown = match (&row, &otherwise, &rights) {
-            (None, Otherwise::NotFound, Some(_)) => meant(scan),
+            (None, Otherwise::NotFound, Some(_)) => meant(scan.raw, scan.allowed_hosts),
             _ => None,
         };
         let asked = match (
             &rights,
             row.as_ref().map(|row| &row.folded).or(unknown.as_ref()),
         ) {
-            (Some(_), Some(folded)) => pending::about(tx, folded, scan.key, &act.counter)?,
+            (Some(_), Some(folded)) => {
+                pending::about(tx, "redeem", folded, scan.key, &act.counter)?
+            }
             _ => About::default(),
         };
-        let (caller, key) = match &asked.same {
-            Some(pending) => (pending.counter.clone(), pending.key.clone()),
-            None => (act.counter.clone(), key_of(tx, scan, row.as_ref(), act)?),
-        };
+        let (caller, key) = pending::caller_and_key(asked.same.as_ref(), act, || {
+            key_of(tx, scan, row.as_ref(), act)
+        })?;
         let said = match said_words(scan.customer) {
             Some(text) => Some(customers::resolve(tx, text, writing.phone_region)?),
             None => None,
@@ -760,7 +761,7 @@ fn key_of(tx: &Tx<'_>, scan: &Scan<'_>, row: Option<&CodeRow>, act: &Act) -> Res
 }
 
 /// The name of a redemption: of one that was only witnessed here, the hub's.
-fn redemption_name(told: &Redemption) -> String {
+pub(crate) fn redemption_name(told: &Redemption) -> String {
     match &told.body.fact {
         Fact::Witnessed { entry, .. } => entry.clone(),
         _ => told.id.to_string(),
@@ -768,8 +769,8 @@ fn redemption_name(told: &Redemption) -> String {
 }
 
 /// What a text may be that names no code known here, folded: the innermost of what can be read in it.
-fn meant(scan: &Scan<'_>) -> Option<String> {
-    let reading = read_scan(scan.raw, scan.allowed_hosts, &[]);
+pub(crate) fn meant(raw: &[u8], allowed_hosts: &[String]) -> Option<String> {
+    let reading = read_scan(raw, allowed_hosts, &[]);
     let innermost = reading.candidates.into_iter().next_back()?;
     Some(innermost.as_str().to_owned())
 }
@@ -916,6 +917,8 @@ fn binding(
             };
             (binding, Some(entry))
         }
+        // Witnessed before the code came down: the hub knows what the key is bound to.
+        Some((verb, 0, ..)) if verb == "redeem" => (KeyBinding::Free, None),
         // Given up: whatever is asked under it comes too late.
         Some((verb, ..)) if verb == "withdrawn" => (KeyBinding::SameReversed, None),
         Some(_) => (KeyBinding::Other, None),

@@ -6,9 +6,10 @@ use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::local_time::day_number;
-use crate::domain::reading::kept_form;
+use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::reversal::{Made, Reversal, ReversalWord, UndoChoice, may_undo_alone};
-use crate::domain::verdict::{Approval, CodeState};
+use crate::domain::verdict::{Approval, CodeState, Pending};
+use crate::domain::wire::{Question, Standing, Verb};
 use crate::ledger::agreed::{agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
@@ -19,9 +20,13 @@ use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, has_stores, touch};
+use crate::ledger::link::Rights;
+use crate::ledger::pending::About;
+use crate::ledger::redeem::{Asker, Reach, meant, redemption_name};
 use crate::ledger::tally::{count_hour, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, setting_of,
+    Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, nodes, pending,
+    setting_of,
 };
 
 /// Which redemption is to be undone.
@@ -53,15 +58,61 @@ pub struct UndoRequest<'a> {
     pub approval: Option<&'a Approval>,
 }
 
+/// What became of a request to undo a redemption.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undone {
+    /// It was answered; what the answer says is committed.
+    Answered(Reversal),
+    /// The hub is to be asked this, and nothing may be said before. It is kept as pending.
+    Ask(Box<Question>),
+}
+
 impl Ledger {
-    /// Undoes a redemption. What it answers is committed.
+    /// Undoes a redemption. What it answers is committed. The hub is not asked: what only it can undo
+    /// is refused.
     pub fn reverse(
         &mut self,
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Reversal, LedgerError> {
+        match self.undo(request, Reach::OutOfReach, act)? {
+            Undone::Answered(reversal) => Ok(reversal),
+            Undone::Ask(_) => Err(never_asked()),
+        }
+    }
+
+    /// The same where the hub is in reach: what only it can undo is kept as pending, and the hub is to
+    /// be asked. What it answers goes to [`Ledger::witness_reversal`]; where it certainly was not
+    /// sent, [`Ledger::not_asked`]; where no answer came, [`Ledger::unanswered_reversal`].
+    pub fn reverse_or_ask(
+        &mut self,
+        request: &UndoRequest<'_>,
+        act: &Act,
+    ) -> Result<Undone, LedgerError> {
+        self.undo(request, Reach::InReach, act)
+    }
+
+    /// What is said where the hub was asked to undo a redemption and has not answered.
+    pub fn unanswered_reversal(
+        &mut self,
+        request: &UndoRequest<'_>,
+        act: &Act,
+    ) -> Result<Reversal, LedgerError> {
+        match self.undo(request, Reach::NoAnswer, act)? {
+            Undone::Answered(reversal) => Ok(reversal),
+            Undone::Ask(_) => Err(never_asked()),
+        }
+    }
+
+    fn undo(
+        &mut self,
+        request: &UndoRequest<'_>,
+        reach: Reach,
+        act: &Act,
+    ) -> Result<Undone, LedgerError> {
+        let asker = Asker { reach, store: None };
         self.write("reverse", "a redemption", |writing| {
-            reverse(writing, request, act)
+            reverse(writing, request, act, asker)
         })
     }
 
@@ -71,13 +122,34 @@ impl Ledger {
     }
 }
 
-fn reverse(
+fn never_asked() -> LedgerError {
+    LedgerError {
+        op: "reverse",
+        thing: "a redemption".into(),
+        cause: Cause::Damaged("the hub was to be asked where it cannot be".into()),
+    }
+}
+
+pub(crate) fn reverse(
     writing: &mut Writing<'_, '_>,
     request: &UndoRequest<'_>,
     act: &Act,
-) -> Result<Reversal, Cause> {
-    let key = request.key.unwrap_or(request.minted);
-    let (row, redemption) = target(writing, request.undo)?;
+    asker: Asker<'_>,
+) -> Result<Undone, Cause> {
+    let rights = match asker.store {
+        None => Rights::load(writing.tx)?,
+        Some(_) => None,
+    };
+    let (row, redemption, unknown) = target(writing, request.undo)?;
+    let about = match (rights, name_of(row.as_ref(), unknown.as_deref())) {
+        (Some(_), Some(name)) => {
+            pending::about(writing.tx, "reverse", name, request.key, &act.counter)?
+        }
+        _ => About::default(),
+    };
+    let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
+        Ok(request.key.unwrap_or(request.minted).clone())
+    })?;
     let answer = |word, at| Reversal {
         word,
         code: row.as_ref().map(|row| row.as_stored().to_owned()),
@@ -86,48 +158,153 @@ fn reverse(
         at,
         is_void: row.as_ref().is_some_and(|row| row.state == CodeState::Void),
     };
-    if let Some((is_same, entry)) = bound(writing.tx, act, key, row.as_ref())? {
-        if !is_same {
-            note(
-                writing,
-                act,
-                request,
-                row.as_ref(),
-                ReversalWord::KeyConflict,
-            )?;
-            return Ok(answer(ReversalWord::KeyConflict, act.now));
-        }
+    let bound = bound(writing.tx, &caller, &key, row.as_ref())?;
+    if about.is_key_of_other_code || matches!(bound, Some((false, _))) {
+        let word = ReversalWord::KeyConflict;
+        note(writing, act, request, row.as_ref(), word)?;
+        return Ok(Undone::Answered(answer(word, act.now)));
+    }
+    if let Some((_, entry)) = bound {
         let (at, undone) = reversal_told(writing, entry)?;
-        return Ok(Reversal {
-            redemption_id: Some(undone),
+        return Ok(Undone::Answered(Reversal {
+            redemption_id: undone,
             ..answer(ReversalWord::Replayed, at)
-        });
+        }));
+    }
+    let elsewhere = match rights {
+        Some(rights) => is_elsewhere(
+            rights,
+            (row.as_ref(), redemption.as_ref(), unknown.as_deref()),
+            &writing.head.node,
+            act,
+        ),
+        None => false,
+    };
+    if elsewhere {
+        let may_ask = rights.is_some_and(|rights| rights.standing == Standing::Active);
+        let word = match asker.reach {
+            Reach::InReach if may_ask => {
+                let question = question(
+                    request,
+                    row.as_ref(),
+                    unknown.as_deref(),
+                    (&caller, &key),
+                    act.operator.as_deref(),
+                );
+                let name = name_of(row.as_ref(), unknown.as_deref()).unwrap_or_default();
+                let code = row.as_ref().map(|row| row.id);
+                let kept = pending::keep(writing.tx, &question, code, name, act)?;
+                return Ok(Undone::Ask(Box::new(kept)));
+            }
+            Reach::NoAnswer => ReversalWord::UnknownOutcome,
+            Reach::InReach | Reach::OutOfReach if about.pending() != Pending::None => {
+                ReversalWord::UnknownOutcome
+            }
+            Reach::InReach | Reach::OutOfReach => ReversalWord::OfflineRefused,
+        };
+        note(writing, act, request, row.as_ref(), word)?;
+        return Ok(Undone::Answered(answer(word, act.now)));
     }
     let refused = match (&row, &redemption) {
-        (Some(_), Some(made)) => refusal(made, request, act),
+        (Some(_), Some(made)) => refusal(writing, made, request, act)?,
         _ => Some(ReversalWord::NothingToReverse),
     };
     if let (None, Some(row), Some(made)) = (refused, &row, &redemption)
-        && undo(writing, act, request, key, row, made)?
+        && undo(writing, act, request, (&caller, &key), row, made)?
     {
-        return Ok(answer(ReversalWord::Reversed, act.now));
+        if let Some(asked) = &about.same {
+            pending::settle(writing.tx, &asked.counter, &asked.key)?;
+        }
+        return Ok(Undone::Answered(answer(ReversalWord::Reversed, act.now)));
     }
     let word = refused.unwrap_or(ReversalWord::NothingToReverse);
     note(writing, act, request, row.as_ref(), word)?;
-    Ok(answer(word, act.now))
+    Ok(Undone::Answered(answer(word, act.now)))
 }
 
-fn refusal(made: &Redemption, request: &UndoRequest<'_>, act: &Act) -> Option<ReversalWord> {
-    // A counter and a cashier of the same name at another store are others.
-    let is_own = !made.is_foreign()
+/// Under what a question about undoing is kept: the code, else what was named.
+fn name_of<'a>(row: Option<&'a CodeRow>, unknown: Option<&'a str>) -> Option<&'a str> {
+    row.map(|row| row.folded.as_str()).or(unknown)
+}
+
+/// Whether only the hub may undo it: the holder may undo what was done here, and anybody what they
+/// did themselves and the hub has not heard of.
+fn is_elsewhere(
+    rights: Rights,
+    (row, made, unknown): (Option<&CodeRow>, Option<&Redemption>, Option<&str>),
+    node: &str,
+    act: &Act,
+) -> bool {
+    let Some(row) = row else {
+        return unknown.is_some();
+    };
+    let is_held = row.holder == OWN_NODE && rights.may_hold(act.now.as_millisecond());
+    match made {
+        Some(made) if made.id.node == node => {
+            !is_held && made.id.seq <= rights.acked_seq.max(0).unsigned_abs()
+        }
+        Some(_) => true,
+        // Not used, as far as the holder knows.
+        None => !(is_held && row.uses_made == 0),
+    }
+}
+
+fn question(
+    request: &UndoRequest<'_>,
+    row: Option<&CodeRow>,
+    unknown: Option<&str>,
+    (caller, key): (&str, &Key),
+    operator: Option<&str>,
+) -> Question {
+    let (redemption, code) = match request.undo {
+        Undo::Redemption(id) => (Some(id.to_string()), row.map(|row| row.folded.clone())),
+        Undo::Code { .. } => (None, name_of(row, unknown).map(str::to_owned)),
+    };
+    Question {
+        counter: caller.to_owned(),
+        operator: operator.map(str::to_owned),
+        key: key.to_string(),
+        verb: Verb::Reverse {
+            redemption,
+            code,
+            reason: request.reason.to_owned(),
+            approved: request
+                .approval
+                .map(|approval| (approval.by.clone(), approval.reason.clone())),
+        },
+    }
+}
+
+/// Whether whoever asks may undo it without a manager: their own. A counter and a cashier of the same
+/// name at another store are others.
+fn refusal(
+    writing: &Writing<'_, '_>,
+    made: &Redemption,
+    request: &UndoRequest<'_>,
+    act: &Act,
+) -> Result<Option<ReversalWord>, Cause> {
+    // As a store's counter is named when it asks.
+    let counter = made.caller();
+    let made_by = Made {
+        counter: &counter,
+        ..made_by(&made.body)
+    };
+    let is_own = asking_node(writing.tx, &counter)? == asking_node(writing.tx, &act.counter)?
         && may_undo_alone(
-            made_by(&made.body),
+            made_by,
             &act.counter,
             act.operator.as_deref(),
             act.now.as_millisecond(),
         );
     let may = request.approval.is_some() || is_own;
-    (!may).then_some(ReversalWord::NeedsApproval)
+    Ok((!may).then_some(ReversalWord::NeedsApproval))
+}
+
+/// The node of a caller that asked this hub; none: a counter of this ledger.
+fn asking_node<'c>(tx: &Tx<'_>, caller: &'c str) -> Result<Option<&'c str>, Cause> {
+    let is_asking = nodes::asking_counter(tx, caller)?.is_some();
+    let node = caller.split_once('/').map(|(node, _)| node);
+    Ok(node.filter(|_| is_asking))
 }
 
 fn made_by(body: &Body) -> Made<'_> {
@@ -138,20 +315,25 @@ fn made_by(body: &Body) -> Made<'_> {
     }
 }
 
-/// The code and its redemption that is to be undone, where it stands.
+/// The code and its redemption that is to be undone, where it stands; what was named instead, where
+/// the code is not known here.
 fn target(
     writing: &Writing<'_, '_>,
     undo: Undo<'_>,
-) -> Result<(Option<CodeRow>, Option<Redemption>), Cause> {
+) -> Result<(Option<CodeRow>, Option<Redemption>, Option<String>), Cause> {
     let (tx, head) = (writing.tx, &writing.head);
     match undo {
         Undo::Code { raw, allowed_hosts } => {
-            let (row, _) = look_up(tx, raw, allowed_hosts)?;
+            let (row, otherwise) = look_up(tx, raw, allowed_hosts)?;
+            let unknown = match (&row, otherwise) {
+                (None, Otherwise::NotFound) => meant(raw, allowed_hosts),
+                _ => None,
+            };
             let newest = match &row {
                 Some(row) => newest_redemption(tx, head, row)?,
                 None => None,
             };
-            Ok((row, newest))
+            Ok((row, newest, unknown))
         }
         Undo::Redemption(id) => {
             let found = tx.one(
@@ -167,13 +349,13 @@ fn target(
                 |row| Ok((row.int(0)?, row.int(1)?, row.maybe_int(2)?)),
             )?;
             let Some((entry, code, reversal)) = found else {
-                return Ok((None, None));
+                return Ok((None, None, Some(id.to_string())));
             };
             let made = match reversal {
                 None => Some(redemption(tx, head, entry)?),
                 Some(_) => None,
             };
-            Ok((by_id(tx, code)?, made))
+            Ok((by_id(tx, code)?, made, None))
         }
     }
 }
@@ -181,13 +363,13 @@ fn target(
 /// Whether the key is bound, to this very reversal or to something else, and its entry.
 fn bound(
     tx: &Tx<'_>,
-    act: &Act,
+    caller: &str,
     key: &Key,
     row: Option<&CodeRow>,
 ) -> Result<Option<(bool, i64)>, Cause> {
     tx.one(
         "SELECT verb, subject, entry FROM act_key WHERE caller = $1 AND key = $2",
-        &[(&act.counter).into(), key.as_str().into()],
+        &[caller.into(), key.as_str().into()],
         |found| {
             let is_same =
                 found.text(0)? == "reverse" && row.map(|row| row.id) == Some(found.int(1)?);
@@ -200,12 +382,42 @@ fn bound(
 fn reversal_told(
     writing: &Writing<'_, '_>,
     entry: i64,
-) -> Result<(jiff::Timestamp, String), Cause> {
+) -> Result<(jiff::Timestamp, Option<String>), Cause> {
     let told = redemption(writing.tx, &writing.head, entry)?;
-    let Fact::Reversed { redemption, .. } = told.body.fact else {
-        return Err(Cause::Damaged(format!("entry {entry} is no reversal")));
+    let undone = match told.body.fact {
+        Fact::Reversed { redemption, .. } => Some(redemption),
+        // Undone by the hub: its redemption may have been made anywhere.
+        Fact::Witnessed { .. } => undone_by(writing, entry)?,
+        _ => return Err(Cause::Damaged(format!("entry {entry} is no reversal"))),
     };
-    Ok((instant(told.body.at_ms), redemption))
+    Ok((instant(told.body.at_ms), undone))
+}
+
+/// The redemption that a witnessed reversal undid, where this ledger tells of it.
+fn undone_by(writing: &Writing<'_, '_>, entry: i64) -> Result<Option<String>, Cause> {
+    let undone = writing.tx.one(
+        "SELECT redemption FROM reversal WHERE entry = $1",
+        &[entry.into()],
+        |row| row.int(0),
+    )?;
+    let Some(undone) = undone else {
+        return Ok(None);
+    };
+    redemption(writing.tx, &writing.head, undone).map(|told| Some(redemption_name(&told)))
+}
+
+/// The state of a code, and its uses, once one of its uses is undone: one in excess takes the place of
+/// that.
+fn after_undoing(tx: &Tx<'_>, row: &CodeRow, uses: u32) -> Result<(CodeState, u32), Cause> {
+    if standing_count(tx, row)? > uses {
+        return Ok((row.state, row.uses_made));
+    }
+    let state = if row.state == CodeState::Redeemed {
+        CodeState::Assigned
+    } else {
+        row.state
+    };
+    Ok((state, row.uses_made.saturating_sub(1)))
 }
 
 /// Writes the reversal; false where somebody was faster.
@@ -213,24 +425,12 @@ fn undo(
     writing: &mut Writing<'_, '_>,
     act: &Act,
     request: &UndoRequest<'_>,
-    key: &Key,
+    (caller, key): (&str, &Key),
     row: &CodeRow,
     made: &Redemption,
 ) -> Result<bool, Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
-    let standing = standing_count(writing.tx, row)?;
-    // One in excess takes the place of the one that is undone.
-    let is_excess = standing > campaign.rules.uses;
-    let uses_made = if is_excess {
-        row.uses_made
-    } else {
-        row.uses_made.saturating_sub(1)
-    };
-    let state_after = if row.state == CodeState::Redeemed && !is_excess {
-        CodeState::Assigned
-    } else {
-        row.state
-    };
+    let (state_after, uses_made) = after_undoing(writing.tx, row, campaign.rules.uses)?;
     let entry = writing.append(
         Fact::Reversed {
             redemption: made.id.to_string(),
@@ -242,6 +442,7 @@ fn undo(
             code: Some((row.id, &row.folded, row.newest_entry)),
             customer: made.body.customer.as_deref(),
             key: Some(key.as_str()),
+            counter: caller,
             side: Side {
                 reason: Some(request.reason.to_owned()),
                 ..Side::default()
@@ -276,7 +477,7 @@ fn undo(
         "INSERT INTO act_key (caller, key, verb, subject, entry) \
          VALUES ($1, $2, 'reverse', $3, $4)",
         &[
-            (&act.counter).into(),
+            caller.into(),
             key.as_str().into(),
             row.id.into(),
             entry.local.into(),
@@ -295,13 +496,18 @@ fn undo(
     )?;
     count_hour(writing.tx, row.campaign, "reversed", at_ms, entry.local)?;
     give_back_day(writing, row, made)?;
-    if has_stores(writing.tx)? {
-        // What was in excess, or could not be right, may be so no more.
-        let code = BTreeMap::from([(row.id, None)]);
-        agree(writing.tx, &writing.head, &code, at_ms)?;
-    }
+    look_at_conflicts(writing, row, at_ms)?;
     touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     Ok(true)
+}
+
+/// What was in excess, or could not be right, may be so no more: conflicts are the hub's.
+fn look_at_conflicts(writing: &Writing<'_, '_>, row: &CodeRow, now_ms: i64) -> Result<(), Cause> {
+    if has_stores(writing.tx)? {
+        let code = BTreeMap::from([(row.id, None)]);
+        agree(writing.tx, &writing.head, &code, now_ms)?;
+    }
+    Ok(())
 }
 
 /// What was counted against the customer's daily limit is given back to the day it was made.
@@ -358,23 +564,29 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<UndoChoice>, Cause
         "SELECT n.name, e.incarnation, e.seq, e.body, coalesce(c.shown, c.folded), m.rules \
          FROM entry e JOIN node n ON n.id = e.node JOIN code c ON c.id = e.code \
          JOIN campaign m ON m.id = e.campaign LEFT JOIN reversal r ON r.redemption = e.id \
-         WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.kind = 'redeemed' \
-         AND e.node = $2 AND r.entry IS NULL ORDER BY e.id DESC",
-        &[LOOKED_AT.into(), OWN_NODE.into()],
+         WHERE e.id > (SELECT coalesce(max(id), 0) FROM entry) - $1 AND e.node = 1 \
+         AND e.kind IN ('redeemed', 'witnessed') AND r.entry IS NULL ORDER BY e.id DESC",
+        &[LOOKED_AT.into()],
         |row| {
             let body: Body = serde_json::from_str(&row.text(3)?)?;
             if choices.len() >= most || body.counter != act.counter {
                 return Ok(());
             }
-            let id = EntryId {
-                node: row.text(0)?,
-                incarnation: row.count(1)?,
-                seq: row.int(2)?.unsigned_abs(),
+            let redemption_id = match &body.fact {
+                // Made by the hub, for this counter.
+                Fact::Witnessed { entry, verb } if verb == "redeem" => entry.clone(),
+                Fact::Witnessed { .. } => return Ok(()),
+                _ => EntryId {
+                    node: row.text(0)?,
+                    incarnation: row.count(1)?,
+                    seq: row.int(2)?.unsigned_abs(),
+                }
+                .to_string(),
             };
             let rules: Rules = serde_json::from_str(&row.text(5)?)?;
             let (counter, operator) = (&act.counter, act.operator.as_deref());
             choices.push(UndoChoice {
-                redemption_id: id.to_string(),
+                redemption_id,
                 at: instant(body.at_ms),
                 code: row.text(4)?,
                 offer: rules.offer,

@@ -112,16 +112,20 @@ fn look_at(
     let limit = campaigns::load(tx, campaign)?.rules.per_customer as usize;
     let mut beyond = BTreeSet::new();
     if live.len() > limit {
-        let mut had = Vec::new();
+        let mut in_turn = Vec::new();
         for code in live {
-            had.extend(had_of(tx, head, code)?);
+            in_turn.extend(had_of(tx, head, code)?);
         }
-        had.sort_by_key(|had| (had.entry, had.code));
+        in_turn.sort_by_key(|had| (had.entry, had.code));
         // One node and one customer: the campaign came to allow fewer, and nobody was at fault.
-        let givers: BTreeSet<_> = had.iter().map(|had| &had.given).collect();
+        let givers: BTreeSet<_> = in_turn.iter().map(|had| &had.given).collect();
         if givers.len() > 1 {
-            let counted: Vec<i64> = had.iter().take(limit).filter_map(|had| had.entry).collect();
-            for had in had.iter().skip(limit) {
+            let counted: Vec<i64> = in_turn
+                .iter()
+                .take(limit)
+                .filter_map(|had| had.entry)
+                .collect();
+            for had in in_turn.iter().skip(limit) {
                 let Some(entry) = had.entry else {
                     continue;
                 };

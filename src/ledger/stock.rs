@@ -1,5 +1,6 @@
-//! At a hub: the stock of a shop that worked alone, staged piece by piece under unpublished batches and
-//! published with its last piece.
+//! At a hub: the stock of a shop that worked alone, staged piece by piece and published with its last
+//! piece. What is staged bears the numbers of campaigns and batches that do not exist yet, so that
+//! nobody sees it.
 //!
 //! Invariants: until then nobody sees anything of it, and a refusal leaves nothing behind. A piece is
 //! here or it is not: the count of pieces moves in the transaction that stores it. What the shop held
@@ -28,12 +29,9 @@ use crate::ledger::feed::{self, EVERYBODY, FeedKind};
 use crate::ledger::tally::count_hour;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores};
 
-/// What a batch is called until it is published: nobody sweeps it away.
-pub(crate) const STAGED: &str = "joining";
-
-/// Local numbers of campaigns that a node brings begin here, times its own: nothing else has them, and
-/// they are known before the campaigns are.
-const CAMPAIGNS_OF_NODE: i64 = 1_000_000;
+/// Local numbers of the campaigns and batches that a node brings begin here, times its own: nothing
+/// else has them, and they are known before there are any.
+const NUMBERS_OF_NODE: i64 = 1_000_000;
 
 /// What stands in a row of `stock`: what is known from the first piece on, and published with the last.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -41,6 +39,7 @@ struct Staged {
     campaigns: Vec<StagedCampaign>,
     batches: Vec<StagedBatch>,
     leases: Vec<WireLease>,
+    revisions: Vec<StagedRevision>,
     /// Codes that are here.
     codes: i64,
 }
@@ -53,6 +52,15 @@ struct StagedCampaign {
     states: [i64; 6],
     uses_made: i64,
     next_ordinal: i64,
+}
+
+/// A campaign's rules as an entry tells them.
+#[derive(Debug, Serialize, Deserialize)]
+struct StagedRevision {
+    campaign: i64,
+    revision: u32,
+    rules: String,
+    entry: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,7 +113,6 @@ impl Ledger {
             return taken;
         };
         self.write("remove", "a stock", |writing| discard(writing.tx, node))?;
-        while self.sweep_batches()? {}
         Ok(Err(refusal))
     }
 }
@@ -174,12 +181,22 @@ fn clear(tx: &Tx<'_>, node: i64) -> Result<(), Cause> {
     let staged = staged_of(&goods)?;
     for batch in &staged.batches {
         tx.execute(
-            "UPDATE batch SET how = $1 WHERE id = $2 AND is_published = 0",
-            &[(&batch.wire.how).into(), batch.id.into()],
+            "DELETE FROM code WHERE id >= $1 AND id < $2 AND batch = $3",
+            &[
+                batch.first_code.into(),
+                (batch.first_code + batch.wire.codes).into(),
+                batch.id.into(),
+            ],
         )?;
+        for table in ["contact_hash", "contact", "customer"] {
+            tx.execute(
+                &format!("DELETE FROM {table} WHERE batch = $1"),
+                &[batch.id.into()],
+            )?;
+        }
     }
     for campaign in &staged.campaigns {
-        for table in ["tally_hour", "campaign_revision"] {
+        for table in ["tally_hour", "pool_slot", "customer_slot"] {
             tx.execute(
                 &format!("DELETE FROM {table} WHERE campaign = $1"),
                 &[campaign.id.into()],
@@ -309,33 +326,17 @@ impl Staging<'_, '_> {
         for (place, wire) in (1..).zip(campaigns) {
             free_name(self.tx, &wire.campaign)?;
             self.staged.campaigns.push(StagedCampaign {
-                id: self.node * CAMPAIGNS_OF_NODE + place,
+                id: self.node * NUMBERS_OF_NODE + place,
                 wire: wire.clone(),
                 states: [0; 6],
                 uses_made: 0,
                 next_ordinal: 0,
             });
         }
-        for wire in batches {
+        for (place, wire) in (1..).zip(batches) {
             let campaign = self.campaign(&wire.campaign)?.id;
-            let id = self.tx.insert(
-                "INSERT INTO batch (campaign, how, first_code, code_count, first_ordinal, \
-                 ordinal_count, codes_hash) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
-                &[
-                    campaign.into(),
-                    STAGED.into(),
-                    next_code_id.into(),
-                    wire.codes.into(),
-                    wire.first_ordinal.into(),
-                    wire.ordinals.into(),
-                    unhex_hash(&wire.codes_sha256)
-                        .as_ref()
-                        .map(<[u8; 32]>::as_slice)
-                        .into(),
-                ],
-            )?;
             self.staged.batches.push(StagedBatch {
-                id,
+                id: self.node * NUMBERS_OF_NODE + place,
                 campaign,
                 first_code: next_code_id,
                 wire: wire.clone(),
@@ -598,16 +599,12 @@ impl Staging<'_, '_> {
     ) -> Result<(), Fail> {
         match (&body.fact, campaign) {
             (Fact::CampaignCreated { rules } | Fact::CampaignChanged { rules }, Some(campaign)) => {
-                self.tx.execute(
-                    "INSERT INTO campaign_revision (campaign, revision, rules, entry) \
-                     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                    &[
-                        campaign.into(),
-                        body.revision.unwrap_or(1).into(),
-                        (&serde_json::to_string(rules)?).into(),
-                        local.into(),
-                    ],
-                )?;
+                self.staged.revisions.push(StagedRevision {
+                    campaign,
+                    revision: body.revision.unwrap_or(1),
+                    rules: serde_json::to_string(rules)?,
+                    entry: local,
+                });
             }
             (Fact::Reversed { redemption, .. }, Some(campaign)) => {
                 let name: EntryId = redemption
@@ -662,11 +659,34 @@ fn publish(
         publish_campaign(tx, campaign)?;
     }
     for batch in &staged.batches {
+        let hash = unhex_hash(&batch.wire.codes_sha256);
         tx.execute(
-            "UPDATE batch SET is_published = 1, how = $1 WHERE id = $2",
-            &[(&batch.wire.how).into(), batch.id.into()],
+            "INSERT INTO batch (id, campaign, how, is_published, first_code, code_count, \
+             first_ordinal, ordinal_count, codes_hash) VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8)",
+            &[
+                batch.id.into(),
+                batch.campaign.into(),
+                (&batch.wire.how).into(),
+                batch.first_code.into(),
+                batch.wire.codes.into(),
+                batch.wire.first_ordinal.into(),
+                batch.wire.ordinals.into(),
+                hash.as_ref().map(<[u8; 32]>::as_slice).into(),
+            ],
         )?;
         feed::touch(tx, FeedKind::Batch, batch.id, EVERYBODY)?;
+    }
+    for told in &staged.revisions {
+        tx.execute(
+            "INSERT INTO campaign_revision (campaign, revision, rules, entry) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            &[
+                told.campaign.into(),
+                told.revision.into(),
+                (&told.rules).into(),
+                told.entry.into(),
+            ],
+        )?;
     }
     let mut newest_grants = BTreeMap::<i64, i64>::new();
     for lease in &staged.leases {

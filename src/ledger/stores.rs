@@ -68,6 +68,19 @@ impl Ledger {
         })
     }
 
+    /// Whether this is the enrolment token of a node, used or not: whoever has it may ask to join.
+    pub fn is_enrolment(&mut self, secret: &str) -> Result<bool, LedgerError> {
+        let hash = hash_of(secret);
+        self.read("read", "stores", |tx| {
+            let known = tx.one(
+                "SELECT node FROM store WHERE enrolment_hash = $1",
+                &[hash.as_slice().into()],
+                |row| row.int(0),
+            )?;
+            Ok(known.is_some())
+        })
+    }
+
     /// Whether this ledger is a hub: it has let stores in.
     pub fn is_hub(&mut self) -> Result<bool, LedgerError> {
         self.read("read", "stores", feed::has_stores)
@@ -340,15 +353,23 @@ fn enrol(
         read,
     )?;
     let Some(invited) = invited else {
-        // Its answer may have been lost: the secret it drew tells that it was let in.
-        let again = tx.one(
-            "SELECT s.node FROM store s JOIN node n ON n.id = s.node \
-             WHERE s.secret_hash = $1 AND n.name = $2",
-            &[secret.as_slice().into(), (&join.hello.node).into()],
-            |row| row.int(0),
-        )?;
-        return Ok(again.ok_or(Refusal::NotInvited));
+        return Ok(Err(Refusal::NotInvited));
     };
+    // Its answer may have been lost: the secret it drew tells that it is the one that was let in.
+    let was_let_in = tx.one(
+        "SELECT secret_hash FROM store WHERE node = $1 AND secret_hash IS NOT NULL",
+        &[invited.number.into()],
+        |row| row.hash(0),
+    )?;
+    if let Some(was_let_in) = was_let_in {
+        let is_same =
+            was_let_in == secret && invited.node.as_deref() == Some(join.hello.node.as_str());
+        return Ok(if is_same {
+            Ok(invited.number)
+        } else {
+            Err(Refusal::NotInvited)
+        });
+    }
     if let Some(known) = known.filter(|known| known.number != invited.number) {
         return Ok(Err(Refusal::NodeKnown(known.called())));
     }
@@ -364,9 +385,8 @@ fn enrol(
         Standing::Invited
     };
     let used = tx.execute(
-        "UPDATE store SET enrolment_hash = NULL, secret_hash = $1, timezone = $2, \
-         incarnation = $3, standing = $4 \
-         WHERE node = $5 AND enrolment_hash = $6 AND standing = 0",
+        "UPDATE store SET secret_hash = $1, timezone = $2, incarnation = $3, standing = $4 \
+         WHERE node = $5 AND enrolment_hash = $6 AND secret_hash IS NULL AND standing = 0",
         &[
             secret.as_slice().into(),
             (&join.timezone).into(),

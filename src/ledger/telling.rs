@@ -414,10 +414,13 @@ impl ToldCode {
             }
             if kind == "redeemed" && reversal.is_none() {
                 let body: Body = serde_json::from_str(&body)?;
+                // What this hub did for a store happened at that store's counter.
+                let (store, counter) =
+                    nodes::asking_counter(tx, &body.counter)?.unwrap_or((store, body.counter));
                 self.wire.first = Some(WireStory {
                     at_ms: body.at_ms,
                     store,
-                    counter: body.counter,
+                    counter,
                     operator: body.operator,
                 });
             }

@@ -307,7 +307,7 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT k.campaign, k.hour, k.kind, sum(k.kept), sum(k.counted) FROM \
          (SELECT campaign, hour, kind, amount AS kept, 0 AS counted FROM tally_hour \
-          WHERE kind NOT IN ('refused', 'witnessed') UNION ALL \
+          WHERE kind NOT IN ('refused', 'witnessed', 'witnessed_back') UNION ALL \
           SELECT coalesce(e.campaign, 0), e.at_ms / 3600000, e.kind, 0, count(*) FROM entry e \
           LEFT JOIN outcome o ON o.entry = e.id AND o.word = 'same' \
           WHERE e.kind IN ('redeemed', 'reversed', 'assigned') AND o.entry IS NULL \
@@ -332,8 +332,8 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
 fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT r.redemption FROM reversal r \
-         LEFT JOIN entry e ON e.id = r.entry AND e.kind = 'reversed' \
-         LEFT JOIN entry m ON m.id = r.redemption AND m.kind = 'redeemed' \
+         LEFT JOIN entry e ON e.id = r.entry AND e.kind IN ('reversed', 'witnessed') \
+         LEFT JOIN entry m ON m.id = r.redemption AND m.kind IN ('redeemed', 'witnessed') \
          WHERE e.id IS NULL OR m.id IS NULL \
          OR coalesce(e.code, 0) <> coalesce(m.code, 0) LIMIT 20",
         &[],
@@ -347,7 +347,8 @@ fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
-/// Every published batch holds the codes that its entry tells of, and no code is in none.
+/// Every published batch holds the codes that its entry tells of, and no code is in none, but what a
+/// shop has brought that has not joined yet.
 fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     let mut announced = std::collections::BTreeSet::new();
     tx.each(
@@ -367,7 +368,7 @@ fn check_batches(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )?;
     tx.each(
         "SELECT c.folded FROM code c LEFT JOIN batch b ON b.id = c.batch \
-         WHERE b.id IS NULL \
+         WHERE (b.id IS NULL AND c.holder NOT IN (SELECT node FROM store WHERE standing = 0)) \
          OR (b.how = $1 AND (c.state <> $2 OR c.newest_entry IS NULL)) \
          OR (b.how <> $3 AND (c.state = $4 OR (b.how <> $5 AND (c.id < b.first_code \
          OR c.id >= b.first_code + b.code_count)))) LIMIT 20",

@@ -3,16 +3,19 @@
 //! Invariant: an answer is written with the end of its question in one transaction. What this ledger
 //! did itself and the hub has not heard of is never overwritten.
 
-use crate::domain::entry::{Fact, instant};
+use crate::domain::entry::{Fact, Side, instant};
 use crate::domain::ids::Key;
 use crate::domain::local_time::day_number;
+use crate::domain::reversal::{Reversal, ReversalWord};
 use crate::domain::verdict::{Answer, Band, CodeState, Story, Verdict};
 use crate::domain::wire::{Asked, Question, Told, Verb, WireCode, WireStory};
-use crate::ledger::codes::{CodeRow, find, state_number, state_of};
+use crate::ledger::arrivals::take_told;
+use crate::ledger::codes::{CodeRow, find, redemption, state_number, state_of};
 use crate::ledger::customer_day::CustomerDay;
+use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::link::Rights;
-use crate::ledger::pending::{key_of, settle};
+use crate::ledger::pending::{key_of, settle, take_back};
 use crate::ledger::redeem::unsent_uses;
 use crate::ledger::tally::{count_hour, leave_pool, move_tally};
 use crate::ledger::{
@@ -31,23 +34,99 @@ pub enum HeardBy {
     Console,
 }
 
+/// What came of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromHub<T> {
+    /// This, and it is committed.
+    Answer(T),
+    /// The hub has done nothing about it. What it told is known here now: judge again.
+    NothingDone,
+    /// It is not the answer of this ledger's hub, so there is none.
+    NotTheHub,
+}
+
 impl Ledger {
-    /// The hub's answer to a question: what it did is witnessed, and its question is settled. What is
-    /// answered here is committed.
-    ///
-    /// Only for questions about a redemption whose answer is one.
+    /// The hub's answer to a question about a redemption: what it did is witnessed, and the question
+    /// is settled.
     pub fn witness(
         &mut self,
         question: &Question,
         asked: &Asked,
         heard_by: HeardBy,
         act: &Act,
-    ) -> Result<Answer, LedgerError> {
-        self.write("witness", "the hub's answer", |writing| {
-            link::hear(writing, &asked.welcome, act)?;
+    ) -> Result<FromHub<Answer>, LedgerError> {
+        self.hear_answer(question, asked, act, |writing| {
             witness(writing, question, asked, heard_by, act)
         })
     }
+
+    /// The hub's answer to a question about undoing a redemption.
+    pub fn witness_reversal(
+        &mut self,
+        question: &Question,
+        asked: &Asked,
+        act: &Act,
+    ) -> Result<FromHub<Reversal>, LedgerError> {
+        self.hear_answer(question, asked, act, |writing| {
+            witness_reversal(writing, question, asked, act)
+        })
+    }
+
+    /// The hub's answer to a question that was asked again while nobody waited for it.
+    pub fn hear_again(
+        &mut self,
+        question: &Question,
+        asked: &Asked,
+        act: &Act,
+    ) -> Result<(), LedgerError> {
+        let heard = self.hear_answer(question, asked, act, |writing| match &question.verb {
+            Verb::Reverse { .. } => witness_reversal(writing, question, asked, act).map(drop),
+            Verb::Redeem { .. } | Verb::Assign { .. } => {
+                witness(writing, question, asked, HeardBy::Nobody, act).map(drop)
+            }
+        })?;
+        if heard == FromHub::NothingDone && asked.told == Told::Held {
+            // Nor will anything be done while this ledger holds the code.
+            self.write("settle", "a question to the hub", |writing| {
+                settle(writing.tx, &question.counter, &key_of(&question.key)?)
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn hear_answer<T>(
+        &mut self,
+        question: &Question,
+        asked: &Asked,
+        act: &Act,
+        mut witnessed: impl FnMut(&mut Writing<'_, '_>) -> Result<T, Cause>,
+    ) -> Result<FromHub<T>, LedgerError> {
+        self.write("witness", "the hub's answer", |writing| {
+            if link::hear(writing, &asked.welcome, act)? == link::Heard::NotOurs {
+                return Ok(FromHub::NotTheHub);
+            }
+            if matches!(asked.told, Told::Held | Told::Wait) {
+                take(writing, asked)?;
+                take_back(writing.tx, question)?;
+                return Ok(FromHub::NothingDone);
+            }
+            witnessed(writing).map(FromHub::Answer)
+        })
+    }
+}
+
+/// Takes in the code as the hub told it, and whose it is; none where it is of a campaign that has not
+/// come down yet. Where something was done with it here that the hub has not seen, it stays as it is.
+pub(crate) fn take(writing: &mut Writing<'_, '_>, asked: &Asked) -> Result<Option<CodeRow>, Cause> {
+    let Some(code) = &asked.code else {
+        return Ok(None);
+    };
+    if campaigns::find(writing.tx, &code.campaign)?.is_none() {
+        return Ok(None);
+    }
+    let seen_through = Rights::load(writing.tx)?.map_or(0, |rights| rights.acked_seq);
+    take_told(writing, seen_through, code, asked.customer.as_ref())?;
+    find(writing.tx, &code.code)
 }
 
 /// What the hub told of a redemption.
@@ -57,6 +136,7 @@ struct ToldRedemption<'a> {
     verdict: Verdict,
     entry: Option<&'a str>,
     at_ms: i64,
+    asked: &'a Asked,
     code: Option<&'a WireCode>,
 }
 
@@ -89,6 +169,7 @@ fn witness(
         verdict: verdict.clone(),
         entry: entry.as_deref(),
         at_ms: *at_ms,
+        asked,
         code: asked.code.as_ref(),
     };
     let is_check = matches!(question.verb, Verb::Redeem { is_check: true, .. });
@@ -171,13 +252,10 @@ impl ToldRedemption<'_> {
                 Kept::Unchanged
             });
         }
-        let row = match self.code {
-            Some(code) => find(writing.tx, &code.code)?,
-            None => None,
-        };
-        match (&row, self.entry) {
-            (Some(row), Some(entry)) if self.verdict.band() == Band::Go => self
-                .witness(writing, row, entry, heard_by, act)
+        let row = take(writing, self.asked)?;
+        match self.entry {
+            Some(entry) if self.verdict.band() == Band::Go => self
+                .witness(writing, row.as_ref(), entry, heard_by, act)
                 .map(Kept::Witnessed),
             _ => {
                 self.note(writing, row.as_ref(), act)?;
@@ -191,58 +269,28 @@ impl ToldRedemption<'_> {
     fn witness(
         &self,
         writing: &mut Writing<'_, '_>,
-        row: &CodeRow,
+        row: Option<&CodeRow>,
         hub_entry: &str,
         heard_by: HeardBy,
         act: &Act,
     ) -> Result<i64, Cause> {
-        let tx = writing.tx;
-        let campaign = campaigns::load(tx, row.campaign)?;
-        let customer = match row.customer {
-            Some(customer) => Some(customers::public_id(tx, customer)?),
-            None => None,
+        let witnessed = Witnessed {
+            question: self.question,
+            key: &self.key,
+            entry: hub_entry,
+            verb: "redeem",
+            reason: None,
         };
-        let entry = writing.append(
-            Fact::Witnessed {
-                entry: hub_entry.to_owned(),
-                verb: "redeem".to_owned(),
-            },
-            &Setting {
-                campaign: Some((row.campaign, &campaign.id, campaign.revision)),
-                code: Some((row.id, &row.folded, row.newest_entry)),
-                customer: customer.as_deref(),
-                counter: &self.question.counter,
-                operator: self.question.operator.as_deref(),
-                key: Some(self.key.as_str()),
-                ..setting_of(act)
-            },
-        )?;
-        self.apply(writing, row, campaign.rules.uses, entry.local)?;
+        let entry = witnessed.append(writing, row, self.code, act)?;
+        let campaign = row.map_or(0, |row| row.campaign);
         let tx = writing.tx;
-        tx.execute(
-            "INSERT INTO act_key (caller, key, verb, subject, entry) \
-             VALUES ($1, $2, 'redeem', $3, $4)",
-            &[
-                (&self.question.counter).into(),
-                self.key.as_str().into(),
-                row.id.into(),
-                entry.local.into(),
-            ],
-        )?;
-        count_hour(
-            tx,
-            row.campaign,
-            "witnessed",
-            act.now.as_millisecond(),
-            entry.local,
-        )?;
-        if let Some(customer) = row.customer {
+        count_hour(tx, campaign, "witnessed", act.now.as_millisecond(), entry)?;
+        if let Some((row, customer)) = row.and_then(|row| Some((row, row.customer?))) {
             let zone = zone_of(&writing.head)?;
-            let day = day_number(instant(self.at_ms), &zone);
             let day = CustomerDay {
                 campaign: row.campaign,
                 customer,
-                day,
+                day: day_number(instant(self.at_ms), &zone),
             };
             day.count_one(tx)?;
         }
@@ -251,7 +299,7 @@ impl ToldRedemption<'_> {
                 tx.execute(
                     "UPDATE pending SET entry = $1 WHERE counter = $2 AND key = $3",
                     &[
-                        entry.local.into(),
+                        entry.into(),
                         (&self.question.counter).into(),
                         self.key.as_str().into(),
                     ],
@@ -260,74 +308,22 @@ impl ToldRedemption<'_> {
             HeardBy::Caller => settle(tx, &self.question.counter, &self.key)?,
             HeardBy::Console => {
                 settle(tx, &self.question.counter, &self.key)?;
-                tx.execute(
-                    "INSERT INTO unshown (entry, counter, code, key, at_ms) \
-                     VALUES ($1, $2, $3, $4, $5)",
-                    &[
-                        entry.local.into(),
-                        (&act.counter).into(),
-                        row.id.into(),
-                        self.key.as_str().into(),
-                        act.now.as_millisecond().into(),
-                    ],
-                )?;
+                if let Some(row) = row {
+                    tx.execute(
+                        "INSERT INTO unshown (entry, counter, code, key, at_ms) \
+                         VALUES ($1, $2, $3, $4, $5)",
+                        &[
+                            entry.into(),
+                            (&act.counter).into(),
+                            row.id.into(),
+                            self.key.as_str().into(),
+                            act.now.as_millisecond().into(),
+                        ],
+                    )?;
+                }
             }
         }
-        Ok(entry.local)
-    }
-
-    /// The code as the hub told it, and the uses made here that the hub has not heard of on top.
-    fn apply(
-        &self,
-        writing: &Writing<'_, '_>,
-        row: &CodeRow,
-        uses: u32,
-        entry: i64,
-    ) -> Result<(), Cause> {
-        let Some(code) = self.code else {
-            return Ok(());
-        };
-        let tx = writing.tx;
-        let unsent = match Rights::load(tx)? {
-            Some(rights) => unsent_uses(tx, row, rights)?,
-            None => 0,
-        };
-        let uses_made = code.uses_made.saturating_add(unsent).min(uses);
-        let told = state_of(code.state)?;
-        let state = if told == CodeState::Assigned && uses_made >= uses {
-            CodeState::Redeemed
-        } else {
-            told
-        };
-        tx.execute(
-            "UPDATE code SET state = $1, uses_made = $2, newest_entry = $3 WHERE id = $4",
-            &[
-                state_number(state).into(),
-                uses_made.into(),
-                entry.into(),
-                row.id.into(),
-            ],
-        )?;
-        if let Some(first) = &code.first {
-            tx.execute(
-                "INSERT INTO story (code, at_ms, store, counter, operator) \
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (code) DO UPDATE \
-                 SET at_ms = excluded.at_ms, store = excluded.store, counter = excluded.counter, \
-                 operator = excluded.operator",
-                &[
-                    row.id.into(),
-                    first.at_ms.into(),
-                    (&first.store).into(),
-                    (&first.counter).into(),
-                    first.operator.as_ref().into(),
-                ],
-            )?;
-        }
-        if state != CodeState::Available {
-            leave_pool(tx, row.campaign, row.state, row.holder)?;
-        }
-        let change = i64::from(uses_made) - i64::from(row.uses_made);
-        move_tally(tx, row.campaign, row.state, state, change)
+        Ok(entry)
     }
 
     /// A refusal of the hub is an attempt here, as every refusal is.
@@ -363,5 +359,263 @@ impl ToldRedemption<'_> {
                 ..attempts::Attempt::default()
             },
         )
+    }
+}
+
+/// What the hub did, as it is written here.
+pub(crate) struct Witnessed<'a> {
+    pub(crate) question: &'a Question,
+    pub(crate) key: &'a Key,
+    /// The hub's entry.
+    pub(crate) entry: &'a str,
+    pub(crate) verb: &'static str,
+    pub(crate) reason: Option<String>,
+}
+
+impl Witnessed<'_> {
+    /// Appends the entry to the code's list, and binds the key to it.
+    pub(crate) fn append(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        row: Option<&CodeRow>,
+        told: Option<&WireCode>,
+        act: &Act,
+    ) -> Result<i64, Cause> {
+        let tx = writing.tx;
+        let campaign = match row {
+            Some(row) => Some((row.campaign, campaigns::load(tx, row.campaign)?)),
+            None => None,
+        };
+        let customer = match row.and_then(|row| row.customer) {
+            Some(customer) => Some(customers::public_id(tx, customer)?),
+            None => None,
+        };
+        if let (Some(row), Some(told), Some((_, campaign))) = (row, told, &campaign) {
+            add_unsent(tx, row, told, campaign.rules.uses)?;
+        }
+        let entry = writing.append(
+            Fact::Witnessed {
+                entry: self.entry.to_owned(),
+                verb: self.verb.to_owned(),
+            },
+            &Setting {
+                campaign: campaign
+                    .as_ref()
+                    .map(|(local, campaign)| (*local, &campaign.id, campaign.revision)),
+                code: row.map(|row| (row.id, row.folded.as_str(), row.newest_entry)),
+                customer: customer.as_deref(),
+                counter: &self.question.counter,
+                operator: self.question.operator.as_deref(),
+                key: Some(self.key.as_str()),
+                side: Side {
+                    reason: self.reason.clone(),
+                    ..Side::default()
+                },
+                ..setting_of(act)
+            },
+        )?;
+        if let Some(row) = row {
+            writing.tx.execute(
+                "UPDATE code SET newest_entry = $1 WHERE id = $2",
+                &[entry.local.into(), row.id.into()],
+            )?;
+        }
+        let subject = match (self.verb, row) {
+            ("assign", Some(row)) => row.customer.unwrap_or(0),
+            (_, Some(row)) => row.id,
+            (_, None) => 0,
+        };
+        writing.tx.execute(
+            "INSERT INTO act_key (caller, key, verb, subject, entry) VALUES ($1, $2, $3, $4, $5)",
+            &[
+                (&self.question.counter).into(),
+                self.key.as_str().into(),
+                self.verb.into(),
+                subject.into(),
+                entry.local.into(),
+            ],
+        )?;
+        Ok(entry.local)
+    }
+}
+
+/// A code that stayed as it is, because something was done with it here that the hub has not seen:
+/// its uses here on top of what the hub told.
+fn add_unsent(tx: &Tx<'_>, row: &CodeRow, told: &WireCode, uses: u32) -> Result<(), Cause> {
+    let Some(rights) = Rights::load(tx)? else {
+        return Ok(());
+    };
+    let newest_seq = tx
+        .one(
+            "SELECT seq FROM entry WHERE id = $1",
+            &[row.newest_entry.into()],
+            |row| row.int(0),
+        )?
+        .unwrap_or(0);
+    if newest_seq <= rights.acked_seq {
+        return Ok(());
+    }
+    let unsent = unsent_uses(tx, row, rights)?;
+    let uses_made = told.uses_made.saturating_add(unsent).min(uses);
+    let state = match row.state {
+        CodeState::Void | CodeState::Test => row.state,
+        _ if uses_made >= uses => CodeState::Redeemed,
+        CodeState::Available | CodeState::Assigned | CodeState::Redeemed | CodeState::Suspect => {
+            state_of(told.state)?
+        }
+    };
+    tx.execute(
+        "UPDATE code SET state = $1, uses_made = $2 WHERE id = $3",
+        &[state_number(state).into(), uses_made.into(), row.id.into()],
+    )?;
+    if state != CodeState::Available {
+        leave_pool(tx, row.campaign, row.state, row.holder)?;
+    }
+    let change = i64::from(uses_made) - i64::from(row.uses_made);
+    move_tally(tx, row.campaign, row.state, state, change)
+}
+
+fn witness_reversal(
+    writing: &mut Writing<'_, '_>,
+    question: &Question,
+    asked: &Asked,
+    act: &Act,
+) -> Result<Reversal, Cause> {
+    let Told::Reversed {
+        word,
+        redemption,
+        entry,
+        at_ms,
+    } = &asked.told
+    else {
+        return Err(Cause::Unexpected(
+            "the hub's answer is not about a reversal",
+        ));
+    };
+    let key = key_of(&question.key)?;
+    let row = take(writing, asked)?;
+    let bound = writing.tx.one(
+        "SELECT verb FROM act_key WHERE caller = $1 AND key = $2",
+        &[(&question.counter).into(), key.as_str().into()],
+        |row| row.text(0),
+    )?;
+    let is_done = matches!(word, ReversalWord::Reversed | ReversalWord::Replayed);
+    match (&row, &asked.code, entry) {
+        (Some(row), Some(code), Some(entry)) if is_done && bound.is_none() => {
+            let told = ToldReversal {
+                question,
+                key: &key,
+                entry,
+                redemption: redemption.as_deref(),
+            };
+            told.write(writing, row, code, act)?;
+        }
+        _ if bound.is_none() => attempts::note(
+            writing,
+            act,
+            &attempts::Attempt {
+                kind: "reverse",
+                answer: word.as_str(),
+                code: row.as_ref().map(|row| row.id),
+                campaign: row.as_ref().map(|row| row.campaign),
+                customer: row.as_ref().and_then(|row| row.customer),
+                key: Some(key.as_str()),
+                reason: match &question.verb {
+                    Verb::Reverse { reason, .. } => Some(reason.clone()),
+                    Verb::Redeem { .. } | Verb::Assign { .. } => None,
+                },
+                ..attempts::Attempt::default()
+            },
+        )?,
+        _ => {}
+    }
+    settle(writing.tx, &question.counter, &key)?;
+    Ok(Reversal {
+        word: *word,
+        code: asked.code.as_ref().map(|code| as_stored(code).to_owned()),
+        redemption_id: redemption.clone(),
+        key: question.key.clone(),
+        at: instant(*at_ms),
+        is_void: match &asked.code {
+            Some(code) => state_of(code.state)? == CodeState::Void,
+            None => false,
+        },
+    })
+}
+
+/// A redemption that the hub undid.
+struct ToldReversal<'a> {
+    question: &'a Question,
+    key: &'a Key,
+    entry: &'a str,
+    redemption: Option<&'a str>,
+}
+
+impl ToldReversal<'_> {
+    fn write(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        row: &CodeRow,
+        code: &WireCode,
+        act: &Act,
+    ) -> Result<(), Cause> {
+        let undone = self.redemption_here(writing, row)?;
+        let witnessed = Witnessed {
+            question: self.question,
+            key: self.key,
+            entry: self.entry,
+            verb: "reverse",
+            reason: match &self.question.verb {
+                Verb::Reverse { reason, .. } => Some(reason.clone()),
+                Verb::Redeem { .. } | Verb::Assign { .. } => None,
+            },
+        };
+        let entry = witnessed.append(writing, Some(row), Some(code), act)?;
+        let tx = writing.tx;
+        if let Some(undone) = undone {
+            tx.execute(
+                "INSERT INTO reversal (redemption, entry) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                &[undone.into(), entry.into()],
+            )?;
+            tx.execute("DELETE FROM unshown WHERE entry = $1", &[undone.into()])?;
+        }
+        count_hour(
+            tx,
+            row.campaign,
+            "witnessed_back",
+            act.now.as_millisecond(),
+            entry,
+        )
+    }
+
+    /// The entry of this ledger that tells of the redemption, where one does.
+    fn redemption_here(
+        &self,
+        writing: &Writing<'_, '_>,
+        row: &CodeRow,
+    ) -> Result<Option<i64>, Cause> {
+        let mut next = row.newest_entry;
+        while let Some(entry) = next {
+            let told = redemption(writing.tx, &writing.head, entry)?;
+            let is_it = match &told.body.fact {
+                Fact::Witnessed { entry, verb } => {
+                    verb == "redeem" && Some(entry.as_str()) == self.redemption
+                }
+                Fact::Redeemed { .. } => Some(told.id.to_string().as_str()) == self.redemption,
+                _ => false,
+            };
+            if is_it {
+                return Ok(Some(entry));
+            }
+            next = writing
+                .tx
+                .one(
+                    "SELECT previous_of_code FROM entry WHERE id = $1",
+                    &[entry.into()],
+                    |row| row.maybe_int(0),
+                )?
+                .flatten();
+        }
+        Ok(None)
     }
 }

@@ -6,13 +6,23 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
-use counterfoil::desk::{self, MODE_PRIVATE, mint_key, set_up};
-use counterfoil::domain::campaign::{OfflinePolicy, Rules};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use counterfoil::desk::{self, HubLine, MODE_PRIVATE, Miss, mint_key, set_up};
+use counterfoil::domain::campaign::{ContactKind, OfflineAssign, OfflinePolicy, Rules};
+use counterfoil::domain::claim::{Claim, ClaimContext, ClaimWord};
+use counterfoil::domain::code::Shape;
 use counterfoil::domain::entry::instant;
-use counterfoil::domain::ids::{CampaignId, Key};
+use counterfoil::domain::ids::{CampaignId, EntryId, Key};
+use counterfoil::domain::notes::Notes;
+use counterfoil::domain::reversal::{Reversal, ReversalWord};
 use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
 use counterfoil::domain::wire::{AskHub, Asked, Hello, Question, Told, WIRE};
-use counterfoil::ledger::{Act, HeardBy, Judged, Ledger, Scan, built_at};
+use counterfoil::ledger::{
+    Act, ClaimRequest, Drawing, FromHub, GenerateOrder, HeardBy, Judged, Ledger, LongWork, Scan,
+    Undo, UndoRequest, built_at,
+};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -134,7 +144,7 @@ impl Chain {
             .execute_batch(&format!(
                 "INSERT INTO node (id, name, store) VALUES ({STORE}, '{}', 'Riverside'); \
                  INSERT INTO store (node, label, standing, timezone, incarnation, acked_seq, \
-                 acked_hash) VALUES ({STORE}, '1', 1, 'Europe/Berlin', 1, 2, x'00');",
+                 acked_hash) VALUES ({STORE}, '1', 1, 'Europe/Berlin', 1, 0, zeroblob(32));",
                 store.node
             ))
             .unwrap();
@@ -223,14 +233,16 @@ impl Chain {
         let heard = self.carry(&question);
         let ledger = &mut self.store.ledger;
         match (heard, self.line) {
-            (Some(asked), _) if asked.told == Told::Held => {
-                ledger.hear_welcome(&asked.welcome, &act).unwrap();
-                ledger.not_asked(&question).unwrap();
-                ledger.redeem(&scan, &act).unwrap()
+            (Some(asked), _) => {
+                match ledger
+                    .witness(&question, &asked, HeardBy::Caller, &act)
+                    .unwrap()
+                {
+                    FromHub::Answer(answer) => answer,
+                    FromHub::NothingDone => ledger.redeem(&scan, &act).unwrap(),
+                    FromHub::NotTheHub => panic!("its own hub answered"),
+                }
             }
-            (Some(asked), _) => ledger
-                .witness(&question, &asked, HeardBy::Caller, &act)
-                .unwrap(),
             (None, Line::IsDown) => {
                 ledger.not_asked(&question).unwrap();
                 ledger.redeem(&scan, &act).unwrap()
@@ -246,7 +258,7 @@ impl Chain {
             if let Some(asked) = self.carry(&question) {
                 self.store
                     .ledger
-                    .witness(&question, &asked, HeardBy::Nobody, &act)
+                    .hear_again(&question, &asked, &act)
                     .unwrap();
             }
         }
@@ -675,11 +687,11 @@ fn a_check_asks_the_hub_and_uses_nothing_up() {
     };
     assert_eq!(chain.pending(), 0);
     let asked = chain.carry(&question).unwrap();
-    let answer = chain
-        .store
-        .ledger
-        .witness(&question, &asked, HeardBy::Caller, &act)
-        .unwrap();
+    let ledger = &mut chain.store.ledger;
+    let heard = ledger.witness(&question, &asked, HeardBy::Caller, &act);
+    let FromHub::Answer(answer) = heard.unwrap() else {
+        panic!("the hub answered");
+    };
     assert_eq!(answer.verdict, accepted(Certainty::Confirmed));
     assert!(answer.is_check);
     assert_eq!(chain.hub_redemptions(), 0);
@@ -689,4 +701,216 @@ fn a_check_asks_the_hub_and_uses_nothing_up() {
             .number("SELECT count(*) FROM entry WHERE kind = 'witnessed'"),
         0
     );
+}
+
+/// The line as the desk and the command line know it.
+struct Wire<'h> {
+    hub: &'h mut Place,
+    line: Line,
+    act: Act,
+}
+
+impl HubLine for Wire<'_> {
+    fn ask(&mut self, ask: &AskHub, _: Duration) -> Result<Asked, Miss> {
+        match self.line {
+            Line::IsDown => return Err(Miss::NotSent),
+            Line::LosesTheQuestion => return Err(Miss::NoAnswer),
+            Line::Delivers | Line::LosesTheAnswer => {}
+        }
+        let asked = self.hub.ledger.answer_at_last(ask, &self.act).unwrap();
+        if self.line == Line::Delivers {
+            Ok(asked)
+        } else {
+            Err(Miss::NoAnswer)
+        }
+    }
+}
+
+impl Chain {
+    /// Undoes a redemption at a counter of the store.
+    fn undo(&mut self, counter: &str, undo: Undo<'_>) -> Reversal {
+        let act = self.act(counter);
+        let minted = mint_key(act.now).unwrap();
+        let request = UndoRequest {
+            undo,
+            reason: "wrong item",
+            key: None,
+            minted: &minted,
+            approval: None,
+        };
+        let mut wire = Wire {
+            hub: &mut self.hub,
+            line: self.line,
+            act: act.clone(),
+        };
+        desk::reverse(&mut self.store.ledger, &request, Some(&mut wire), &act).unwrap()
+    }
+
+    fn claim(&mut self, email: &str, own_key: Option<&Key>) -> Claim {
+        let act = self.act("Desk");
+        let minted = mint_key(act.now).unwrap();
+        let (campaign, contacts) = (campaign(), [(ContactKind::Email, email.to_owned())]);
+        let request = ClaimRequest {
+            campaign: &campaign,
+            contacts: &contacts,
+            context: ClaimContext::Send,
+            key: own_key,
+            minted: &minted,
+            trigger: None,
+            notes: Notes::default(),
+            resends: false,
+            prints: false,
+            name: Some("Ana"),
+            consents: false,
+            random: desk::random().unwrap(),
+        };
+        let mut wire = Wire {
+            hub: &mut self.hub,
+            line: self.line,
+            act: act.clone(),
+        };
+        desk::assign(&mut self.store.ledger, &request, Some(&mut wire), &act)
+            .unwrap()
+            .unwrap()
+    }
+
+    fn hub_reversals(&self) -> i64 {
+        self.hub
+            .number("SELECT count(*) FROM entry WHERE kind = 'reversed'")
+    }
+}
+
+#[test]
+fn what_the_hub_redeemed_for_a_counter_is_undone_by_the_hub() {
+    let mut chain = Chain::simple();
+    let made = chain.scan("Till 1", &code(1), None);
+    let act = chain.act("Till 1");
+    let choices = chain.store.ledger.undo_choices(5, &act).unwrap();
+    let chosen: Vec<_> = choices.iter().map(|choice| &choice.redemption_id).collect();
+    assert_eq!(chosen, made.redemption_id.iter().collect::<Vec<_>>());
+    let id: EntryId = chosen.first().unwrap().parse().unwrap();
+    chain.line = Line::IsDown;
+    let refused = chain.undo("Till 1", Undo::Redemption(&id));
+    assert_eq!(refused.word, ReversalWord::OfflineRefused);
+    assert_eq!(chain.pending(), 0);
+    chain.line = Line::LosesTheAnswer;
+    let unknown = chain.undo("Till 1", Undo::Redemption(&id));
+    assert_eq!(unknown.word, ReversalWord::UnknownOutcome);
+    assert_eq!((chain.pending(), chain.hub_reversals()), (1, 1));
+    chain.line = Line::Delivers;
+    let undone = chain.undo("Till 1", Undo::Redemption(&id));
+    assert_eq!(undone.word, ReversalWord::Replayed);
+    assert_eq!(undone.key, unknown.key);
+    assert_eq!((chain.pending(), chain.hub_reversals()), (0, 1));
+    assert_eq!(
+        chain
+            .store
+            .number("SELECT state * 10 + uses_made FROM code WHERE id = 1"),
+        10
+    );
+    let act = chain.act("Till 1");
+    assert_eq!(chain.store.ledger.undo_choices(5, &act).unwrap(), []);
+    // Its key is told that it was undone; a new scan is a use of its own.
+    let again = chain.scan("Till 1", &code(1), Some(&key(&made.key)));
+    assert_eq!(again.verdict, Verdict::Reversed);
+    let anew = chain.scan("Till 1", &code(1), None);
+    assert_eq!(anew.verdict, accepted(Certainty::Confirmed));
+    chain.is_well();
+}
+
+#[test]
+fn who_made_a_redemption_at_a_store_is_nobody_at_another() {
+    let mut chain = Chain::simple();
+    let made = chain.scan("Till 1", &code(1), None);
+    let id: EntryId = made.redemption_id.unwrap().parse().unwrap();
+    let other = chain.undo("Till 2", Undo::Redemption(&id));
+    assert_eq!(other.word, ReversalWord::NeedsApproval);
+    // A counter of the same name at the hub itself is another one.
+    let act = chain.act("Till 1");
+    let minted = key("hub-undo");
+    let request = UndoRequest {
+        undo: Undo::Redemption(&id),
+        reason: "wrong item",
+        key: None,
+        minted: &minted,
+        approval: None,
+    };
+    let at_hub = chain.hub.ledger.reverse(&request, &act).unwrap();
+    assert_eq!(at_hub.word, ReversalWord::NeedsApproval);
+    let own = chain.undo("Till 1", Undo::Redemption(&id));
+    assert_eq!(own.word, ReversalWord::Reversed);
+}
+
+#[test]
+fn a_store_undoes_alone_what_the_hub_has_not_heard_of() {
+    let mut chain = Chain::accepting(None);
+    chain.line = Line::IsDown;
+    let made = chain.scan("Till 1", &code(1), None);
+    assert_eq!(made.verdict, accepted(Certainty::Provisional));
+    let text = code(1);
+    let undone = chain.undo(
+        "Till 1",
+        Undo::Code {
+            raw: text.as_bytes(),
+            allowed_hosts: &[],
+        },
+    );
+    assert_eq!(undone.word, ReversalWord::Reversed);
+    chain.is_well();
+}
+
+#[test]
+fn a_code_that_only_the_hub_may_give_is_asked_of_it_and_is_theirs_here() {
+    let mut rules = Rules::new("Free coffee");
+    rules.offline_assign = OfflineAssign::Hub;
+    let mut chain = Chain::new(&rules);
+    let act = chain.act("office");
+    let order = GenerateOrder {
+        campaign: campaign(),
+        count: 3,
+        drawing: Drawing::Shape(Shape::standard()),
+        is_given_out: false,
+    };
+    let mut work = LongWork {
+        random: &mut desk::fill_random,
+        progress: &mut |_| {},
+        stop: &AtomicBool::new(false),
+    };
+    chain
+        .hub
+        .ledger
+        .generate_codes(&order, &act, &mut work)
+        .unwrap()
+        .unwrap();
+    chain.line = Line::IsDown;
+    let refused = chain.claim("ana@example.org", None);
+    assert_eq!(refused.word, ClaimWord::NeedsHub);
+    assert_eq!(refused.word.exit_code(), 3);
+    chain.line = Line::LosesTheAnswer;
+    let form = key("form");
+    let unknown = chain.claim("ana@example.org", Some(&form));
+    assert_eq!((unknown.word, unknown.code), (ClaimWord::NeedsHub, None));
+    chain.line = Line::Delivers;
+    let given = chain.claim("ana@example.org", Some(&form));
+    assert_eq!(given.word, ClaimWord::Replayed);
+    let told = given.code.unwrap();
+    let given_out = "SELECT count(*) FROM code WHERE state = 1 AND ordinal IS NOT NULL";
+    assert_eq!(chain.hub.number(given_out), 1);
+    assert_eq!(chain.store.number(given_out), 1);
+    assert!(given.assignment_id.is_some());
+    // From here on both know whose it is, in reach or not.
+    chain.line = Line::IsDown;
+    let again = chain.claim("ana@example.org", None);
+    assert_eq!(again.word, ClaimWord::AlreadyAssigned);
+    assert_eq!(again.code.as_ref(), Some(&told));
+    chain.line = Line::Delivers;
+    let other = chain.claim("ben@example.org", None);
+    assert_eq!(other.word, ClaimWord::Assigned);
+    assert_ne!(other.code.as_ref(), Some(&told));
+    assert_eq!(chain.hub.number(given_out), 2);
+    assert_eq!(chain.hub.number("SELECT count(*) FROM contact"), 2);
+    // And it is redeemed like any code that the hub holds.
+    let answer = chain.scan("Till 1", &told, None);
+    assert_eq!(answer.verdict, accepted(Certainty::Confirmed));
+    chain.is_well();
 }

@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which layers a layer may import; a layer may always import itself.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("ledger", &["domain"]),
     ("devices", &["domain"]),
     ("desk", &["domain", "ledger", "devices"]),
-    ("http", &["domain", "ledger", "desk"]),
+    ("sync", &["domain", "ledger"]),
+    ("http", &["domain", "ledger", "desk", "sync"]),
     ("tui", &["domain", "devices"]),
     (
         "cli",
-        &["domain", "ledger", "devices", "desk", "http", "tui"],
+        &["domain", "ledger", "devices", "desk", "http", "tui", "sync"],
     ),
 ];
 

@@ -1,15 +1,16 @@
 //! Writing the entries of a batch: as they came, linked into the lists of their codes; then what they
 //! add up to, and what follows from those that are about more than a code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, Fact, Side, instant, side_hash, unhex};
 use crate::domain::local_time::day_number;
+use crate::domain::verdict::CodeState;
 use crate::domain::wire::Up;
 use crate::ledger::agreed::{Persons, agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{by_id, by_ids, caller_of, redemption};
+use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, raise};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Value;
@@ -19,6 +20,7 @@ use crate::ledger::intake::chain::NewEntry;
 use crate::ledger::intake::judge::{Facts, Judged, Known};
 use crate::ledger::intake::{PARKED, Sender, people};
 use crate::ledger::log::end_life;
+use crate::ledger::lookups::by_ids;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
     Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,
@@ -90,7 +92,7 @@ fn write(
 ) -> Result<BTreeMap<i64, Option<i64>>, Cause> {
     let tx = writing.tx;
     let codes: Vec<i64> = {
-        let codes: std::collections::BTreeSet<i64> = batch
+        let codes: BTreeSet<i64> = batch
             .iter()
             .filter(|stored| stored.judged.is_linked)
             .filter_map(|stored| stored.judged.code)
@@ -103,7 +105,7 @@ fn write(
         .collect();
     // The first of a code follows what is here; the number of those before the others is not known
     // yet.
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let rows: Vec<Vec<Value<'_>>> = batch
         .iter()
         .map(|stored| {
@@ -137,7 +139,7 @@ fn write(
             Ok(())
         },
     )?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for stored in batch {
         let wire = stored.entry.wire;
         stored.local = *locals
@@ -411,37 +413,46 @@ fn withdraw(
     let (true, Some(code)) = (node == OWN_NODE, code) else {
         return Ok(());
     };
+    writing.tx.execute(
+        "UPDATE act_key SET verb = 'withdrawn' WHERE caller = $1 AND key = $2 \
+         AND verb IN ('redeem', 'assign')",
+        &[(&caller).into(), key.into()],
+    )?;
     let Some(row) = by_id(writing.tx, code)? else {
         return Ok(());
     };
     if verb == "redeem" && reversal.is_none() {
-        let made = redemption(writing.tx, &writing.head, entry)?;
-        let campaign = campaigns::load(writing.tx, row.campaign)?;
-        let undone = writing.append(
-            Fact::Reversed {
-                redemption: made.id.to_string(),
-                uses_made: row.uses_made.saturating_sub(1),
-                approved_by: None,
-            },
-            &Setting {
-                campaign: Some((row.campaign, &campaign.id, campaign.revision)),
-                code: Some((row.id, &row.folded, row.newest_entry)),
-                customer: made.body.customer.as_deref(),
-                side: Side {
-                    reason: Some(GIVEN_UP.to_owned()),
-                    ..Side::default()
-                },
-                ..setting_of(act)
-            },
-        )?;
-        let now_ms = act.now.as_millisecond();
-        count_hour(writing.tx, row.campaign, "reversed", now_ms, undone.local)?;
-        let newest = BTreeMap::from([(row.id, Some(undone.local))]);
-        agree(writing.tx, &writing.head, &newest, now_ms)?;
-        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
-    } else if verb == "assign" && row.state == crate::domain::verdict::CodeState::Assigned {
+        undo(writing, &row, entry, act)?;
+    } else if verb == "assign" && row.state == CodeState::Assigned {
         end_life(writing, &row, GIVEN_UP, None, act)?;
-        touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
     }
+    touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)
+}
+
+/// The hub undoes what it did under a key that was given up.
+fn undo(writing: &mut Writing<'_, '_>, row: &CodeRow, entry: i64, act: &Act) -> Result<(), Cause> {
+    let made = redemption(writing.tx, &writing.head, entry)?;
+    let campaign = campaigns::load(writing.tx, row.campaign)?;
+    let undone = writing.append(
+        Fact::Reversed {
+            redemption: made.id.to_string(),
+            uses_made: row.uses_made.saturating_sub(1),
+            approved_by: None,
+        },
+        &Setting {
+            campaign: Some((row.campaign, &campaign.id, campaign.revision)),
+            code: Some((row.id, &row.folded, row.newest_entry)),
+            customer: made.body.customer.as_deref(),
+            side: Side {
+                reason: Some(GIVEN_UP.to_owned()),
+                ..Side::default()
+            },
+            ..setting_of(act)
+        },
+    )?;
+    let now_ms = act.now.as_millisecond();
+    count_hour(writing.tx, row.campaign, "reversed", now_ms, undone.local)?;
+    let newest = BTreeMap::from([(row.id, Some(undone.local))]);
+    agree(writing.tx, &writing.head, &newest, now_ms)?;
     Ok(())
 }

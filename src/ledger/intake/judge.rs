@@ -8,11 +8,12 @@ use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, Fact, instant};
 use crate::domain::verdict::{Certainty, CodeState};
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, caller_of, find_many};
+use crate::ledger::codes::{CodeRow, caller_of};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::intake::Sender;
-use crate::ledger::{bulk, campaigns, customers};
+use crate::ledger::lookups::{find_many, numbers_of};
+use crate::ledger::{bulk, campaigns};
 
 /// The entry that an act is known by already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl<'f> Facts<'f> {
             sender,
             codes,
             campaigns: known,
-            customers: customers::numbers_of(tx, &named(|body| body.customer.clone()))?,
+            customers: numbers_of(tx, &named(|body| body.customer.clone()))?,
             keys: keys(tx, sender, &bodies)?,
         })
     }
@@ -131,37 +132,32 @@ impl<'f> Facts<'f> {
             return;
         };
         let name = (caller_of(&self.sender.name, &body.counter), key.clone());
-        match self.keys.get(&name) {
-            Some(bound) => {
-                let is_same_verb =
-                    bound.verb == verb || (verb == "assign" && bound.verb == "replace");
-                let is_same = is_same_verb
-                    && if verb == "assign" {
-                        bound.code.is_some() && bound.code == judged.code
-                    } else {
-                        bound.subject == subject
-                    };
-                if is_same {
-                    judged.known_by = Some(bound.by);
-                } else {
-                    judged.faults.insert(ConflictKind::SameKeyOtherContent);
-                }
-            }
-            None => {
-                judged.binds = Some(Binding {
-                    caller: name.0.clone(),
-                    key: name.1.clone(),
-                    verb,
-                    subject,
-                });
-                let bound = Bound {
-                    verb: verb.to_owned(),
-                    subject,
-                    code: judged.code,
-                    by: Known::InBatch(place),
-                };
-                self.keys.insert(name, bound);
-            }
+        let Some(bound) = self.keys.get(&name) else {
+            judged.binds = Some(Binding {
+                caller: name.0.clone(),
+                key: name.1.clone(),
+                verb,
+                subject,
+            });
+            let bound = Bound {
+                verb: verb.to_owned(),
+                subject,
+                code: judged.code,
+                by: Known::InBatch(place),
+            };
+            self.keys.insert(name, bound);
+            return;
+        };
+        let is_same = if verb == "assign" {
+            let is_given = bound.verb == "assign" || bound.verb == "replace";
+            is_given && bound.code.is_some() && bound.code == judged.code
+        } else {
+            bound.verb == verb && bound.subject == subject
+        };
+        if is_same {
+            judged.known_by = Some(bound.by);
+        } else {
+            judged.faults.insert(ConflictKind::SameKeyOtherContent);
         }
     }
 
@@ -169,13 +165,15 @@ impl<'f> Facts<'f> {
     fn faults(&self, body: &Body, code: Option<i64>) -> BTreeSet<ConflictKind> {
         let mut faults = BTreeSet::new();
         let is_assigned = matches!(body.fact, Fact::Assigned { .. });
-        let redeemed = match &body.fact {
-            Fact::Redeemed {
-                certainty,
-                overrode,
-                ..
-            } => Some((certainty, overrode)),
-            _ => None,
+        let redeemed = if let Fact::Redeemed {
+            certainty,
+            overrode,
+            ..
+        } = &body.fact
+        {
+            Some((certainty, overrode))
+        } else {
+            None
         };
         if !is_assigned && redeemed.is_none() {
             return faults;

@@ -5,17 +5,18 @@
 //! (`agreed`). Invariant: facts are taken from whoever was let in and is not stolen, also from a life
 //! whose authority has ended.
 
+mod attempts;
 mod chain;
 mod entries;
 mod judge;
 mod people;
 
 use crate::domain::entry::{Body, Hash};
-use crate::domain::wire::{Standing, Up, UpAnswer, WireAttempt, WireOutcome};
+use crate::domain::wire::{Standing, Up, UpAnswer, WireOutcome};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, lease, nodes, stores};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, lease, nodes, stores};
 
 impl Ledger {
     /// Takes in what a store sends. The node in the hello has shown its secret already. What it
@@ -161,7 +162,7 @@ fn take_in(writing: &mut Writing<'_, '_>, up: &Up, act: &Act) -> Result<UpAnswer
         }
         (sender.acked_seq, sender.acked_hash) = (seq, hash);
     }
-    keep_attempts(tx, &mut sender, up)?;
+    attempts::keep(tx, &mut sender, up)?;
     if up.hello.incarnation == sender.incarnation {
         lease::top_up(writing, sender.node, up.feed_position, &up.demands, act)?;
     }
@@ -225,96 +226,4 @@ fn outcomes(tx: &Tx<'_>, sender: &Sender, up: &Up) -> Result<Vec<WireOutcome>, C
         )?;
     }
     Ok(outcomes)
-}
-
-/// Keeps attempts, apart from the chain: those after the newest of the life that numbers them.
-fn keep_attempts(tx: &Tx<'_>, sender: &mut Sender, up: &Up) -> Result<(), Cause> {
-    if up.attempts.is_empty() {
-        return Ok(());
-    }
-    let known = if sender.attempts.incarnation == up.hello.incarnation {
-        sender.attempts.through
-    } else {
-        0
-    };
-    let new: Vec<&WireAttempt> = up
-        .attempts
-        .iter()
-        .filter(|attempt| attempt.number > known)
-        .collect();
-    let named = |of: fn(&WireAttempt) -> Option<&String>| {
-        let names: std::collections::BTreeSet<&String> =
-            new.iter().filter_map(|attempt| of(attempt)).collect();
-        names.into_iter().cloned().collect::<Vec<String>>()
-    };
-    let codes = crate::ledger::codes::find_many(tx, &named(|attempt| attempt.code.as_ref()))?;
-    let customers =
-        crate::ledger::customers::numbers_of(tx, &named(|attempt| attempt.customer.as_ref()))?;
-    let campaigns = bulk::find(
-        tx,
-        "SELECT name, id FROM campaign WHERE name",
-        &[],
-        &named(|attempt| attempt.campaign.as_ref()),
-        "",
-        |row| Ok((row.text(0)?, row.int(1)?)),
-    )?;
-    let newest = tx
-        .one("SELECT coalesce(max(id), 0) FROM entry", &[], |row| {
-            row.int(0)
-        })?
-        .unwrap_or(0);
-    let rows: Vec<_> = new
-        .iter()
-        .map(|attempt| {
-            let code = codes
-                .iter()
-                .find(|row| Some(&row.folded) == attempt.code.as_ref());
-            let campaign = campaigns
-                .iter()
-                .find(|(name, _)| Some(name) == attempt.campaign.as_ref());
-            let customer = attempt
-                .customer
-                .as_ref()
-                .and_then(|name| customers.get(name));
-            vec![
-                attempt.at_ms.into(),
-                newest.into(),
-                (&attempt.kind).into(),
-                (&attempt.answer).into(),
-                code.map(|row| row.id).into(),
-                campaign.map(|(_, number)| *number).into(),
-                customer.copied().into(),
-                (&attempt.counter).into(),
-                attempt.operator.as_ref().into(),
-                attempt.key.as_ref().into(),
-                attempt.raw.as_ref().into(),
-                attempt.reason.as_ref().into(),
-                attempt.trigger.as_ref().into(),
-                attempt.notes.as_ref().into(),
-                sender.node.into(),
-            ]
-        })
-        .collect();
-    bulk::insert(
-        tx,
-        "INSERT INTO attempt (at_ms, after_entry, kind, answer, code, campaign, customer, \
-         counter, operator, key, raw, reason, trigger_text, notes, node)",
-        "",
-        &rows,
-        |_| Ok(()),
-    )?;
-    let through = new.last().map_or(known, |attempt| attempt.number);
-    sender.attempts = Attempts {
-        through,
-        incarnation: up.hello.incarnation,
-    };
-    tx.execute(
-        "UPDATE store SET acked_attempt = $1, acked_attempt_incarnation = $2 WHERE node = $3",
-        &[
-            through.into(),
-            up.hello.incarnation.into(),
-            sender.node.into(),
-        ],
-    )?;
-    Ok(())
 }

@@ -9,10 +9,11 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Body, Fact, unhex};
 use crate::domain::wire::{Up, WireCustomer};
-use crate::ledger::customers::{add_contacts, is_erased, kind_number, numbers_of, standing};
+use crate::ledger::customers::{add_contacts, is_erased, kind_number, standing};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::lookups::numbers_of;
 use crate::ledger::{Writing, bulk, second_code};
 
 /// What entries of a batch say was changed of a customer; what it is now stands beside them.

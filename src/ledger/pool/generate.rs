@@ -5,6 +5,7 @@ use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::codes::fallbacks;
 use crate::ledger::error::Cause;
+use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::pool::clash::Clashes;
 use crate::ledger::pool::import::ImportReport;
 use crate::ledger::pool::rows::{Listed, text};
@@ -100,6 +101,9 @@ impl Ledger {
 }
 
 fn generate(job: &mut Job<'_, '_>, order: &GenerateOrder, act: &Act) -> Result<ImportReport, Fail> {
+    if let Some(refusal) = job.read(pools_are_elsewhere)? {
+        return Err(refusal.into());
+    }
     sweep(job.ledger, &mut job.pace)?;
     let id = &order.campaign;
     let Some((campaign, _)) = job.read(|tx| campaigns::find(tx, id))? else {

@@ -15,6 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::chain::Head;
 use crate::ledger::codes::fallbacks;
 use crate::ledger::error::Cause;
+use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::pool::clash::{Clashes, fault_of};
 use crate::ledger::pool::list::CodeList;
 use crate::ledger::pool::people::People;
@@ -98,6 +99,9 @@ fn import(
     act: &Act,
     sink: &mut dyn FnMut(&BadRow) -> io::Result<()>,
 ) -> Result<ImportReport, Fail> {
+    if let Some(refusal) = job.read(pools_are_elsewhere)? {
+        return Err(refusal.into());
+    }
     sweep(job.ledger, &mut job.pace)?;
     let target = target(job, &order.campaign)?;
     let mut bad = BadRows::new(job.sorter());

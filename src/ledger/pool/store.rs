@@ -15,6 +15,7 @@ use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Many, Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::pool::people::People;
 use crate::ledger::pool::permutation::{KEY_BYTES, Permutation};
 use crate::ledger::pool::rows::{Listed, text, untagged};
@@ -346,6 +347,9 @@ fn publish(
         Some(batch.code_count.unsigned_abs()),
     )?;
     job.pace.slice(job.ledger, |writing, _| {
+        if pools_are_elsewhere(writing.tx)?.is_some() {
+            return Err(Cause::Changed("this ledger has begun to join a hub".into()));
+        }
         let is_ours = writing.tx.execute(
             "UPDATE batch SET is_published = 1, codes_hash = $1 WHERE id = $2 AND is_published = 0",
             &[codes_hash.as_slice().into(), batch.id.into()],

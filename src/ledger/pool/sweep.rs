@@ -12,7 +12,6 @@ use crate::ledger::pool::pace::{Pace, Slice};
 use crate::ledger::pool::sort::SORT_FILE;
 use crate::ledger::pool::store::{Batch, hold};
 use crate::ledger::sqlite::{BATCH_LOCK, lock_file};
-use crate::ledger::stock::STAGED;
 use crate::ledger::{Ledger, LedgerError, Writing};
 
 /// Rows removed by one statement.
@@ -88,8 +87,8 @@ fn unfinished_batches(tx: &Tx<'_>) -> Result<Vec<Batch>, Cause> {
     tx.all(
         "SELECT id, campaign, first_code, code_count, first_ordinal, ordinal_count, \
           writer FROM batch \
-          WHERE is_published = 0 AND how <> $1 ORDER BY id",
-        &[STAGED.into()],
+          WHERE is_published = 0 ORDER BY id",
+        &[],
         |row: &Row<'_>| {
             Ok(Batch {
                 id: row.int(0)?,

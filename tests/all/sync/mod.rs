@@ -5,7 +5,10 @@
 )]
 
 mod enrolment;
+mod lives;
+mod judging;
 mod orders;
 mod scribe;
+mod stock;
 mod up;
 pub(crate) mod world;

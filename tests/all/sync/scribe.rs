@@ -31,6 +31,12 @@ impl Scribe {
         .at_its_end()
     }
 
+    /// Goes on after the entries that it has: another life of the same ledger.
+    pub(crate) fn again(mut self) -> Scribe {
+        self.hash = CHAIN_START;
+        self.at_its_end()
+    }
+
     fn at_its_end(mut self) -> Scribe {
         for entry in &self.entries {
             self.hash = chained(&self.hash, entry.body.as_bytes());

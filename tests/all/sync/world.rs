@@ -13,7 +13,7 @@ use counterfoil::domain::entry::instant;
 use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::notes::Notes;
 use counterfoil::domain::store::FIRST_LABEL;
-use counterfoil::domain::verdict::{Answer, Approval, Verdict};
+use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
 use counterfoil::domain::wire::{
     Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
 };
@@ -29,6 +29,11 @@ pub(crate) const SPRING: &str = "spring";
 
 /// The hub's URL in ledgers; nothing listens there.
 pub(crate) const URL: &str = "https://hub.example.org";
+
+/// Honoured, and nobody else can have used it.
+pub(crate) const CONFIRMED: Verdict = Verdict::Accepted {
+    certainty: Certainty::Confirmed,
+};
 
 pub(crate) fn spring() -> CampaignId {
     SPRING.parse().unwrap()
@@ -138,6 +143,17 @@ pub(crate) fn act_of(counter: &str, at_ms: i64) -> Act {
 }
 
 impl Node {
+    /// A ledger that came into a folder in some other way.
+    pub(crate) fn of(ledger: Ledger, folder: &Path, secret: &str, now_ms: i64) -> Node {
+        Node {
+            _place: None,
+            folder: folder.to_owned(),
+            ledger,
+            secret: secret.to_owned(),
+            now_ms,
+        }
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }

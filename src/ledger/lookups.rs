@@ -1,0 +1,62 @@
+//! Codes and customers by lists of names or numbers: what a batch is about, in a few statements.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::bulk;
+use crate::ledger::codes::{CODE_COLUMNS, CodeRow, code_row};
+use crate::ledger::customers::standing;
+use crate::ledger::engine::Tx;
+use crate::ledger::error::Cause;
+
+/// The codes of these local numbers, in the order of their numbers.
+pub(crate) fn by_ids(tx: &Tx<'_>, codes: &[i64]) -> Result<Vec<CodeRow>, Cause> {
+    let mut rows = bulk::find(
+        tx,
+        &format!("SELECT {CODE_COLUMNS} FROM code c WHERE c.id"),
+        &[],
+        codes,
+        "",
+        code_row,
+    )?;
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// The codes of these foldings whose batch is published.
+pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
+    bulk::find(
+        tx,
+        &format!(
+            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
+             WHERE b.is_published = 1 AND c.folded"
+        ),
+        &[],
+        folded,
+        "",
+        code_row,
+    )
+}
+
+/// The numbers of customers by their ids; who was joined to another is that other.
+pub(crate) fn numbers_of(
+    tx: &Tx<'_>,
+    public_ids: &[String],
+) -> Result<BTreeMap<String, i64>, Cause> {
+    let known = bulk::find(
+        tx,
+        "SELECT public_id, id, joined_to FROM customer WHERE public_id",
+        &[],
+        public_ids,
+        "",
+        |row| Ok((row.text(0)?, row.int(1)?, row.maybe_int(2)?)),
+    )?;
+    let mut numbers = BTreeMap::new();
+    for (name, number, joined_to) in known {
+        let number = match joined_to {
+            Some(kept) => standing(tx, kept)?,
+            None => number,
+        };
+        numbers.insert(name, number);
+    }
+    Ok(numbers)
+}

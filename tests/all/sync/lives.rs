@@ -1,0 +1,289 @@
+//! Lives of a store's ledger: restored from a backup, copied, lost, fenced, and come back.
+
+use counterfoil::domain::entry::instant;
+use counterfoil::domain::store::FIRST_LABEL;
+use counterfoil::domain::wire::{Joined, Standing};
+use counterfoil::ledger::Ledger;
+
+use crate::sync::world::{CONFIRMED, Node, alone, hub, join};
+
+/// A shop that joined with three cards given out and ten codes to claim.
+fn world() -> (Node, Node) {
+    let mut hub = hub(10);
+    let mut shop = alone("Riverside");
+    shop.campaign(
+        "cards",
+        &counterfoil::domain::campaign::Rules::new("10 % off"),
+    );
+    shop.generate("cards", 10, false);
+    shop.import("cards", &["CARD-0001", "CARD-0002", "CARD-0003"]);
+    join(&mut hub, &mut shop, "Riverside");
+    (hub, shop)
+}
+
+/// Puts the shop's backup back in the place of its ledger.
+fn restore(shop: &mut Node, backup: &std::path::Path) {
+    let folder = shop.folder().to_owned();
+    let act = shop.act();
+    // The ledger must be closed for it.
+    let elsewhere = alone("Elsewhere");
+    let open = std::mem::replace(&mut shop.ledger, elsewhere.ledger);
+    drop(open);
+    let (ledger, rebirth) = Ledger::restore(&folder, backup, 0, &act).unwrap();
+    assert!(rebirth.is_quarantined);
+    assert_eq!((rebirth.suspects, rebirth.needs_approval), (0, false));
+    shop.ledger = ledger;
+}
+
+fn standing(node: &mut Node) -> Standing {
+    node.ledger.hub_link().unwrap().unwrap().standing
+}
+
+/// Asks the hub for a life, and hears what it says.
+fn asks_for_life(hub: &mut Node, shop: &mut Node) -> Joined {
+    let asked = shop
+        .ledger
+        .new_life_request(instant(shop.now_ms))
+        .unwrap()
+        .unwrap();
+    let act = hub.act();
+    let first = hub.ledger.begin_life(&asked, &act).unwrap().unwrap();
+    // Its answer was lost, and it asks again.
+    let told = hub.ledger.begin_life(&asked, &act).unwrap().unwrap();
+    assert_eq!(first, told);
+    let act = shop.act();
+    shop.ledger.heard_life(&told, &act).unwrap();
+    told
+}
+
+const SUSPECTS: &str = "SELECT count(*) FROM code WHERE state = 4";
+
+#[test]
+fn a_restored_store_spends_nothing_until_the_hub_has_made_suspect_what_it_may_have_spent() {
+    let (mut hub, mut shop) = world();
+    let backup = shop.folder().with_file_name("backup.db");
+    shop.ledger.backup(&backup).unwrap();
+    // Two acts that only this disk knows of, and then it is put back.
+    assert_eq!(shop.verdict("till", "CARD-0001", "k1"), CONFIRMED);
+    shop.assigned("cards", "ana@example.org");
+    restore(&mut shop, &backup);
+    assert_eq!(standing(&mut shop), Standing::Quarantined);
+    assert_eq!(shop.count(SUSPECTS), 0);
+    assert_eq!(shop.count("SELECT restored_code_id FROM ledger"), 0);
+    let link = shop.ledger.hub_link().unwrap().unwrap();
+    assert!(!link.may_hold(shop.now_ms));
+
+    let told = asks_for_life(&mut hub, &mut shop);
+    assert_eq!(told.welcome.standing, Standing::Active);
+    assert_eq!(standing(&mut shop), Standing::Active);
+    // Every card may have been redeemed, and two codes may have been given out.
+    assert_eq!(hub.count(SUSPECTS), 3 + 2);
+    assert_eq!(
+        hub.count("SELECT count(*) FROM code WHERE holder <> 1 AND state IN (0, 1, 4)"),
+        0
+    );
+    assert_eq!(hub.count("SELECT sum(leased) FROM tally"), 0);
+    assert_eq!(
+        hub.count("SELECT count(*) FROM entry WHERE kind = 'store_reborn'"),
+        1
+    );
+    // The store holds nothing until the feed tells it what it holds.
+    assert_eq!(
+        shop.count("SELECT count(*) FROM code WHERE holder = 1 AND state IN (0, 1, 4)"),
+        0
+    );
+    assert_eq!(shop.count("SELECT count(*) FROM lease WHERE holder = 1"), 0);
+    assert_eq!(shop.count("SELECT leased FROM tally"), 10);
+    hub.assert_well();
+    shop.assert_well();
+}
+
+#[test]
+fn a_copy_and_the_file_it_was_copied_from_are_two_lives() {
+    let (mut hub, mut shop) = world();
+    let copy = tempfile::tempdir().unwrap();
+    let file = copy.path().join("ledger.db");
+    shop.ledger.backup(&file).unwrap();
+    let act = shop.act();
+    let (copied, rebirth) = Ledger::open(copy.path(), &act).unwrap();
+    assert_eq!(rebirth.unwrap().why, "marker_missing");
+    let mut copied = Node::of(copied, copy.path(), "drawn", shop.now_ms);
+    assert_eq!(standing(&mut copied), Standing::Quarantined);
+    asks_for_life(&mut hub, &mut copied);
+    // Nobody can say what the other one has spent: all that was held.
+    assert_eq!(hub.count(SUSPECTS), 3 + 10);
+
+    // The first file is still in use: from its next contact on it is quarantined, with a higher number.
+    let node = hub.ledger.stores().unwrap().remove(0);
+    assert_eq!(node.incarnation, 2);
+    let welcome = asks_for_life_of(&mut hub, &copied);
+    let act = shop.act();
+    shop.ledger.hear_welcome(&welcome.welcome, &act).unwrap();
+    assert_eq!(standing(&mut shop), Standing::Quarantined);
+    assert_eq!(shop.count("SELECT incarnation FROM ledger"), 3);
+    asks_for_life(&mut hub, &mut shop);
+    assert_eq!(standing(&mut shop), Standing::Active);
+    let node = hub.ledger.stores().unwrap().remove(0);
+    assert_eq!(node.incarnation, 3);
+    hub.assert_well();
+    shop.assert_well();
+    copied.assert_well();
+}
+
+/// What the hub says to a contact of this life.
+fn asks_for_life_of(hub: &mut Node, _copied: &Node) -> Joined {
+    let node = hub.ledger.stores().unwrap().remove(0);
+    let asked = counterfoil::domain::wire::NewLife {
+        hello: counterfoil::domain::wire::Hello {
+            wire: 1,
+            node: node.node.unwrap(),
+            incarnation: 1,
+            now_ms: hub.now_ms,
+            unsent: 0,
+        },
+        life_hash: String::new(),
+        branch_seq: 0,
+        points: Vec::new(),
+        missing: None,
+    };
+    let act = hub.act();
+    hub.ledger.begin_life(&asked, &act).unwrap().unwrap()
+}
+
+#[test]
+fn two_lives_that_took_the_same_number_are_told_apart() {
+    let (mut hub, mut shop) = world();
+    let copies: Vec<_> = (0..2)
+        .map(|_| {
+            let copy = tempfile::tempdir().unwrap();
+            shop.ledger.backup(&copy.path().join("ledger.db")).unwrap();
+            copy
+        })
+        .collect();
+    let mut lives: Vec<_> = copies
+        .iter()
+        .zip(["first", "second"])
+        .map(|(copy, counter)| {
+            let act = crate::sync::world::act_of(counter, shop.now_ms);
+            let (ledger, _) = Ledger::open(copy.path(), &act).unwrap();
+            Node::of(ledger, copy.path(), "drawn", shop.now_ms)
+        })
+        .collect();
+    for life in &mut lives {
+        assert_eq!(life.count("SELECT incarnation FROM ledger"), 2);
+    }
+    asks_for_life(&mut hub, &mut lives[0]);
+    assert_eq!(standing(&mut lives[0]), Standing::Active);
+    asks_for_life(&mut hub, &mut lives[1]);
+    // Its number was taken: it took the next, and is quarantined until it has asked again.
+    assert_eq!(standing(&mut lives[1]), Standing::Quarantined);
+    assert_eq!(lives[1].count("SELECT incarnation FROM ledger"), 3);
+    asks_for_life(&mut hub, &mut lives[1]);
+    assert_eq!(standing(&mut lives[1]), Standing::Active);
+    hub.assert_well();
+}
+
+#[test]
+fn what_a_written_off_store_held_is_suspect_and_never_issued_again() {
+    let (mut hub, mut shop) = world();
+    let act = hub.act();
+    let written_off = hub
+        .ledger
+        .set_standing("Riverside", FIRST_LABEL, Standing::WrittenOff, &act)
+        .unwrap()
+        .unwrap();
+    assert_eq!(written_off.standing, Standing::WrittenOff);
+    assert_eq!(written_off.incarnation, 2);
+    assert_eq!(hub.count(SUSPECTS), 13);
+    assert_eq!(hub.count("SELECT sum(available) FROM tally"), 10);
+    hub.assert_well();
+
+    // It comes back: quarantined, then known again, holding nothing.
+    let reinstated = hub
+        .ledger
+        .set_standing("Riverside", FIRST_LABEL, Standing::Active, &act)
+        .unwrap()
+        .unwrap();
+    assert_eq!(reinstated.standing, Standing::Active);
+    let told = asks_for_life_of(&mut hub, &shop);
+    let act = shop.act();
+    shop.ledger.hear_welcome(&told.welcome, &act).unwrap();
+    assert_eq!(standing(&mut shop), Standing::Quarantined);
+    asks_for_life(&mut hub, &mut shop);
+    assert_eq!(standing(&mut shop), Standing::Active);
+    assert_eq!(hub.count(SUSPECTS), 13);
+    hub.assert_well();
+    shop.assert_well();
+}
+
+#[test]
+fn a_revoked_store_keeps_what_it_holds_and_may_come_back() {
+    let (mut hub, mut shop) = world();
+    let act = hub.act();
+    let mut set = |standing| {
+        hub.ledger
+            .set_standing("Riverside", FIRST_LABEL, standing, &act)
+            .unwrap()
+    };
+    set(Standing::Revoked).unwrap();
+    set(Standing::Revoked).unwrap_err();
+    assert_eq!(hub.count(SUSPECTS), 0);
+    let told = asks_for_life_of(&mut hub, &shop);
+    let heard = shop.act();
+    shop.ledger.hear_welcome(&told.welcome, &heard).unwrap();
+    assert_eq!(standing(&mut shop), Standing::Revoked);
+    assert!(
+        !shop
+            .ledger
+            .hub_link()
+            .unwrap()
+            .unwrap()
+            .may_hold(shop.now_ms)
+    );
+    hub.ledger
+        .set_standing("Riverside", FIRST_LABEL, Standing::Active, &act)
+        .unwrap()
+        .unwrap();
+    let told = asks_for_life_of(&mut hub, &shop);
+    shop.ledger.hear_welcome(&told.welcome, &heard).unwrap();
+    assert!(
+        shop.ledger
+            .hub_link()
+            .unwrap()
+            .unwrap()
+            .may_hold(shop.now_ms)
+    );
+}
+
+#[test]
+fn a_restored_hub_issues_nothing_it_held_and_is_noticed_by_its_life() {
+    let (mut hub, mut shop) = world();
+    let backup = hub.folder().with_file_name("hub-backup.db");
+    hub.ledger.backup(&backup).unwrap();
+    let folder = hub.folder().to_owned();
+    let elsewhere = alone("Elsewhere");
+    drop(std::mem::replace(&mut hub.ledger, elsewhere.ledger));
+    let act = hub.act();
+    let (ledger, rebirth) = Ledger::restore(&folder, &backup, 0, &act).unwrap();
+    hub.ledger = ledger;
+    assert_eq!(rebirth.suspects, 10);
+    let told = asks_for_life_of(&mut hub, &shop);
+    assert_eq!(told.welcome.hub_life, 2);
+    let act = shop.act();
+    shop.ledger.hear_welcome(&told.welcome, &act).unwrap();
+    let link = shop.ledger.hub_link().unwrap().unwrap();
+    assert_eq!((link.hub_life, link.cursor.position), (2, 0));
+    // It holds nothing until this hub has told it so.
+    assert_eq!(
+        shop.count("SELECT count(*) FROM code WHERE holder = 1 AND state IN (0, 1)"),
+        0
+    );
+    // The hub's former life is heard no more.
+    let mut old = told.welcome.clone();
+    old.hub_life = 1;
+    old.standing = Standing::Revoked;
+    shop.ledger.hear_welcome(&old, &act).unwrap();
+    assert_eq!(standing(&mut shop), Standing::Active);
+    hub.assert_well();
+    shop.assert_well();
+}
