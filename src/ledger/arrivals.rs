@@ -114,6 +114,21 @@ pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Re
     Ok(true)
 }
 
+/// Applies one code, and whose it is, as the hub told them with an answer.
+pub(crate) fn take_told(
+    writing: &mut Writing<'_, '_>,
+    seen_through: i64,
+    code: &WireCode,
+    customer: Option<&WireCustomer>,
+) -> Result<(), Cause> {
+    let mut arrivals = Arrivals::new(writing, seen_through)?;
+    if let Some(customer) = customer {
+        arrivals.customer(customer)?;
+    }
+    arrivals.code(code)?;
+    arrivals.finish()
+}
+
 /// A code as it stands here.
 struct Standing {
     id: i64,

@@ -21,7 +21,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::lease::DEMAND_MS;
 use crate::ledger::link::HubLink;
 use crate::ledger::tally::hour_of;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link, lives};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link};
 
 /// Attempts in one batch at most.
 const ATTEMPTS_MAX: i64 = 500;
@@ -271,18 +271,18 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
     }
     let mut welcome = answer.welcome.clone();
     let is_this_life = welcome.incarnation == writing.head.incarnation;
-    if answer.forked_after.is_some() {
-        // What it means for this ledger is settled below.
-        welcome.standing = link.standing;
-    }
-    if link::hear(writing, &welcome, act)? != link::Heard::Counts {
-        return Ok(Heard::default());
-    }
     if let Some(forked_after) = answer.forked_after
         && is_this_life
-        && link.standing != Standing::Quarantined
     {
-        lives::forked(writing, forked_after, welcome.incarnation, act)?;
+        // What follows the newest entry that both have is of a life that the hub does not know.
+        welcome.standing = Standing::Quarantined;
+        welcome.acked_through = forked_after;
+        writing.tx.execute(
+            "UPDATE hub_link SET acked_seq = $1 WHERE id = 1 AND acked_seq > $1",
+            &[forked_after.into()],
+        )?;
+    }
+    if link::hear(writing, &welcome, act)? != link::Heard::Counts {
         return Ok(Heard::default());
     }
     if is_this_life {

@@ -1386,7 +1386,10 @@ impl World {
             10 => {
                 let store = self.roll(2);
                 if self.roll(3) == 0 {
-                    self.stores[store].return_leases(None, &act()).unwrap().unwrap();
+                    self.stores[store]
+                        .return_leases(None, &act())
+                        .unwrap()
+                        .unwrap();
                 }
             }
             _ => self.at_the_hub(number),
@@ -1396,7 +1399,10 @@ impl World {
     fn at_the_hub(&mut self, number: usize) {
         if self.roll(4) == 0 {
             let change = |rules: &mut Rules| rules.offer = format!("Free coffee {number}");
-            self.hub.set_campaign(&id("spring"), change, &act()).unwrap().unwrap();
+            self.hub
+                .set_campaign(&id("spring"), change, &act())
+                .unwrap()
+                .unwrap();
             return generate(&mut self.hub, "spring", 3, false);
         }
         let state = i64::try_from(self.roll(2)).unwrap();
@@ -1457,11 +1463,23 @@ impl World {
                 .map(|code| (theirs.get(*code), known.get(*code)))
                 .collect();
             assert_eq!(apart, [], "{name}");
-            let node = self.hub.read("find", node, |tx| nodes::find(tx, node)).unwrap().unwrap();
+            let node = self
+                .hub
+                .read("find", node, |tx| nodes::find(tx, node))
+                .unwrap()
+                .unwrap();
             let lent = ranges(&mut self.hub, node);
-            assert_eq!(ranges(&mut self.stores[place], chain::OWN_NODE), lent, "{name}");
+            assert_eq!(
+                ranges(&mut self.stores[place], chain::OWN_NODE),
+                lent,
+                "{name}"
+            );
             let pooled = pooled(&mut self.hub, node);
-            assert_eq!(self::pooled(&mut self.stores[place], chain::OWN_NODE), pooled, "{name}");
+            assert_eq!(
+                self::pooled(&mut self.stores[place], chain::OWN_NODE),
+                pooled,
+                "{name}"
+            );
         }
         let twice = "SELECT count(*) FROM (SELECT code FROM customer_slot GROUP BY code \
              HAVING count(*) > 1) t";
