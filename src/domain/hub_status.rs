@@ -66,7 +66,7 @@ impl HubStatus {
             let at = instant(at_ms).to_zoned(zone.clone());
             at.strftime("%H:%M").to_string()
         };
-        let mut words = match (&self.reach, self.standing) {
+        let words = match (&self.reach, self.standing) {
             (_, Standing::Revoked) => "revoked by the hub".to_owned(),
             (_, Standing::WrittenOff) => "written off by the hub".to_owned(),
             (_, Standing::Stolen) => "taken for stolen by the hub".to_owned(),
@@ -76,19 +76,21 @@ impl HubStatus {
             (Reach::Online, _) => "online".to_owned(),
             (Reach::Offline { since_ms, .. }, _) => format!("offline since {}", clock(*since_ms)),
         };
+        let mut more = Vec::new();
         if !self.may_hold && self.standing == Standing::Active {
-            words.push_str(", out of touch for too long");
+            more.push("out of touch for too long".to_owned());
         }
         if self.unsent > 0 {
-            words.push_str(&format!(", {} to send", self.unsent));
+            more.push(format!("{} to send", self.unsent));
         }
         if self.pending > 0 {
-            words.push_str(&format!(", {} not known", self.pending));
+            more.push(format!("{} not known", self.pending));
         }
         if self.is_clock_off() {
-            words.push_str(&format!(", clock off by {}", off_by(self.clock_offset_ms)));
+            more.push(format!("clock off by {}", off_by(self.clock_offset_ms)));
         }
-        words
+        more.insert(0, words);
+        more.join(", ")
     }
 
     /// What stands in the way, where something does.

@@ -20,6 +20,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::lease::{hand_over_code, split};
 use crate::ledger::link::Heard;
+use crate::ledger::second_code::are_alike;
 use crate::ledger::tally::{Shift, move_leased};
 use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally};
 
@@ -326,13 +327,28 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
                 .try_into()
                 .ok()
                 .ok_or_else(|| Cause::Damaged("the hub tells of a hash that is none".into()))?;
-            tx.execute(
+            self.keep_likeness(campaign, &hash, customer)?;
+            self.tx().execute(
                 "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3) \
                  ON CONFLICT (campaign, hash) DO UPDATE SET customer = excluded.customer",
                 &[campaign.into(), hash.as_slice().into(), customer.into()],
             )?;
         }
         Ok(())
+    }
+
+    /// A hash goes over to the hub's customer. Whoever had it here is the same person, and the hub may
+    /// not have heard of them: it is told so with them.
+    fn keep_likeness(&self, campaign: i64, hash: &Hash, customer: i64) -> Result<(), Cause> {
+        let had = self.tx().one(
+            "SELECT customer FROM contact_hash WHERE campaign = $1 AND hash = $2",
+            &[campaign.into(), hash.as_slice().into()],
+            |row| row.int(0),
+        )?;
+        match had {
+            Some(had) if had != customer => are_alike(self.tx(), campaign, had, customer),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The campaign that a hash is for; none: it is told of later, and the hash with its codes.

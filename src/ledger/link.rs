@@ -127,7 +127,7 @@ impl Ledger {
     pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
         self.write("hear", "the hub", |writing| {
             // There is no rest of it.
-            let _ = hear(writing, welcome, act)?;
+            drop(hear(writing, welcome, act)?);
             Ok(())
         })
     }
@@ -165,7 +165,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
 
 /// What becomes of an answer of the hub.
 #[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// The rest of it counts.
     Counts,

@@ -90,11 +90,11 @@ impl Ledger {
                 return Ok(());
             };
             if link.standing != Standing::Quarantined {
-                let _ = link::hear(writing, &joined.welcome, act)?;
+                drop(link::hear(writing, &joined.welcome, act)?);
                 return Ok(());
             }
             let welcome = &joined.welcome;
-            let (_, own) = first_of_life(writing.tx, writing.head.incarnation)?;
+            let (first_seq, own) = first_of_life(writing.tx, writing.head.incarnation)?;
             let is_this_life = welcome.incarnation == writing.head.incarnation
                 && joined.life_hash.as_deref() == Some(own.as_str());
             if link::hear(writing, welcome, act)? == Heard::NotOurs {
@@ -103,10 +103,18 @@ impl Ledger {
             if !is_this_life {
                 return take_number(writing, welcome.incarnation, act);
             }
+            if welcome.acked_through >= first_seq {
+                // This very life has gone on already: its disk was set back since, and what it did
+                // then nobody can say.
+                return quarantine(writing, welcome.incarnation, None, "hub_ahead", act);
+            }
             relabel(writing, welcome.acked_through)?;
             drop_rights(writing.tx, &link.hub)?;
+            // From the beginning: what was told while the former life had not sent its work was passed
+            // over here, and the hub may have that work by now.
             writing.tx.execute(
-                "UPDATE hub_link SET standing = $1, acked_seq = $2, life_missing = 0 WHERE id = 1",
+                "UPDATE hub_link SET standing = $1, acked_seq = $2, life_missing = 0, \
+                 feed_position = 0, feed_code_after = 0 WHERE id = 1",
                 &[
                     welcome.standing.number().into(),
                     welcome.acked_through.into(),

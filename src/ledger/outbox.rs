@@ -69,8 +69,20 @@ fn up_batch(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Up>, Cause> {
     let Some(link) = link::load(tx)? else {
         return Ok(None);
     };
+    batch_after(tx, (link.acked_seq, link.acked_attempt), now)
+}
+
+/// What follows an entry and an attempt; none: there is no hub.
+pub(crate) fn batch_after(
+    tx: &Tx<'_>,
+    (seq, attempt): (i64, i64),
+    now: Timestamp,
+) -> Result<Option<Up>, Cause> {
+    let Some(link) = link::load(tx)? else {
+        return Ok(None);
+    };
     let head = Head::load(tx)?;
-    let (entries, bodies) = entries_after(tx, &head, link.acked_seq)?;
+    let (entries, bodies) = entries_after(tx, &head, seq)?;
     let first = entries.first().map_or(head.seq + 1, |entry| entry.seq);
     let previous = hash_before(tx, &head, first)?;
     Ok(Some(Up {
@@ -78,7 +90,7 @@ fn up_batch(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Up>, Cause> {
         previous_hash: hex(&previous),
         customers: customers_named(tx, &bodies)?,
         entries,
-        attempts: attempts_after(tx, link.acked_attempt)?,
+        attempts: attempts_after(tx, attempt)?,
         demands: demands(tx, now)?,
         feed_position: link.cursor.position,
     }))
@@ -197,8 +209,14 @@ fn customers_named(tx: &Tx<'_>, bodies: &[Body]) -> Result<Vec<WireCustomer>, Ca
             },
         )?;
         customer.hashes = tx.all(
+            // A hash that the hub knows as another's went over to that one here: whose it was as well
+            // is for the hub to say.
             "SELECT m.name, h.hash FROM contact_hash h JOIN campaign m ON m.id = h.campaign \
-             WHERE h.customer = $1 AND h.batch IS NULL ORDER BY m.id, h.hash",
+             WHERE h.customer = $1 AND h.batch IS NULL UNION \
+             SELECT m.name, h.hash FROM likeness k \
+             JOIN contact_hash h ON h.customer = k.other AND h.campaign = k.campaign \
+             JOIN campaign m ON m.id = k.campaign WHERE k.customer = $1 AND h.batch IS NULL \
+             ORDER BY 1, 2",
             &[number.into()],
             |row| Ok((campaign_id(&row.text(0)?)?, hex(&row.hash(1)?))),
         )?;

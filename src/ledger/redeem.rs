@@ -257,7 +257,7 @@ impl<'s> Case<'s> {
             (None, Otherwise::NotFound, Some(_)) => meant(scan.raw, scan.allowed_hosts),
             _ => None,
         };
-        let asked = match (
+        let about = match (
             &rights,
             row.as_ref().map(|row| &row.folded).or(unknown.as_ref()),
         ) {
@@ -266,7 +266,7 @@ impl<'s> Case<'s> {
             }
             _ => About::default(),
         };
-        let (caller, key) = pending::caller_and_key(asked.same.as_ref(), act, || {
+        let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
             key_of(tx, scan, row.as_ref(), act)
         })?;
         let said = match said_words(scan.customer) {
@@ -274,7 +274,7 @@ impl<'s> Case<'s> {
             None => None,
         };
         let (mut binding, bound) = binding(tx, &caller, &key, row.as_ref())?;
-        if asked.is_key_of_other_code {
+        if about.is_key_of_other_code {
             binding = KeyBinding::Other;
         }
         let own = place_of(&writing.head)?;
@@ -340,7 +340,7 @@ impl<'s> Case<'s> {
             facts: Facts {
                 key: binding,
                 holding,
-                pending: asked.pending(),
+                pending: about.pending(),
                 since_honoured,
                 found,
                 otherwise,
@@ -358,7 +358,7 @@ impl<'s> Case<'s> {
             act,
             caller,
             key,
-            pending: asked.same,
+            pending: about.same,
             row,
             unknown,
             customer,
@@ -866,8 +866,8 @@ fn story_elsewhere(
 }
 
 /// A redemption as it is told: one that this hub made for a store happened at the store's counter.
-pub(crate) fn story_of(tx: &Tx<'_>, told: &Redemption, store: &str) -> Result<Story, Cause> {
-    let mut story = told.story(store);
+fn story_of(tx: &Tx<'_>, told: &Redemption, own: &str) -> Result<Story, Cause> {
+    let mut story = told.story(own);
     if let Some((store, counter)) = nodes::asking_counter(tx, &story.counter)? {
         story.store = store;
         story.counter = counter;

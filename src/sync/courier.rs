@@ -14,7 +14,7 @@ use crate::domain::hub_status::{HubStatus, Reach};
 use crate::domain::wire::{
     AskHub, Asked, Down, Hello, Joined, Page, Question, Standing, UpAnswer, WIRE,
 };
-use crate::ledger::{Act, HeardBy, HubLink, Ledger, LedgerError};
+use crate::ledger::{Act, HubLink, Ledger, LedgerError};
 use crate::sync::intake::Route;
 
 /// How long the hub holds a question for something new.
@@ -30,7 +30,7 @@ const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 const PAUSES_MS: (u64, u64) = (500, 20_000);
 
 /// The longest pause that a hub can ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// Which way a courier goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +231,7 @@ impl Courier {
             },
             Content::Ask(question) => match read::<Asked>(body) {
                 Ok(asked) => {
-                    ledger.witness(question, &asked, HeardBy::Nobody, act)?;
+                    ledger.hear_again(question, &asked, act)?;
                     Ok(Did::Answered)
                 }
                 Err(missed) => Err(missed),

@@ -1,0 +1,618 @@
+//! People at counters, and a mail tool at the hub: what they ask, and what they make of the answers.
+
+use counterfoil::domain::campaign::ContactKind;
+use counterfoil::domain::claim::{Claim, ClaimContext, ClaimWord};
+use counterfoil::domain::ids::{EntryId, Key};
+use counterfoil::domain::notes::Notes;
+use counterfoil::domain::reversal::{Reversal, ReversalWord};
+use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
+use counterfoil::ledger::{ClaimRequest, Scan, Undo, UndoRequest};
+
+use crate::broken::{Checked, Law, Undisturbed as _, broken};
+use crate::record::{Place, Told, Undone, What};
+use crate::world::{PEOPLE, World, code_text};
+
+/// How many of the newest codes are likely to be scanned: so that paths cross.
+const HOT: usize = 40;
+
+/// Askings of a node that are kept, to be asked again under their keys.
+const RETRIES: usize = 12;
+
+/// Something that was asked, as it can be asked again.
+#[derive(Debug, Clone)]
+pub(crate) struct Retry {
+    pub(crate) counter: String,
+    pub(crate) key: Key,
+    pub(crate) asked: Asked,
+}
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(crate) enum Asked {
+    Scan { code: String, is_approved: bool },
+    Claim { person: usize, offer: usize },
+}
+
+/// A scan as a counter makes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Scanned {
+    pub(crate) place: Place,
+    pub(crate) counter: String,
+    pub(crate) key: Key,
+    pub(crate) code: String,
+    pub(crate) approval: Option<Approval>,
+    pub(crate) is_check: bool,
+}
+
+impl Scanned {
+    pub(crate) fn as_scan(&self) -> Scan<'_> {
+        Scan {
+            key: Some(&self.key),
+            approval: self.approval.as_ref(),
+            is_check: self.is_check,
+            ..Scan::new(self.code.as_bytes(), &self.key)
+        }
+    }
+}
+
+fn approval() -> Approval {
+    Approval {
+        by: None,
+        reason: "known to me".into(),
+    }
+}
+
+impl World {
+    pub(crate) fn counter_at(&mut self, place: Place) -> String {
+        match place {
+            Place::Hub => "office".to_owned(),
+            Place::Store(_) => format!("till {}", self.dice.below(2)),
+        }
+    }
+
+    fn retries(&mut self, place: Place) -> &mut std::collections::VecDeque<Retry> {
+        match place {
+            Place::Hub => &mut self.hub_retries,
+            Place::Store(store) => &mut self.stores[store].retries,
+        }
+    }
+
+    fn may_be_retried(&mut self, place: Place, retry: Retry) {
+        let retries = self.retries(place);
+        retries.push_back(retry);
+        if retries.len() > RETRIES {
+            retries.pop_front();
+        }
+    }
+
+    /// Something that was asked at this node before, where the dice want it again.
+    fn drawn_again(&mut self, place: Place) -> Option<Retry> {
+        let count = self.retries(place).len();
+        if count == 0 || !self.dice.is_one_in(4) {
+            return None;
+        }
+        let number = self.dice.below(count);
+        Some(self.retries(place)[number].clone())
+    }
+
+    /// A store more often than the hub.
+    fn somewhere(&mut self) -> Place {
+        if self.dice.is_one_in(6) {
+            Place::Hub
+        } else {
+            Place::Store(self.any_store())
+        }
+    }
+
+    /// A code that somebody may bring.
+    fn code_brought(&mut self) -> String {
+        let hot = |dice: &mut crate::dice::Dice, count: usize| count - 1 - dice.below(count.min(HOT));
+        match self.dice.below(20) {
+            0..10 if !self.record.given.is_empty() => {
+                let number = hot(&mut self.dice, self.record.given.len());
+                self.record.given[number].clone()
+            }
+            0..17 => {
+                let given_out: Vec<usize> = (0..self.codes.len())
+                    .rev()
+                    .filter(|number| self.codes[*number].is_given_out)
+                    .take(HOT)
+                    .collect();
+                let number = given_out[self.dice.below(given_out.len())];
+                self.codes[number].text.clone()
+            }
+            17..19 => {
+                let number = self.dice.below(self.codes.len());
+                self.codes[number].text.clone()
+            }
+            _ => code_text(&mut self.dice),
+        }
+    }
+
+    pub(crate) fn scan(&mut self) -> Checked<()> {
+        let place = self.somewhere();
+        let scanned = match self.drawn_again(place) {
+            Some(Retry {
+                counter,
+                key,
+                asked: Asked::Scan { code, is_approved },
+            }) => {
+                // Now and then the key comes with another code.
+                let code = if self.dice.is_one_in(8) {
+                    self.code_brought()
+                } else {
+                    code
+                };
+                let is_approved = is_approved || self.dice.is_one_in(3);
+                Scanned {
+                    place,
+                    counter,
+                    key,
+                    code,
+                    approval: is_approved.then(approval),
+                    is_check: false,
+                }
+            }
+            _ => Scanned {
+                place,
+                counter: self.counter_at(place),
+                key: self.new_key(),
+                code: self.code_brought(),
+                approval: self.dice.is_one_in(6).then(approval),
+                is_check: self.dice.is_one_in(12),
+            },
+        };
+        if !scanned.is_check {
+            let retry = Retry {
+                counter: scanned.counter.clone(),
+                key: scanned.key.clone(),
+                asked: Asked::Scan {
+                    code: scanned.code.clone(),
+                    is_approved: scanned.approval.is_some(),
+                },
+            };
+            self.may_be_retried(place, retry);
+        }
+        self.scan_this(scanned)
+    }
+
+    /// What a counter makes of the answer to a scan.
+    pub(crate) fn hear_answer(&mut self, scanned: &Scanned, answer: &Answer) -> Checked<()> {
+        let word = answer.verdict.word();
+        self.record.count(word);
+        let certainty = answer.verdict.certainty().as_str();
+        self.trace.step(&format!(
+            "{:?} {} scans {} under {}{}{}: {word} {certainty} {}",
+            scanned.place,
+            scanned.counter,
+            scanned.code,
+            scanned.key,
+            if scanned.approval.is_some() { ", approved" } else { "" },
+            if scanned.is_check { ", looking only" } else { "" },
+            answer.redemption_id.as_deref().unwrap_or("-"),
+        ));
+        if scanned.is_check {
+            return Ok(());
+        }
+        let place = scanned.place;
+        let before = self.record.of_key(place, &answer.key).cloned();
+        let same = before.filter(|act| act.what == What::Use && !act.died && act.code == scanned.code);
+        match &answer.verdict {
+            Verdict::Accepted { certainty } => {
+                let is_provisional = *certainty != Certainty::Confirmed;
+                self.keep_use(scanned, answer, is_provisional)
+            }
+            Verdict::Replayed if same.is_none() => {
+                // Nobody was told of it before: the hub's answer had been lost.
+                self.keep_use(scanned, answer, true)
+            }
+            Verdict::Replayed => Ok(()),
+            Verdict::Reversed => match same {
+                Some(act) if act.undone == Undone::No => broken(
+                    Law::I5Once,
+                    format!("{} is said to be reversed, and nobody did", act.entry),
+                ),
+                _ => Ok(()),
+            },
+            _ => match same {
+                Some(act) if !act.is_forgotten => broken(
+                    Law::I5Once,
+                    format!(
+                        "key {} acted as {} in step {}, and is now told {word}",
+                        act.key, act.entry, act.step
+                    ),
+                ),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn keep_use(&mut self, scanned: &Scanned, answer: &Answer, is_provisional: bool) -> Checked<()> {
+        let Some(entry) = answer.redemption_id.clone() else {
+            return broken(Law::I4Durable, "an acceptance without an entry");
+        };
+        let hash = self.hash_of(scanned.place, &entry)?;
+        self.record.keep(Told {
+            what: What::Use,
+            place: scanned.place,
+            counter: scanned.counter.clone(),
+            key: answer.key.clone(),
+            code: scanned.code.clone(),
+            is_provisional,
+            entry,
+            hash,
+            person: None,
+            undone: Undone::No,
+            died: false,
+            is_forgotten: false,
+            step: self.trace.steps,
+        })?;
+        self.check_uses(&scanned.code)
+    }
+
+    /// I2: what was honoured for certain was not honoured more often than it may be.
+    fn check_uses(&self, code: &str) -> Checked<()> {
+        let Some(imported) = self.by_text.get(code) else {
+            return broken(Law::I2Safe, format!("{code} was accepted, and is no code"));
+        };
+        let uses = self.offers[self.codes[*imported].offer].uses;
+        let certain: Vec<&Told> = self
+            .record
+            .uses_of(code)
+            .filter(|act| !act.is_provisional && act.undone == Undone::No)
+            .collect();
+        if certain.len() > uses && !self.is_excused(certain.iter().map(|act| act.place)) {
+            let told: Vec<String> = certain
+                .iter()
+                .map(|act| format!("{:?} in step {} ({})", act.place, act.step, act.entry))
+                .collect();
+            return broken(
+                Law::I2Safe,
+                format!("{code} was honoured for certain {}", told.join(", ")),
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether a store among these was written off or set back without anybody's notice: what it
+    /// spends then nobody can prevent, and the hub must find.
+    pub(crate) fn is_excused(&self, mut places: impl Iterator<Item = Place>) -> bool {
+        places.any(|place| match place {
+            Place::Hub => false,
+            Place::Store(store) => {
+                self.stores[store].was_written_off || self.stores[store].was_set_back
+            }
+        })
+    }
+
+    pub(crate) fn claim(&mut self) -> Checked<()> {
+        let place = self.somewhere();
+        let again = match self.drawn_again(place) {
+            Some(Retry {
+                counter,
+                key,
+                asked: Asked::Claim { person, offer },
+            }) => Some((counter, key, person, offer)),
+            _ => None,
+        };
+        let (counter, key, person, offer) = match again {
+            Some(again) => again,
+            None => {
+                let counter = match place {
+                    Place::Hub => "mail".to_owned(),
+                    Place::Store(_) => self.counter_at(place),
+                };
+                let key = self.new_key();
+                let person = self.newcomer();
+                let offer = self.dice.below(self.offers.len());
+                (counter, key, person, offer)
+            }
+        };
+        let retry = Retry {
+            counter: counter.clone(),
+            key: key.clone(),
+            asked: Asked::Claim { person, offer },
+        };
+        self.may_be_retried(place, retry);
+        let context = if self.dice.is_one_in(12) {
+            ClaimContext::View
+        } else {
+            ClaimContext::Send
+        };
+        self.claim_this(&Claimed {
+            place,
+            counter,
+            key,
+            person,
+            offer,
+            context,
+        })
+    }
+
+    /// Somebody who asks: people come and go, so that there are always new ones.
+    fn newcomer(&mut self) -> usize {
+        let gone = usize::try_from(self.trace.steps / 60).expect("steps fit");
+        gone + self.dice.below(PEOPLE)
+    }
+
+    pub(crate) fn hear_claim(&mut self, claimed: &Claimed, claim: &Claim) -> Checked<()> {
+        let word = claim.word.as_str();
+        self.record.count(word);
+        let code = claim.code.clone();
+        self.trace.step(&format!(
+            "{:?} {} claims {} for person {} under {}: {word} {} {}",
+            claimed.place,
+            claimed.counter,
+            self.offers[claimed.offer].id,
+            claimed.person,
+            claimed.key,
+            code.as_deref().unwrap_or("-"),
+            claim.assignment_id.as_deref().unwrap_or("-"),
+        ));
+        let Some(code) = code else {
+            return Ok(());
+        };
+        match claim.word {
+            ClaimWord::Assigned => self.keep_code(claimed, claim, &code),
+            ClaimWord::Replayed | ClaimWord::AlreadyAssigned => {
+                match self.record.owners.get(&code) {
+                    Some(owner) if *owner != claimed.person => {
+                        let excused = self.record.codes_of(&code).map(|act| act.place);
+                        if self.is_excused(excused.collect::<Vec<_>>().into_iter()) {
+                            return Ok(());
+                        }
+                        broken(
+                            Law::I2Safe,
+                            format!("{code} is person {owner}'s and was told person {}", claimed.person),
+                        )
+                    }
+                    Some(_) => Ok(()),
+                    // The hub gave it, and its answer had been lost.
+                    None => self.keep_code(claimed, claim, &code),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn keep_code(&mut self, claimed: &Claimed, claim: &Claim, code: &str) -> Checked<()> {
+        let Some(entry) = claim.assignment_id.clone() else {
+            return broken(Law::I4Durable, format!("{code} was given without an entry"));
+        };
+        let hash = self.hash_of(claimed.place, &entry)?;
+        let before: Vec<Place> = self
+            .record
+            .codes_of(code)
+            .map(|act| act.place)
+            .chain([claimed.place])
+            .collect();
+        if before.len() > 1 && !self.is_excused(before.iter().copied()) {
+            return broken(
+                Law::I2Safe,
+                format!("{code} was given by {before:?}, now to person {}", claimed.person),
+            );
+        }
+        self.record.owners.insert(code.to_owned(), claimed.person);
+        self.record.given.push(code.to_owned());
+        self.record.keep(Told {
+            what: What::Code,
+            place: claimed.place,
+            counter: claimed.counter.clone(),
+            key: claim.key.clone(),
+            code: code.to_owned(),
+            is_provisional: false,
+            entry,
+            hash,
+            person: Some(claimed.person),
+            undone: Undone::No,
+            died: false,
+            is_forgotten: false,
+            step: self.trace.steps,
+        })?;
+        self.check_one_each(claimed)
+    }
+
+    /// I8: by one ledger nobody is given more codes than they may have.
+    fn check_one_each(&mut self, claimed: &Claimed) -> Checked<()> {
+        let offer = &self.offers[claimed.offer];
+        let (per_customer, number) = (offer.per_customer, claimed.offer);
+        let theirs: Vec<String> = self
+            .record
+            .acts
+            .iter()
+            .filter(|act| {
+                act.person == Some(claimed.person)
+                    && act.place == claimed.place
+                    && !act.died
+                    && !act.is_forgotten
+                    && self.codes[self.by_text[&act.code]].offer == number
+            })
+            .map(|act| act.code.clone())
+            .collect();
+        if theirs.len() <= per_customer {
+            return Ok(());
+        }
+        let mut live = Vec::new();
+        for code in theirs {
+            if self.state_at(claimed.place, &code) != Some("void") {
+                live.push(code);
+            }
+        }
+        if live.len() > per_customer {
+            return broken(
+                Law::I8OneEach,
+                format!("{:?} gave person {} {live:?}", claimed.place, claimed.person),
+            );
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reverse(&mut self) -> Checked<()> {
+        let newest: Vec<usize> = (0..self.record.acts.len())
+            .rev()
+            .filter(|number| {
+                let act = &self.record.acts[*number];
+                act.what == What::Use && act.undone == Undone::No
+            })
+            .take(HOT)
+            .collect();
+        if newest.is_empty() {
+            self.trace.step("nothing to undo yet");
+            return Ok(());
+        }
+        let act = self.record.acts[newest[self.dice.below(newest.len())]].clone();
+        let place = if self.dice.is_one_in(4) {
+            self.any_place()
+        } else {
+            act.place
+        };
+        let by_entry = self.dice.is_one_in(2).then(|| act.entry.clone());
+        let undoing = Undoing {
+            place,
+            counter: self.counter_at(place),
+            key: self.new_key(),
+            code: act.code,
+            by_entry,
+            approval: (!self.dice.is_one_in(4)).then(approval),
+        };
+        self.reverse_this(&undoing)
+    }
+
+    pub(crate) fn hear_reversal(&mut self, undoing: &Undoing, reversal: &Reversal) {
+        let word = reversal.word.as_str();
+        self.record.count(word);
+        self.trace.step(&format!(
+            "{:?} {} undoes {} ({}) under {}: {word} {}",
+            undoing.place,
+            undoing.counter,
+            undoing.code,
+            undoing.by_entry.as_deref().unwrap_or("newest"),
+            undoing.key,
+            reversal.redemption_id.as_deref().unwrap_or("-"),
+        ));
+        match reversal.word {
+            ReversalWord::Reversed | ReversalWord::Replayed => match &reversal.redemption_id {
+                Some(entry) if self.record.of_entry(entry).is_some() => {
+                    self.record.undo(entry, Undone::Yes);
+                }
+                _ => self.record.undo_perhaps(&undoing.code),
+            },
+            ReversalWord::NothingToReverse
+            | ReversalWord::NeedsApproval
+            | ReversalWord::KeyConflict => {}
+            _ => self.record.undo_perhaps(&undoing.code),
+        }
+    }
+
+    pub(crate) fn void(&mut self) -> Checked<()> {
+        let place = self.somewhere();
+        let code = self.code_brought();
+        let counter = self.counter_at(place);
+        let act = self.act(place, &counter);
+        let ended = self
+            .node(place)
+            .ledger()
+            .void_code(code.as_bytes(), "lost", &act)
+            .undisturbed("void a code")?;
+        let word = match &ended {
+            Ok(_) => "done".to_owned(),
+            Err(refusal) => refusal.to_string(),
+        };
+        self.trace.step(&format!("{place:?} voids {code}: {word}"));
+        Ok(())
+    }
+}
+
+/// A claim as it is made.
+#[derive(Debug, Clone)]
+pub(crate) struct Claimed {
+    pub(crate) place: Place,
+    pub(crate) counter: String,
+    pub(crate) key: Key,
+    pub(crate) person: usize,
+    pub(crate) offer: usize,
+    pub(crate) context: ClaimContext,
+}
+
+impl Claimed {
+    pub(crate) fn contacts(&self) -> [(ContactKind, String); 1] {
+        [(
+            ContactKind::Email,
+            format!("person{}@example.org", self.person),
+        )]
+    }
+}
+
+/// A reversal as it is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Undoing {
+    pub(crate) place: Place,
+    pub(crate) counter: String,
+    pub(crate) key: Key,
+    pub(crate) code: String,
+    pub(crate) by_entry: Option<String>,
+    pub(crate) approval: Option<Approval>,
+}
+
+impl World {
+    pub(crate) fn claim_this(&mut self, claimed: &Claimed) -> Checked<()> {
+        let act = self.act(claimed.place, &claimed.counter);
+        let random = self.dice.bytes();
+        let campaign = self.offers[claimed.offer].id.clone();
+        let contacts = claimed.contacts();
+        let request = ClaimRequest {
+            campaign: &campaign,
+            contacts: &contacts,
+            context: claimed.context,
+            key: Some(&claimed.key),
+            minted: &claimed.key,
+            trigger: None,
+            notes: Notes::default(),
+            resends: false,
+            prints: false,
+            name: None,
+            consents: false,
+            random,
+        };
+        let told = self
+            .node(claimed.place)
+            .ledger()
+            .assign(&request, &act)
+            .undisturbed("assign")?;
+        match told {
+            Ok(claim) => self.hear_claim(claimed, &claim),
+            Err(refusal) => {
+                self.trace.step(&format!("{:?} refuses a claim: {refusal}", claimed.place));
+                Ok(())
+            }
+        }
+    }
+
+    fn reverse_this(&mut self, undoing: &Undoing) -> Checked<()> {
+        let act = self.act(undoing.place, &undoing.counter);
+        let entry: Option<EntryId> = undoing
+            .by_entry
+            .as_ref()
+            .map(|entry| entry.parse().expect("an entry's name"));
+        let request = UndoRequest {
+            undo: match &entry {
+                Some(entry) => Undo::Redemption(entry),
+                None => Undo::Code {
+                    raw: undoing.code.as_bytes(),
+                    allowed_hosts: &[],
+                },
+            },
+            reason: "wrong item",
+            key: Some(&undoing.key),
+            minted: &undoing.key,
+            approval: undoing.approval.as_ref(),
+        };
+        let reversal = self
+            .node(undoing.place)
+            .ledger()
+            .reverse(&request, &act)
+            .undisturbed("reverse")?;
+        self.hear_reversal(undoing, &reversal);
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! What people and programs were told, kept outside of every ledger: the only thing that the laws are
+//! measured by.
+
+use std::collections::BTreeMap;
+
+use crate::broken::{Checked, Law, broken};
+
+/// Who was asked: a store by its number, or the hub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Hub,
+    Store(usize),
+}
+
+/// Whether an act was undone, as far as people were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undone {
+    No,
+    /// Somebody tried, and what came of it is not known to them.
+    Perhaps,
+    Yes,
+}
+
+/// What was handed out, or given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// The offer of a code.
+    Use,
+    /// A code itself.
+    Code,
+}
+
+/// An act that somebody was told of as done.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) what: What,
+    pub(crate) place: Place,
+    pub(crate) counter: String,
+    pub(crate) key: String,
+    /// Folded.
+    pub(crate) code: String,
+    pub(crate) is_provisional: bool,
+    /// The name of its entry.
+    pub(crate) entry: String,
+    /// That entry's hash: its name changes when its ledger begins a new life, its hash never does.
+    pub(crate) hash: Vec<u8>,
+    /// To whom, of a code.
+    pub(crate) person: Option<usize>,
+    pub(crate) undone: Undone,
+    /// Its entry was on a disk that is gone, and nowhere else.
+    pub(crate) died: bool,
+    /// Its entry is at the hub, and no more in the ledger that wrote it.
+    pub(crate) is_forgotten: bool,
+    pub(crate) step: u64,
+}
+
+/// The record.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) acts: Vec<Told>,
+    /// The act of each key.
+    by_key: BTreeMap<(Place, String), usize>,
+    by_entry: BTreeMap<String, usize>,
+    by_code: BTreeMap<String, Vec<usize>>,
+    /// Whose a code is.
+    pub(crate) owners: BTreeMap<String, usize>,
+    /// Codes in the order in which they were given.
+    pub(crate) given: Vec<String>,
+    /// How often each word was said: what a game was about.
+    pub(crate) words: BTreeMap<String, u64>,
+}
+
+impl Record {
+    pub(crate) fn count(&mut self, word: &str) {
+        *self.words.entry(word.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn of_key(&self, place: Place, key: &str) -> Option<&Told> {
+        self.by_key
+            .get(&(place, key.to_owned()))
+            .map(|number| &self.acts[*number])
+    }
+
+    pub(crate) fn of_entry(&self, entry: &str) -> Option<&Told> {
+        self.by_entry.get(entry).map(|number| &self.acts[*number])
+    }
+
+    pub(crate) fn uses_of(&self, code: &str) -> impl Iterator<Item = &Told> {
+        self.by_code
+            .get(code)
+            .into_iter()
+            .flatten()
+            .map(|number| &self.acts[*number])
+            .filter(|act| act.what == What::Use)
+    }
+
+    /// Whenever a code was given to somebody.
+    pub(crate) fn codes_of(&self, code: &str) -> impl Iterator<Item = &Told> {
+        self.by_code
+            .get(code)
+            .into_iter()
+            .flatten()
+            .map(|number| &self.acts[*number])
+            .filter(|act| act.what == What::Code && !act.died)
+    }
+
+    /// Keeps an act that was told of as done for the first time. I5: under this key there was none.
+    pub(crate) fn keep(&mut self, act: Told) -> Checked<()> {
+        let named = (act.place, act.key.clone());
+        if let Some(before) = self.by_key.get(&named).map(|number| &self.acts[*number])
+            && !before.died
+        {
+            return broken(
+                Law::I5Once,
+                format!(
+                    "key {} of {:?} acted twice: {} of {} in step {}, and now {} of {}",
+                    act.key, act.place, before.entry, before.code, before.step, act.entry, act.code
+                ),
+            );
+        }
+        let number = self.acts.len();
+        self.by_key.insert(named, number);
+        self.by_entry.insert(act.entry.clone(), number);
+        self.by_code
+            .entry(act.code.clone())
+            .or_default()
+            .push(number);
+        self.acts.push(act);
+        Ok(())
+    }
+
+    /// An act is known to be undone, or may be.
+    pub(crate) fn undo(&mut self, entry: &str, undone: Undone) {
+        if let Some(number) = self.by_entry.get(entry) {
+            let act = &mut self.acts[*number];
+            if act.undone != Undone::Yes {
+                act.undone = undone;
+            }
+        }
+    }
+
+    /// Every standing use of a code may have been undone: somebody asked for the newest of them.
+    pub(crate) fn undo_perhaps(&mut self, code: &str) {
+        for number in self.by_code.get(code).into_iter().flatten() {
+            let act = &mut self.acts[*number];
+            if act.undone == Undone::No {
+                act.undone = Undone::Perhaps;
+            }
+        }
+    }
+}
