@@ -21,7 +21,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::lease::DEMAND_MS;
 use crate::ledger::link::HubLink;
 use crate::ledger::tally::hour_of;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link, lives};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link};
 
 /// Attempts in one batch at most.
 const ATTEMPTS_MAX: i64 = 500;
@@ -278,17 +278,13 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
     let mut welcome = answer.welcome.clone();
     let is_this_life = welcome.incarnation == writing.head.incarnation;
     if answer.forked_after.is_some() {
-        // What it means for this ledger is settled below.
-        welcome.standing = link.standing;
+        // What follows there belongs to a life that the hub does not know: another one begins.
+        welcome.standing = Standing::Quarantined;
     }
     if link::hear(writing, &welcome, act)? != link::Heard::Counts {
         return Ok(Heard::default());
     }
-    if let Some(forked_after) = answer.forked_after
-        && is_this_life
-        && link.standing != Standing::Quarantined
-    {
-        lives::forked(writing, forked_after, welcome.incarnation, act)?;
+    if answer.forked_after.is_some() {
         return Ok(Heard::default());
     }
     if is_this_life {
