@@ -14,7 +14,7 @@ use crate::domain::hub_status::{HubStatus, Reach};
 use crate::domain::wire::{
     AskHub, Asked, Down, Hello, Joined, Page, Question, Standing, UpAnswer, WIRE,
 };
-use crate::ledger::{Act, HeardBy, HubLink, Ledger, LedgerError};
+use crate::ledger::{Act, HubLink, Ledger, LedgerError};
 use crate::sync::intake::Route;
 
 /// How long the hub holds a question for something new.
@@ -231,7 +231,7 @@ impl Courier {
             },
             Content::Ask(question) => match read::<Asked>(body) {
                 Ok(asked) => {
-                    ledger.witness(question, &asked, HeardBy::Nobody, act)?;
+                    ledger.hear_again(question, &asked, act)?;
                     Ok(Did::Answered)
                 }
                 Err(missed) => Err(missed),
