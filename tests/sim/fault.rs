@@ -5,7 +5,7 @@ use counterfoil::domain::claim::ClaimContext;
 use counterfoil::domain::wire::Page;
 
 use crate::broken::{Checked, Law};
-use crate::counters::{Claimed, Scanned};
+use crate::counters::{Scanned, SignedUp};
 use crate::record::{Place, Undone, What};
 use crate::world::World;
 
@@ -195,7 +195,7 @@ impl World {
         for forgets in ["DELETE FROM contact_hash", "DELETE FROM contact"] {
             self.node(act.place).meddle(forgets);
         }
-        let claimed = Claimed {
+        let claimed = SignedUp {
             place: act.place,
             counter: act.counter,
             key: self.new_key(),
