@@ -121,7 +121,7 @@ impl<'c> Raw<'c> {
     pub(crate) fn redeem(&mut self, planned: &Planned) -> rusqlite::Result<()> {
         self.begin.execute([])?;
         let head = self.head.query_row([], columns::<11>)?;
-        let code = self.code.query_row([&planned.folded], columns::<12>)?;
+        let code = self.code.query_row([&planned.folded], columns::<13>)?;
         let mut link = self.link.query([])?;
         assert!(link.next()?.is_none(), "a shop alone");
         drop(link);

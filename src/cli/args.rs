@@ -42,8 +42,8 @@ pub(crate) struct Global {
     /// The folder that holds the ledger [default: the platform's data folder]
     #[arg(long, global = true, help_heading = EVERYWHERE, env = "COUNTERFOIL_DATA", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The ledger in a PostgreSQL database, postgres://USER@HOST/NAME, in the place of one in a folder.
-    /// Also: COUNTERFOIL_DATABASE. A password never stands here [default: the ledger in --data]
+    /// The ledger in a PostgreSQL database, `postgres://USER@HOST/NAME`, in the place of one in a
+    /// folder; also by `COUNTERFOIL_DATABASE`. A password never stands here [default: the ledger in --data]
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Print one JSON object a line on standard output, and errors as JSON on standard error
@@ -748,6 +748,12 @@ pub(crate) enum HubCommand {
     /// The stores whose ledgers this one brings together; the first one makes it a hub
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Take in what a store's ledger holds that does not come by itself: stolen and found, or saved
+    /// from a broken computer
+    Adopt {
+        /// The ledger's file, `ledger.db`, with the files beside it
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -777,7 +783,7 @@ pub(crate) struct StoreName {
 
 #[derive(Debug, Args)]
 pub(crate) struct JoinArgs {
-    /// Where the hub is: https://hub.example.org
+    /// Where the hub is: `https://hub.example.org`
     #[arg(required_unless_present = "give_up")]
     pub(crate) url: Option<String>,
     /// The file with the token of `hub store add`; `-` for standard input

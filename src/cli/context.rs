@@ -137,15 +137,14 @@ impl Context {
 
     /// Opens the ledger, and says on stderr if it had to begin a new life.
     pub(crate) fn open(&self) -> Result<Ledger, Failure> {
-        let mut ledger = match &self.database {
-            Some(database) => Ledger::open_in(database, &self.act()?)?,
-            None => {
-                let (ledger, rebirth) = Ledger::open(&self.data, &self.act()?)?;
-                if let Some(rebirth) = rebirth {
-                    warn(&rebirth_words(&rebirth));
-                }
-                ledger
+        let mut ledger = if let Some(database) = &self.database {
+            Ledger::open_in(database, &self.act()?)?
+        } else {
+            let (ledger, rebirth) = Ledger::open(&self.data, &self.act()?)?;
+            if let Some(rebirth) = rebirth {
+                warn(&rebirth_words(&rebirth));
             }
+            ledger
         };
         ledger.dial_in(self.config.phone_region.value);
         // What a died import left behind is removed a slice at a time, never while somebody waits.

@@ -34,8 +34,8 @@ impl Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         let (code, exit) = match &error.cause {
-            Cause::Missing(_) => ("no_ledger", 2),
-            Cause::Exists(_) => ("ledger_exists", 2),
+            Cause::Missing(_) | Cause::NoLedgerIn(_) => ("no_ledger", 2),
+            Cause::Exists(_) | Cause::LedgerIn(_) => ("ledger_exists", 2),
             Cause::AnotherShop(_) => ("another_shop", 2),
             Cause::NotALedger => ("not_a_ledger", 2),
             Cause::Rehearsal => ("rehearsal", 2),
@@ -58,8 +58,6 @@ impl From<LedgerError> for Failure {
             Cause::Dropped(_) => ("connection_lost", 5),
             Cause::Unreachable(_) => ("database_unreachable", 5),
             Cause::OutcomeUnknown => ("outcome_unknown", 3),
-            Cause::NoLedgerIn(_) => ("no_ledger", 2),
-            Cause::LedgerIn(_) => ("ledger_exists", 2),
             Cause::OnlyInFiles(_) => ("only_in_files", 2),
         };
         Failure {

@@ -27,6 +27,7 @@ pub(super) fn run(
         None => listen(context, &args, out),
         Some(HubCommand::Token(command)) => token(context, command, out),
         Some(HubCommand::Store(command)) => store::run(context, command, out),
+        Some(HubCommand::Adopt { file }) => store::adopt(context, &file, out),
     }
 }
 

@@ -1,11 +1,12 @@
 //! `hub store add|list|revoke|reinstate|write-off|stolen`: who is let in at a hub.
 
 use std::io::Write;
+use std::path::Path;
 
 use jiff::tz::TimeZone;
 
 use crate::cli::args::{StoreCommand, StoreName};
-use crate::cli::context::{Context, moment, now};
+use crate::cli::context::{Context, moment, now, open_given};
 use crate::cli::failure::Failure;
 use crate::desk::random;
 use crate::domain::entry::{hex, instant};
@@ -44,6 +45,31 @@ pub(super) fn run(
         StoreCommand::Stolen(name) => {
             set(context, &mut ledger, &name, Standing::Stolen, out)?;
         }
+    }
+    Ok(0)
+}
+
+/// Takes in a store's ledger from its file.
+pub(super) fn adopt(
+    context: &mut Context,
+    file: &Path,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    drop(open_given(file)?);
+    let mut ledger = context.open()?;
+    context.need_manager(&mut ledger)?;
+    let adopted = ledger.adopt(file, &context.act()?)??;
+    if context.is_json {
+        let value = serde_json::json!({
+            "store": adopted.store, "entries": adopted.entries, "conflicts": adopted.conflicts,
+        });
+        writeln!(out, "{value}")?;
+    } else {
+        writeln!(
+            out,
+            "{}: {} entries taken in, {} in conflict",
+            adopted.store, adopted.entries, adopted.conflicts
+        )?;
     }
     Ok(0)
 }

@@ -29,7 +29,7 @@ use crate::sync::intake::Route;
 const STORE_PREFIX: &str = "cfs_";
 
 /// How long the hub may take over a piece of a stock.
-const PIECE_WITHIN: Duration = Duration::from_secs(60);
+const PIECE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Joins a hub: an empty ledger at once, a shop that worked alone with everything it has.
 pub(super) fn join(
@@ -44,7 +44,7 @@ pub(super) fn join(
         return said(
             context,
             out,
-            serde_json::json!({"given_up": was_begun}),
+            &serde_json::json!({"given_up": was_begun}),
             if was_begun {
                 "given up: this ledger is as it was; at the hub, `hub store revoke` ends it there"
             } else {
@@ -99,7 +99,7 @@ pub(super) fn join(
         "joined": address.url, "hub": joined.welcome.hub, "pieces": joined.pieces,
         "synced": synced.is_ok(),
     });
-    said(context, out, value, &words)?;
+    said(context, out, &value, &words)?;
     match synced {
         Ok(_) => Ok(0),
         Err(stopped) => Err(failed("the first sync", stopped)),
@@ -171,7 +171,7 @@ pub(super) fn sync(
     let done = *synced.as_ref().unwrap_or(&Delivered::default());
     if let Some(status) = status(&mut ledger, reach, &context.act()?)? {
         let zone = ledger.place()?.zone;
-        let mut value = status_json(&status, &status.words(&zone));
+        let mut value = status_json(&status, &status.words(now(), &zone));
         if let (Some(object), Ok(serde_json::Value::Object(counts))) =
             (value.as_object_mut(), serde_json::to_value(done))
         {
@@ -179,7 +179,7 @@ pub(super) fn sync(
         }
         let words = format!(
             "{}: {} entries and {} attempts sent, {} items received",
-            status.words(&zone),
+            status.words(now(), &zone),
             done.entries,
             done.attempts,
             done.items
@@ -188,7 +188,7 @@ pub(super) fn sync(
             0 => words,
             many => format!("{words}; {many} in conflict: `counterfoil conflicts list`"),
         };
-        said(context, out, value, &words)?;
+        said(context, out, &value, &words)?;
     }
     match synced {
         Ok(_) => Ok(0),
@@ -216,10 +216,10 @@ fn keep_on(context: &mut Context, out: &mut dyn Write) -> Result<u8, Failure> {
     })?;
     let mut said_last = String::new();
     while let Ok(Some(status)) = told.recv() {
-        let words = status.words(&zone);
+        let words = status.words(now(), &zone);
         if words != said_last {
             let line = format!("{} {words}", moment(now(), &zone));
-            said(context, out, status_json(&status, &words), &line)?;
+            said(context, out, &status_json(&status, &words), &line)?;
             out.flush()?;
             said_last = words;
         }
@@ -241,7 +241,7 @@ pub(super) fn lease(
     said(
         context,
         out,
-        serde_json::json!({"returned": codes}),
+        &serde_json::json!({"returned": codes}),
         &format!("{codes} codes are handed over; the hub has them at the next contact"),
     )
 }
@@ -263,7 +263,7 @@ fn status_json(status: &HubStatus, words: &str) -> serde_json::Value {
 fn said(
     context: &Context,
     out: &mut dyn Write,
-    value: serde_json::Value,
+    value: &serde_json::Value,
     words: &str,
 ) -> Result<u8, Failure> {
     if context.is_json {
@@ -278,7 +278,8 @@ fn absolute(path: &Path) -> Result<String, Failure> {
     let path = std::path::absolute(path)?;
     path.into_os_string()
         .into_string()
-        .map_err(|_| Failure::usage("the certificate file's name is not UTF-8", "rename it"))
+        .ok()
+        .ok_or_else(|| Failure::usage("the certificate file's name is not UTF-8", "rename it"))
 }
 
 /// The enrolment token: the first line of a file, or of standard input.

@@ -233,13 +233,13 @@ impl Desk {
                 let pools = ledger.pools(None, now)??;
                 text(&serde_json::json!({"pools": pools}))
             }
-            Ask::Claim(claim) => self.claim(ledger, claim, &act(&caller, None, now)?),
+            Ask::Claim(claim) => Desk::claim(ledger, claim, &act(&caller, None, now)?),
             Ask::Redemption(scan) => self.redeem(ledger, scan, &act(&caller, None, now)?),
             Ask::Sync(..) => Err(Fault::unauthorized()),
         }
     }
 
-    fn claim(&self, ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
+    fn claim(ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
         let minted = mint_key(act.now)?;
         let request = ClaimRequest {
             campaign: &asked.campaign,

@@ -174,7 +174,10 @@ impl Ledger {
             Head::load(tx)
         })?;
         let pieces = cut.pieces;
-        let written = cut.out.into_inner().map_err(|fault| fault.into_error())?;
+        let written = cut
+            .out
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)?;
         written.sync_all()?;
         std::fs::rename(&unfinished, file)?;
         Ok(Cut { head, pieces })

@@ -7,8 +7,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
 
-/// How long a store acts as a holder without having heard from its hub: a lease's soft end.
-pub const SOFT_END_MS: i64 = 7 * 24 * 3_600_000;
+pub use crate::domain::hub_status::SOFT_END_MS;
 
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +126,7 @@ impl Ledger {
     pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
         self.write("hear", "the hub", |writing| {
             // There is no rest of it.
-            let _ = hear(writing, welcome, act)?;
+            drop(hear(writing, welcome, act)?);
             Ok(())
         })
     }
@@ -165,7 +164,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
 
 /// What becomes of an answer of the hub.
 #[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     /// The rest of it counts.
     Counts,

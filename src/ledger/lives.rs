@@ -90,7 +90,7 @@ impl Ledger {
                 return Ok(());
             };
             if link.standing != Standing::Quarantined {
-                let _ = link::hear(writing, &joined.welcome, act)?;
+                drop(link::hear(writing, &joined.welcome, act)?);
                 return Ok(());
             }
             let welcome = &joined.welcome;

@@ -5,6 +5,7 @@
 //! zero rows changed means refused. An answer is given after the commit has returned. Not here: the
 //! wall clock and randomness, which come in; a screen.
 
+mod adopt;
 mod agreed;
 mod anonymous;
 mod arrivals;
@@ -74,6 +75,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fs::{FlockOperation, flock};
 
+pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
 pub use crate::ledger::console::Today;
 pub use crate::ledger::edit::CustomerEdit;
@@ -83,7 +85,7 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
-pub use crate::ledger::outbox::Heard;
+pub use crate::ledger::outbox::Heard as HeardUp;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,

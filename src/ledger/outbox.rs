@@ -69,8 +69,20 @@ fn up_batch(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Up>, Cause> {
     let Some(link) = link::load(tx)? else {
         return Ok(None);
     };
+    batch_after(tx, (link.acked_seq, link.acked_attempt), now)
+}
+
+/// What follows an entry and an attempt; none: there is no hub.
+pub(crate) fn batch_after(
+    tx: &Tx<'_>,
+    (seq, attempt): (i64, i64),
+    now: Timestamp,
+) -> Result<Option<Up>, Cause> {
+    let Some(link) = link::load(tx)? else {
+        return Ok(None);
+    };
     let head = Head::load(tx)?;
-    let (entries, bodies) = entries_after(tx, &head, link.acked_seq)?;
+    let (entries, bodies) = entries_after(tx, &head, seq)?;
     let first = entries.first().map_or(head.seq + 1, |entry| entry.seq);
     let previous = hash_before(tx, &head, first)?;
     Ok(Some(Up {
@@ -78,7 +90,7 @@ fn up_batch(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Up>, Cause> {
         previous_hash: hex(&previous),
         customers: customers_named(tx, &bodies)?,
         entries,
-        attempts: attempts_after(tx, link.acked_attempt)?,
+        attempts: attempts_after(tx, attempt)?,
         demands: demands(tx, now)?,
         feed_position: link.cursor.position,
     }))
@@ -277,14 +289,18 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
     }
     let mut welcome = answer.welcome.clone();
     let is_this_life = welcome.incarnation == writing.head.incarnation;
-    if answer.forked_after.is_some() {
-        // What follows there belongs to a life that the hub does not know: another one begins.
+    if let Some(forked_after) = answer.forked_after
+        && is_this_life
+    {
+        // What follows the newest entry that both have is of a life that the hub does not know.
         welcome.standing = Standing::Quarantined;
+        welcome.acked_through = forked_after;
+        writing.tx.execute(
+            "UPDATE hub_link SET acked_seq = $1 WHERE id = 1 AND acked_seq > $1",
+            &[forked_after.into()],
+        )?;
     }
     if link::hear(writing, &welcome, act)? != link::Heard::Counts {
-        return Ok(Heard::default());
-    }
-    if answer.forked_after.is_some() {
         return Ok(Heard::default());
     }
     if is_this_life {

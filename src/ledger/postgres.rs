@@ -54,7 +54,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
 /// A connection on which nothing has come for so long is looked after.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Statements that wait for the next are sent by themselves when there are so many.
 const WAITING_MAX: usize = 24;
@@ -96,9 +96,10 @@ impl Database {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("a database is named as postgres://USER@HOST/NAME".into());
         }
-        let mut config: Config = url
-            .parse()
-            .map_err(|_: Error| "this is no URL of a database: postgres://USER@HOST/NAME")?;
+        // What is wrong with it may stand beside its password: not told.
+        let Ok(mut config) = url.parse::<Config>() else {
+            return Err("this is no URL of a database: postgres://USER@HOST/NAME".into());
+        };
         if config.get_hosts().is_empty() {
             return Err("the URL names no host".into());
         }
@@ -108,17 +109,14 @@ impl Database {
                 name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
             }
         });
-        match config.get_ssl_mode() {
-            SslMode::Disable => {}
-            SslMode::Prefer if is_near => {}
-            _ => {
-                return Err(
-                    "codes would cross the network in clear, for TLS to a database is not \
-                            built in: reach it by a Unix socket, by a tunnel on 127.0.0.1, or say \
-                            ?sslmode=disable"
-                        .into(),
-                );
-            }
+        let mode = config.get_ssl_mode();
+        if mode != SslMode::Disable && !(mode == SslMode::Prefer && is_near) {
+            return Err(
+                "codes would cross the network in clear, for TLS to a database is not \
+                        built in: reach it by a Unix socket, by a tunnel on 127.0.0.1, or say \
+                        ?sslmode=disable"
+                    .into(),
+            );
         }
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIME);
@@ -256,18 +254,18 @@ impl Postgres {
         for _ in 1..TRIES_MAX {
             match self.part(&mut work) {
                 Err(Cause::Changed(_)) => {}
-                done => return self.go_on_from(done?),
+                done => return done.map(|done| self.go_on_from(done)),
             }
         }
         let done = self.part(work)?;
-        self.go_on_from(done)
+        Ok(self.go_on_from(done))
     }
 
-    fn go_on_from<T>(&mut self, (done, head): (T, Head)) -> Result<T, Cause> {
+    fn go_on_from<T>(&mut self, (done, head): (T, Head)) -> T {
         if let Some(together) = &mut self.together {
             together.head = head;
         }
-        Ok(done)
+        done
     }
 
     /// Reads within a transaction; where even that fails, nothing of the transaction can be had.
@@ -841,7 +839,7 @@ impl From<Error> for Cause {
             // Without an answer of the server's: the connection, or a value that does not fit.
             let is_lost = error.is_closed()
                 || std::error::Error::source(&error)
-                    .is_some_and(|source| source.is::<std::io::Error>());
+                    .is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
             return if is_lost {
                 Cause::Dropped(words)
             } else {

@@ -26,8 +26,10 @@ use crate::ledger::customers::kind_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
-use crate::ledger::tally::count_hour;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores};
+use crate::ledger::tally::{Shift, count_hour};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, campaigns, nodes, setting_of, stores, tally,
+};
 
 /// Local numbers of the campaigns and batches that a node brings begin here, times its own: nothing
 /// else has them, and they are known before there are any.
@@ -439,8 +441,8 @@ impl Staging<'_, '_> {
         Ok(())
     }
 
-    /// The next code, in its batch's next place.
-    fn code(&mut self, wire: &WireCode) -> Result<(), Fail> {
+    /// The number of the next code, and that of its batch.
+    fn place_of(&self, wire: &WireCode) -> Result<(i64, i64), Fail> {
         let place = self.staged.codes;
         let mut before = 0;
         let batch = self
@@ -460,7 +462,12 @@ impl Staging<'_, '_> {
                 "the stock has other codes than its batches say".into(),
             )));
         };
-        let (id, batch) = (batch.first_code + place - before, batch.id);
+        Ok((batch.first_code + place - before, batch.id))
+    }
+
+    /// The next code, in its batch's next place.
+    fn code(&mut self, wire: &WireCode) -> Result<(), Fail> {
+        let (id, batch) = self.place_of(wire)?;
         let state = state_of(wire.state)?;
         let customer = match &wire.customer {
             Some(public_id) => self.customer(public_id)?,
@@ -656,8 +663,30 @@ fn publish(
     }
     for campaign in &staged.campaigns {
         free_name(tx, &campaign.wire.campaign)?;
-        publish_campaign(tx, campaign)?;
+        publish_campaign(tx, campaign, store.number)?;
     }
+    publish_pools(tx, store, staged)?;
+    tx.execute(
+        "UPDATE store SET standing = $1 WHERE node = $2 AND standing = $3",
+        &[
+            Standing::Active.number().into(),
+            store.number.into(),
+            Standing::Invited.number().into(),
+        ],
+    )?;
+    writing.append(
+        Fact::StoreJoined {
+            node: store.node.clone().unwrap_or_default(),
+            store: store.called(),
+            codes: staged.codes.unsigned_abs(),
+        },
+        &setting_of(act),
+    )?;
+    Ok(())
+}
+
+/// Batches, the rules that codes were judged by, and the leases that the shop held.
+fn publish_pools(tx: &Tx<'_>, store: &StoreNode, staged: &Staged) -> Result<(), Fail> {
     for batch in &staged.batches {
         let hash = unhex_hash(&batch.wire.codes_sha256);
         tx.execute(
@@ -718,26 +747,10 @@ fn publish(
             &[grant.into(), campaign.into()],
         )?;
     }
-    tx.execute(
-        "UPDATE store SET standing = $1 WHERE node = $2 AND standing = $3",
-        &[
-            Standing::Active.number().into(),
-            store.number.into(),
-            Standing::Invited.number().into(),
-        ],
-    )?;
-    writing.append(
-        Fact::StoreJoined {
-            node: store.node.clone().unwrap_or_default(),
-            store: store.called(),
-            codes: staged.codes.unsigned_abs(),
-        },
-        &setting_of(act),
-    )?;
     Ok(())
 }
 
-fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign) -> Result<(), Fail> {
+fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign, holder: i64) -> Result<(), Fail> {
     let wire = &staged.wire;
     let key = unhex(&wire.contact_key)
         .ok_or_else(|| Fail::Refused(Refusal::Faulty("a campaign's contact key".into())))?;
@@ -760,26 +773,18 @@ fn publish_campaign(tx: &Tx<'_>, staged: &StagedCampaign) -> Result<(), Fail> {
             &[prefix.into(), (*length).into()],
         )?;
     }
-    let of = |state: CodeState| {
-        usize::try_from(state_number(state))
+    tally::begin(tx, staged.id, wire.revision)?;
+    let mut shift = Shift::default();
+    for state in CodeState::ALL {
+        let count = usize::try_from(state_number(state))
             .ok()
-            .and_then(|number| staged.states.get(number))
-            .copied()
-            .unwrap_or(0)
-    };
-    tx.execute(
-        "INSERT INTO tally (campaign, available, assigned, redeemed, void, suspect, uses_made, \
-         leased) VALUES ($1, $2, $3, $4, $5, $6, $7, $2)",
-        &[
-            staged.id.into(),
-            of(CodeState::Available).into(),
-            of(CodeState::Assigned).into(),
-            of(CodeState::Redeemed).into(),
-            of(CodeState::Void).into(),
-            of(CodeState::Suspect).into(),
-            staged.uses_made.into(),
-        ],
-    )?;
+            .and_then(|number| staged.states.get(number));
+        shift.count(state, 0, holder, count.copied().unwrap_or(0));
+    }
+    shift.write(tx, staged.id)?;
+    // Uses alone: no code changes its state.
+    let same = CodeState::Redeemed;
+    tally::move_tally(tx, staged.id, same, same, staged.uses_made)?;
     feed::touch(tx, FeedKind::Campaign, staged.id, EVERYBODY)?;
     Ok(())
 }

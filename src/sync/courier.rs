@@ -30,7 +30,7 @@ const ASKED_AGAIN_WITHIN: Duration = Duration::from_secs(5);
 const PAUSES_MS: (u64, u64) = (500, 20_000);
 
 /// The longest pause that a hub can ask for.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(5);
 
 /// Which way a courier goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -397,6 +397,7 @@ pub fn status(
         behind: (link.feed_goal - link.cursor.position)
             .max(0)
             .unsigned_abs(),
+        position: link.cursor.position.max(0).unsigned_abs(),
         last_contact_ms: link.last_contact_ms,
         clock_offset_ms: link.clock_offset_ms,
     }))

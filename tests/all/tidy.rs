@@ -19,7 +19,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Files that may import more than their layer: the seams.
-const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger"])];
+const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger", "http", "sync"])];
 
 /// Crates that only some places may name.
 const FENCED: &[(&str, &[&str])] = &[
@@ -245,6 +245,88 @@ fn sql_introduces_its_parameters_in_order() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the ledger's SQL may not say, so that another PostgreSQL-compatible database can keep it: what
+/// only one engine has, or what gives numbers out in another order than that of the commits.
+const BEYOND_THE_SUBSET: [&str; 27] = [
+    "EXCLUDE USING",
+    "GIST",
+    "LISTEN ",
+    "NOTIFY ",
+    "DEFERRABLE",
+    "LOCK TABLE",
+    "ADVISORY",
+    "NEXTVAL",
+    "CURRVAL",
+    "SETVAL",
+    "SKIP LOCKED",
+    "JSON_",
+    "JSONB",
+    "JULIANDAY",
+    "STRFTIME",
+    "DATETIME(",
+    "DATE_TRUNC",
+    "GENERATE_SERIES",
+    "UNNEST(",
+    "INSERT OR ",
+    "REPLACE INTO",
+    "ROWID",
+    "IFNULL(",
+    "GROUP_CONCAT",
+    "STRING_AGG",
+    "ILIKE",
+    "::",
+];
+
+#[test]
+fn sql_stays_in_the_subset_that_both_engines_share() {
+    let verbs = ["SELECT ", "INSERT ", "UPDATE ", "DELETE "];
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for path in files_below("src/ledger", "rs") {
+        let name = below_src(&path);
+        // The engines' own files say what is theirs alone.
+        if name == "ledger/sqlite.rs" || is_test_file(&name) {
+            continue;
+        }
+        for literal in code(&path).split('"').skip(1).step_by(2) {
+            if !verbs.iter().any(|verb| literal.starts_with(verb)) {
+                continue;
+            }
+            seen += 1;
+            let upper = literal.to_ascii_uppercase();
+            for word in BEYOND_THE_SUBSET {
+                if upper.contains(word) {
+                    wrong.push(format!("{name} says {word} in {literal:?}"));
+                }
+            }
+            // Rows are locked by the seam, which knows where that means something.
+            if upper.contains("FOR UPDATE") && name != "ledger/postgres.rs" {
+                wrong.push(format!("{name} locks rows by itself in {literal:?}"));
+            }
+        }
+    }
+    assert!(seen > 150, "the statements were not found: {seen}");
+    for path in files_below("assets/migrations", "sql") {
+        let bare: String = text(&path)
+            .lines()
+            .map(|line| {
+                line.split("--")
+                    .next()
+                    .unwrap_or_default()
+                    .to_ascii_uppercase()
+                    + "\n"
+            })
+            .collect();
+        for word in BEYOND_THE_SUBSET {
+            // `WITHOUT ROWID` is SQLite's, and left out on PostgreSQL.
+            if bare.replace("WITHOUT ROWID", "").contains(word) {
+                wrong.push(format!("{} says {word}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "beyond the subset:\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -141,7 +141,11 @@ impl World {
         }
         let act = self.act(undoing.place, &undoing.counter);
         let undone = undoing
-            .with(|request| self.node(undoing.place).ledger().reverse_or_ask(request, &act))
+            .with(|request| {
+                self.node(undoing.place)
+                    .ledger()
+                    .reverse_or_ask(request, &act)
+            })
             .undisturbed("reverse or ask")?;
         match undone {
             Undone::Answered(reversal) => {
@@ -172,7 +176,8 @@ impl World {
                 match told {
                     Ok(claim) => self.hear_claim(claimed, &claim),
                     Err(refusal) => {
-                        self.trace.step(&format!("{place:?} refuses a claim: {refusal}"));
+                        self.trace
+                            .step(&format!("{place:?} refuses a claim: {refusal}"));
                         Ok(())
                     }
                 }
@@ -296,7 +301,8 @@ impl World {
                 match heard {
                     FromHub::Answer(Ok(claim)) => self.hear_claim(claimed, &claim),
                     FromHub::Answer(Err(refusal)) => {
-                        self.trace.step(&format!("the hub refuses a claim: {refusal}"));
+                        self.trace
+                            .step(&format!("the hub refuses a claim: {refusal}"));
                         Ok(())
                     }
                     FromHub::NothingDone | FromHub::NotTheHub => self.decide_apart(&asking.sought),
@@ -322,7 +328,9 @@ impl World {
     pub(crate) fn give_up_waiting(&mut self) -> Checked<bool> {
         for store in 0..self.stores.len() {
             let asking = &mut self.stores[store].lines.asking;
-            let late = asking.iter().position(|asking| asking.until_ms <= self.now_ms);
+            let late = asking
+                .iter()
+                .position(|asking| asking.until_ms <= self.now_ms);
             if let Some(number) = late {
                 let asking = asking.remove(number);
                 self.decide_unanswered(&asking.sought)?;
@@ -342,7 +350,8 @@ impl World {
             .unanswered_questions()
             .undisturbed("list questions")?;
         if kept.is_empty() {
-            self.trace.step(&format!("store {store} has no open question"));
+            self.trace
+                .step(&format!("store {store} has no open question"));
             return Ok(());
         }
         let question = kept[self.dice.below(kept.len())].question.clone();

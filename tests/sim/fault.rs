@@ -5,7 +5,7 @@ use counterfoil::domain::claim::ClaimContext;
 use counterfoil::domain::wire::Page;
 
 use crate::broken::{Checked, Law};
-use crate::counters::{SignedUp, Scanned};
+use crate::counters::{Scanned, SignedUp};
 use crate::record::{Place, Undone, What};
 use crate::world::World;
 
@@ -71,10 +71,8 @@ impl World {
         self.is_planted = match fault {
             Fault::TwoHands => self.take_from_hub(),
             Fault::Unspent => self.unspend()?,
-            Fault::LostConflict => {
-                let lost = "DELETE FROM conflict WHERE kind = 'double_redeemed' AND is_open = 1";
-                self.hub.meddle(lost) > 0
-            }
+            // Planted on the line, where pages are heard, and once everything is at rest.
+            Fault::OverUnsent | Fault::LostPage | Fault::LostConflict => true,
             Fault::FalseAcknowledgement => self.acknowledge_falsely(),
             Fault::LostKey => self.lose_key()?,
             Fault::BackIntoPool => {
@@ -95,12 +93,19 @@ impl World {
                 self.hub.meddle(late) > 0
             }
             Fault::LentTwice => self.lend_twice(),
-            // Planted on the line, where pages are heard.
-            Fault::OverUnsent | Fault::LostPage => true,
         };
         if self.is_planted {
             self.trace.step(&format!("{fault:?} is planted"));
             self.look()?;
+        }
+        Ok(())
+    }
+
+    /// At rest, where nothing that happens can raise it again.
+    pub(crate) fn plant_at_rest(&mut self) -> Checked<()> {
+        if self.game.fault == Some(Fault::LostConflict) && self.is_planted {
+            self.hub
+                .meddle("DELETE FROM conflict WHERE kind = 'double_redeemed'");
         }
         Ok(())
     }
@@ -134,9 +139,8 @@ impl World {
         let Some(store) = other else {
             return Ok(false);
         };
-        let again = format!(
-            "UPDATE code SET state = 1, uses_made = 0, holder = 1 WHERE folded = '{code}'"
-        );
+        let again =
+            format!("UPDATE code SET state = 1, uses_made = 0, holder = 1 WHERE folded = '{code}'");
         if self.stores[store].node.meddle(&again) == 0 {
             return Ok(false);
         }
@@ -220,11 +224,7 @@ impl World {
     }
 
     /// What is on the line is not what the hub wrote.
-    pub(crate) fn meddle_with_page(
-        &mut self,
-        store: usize,
-        page: &mut Page,
-    ) {
+    pub(crate) fn meddle_with_page(&mut self, store: usize, page: &mut Page) {
         if !self.is_planted {
             return;
         }

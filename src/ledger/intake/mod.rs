@@ -28,9 +28,13 @@ impl Ledger {
             .iter()
             .any(|entry| entry.body.contains(ABOUT_A_CUSTOMER));
         let answer = if deletes {
-            self.write_zeroing(op, thing, |writing| take_in(writing, up, act))?
+            self.write_zeroing(op, thing, |writing| {
+                take_in(writing, up, Trusts::TheSecret, act)
+            })?
         } else {
-            self.write(op, thing, |writing| take_in(writing, up, act))?
+            self.write(op, thing, |writing| {
+                take_in(writing, up, Trusts::TheSecret, act)
+            })?
         };
         // Taken in, whatever becomes of this: it stays due, and is done with the next batch.
         drop(self.erase_what_is_due(act));
@@ -127,10 +131,24 @@ impl Sender {
     }
 }
 
-fn take_in(writing: &mut Writing<'_, '_>, up: &Up, act: &Act) -> Result<UpAnswer, Cause> {
+/// Whose word a batch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trusts {
+    /// Whoever has the store's secret: not that of a stolen one.
+    TheSecret,
+    /// A manager at the hub, who has the store's file.
+    TheFile,
+}
+
+pub(crate) fn take_in(
+    writing: &mut Writing<'_, '_>,
+    up: &Up,
+    trusts: Trusts,
+    act: &Act,
+) -> Result<UpAnswer, Cause> {
     let tx = writing.tx;
     let mut sender = Sender::load(tx, &up.hello.node)?;
-    if sender.standing == Standing::Stolen {
+    if sender.standing == Standing::Stolen && trusts == Trusts::TheSecret {
         return answer(writing, &sender, up, None, act);
     }
     let placed = chain::place(tx, &sender, up)?;

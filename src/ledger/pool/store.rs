@@ -95,13 +95,9 @@ fn unmark(job: &mut Job<'_, '_>, batch: &Batch) -> Result<(), Cause> {
 
 /// A code that came in between, by another counter, is a clash that the check could not see.
 fn changed(cause: Cause) -> Cause {
-    let is_taken = match &cause {
-        Cause::Engine(error) => {
-            error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
-        }
-        Cause::Raced(_) => true,
-        _ => false,
-    };
+    let is_taken = matches!(cause, Cause::Raced(_))
+        || matches!(&cause, Cause::Engine(error)
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation));
     if is_taken {
         return Cause::Changed("another counter has just added one of these codes".into());
     }

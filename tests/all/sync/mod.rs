@@ -5,8 +5,8 @@
 )]
 
 mod enrolment;
-mod lives;
 mod judging;
+mod lives;
 mod orders;
 mod scribe;
 mod stock;
