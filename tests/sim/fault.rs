@@ -68,6 +68,8 @@ impl World {
         if self.is_planted || self.trace.steps < UNTIL {
             return Ok(());
         }
+        // So that what is found is what is planted.
+        self.look()?;
         self.is_planted = match fault {
             Fault::TwoHands => self.take_from_hub(),
             Fault::Unspent => self.unspend()?,

@@ -609,11 +609,14 @@ impl World {
         }
         let act = self.act(Place::Store(store), "start");
         let backup = self.dice.below(count);
-        let found = self.stores[store].node.restore(backup, &act);
+        let is_new_machine = self.dice.is_one_in(3);
+        let found = self.stores[store]
+            .node
+            .restore(backup, is_new_machine, &act);
         self.stores[store].set_back_in = None;
         self.reborn(store);
         self.trace.step(&format!(
-            "backup {backup} of store {store} is put back: {found}"
+            "backup {backup} of store {store} is put back, new machine {is_new_machine}: {found}"
         ));
         Ok(())
     }
