@@ -694,6 +694,7 @@ impl Model {
             today,
             is_clock_behind,
             disk,
+            pending,
             open_slips,
             in_test_mode,
         } = msg
@@ -701,6 +702,9 @@ impl Model {
             self.today = today;
             self.is_clock_behind = is_clock_behind;
             self.disk = disk;
+            if let Some(hub) = &mut self.hub {
+                hub.pending = pending;
+            }
             if self.open_slips != open_slips && matches!(self.screen, Screen::SignUp) {
                 // Another counter, or somebody's patience, has changed what is listed here.
                 effects.push(Effect::ListSlips);

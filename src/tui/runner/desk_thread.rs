@@ -506,6 +506,7 @@ impl DeskThread {
         };
         let now = moment.now;
         let open_slips = desk.open_slip_count(now).unwrap_or(0);
+        let pending = desk.pending_choices().map_or(0, |all| all.len() as u64);
         let in_test_mode = desk
             .ledger()
             .campaigns_in_test_mode(now)
@@ -530,6 +531,7 @@ impl DeskThread {
             today: counts_of(today),
             is_clock_behind,
             disk: trouble,
+            pending,
             open_slips,
             in_test_mode,
         })
