@@ -208,11 +208,20 @@ pub struct Found {
     pub is_under_restore: bool,
     /// Redemptions that its customer has made in this campaign on this local day.
     pub customer_redemptions_today: u32,
-    /// It was redeemed here, and the hub has not heard of it: its state here is the newer one.
-    pub has_unsent_use: bool,
-    /// Another ledger may have spent it: what stands here need not be all of it. Only said of a
-    /// suspect code.
-    pub may_be_spent_elsewhere: bool,
+    /// Whether that is all there is to know.
+    pub knowledge: Knowledge,
+}
+
+/// Whether a ledger knows all there is to know of a code.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Knowledge {
+    /// As far as anybody can tell.
+    #[default]
+    Whole,
+    /// More than the hub: it was redeemed here, and the hub has not heard of it.
+    NewerHere,
+    /// It is suspect, and another ledger may have spent it.
+    InPart,
 }
 
 /// Everything about the ledger that a verdict depends on.
@@ -588,7 +597,7 @@ fn not_found(facts: &Facts) -> Judgement {
 fn is_settled_here(found: &Found, ask: &Ask) -> bool {
     is_other_campaign(found, ask)
         || found.state == CodeState::Void
-        || (found.has_unsent_use && is_spent(found))
+        || (found.knowledge == Knowledge::NewerHere && is_spent(found))
 }
 
 fn by_rules(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> Judgement {
@@ -601,7 +610,7 @@ fn by_rules(facts: &Facts, found: &Found, ask: &Ask, now: Timestamp) -> Judgemen
         }
     }
     // A shop alone has nobody who could settle it later.
-    let is_sure = facts.holding == Holding::Ours && !found.may_be_spent_elsewhere;
+    let is_sure = facts.holding == Holding::Ours && found.knowledge != Knowledge::InPart;
     let certainty = if is_sure {
         Certainty::Confirmed
     } else {

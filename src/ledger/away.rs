@@ -12,7 +12,7 @@ use crate::domain::claim::{ClaimContext, ClaimWord};
 use crate::domain::entry::{CHAIN_START, chained};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::notes::Notes;
-use crate::domain::reversal::ReversalWord;
+use crate::domain::reversal::{Reversal, ReversalWord};
 use crate::domain::verdict::{Answer, ApartCause, Approval, Story};
 use crate::domain::wire::{
     AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireCustomer, WireStory,
@@ -140,18 +140,7 @@ fn answer_claim(
         let because = "the hub gives this store no codes any more: ask the hub's manager";
         return Ok(Some(nothing_given(ClaimWord::NeedsHub, because)));
     }
-    let contacts = contacts
-        .iter()
-        .map(|(kind, text)| {
-            let kind = ContactKind::ALL
-                .into_iter()
-                .find(|known| known.as_str() == kind)
-                .ok_or(Cause::Unexpected(
-                    "a store names an unknown kind of contact",
-                ))?;
-            Ok((kind, text.clone()))
-        })
-        .collect::<Result<Vec<_>, Cause>>()?;
+    let contacts = contacts_of(contacts)?;
     let key = key_of(question)?;
     let request = ClaimRequest {
         campaign,
@@ -197,6 +186,17 @@ fn answer_claim(
             None => None,
         },
     }))
+}
+
+fn contacts_of(told: &[(String, String)]) -> Result<Vec<(ContactKind, String)>, Cause> {
+    const UNKNOWN: Cause = Cause::Unexpected("a store names an unknown kind of contact");
+    told.iter()
+        .map(|(kind, text)| {
+            let mut kinds = ContactKind::ALL.into_iter();
+            let kind = kinds.find(|known| known.as_str() == kind).ok_or(UNKNOWN)?;
+            Ok((kind, text.clone()))
+        })
+        .collect()
 }
 
 fn nothing_given(word: ClaimWord, because: &str) -> Answered {
@@ -273,7 +273,7 @@ fn answer_redemption(
         ..Scan::new(code.as_bytes(), &key)
     };
     let asker = Asker {
-        reach: Reach::OutOfReach,
+        reach: Reach::Shut,
         store: Some(asking),
     };
     let (told, found) = match redeem(writing, &scan, act, asker)? {
@@ -329,12 +329,7 @@ fn answer_reversal(
     let key = key_of(question)?;
     let approval = approval_of(approved.as_ref());
     let id = match named {
-        Some(named) => Some(
-            named
-                .parse::<EntryId>()
-                .ok()
-                .ok_or(Cause::Unexpected("a store names what can be no entry"))?,
-        ),
+        Some(named) => Some(entry_of(named)?),
         None => None,
     };
     let undo = match (&id, code) {
@@ -353,15 +348,31 @@ fn answer_reversal(
         approval: approval.as_ref(),
     };
     let asker = Asker {
-        reach: Reach::OutOfReach,
+        reach: Reach::Shut,
         store: Some(asking),
     };
     let Undone::Answered(reversal) = reverse(writing, &request, act, asker)? else {
         return Err(NO_HUB);
     };
+    tell_reversal(writing, reversal, (&act.counter, &key))
+}
+
+fn entry_of(named: &str) -> Result<EntryId, Cause> {
+    named
+        .parse()
+        .ok()
+        .ok_or(Cause::Unexpected("a store names what can be no entry"))
+}
+
+/// A reversal, with the entry that its key is bound to.
+fn tell_reversal(
+    writing: &Writing<'_, '_>,
+    reversal: Reversal,
+    (caller, key): (&str, &Key),
+) -> Result<Answered, Cause> {
     let done = writing.tx.one(
         "SELECT subject, entry FROM act_key WHERE caller = $1 AND key = $2 AND verb = 'reverse'",
-        &[(&act.counter).into(), key.as_str().into()],
+        &[caller.into(), key.as_str().into()],
         |row| Ok((row.int(0)?, row.int(1)?)),
     )?;
     let row = match (&done, &reversal.code) {
@@ -373,14 +384,13 @@ fn answer_reversal(
         Some((_, entry)) => Some(redemption(writing.tx, &writing.head, entry)?.id.to_string()),
         None => None,
     };
-    let told = Told::Reversed {
-        word: reversal.word,
-        redemption: reversal.redemption_id,
-        entry,
-        at_ms: reversal.at.as_millisecond(),
-    };
     Ok(Answered {
-        told,
+        told: Told::Reversed {
+            word: reversal.word,
+            redemption: reversal.redemption_id,
+            entry,
+            at_ms: reversal.at.as_millisecond(),
+        },
         code: told_code(writing, row.as_ref())?,
         customer: None,
     })
@@ -405,7 +415,7 @@ fn told_of(answer: Answer) -> Told {
             .collect(),
         offer: answer.offer,
         uses: answer.uses,
-        expires_at_ms: answer.expires_at.map(|end| end.as_millisecond()),
+        expires_at_ms: answer.expires_at.map(jiff::Timestamp::as_millisecond),
         first: answer.first.map(wire_story),
         verdict: answer.verdict,
     }

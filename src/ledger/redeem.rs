@@ -10,10 +10,10 @@ use crate::domain::local_time::day_number;
 use crate::domain::reading::{Otherwise, kept_form, read as read_scan};
 use crate::domain::verdict::{
     Answer, Apart, ApartCause, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Holding,
-    Judgement, KeyBinding, Story, Verdict, ends_at, judge, message,
+    Judgement, KeyBinding, Knowledge, Story, Verdict, ends_at, judge, message,
 };
 use crate::domain::wire::{Question, Standing, Verb};
-use crate::ledger::chain::OWN_NODE;
+use crate::ledger::chain::{Appended, OWN_NODE};
 use crate::ledger::codes::{
     CodeRow, Redemption, first_redemption, look_up, redemption, state_number, void_reason,
 };
@@ -88,11 +88,11 @@ pub enum Judged {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// It is asked.
-    InReach,
+    Open,
     /// It was asked, and did not answer.
     NoAnswer,
     /// It cannot be asked now.
-    OutOfReach,
+    Shut,
 }
 
 /// From where a scan comes, and what can be done about a code that is held elsewhere.
@@ -118,7 +118,7 @@ impl Ledger {
     /// Judges a scan and, where it is accepted, uses the code up. What it answers is committed. The
     /// hub is not asked: what is held elsewhere is judged by the campaign's offline policy.
     pub fn redeem(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Answer, LedgerError> {
-        match self.judge_scan(scan, Reach::OutOfReach, act)? {
+        match self.judge_scan(scan, Reach::Shut, act)? {
             Judged::Answered(answer) => Ok(*answer),
             Judged::Ask(_) => Err(never_asked(scan)),
         }
@@ -128,7 +128,7 @@ impl Ledger {
     /// the hub is to be asked. What it answers goes to [`Ledger::witness`]; where it certainly was
     /// not sent, [`Ledger::not_asked`]; where no answer came, [`Ledger::unanswered`].
     pub fn redeem_or_ask(&mut self, scan: &Scan<'_>, act: &Act) -> Result<Judged, LedgerError> {
-        self.judge_scan(scan, Reach::InReach, act)
+        self.judge_scan(scan, Reach::Open, act)
     }
 
     /// What is said of a scan about which the hub was asked and has not answered: it stays pending.
@@ -187,7 +187,7 @@ pub(crate) fn redeem(
 ) -> Result<Outcome, Cause> {
     let case = Case::gather(writing, scan, act, asker)?;
     let judgement = judge(&case.facts, &case.ask, act.now);
-    if judgement.asks_hub && asker.reach == Reach::InReach {
+    if judgement.asks_hub && asker.reach == Reach::Open {
         return Ok(Outcome::Judged(Judged::Ask(Box::new(
             case.question(writing)?,
         ))));
@@ -248,104 +248,33 @@ impl<'s> Case<'s> {
         asker: Asker<'_>,
     ) -> Result<Case<'s>, Cause> {
         let tx = writing.tx;
-        let (row, otherwise) = look_up(tx, scan.raw, scan.allowed_hosts)?;
-        let rights = match asker.store {
-            None => Rights::load(tx)?,
-            Some(_) => None,
-        };
-        let unknown = match (&row, &otherwise, &rights) {
-            (None, Otherwise::NotFound, Some(_)) => meant(scan.raw, scan.allowed_hosts),
-            _ => None,
-        };
-        let about = match (
-            &rights,
-            row.as_ref().map(|row| &row.folded).or(unknown.as_ref()),
-        ) {
-            (Some(_), Some(folded)) => {
-                pending::about(tx, "redeem", folded, scan.key, &act.counter)?
-            }
-            _ => About::default(),
-        };
-        let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
-            key_of(tx, scan, row.as_ref(), act)
-        })?;
+        let read = Read::of(tx, scan, act, asker)?;
         let said = match said_words(scan.customer) {
             Some(text) => Some(customers::resolve(tx, text, writing.phone_region)?),
             None => None,
         };
-        let (mut binding, bound) = binding(tx, &caller, &key, row.as_ref())?;
-        if about.is_key_of_other_code {
+        let (mut binding, bound) = binding(tx, &read.caller, &read.key, read.row.as_ref())?;
+        if read.about.is_key_of_other_code {
             binding = KeyBinding::Other;
         }
         let own = place_of(&writing.head)?;
         let place = asker.store.map_or(&own, |store| &store.place);
-        let zone = place.zone.clone();
-        let today = day_number(act.now, &zone);
-        let holder = row.as_ref().and_then(|row| row.customer);
-        let customer = holder.or(said
+        let customer = read.row.as_ref().and_then(|row| row.customer).or(said
             .as_ref()
             .and_then(|said| said.as_ref().map(|(id, _)| *id)));
-        let mut told = bound
-            .map(|entry| redemption(tx, &writing.head, entry))
-            .transpose()?;
-        let mut found = None;
-        let mut first = None;
-        let mut holding = holding(rights, row.as_ref(), asker, act);
-        if let Some(row) = &row {
-            let campaign = campaigns::load(tx, row.campaign)?;
-            let is_spent = row.uses_made >= campaign.rules.uses || row.state == CodeState::Redeemed;
-            if told.is_none() && is_spent {
-                first = story_elsewhere(tx, row, rights)?;
-                told = first_redemption(tx, &writing.head, row)?;
-            }
-            if first.is_none() {
-                first = match &told {
-                    Some(told) => Some(story_of(tx, told, &writing.head.store)?),
-                    None => None,
-                };
-            }
-            if let Holding::Apart(apart) = &mut holding {
-                apart.provisional_today = provisional_today(tx, row.campaign, &campaign, today)?;
-            }
-            found = Some(Found {
-                code: row.as_stored().to_owned(),
-                state: row.state,
-                uses_made: row.uses_made,
-                expires_at: row.expires_at_ms.map(instant),
-                customer: holder.map(|id| customers::public_id(tx, id)).transpose()?,
-                first: first.clone(),
-                void_reason: void_reason(tx, row)?,
-                is_under_restore: row.id <= writing.head.restored_code_id
-                    && row.assigned_incarnation != Some(writing.head.incarnation),
-                customer_redemptions_today: made_today(
-                    tx,
-                    row.campaign,
-                    customer,
-                    &campaign,
-                    today,
-                )?,
-                has_unsent_use: match rights {
-                    Some(rights) if is_spent => unsent_uses(tx, row, rights)? > 0,
-                    Some(_) | None => false,
-                },
-                may_be_spent_elsewhere: row.state == CodeState::Suspect
-                    && (rights.is_some() || asker.store.is_some() || feed::has_stores(tx)?),
-                campaign,
-            });
-        }
-        let since_honoured = row
-            .as_ref()
-            .and_then(|row| scan.honoured?.get(row.as_stored()).copied());
-        Ok(Case {
+        let mut case = Case {
             facts: Facts {
                 key: binding,
-                holding,
-                pending: about.pending(),
-                since_honoured,
-                found,
-                otherwise,
+                holding: holding(read.rights, read.row.as_ref(), asker, act),
+                pending: read.about.pending(),
+                since_honoured: read
+                    .row
+                    .as_ref()
+                    .and_then(|row| scan.honoured?.get(row.as_stored()).copied()),
+                found: None,
+                otherwise: read.otherwise,
                 store: place.store.clone(),
-                zone,
+                zone: place.zone.clone(),
                 is_clock_behind: is_clock_behind(&writing.head, act.now),
             },
             ask: Ask {
@@ -356,14 +285,69 @@ impl<'s> Case<'s> {
             },
             scan,
             act,
-            caller,
-            key,
-            pending: about.same,
-            row,
-            unknown,
+            caller: read.caller,
+            key: read.key,
+            pending: read.about.same,
+            row: None,
+            unknown: read.unknown,
             customer,
-            told,
-            first,
+            told: bound
+                .map(|entry| redemption(tx, &writing.head, entry))
+                .transpose()?,
+            first: None,
+        };
+        if let Some(row) = read.row {
+            case.facts.found = Some(case.find(writing, &row, read.rights, asker)?);
+            case.row = Some(row);
+        }
+        Ok(case)
+    }
+
+    /// What the ledger knows of the code that was found, and of the redemption that is told of.
+    fn find(
+        &mut self,
+        writing: &Writing<'_, '_>,
+        row: &CodeRow,
+        rights: Option<Rights>,
+        asker: Asker<'_>,
+    ) -> Result<Found, Cause> {
+        let tx = writing.tx;
+        let today = day_number(self.act.now, &self.facts.zone);
+        let campaign = campaigns::load(tx, row.campaign)?;
+        let is_spent = row.uses_made >= campaign.rules.uses || row.state == CodeState::Redeemed;
+        if self.told.is_none() && is_spent {
+            self.first = story_elsewhere(tx, row, rights)?;
+            self.told = first_redemption(tx, &writing.head, row)?;
+        }
+        if let (None, Some(told)) = (&self.first, &self.told) {
+            self.first = Some(story_of(tx, told, &writing.head.store)?);
+        }
+        if let Holding::Apart(apart) = &mut self.facts.holding {
+            apart.provisional_today = provisional_today(tx, row.campaign, &campaign, today)?;
+        }
+        let customer = row
+            .customer
+            .map(|id| customers::public_id(tx, id))
+            .transpose()?;
+        Ok(Found {
+            code: row.as_stored().to_owned(),
+            state: row.state,
+            uses_made: row.uses_made,
+            expires_at: row.expires_at_ms.map(instant),
+            customer,
+            first: self.first.clone(),
+            void_reason: void_reason(tx, row)?,
+            is_under_restore: row.id <= writing.head.restored_code_id
+                && row.assigned_incarnation != Some(writing.head.incarnation),
+            customer_redemptions_today: made_today(
+                tx,
+                row.campaign,
+                self.customer,
+                &campaign,
+                today,
+            )?,
+            knowledge: knowledge(tx, row, is_spent, rights, asker)?,
+            campaign,
         })
     }
 
@@ -489,24 +473,7 @@ impl<'s> Case<'s> {
             overrode: overrode.iter().map(|word| (*word).to_owned()).collect(),
             approved_by: self.scan.approval.and_then(|approval| approval.by.clone()),
         };
-        let entry = writing.append(
-            fact,
-            &Setting {
-                campaign: Some((row.campaign, &found.campaign.id, found.campaign.revision)),
-                code: Some((row.id, &row.folded, row.newest_entry)),
-                customer: found.customer.as_deref().or_else(|| self.said()),
-                key: Some(self.key.as_str()),
-                side: Side {
-                    reason: self.scan.approval.map(|approval| approval.reason.clone()),
-                    raw: self.raw(),
-                    receipt: self.ask.receipt.clone(),
-                    customer_said: self.said_unknown(),
-                    ..Side::default()
-                },
-                counter: &self.caller,
-                ..setting_of(self.act)
-            },
-        )?;
+        let entry = self.append(writing, fact, (row, found))?;
         // The guard: nobody has used, voided, passed on or taken away this code since it was looked
         // at, and no other entry tells of it.
         writing.tx.guarded(
@@ -548,17 +515,37 @@ impl<'s> Case<'s> {
             .filter(|_| !overrode.contains(&"limit_reached"));
         self.count_customer(writing.tx, row, limit)?;
         touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
-        if certainty == Certainty::Provisional {
-            self.count_provisional(writing.tx, row)?;
-        }
-        if let Some(pending) = &self.pending {
-            // Settled by this act: what the hub may have done under this key is the same one.
-            pending::settle(writing.tx, &pending.counter, &pending.key)?;
-        }
+        self.settle(writing.tx, row, certainty)?;
         Ok(Used {
             made: Some((entry.id, uses_made)),
             unshown: self.scan.honoured.map(|_| entry.local),
         })
+    }
+
+    fn append(
+        &self,
+        writing: &mut Writing<'_, '_>,
+        fact: Fact,
+        (row, found): (&CodeRow, &Found),
+    ) -> Result<Appended, Cause> {
+        writing.append(
+            fact,
+            &Setting {
+                campaign: Some((row.campaign, &found.campaign.id, found.campaign.revision)),
+                code: Some((row.id, &row.folded, row.newest_entry)),
+                customer: found.customer.as_deref().or_else(|| self.said()),
+                key: Some(self.key.as_str()),
+                side: Side {
+                    reason: self.scan.approval.map(|approval| approval.reason.clone()),
+                    raw: self.raw(),
+                    receipt: self.ask.receipt.clone(),
+                    customer_said: self.said_unknown(),
+                    ..Side::default()
+                },
+                counter: &self.caller,
+                ..setting_of(self.act)
+            },
+        )
     }
 
     /// A question that was answered while nobody waited is told now, for the first time.
@@ -650,6 +637,18 @@ impl<'s> Case<'s> {
         }
     }
 
+    /// Ends the question that may have been asked about it, and counts it among the provisional ones.
+    fn settle(&self, tx: &Tx<'_>, row: &CodeRow, certainty: Certainty) -> Result<(), Cause> {
+        if let Some(pending) = &self.pending {
+            // What the hub may have done under this key is this same act.
+            pending::settle(tx, &pending.counter, &pending.key)?;
+        }
+        if certainty != Certainty::Provisional {
+            return Ok(());
+        }
+        self.count_provisional(tx, row)
+    }
+
     fn count_provisional(&self, tx: &Tx<'_>, row: &CodeRow) -> Result<(), Cause> {
         tx.execute(
             "INSERT INTO provisional_day (campaign, day, amount) VALUES ($1, $2, 1) \
@@ -701,8 +700,9 @@ impl<'s> Case<'s> {
         let replayed = told.filter(|_| is_about_key);
         let made = used.as_ref().and_then(|used| used.made.as_ref());
         let uses_made = match (made, replayed.map(|told| &told.body.fact)) {
-            (Some((_, uses_made)), _) => Some(*uses_made),
-            (None, Some(Fact::Redeemed { uses_made, .. })) => Some(*uses_made),
+            (Some((_, uses_made)), _) | (None, Some(Fact::Redeemed { uses_made, .. })) => {
+                Some(*uses_made)
+            }
             (None, _) => found.map(|found| found.uses_made),
         };
         let message = message(
@@ -760,11 +760,79 @@ fn key_of(tx: &Tx<'_>, scan: &Scan<'_>, row: Option<&CodeRow>, act: &Act) -> Res
         .unwrap_or_else(|| scan.minted.clone()))
 }
 
+/// What was read, under whose key, and what was asked about it before.
+struct Read {
+    row: Option<CodeRow>,
+    otherwise: Otherwise,
+    /// What the text may be, folded, where it names no code that is known here.
+    unknown: Option<String>,
+    rights: Option<Rights>,
+    about: About,
+    caller: String,
+    key: Key,
+}
+
+impl Read {
+    fn of(tx: &Tx<'_>, scan: &Scan<'_>, act: &Act, asker: Asker<'_>) -> Result<Read, Cause> {
+        let (row, otherwise) = look_up(tx, scan.raw, scan.allowed_hosts)?;
+        let rights = match asker.store {
+            None => Rights::load(tx)?,
+            Some(_) => None,
+        };
+        let unknown = match (&row, &otherwise, &rights) {
+            (None, Otherwise::NotFound, Some(_)) => meant(scan.raw, scan.allowed_hosts),
+            _ => None,
+        };
+        let folded = row.as_ref().map(|row| &row.folded).or(unknown.as_ref());
+        let about = match (&rights, folded) {
+            (Some(_), Some(folded)) => {
+                pending::about(tx, "redeem", folded, scan.key, &act.counter)?
+            }
+            _ => About::default(),
+        };
+        let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
+            key_of(tx, scan, row.as_ref(), act)
+        })?;
+        Ok(Read {
+            row,
+            otherwise,
+            unknown,
+            rights,
+            about,
+            caller,
+            key,
+        })
+    }
+}
+
+/// Whether this ledger knows all there is to know of a code.
+fn knowledge(
+    tx: &Tx<'_>,
+    row: &CodeRow,
+    is_spent: bool,
+    rights: Option<Rights>,
+    asker: Asker<'_>,
+) -> Result<Knowledge, Cause> {
+    if let Some(rights) = rights.filter(|_| is_spent)
+        && unsent_uses(tx, row, rights)? > 0
+    {
+        return Ok(Knowledge::NewerHere);
+    }
+    let is_shared = row.state == CodeState::Suspect
+        && (rights.is_some() || asker.store.is_some() || feed::has_stores(tx)?);
+    Ok(if is_shared {
+        Knowledge::InPart
+    } else {
+        Knowledge::Whole
+    })
+}
+
 /// The name of a redemption: of one that was only witnessed here, the hub's.
 pub(crate) fn redemption_name(told: &Redemption) -> String {
-    match &told.body.fact {
-        Fact::Witnessed { entry, .. } => entry.clone(),
-        _ => told.id.to_string(),
+    if let Fact::Witnessed { entry, .. } = &told.body.fact {
+        entry.clone()
+    } else {
+        told.id.to_string()
     }
 }
 
@@ -804,7 +872,7 @@ fn holding(rights: Option<Rights>, row: Option<&CodeRow>, asker: Asker<'_>, act:
     let may_hold = rights.may_hold(act.now.as_millisecond());
     if is_held && may_hold && !is_suspect {
         Holding::Ours
-    } else if asker.reach != Reach::OutOfReach {
+    } else if asker.reach != Reach::Shut {
         Holding::AskHub
     } else if is_held && !may_hold {
         apart(ApartCause::LeaseEnded)

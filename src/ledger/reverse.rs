@@ -75,7 +75,7 @@ impl Ledger {
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Reversal, LedgerError> {
-        match self.undo(request, Reach::OutOfReach, act)? {
+        match self.undo(request, Reach::Shut, act)? {
             Undone::Answered(reversal) => Ok(reversal),
             Undone::Ask(_) => Err(never_asked()),
         }
@@ -89,7 +89,7 @@ impl Ledger {
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Undone, LedgerError> {
-        self.undo(request, Reach::InReach, act)
+        self.undo(request, Reach::Open, act)
     }
 
     /// What is said where the hub was asked to undo a redemption and has not answered.
@@ -136,142 +136,200 @@ pub(crate) fn reverse(
     act: &Act,
     asker: Asker<'_>,
 ) -> Result<Undone, Cause> {
-    let rights = match asker.store {
-        None => Rights::load(writing.tx)?,
-        Some(_) => None,
+    let case = Case::gather(writing, request, act, asker)?;
+    let word = match case.told_by_key(writing)? {
+        Some(KeyTells::Replayed(reversal)) => return Ok(Undone::Answered(reversal)),
+        Some(KeyTells::Conflict) => ReversalWord::KeyConflict,
+        None if case.is_elsewhere(&writing.head.node) => match case.elsewhere(asker.reach) {
+            Some(word) => word,
+            None => return case.question(writing),
+        },
+        None => case.undo(writing)?,
     };
-    let (row, redemption, unknown) = target(writing, request.undo)?;
-    let about = match (rights, name_of(row.as_ref(), unknown.as_deref())) {
-        (Some(_), Some(name)) => {
-            pending::about(writing.tx, "reverse", name, request.key, &act.counter)?
-        }
-        _ => About::default(),
-    };
-    let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
-        Ok(request.key.unwrap_or(request.minted).clone())
-    })?;
-    let answer = |word, at| Reversal {
-        word,
-        code: row.as_ref().map(|row| row.as_stored().to_owned()),
-        redemption_id: redemption.as_ref().map(|made| made.id.to_string()),
-        key: key.to_string(),
-        at,
-        is_void: row.as_ref().is_some_and(|row| row.state == CodeState::Void),
-    };
-    let bound = bound(writing.tx, &caller, &key, row.as_ref())?;
-    if about.is_key_of_other_code || matches!(bound, Some((false, _))) {
-        let word = ReversalWord::KeyConflict;
-        note(writing, act, request, row.as_ref(), word)?;
-        return Ok(Undone::Answered(answer(word, act.now)));
+    if word != ReversalWord::Reversed {
+        note(writing, act, request, case.target.row.as_ref(), word)?;
     }
-    if let Some((_, entry)) = bound {
-        let (at, undone) = reversal_told(writing, entry)?;
-        return Ok(Undone::Answered(Reversal {
-            redemption_id: undone,
-            ..answer(ReversalWord::Replayed, at)
-        }));
+    Ok(Undone::Answered(case.answer(word, act.now)))
+}
+
+/// What is to be undone.
+struct Target {
+    row: Option<CodeRow>,
+    /// The redemption, where it stands.
+    made: Option<Redemption>,
+    /// What was named instead, where the code is not known here.
+    unknown: Option<String>,
+}
+
+impl Target {
+    /// Under what a question about it is kept: the code, else what was named.
+    fn name(&self) -> Option<&str> {
+        let known = self.row.as_ref().map(|row| row.folded.as_str());
+        known.or(self.unknown.as_deref())
     }
-    let elsewhere = match rights {
-        Some(rights) => is_elsewhere(
-            rights,
-            (row.as_ref(), redemption.as_ref(), unknown.as_deref()),
-            &writing.head.node,
-            act,
-        ),
-        None => false,
-    };
-    if elsewhere {
-        let may_ask = rights.is_some_and(|rights| rights.standing == Standing::Active);
-        let word = match asker.reach {
-            Reach::InReach if may_ask => {
-                let question = question(
-                    request,
-                    row.as_ref(),
-                    unknown.as_deref(),
-                    (&caller, &key),
-                    act.operator.as_deref(),
-                );
-                let name = name_of(row.as_ref(), unknown.as_deref()).unwrap_or_default();
-                let code = row.as_ref().map(|row| row.id);
-                let kept = pending::keep(writing.tx, &question, code, name, act)?;
-                return Ok(Undone::Ask(Box::new(kept)));
-            }
-            Reach::NoAnswer => ReversalWord::UnknownOutcome,
-            Reach::InReach | Reach::OutOfReach if about.pending() != Pending::None => {
-                ReversalWord::UnknownOutcome
-            }
-            Reach::InReach | Reach::OutOfReach => ReversalWord::OfflineRefused,
+}
+
+/// What a key says that is bound already.
+enum KeyTells {
+    /// It was undone by this same request.
+    Replayed(Reversal),
+    /// It belongs to something else.
+    Conflict,
+}
+
+/// A request to undo a redemption, with everything the ledger knows of it.
+struct Case<'r> {
+    request: &'r UndoRequest<'r>,
+    act: &'r Act,
+    rights: Option<Rights>,
+    target: Target,
+    about: About,
+    caller: String,
+    key: Key,
+}
+
+impl<'r> Case<'r> {
+    fn gather(
+        writing: &Writing<'_, '_>,
+        request: &'r UndoRequest<'r>,
+        act: &'r Act,
+        asker: Asker<'_>,
+    ) -> Result<Case<'r>, Cause> {
+        let rights = match asker.store {
+            None => Rights::load(writing.tx)?,
+            Some(_) => None,
         };
-        note(writing, act, request, row.as_ref(), word)?;
-        return Ok(Undone::Answered(answer(word, act.now)));
+        let target = target(writing, request.undo)?;
+        let about = match (rights, target.name()) {
+            (Some(_), Some(name)) => {
+                pending::about(writing.tx, "reverse", name, request.key, &act.counter)?
+            }
+            _ => About::default(),
+        };
+        let (caller, key) = pending::caller_and_key(about.same.as_ref(), act, || {
+            Ok(request.key.unwrap_or(request.minted).clone())
+        })?;
+        Ok(Case {
+            request,
+            act,
+            rights,
+            target,
+            about,
+            caller,
+            key,
+        })
     }
-    let refused = match (&row, &redemption) {
-        (Some(_), Some(made)) => refusal(writing, made, request, act)?,
-        _ => Some(ReversalWord::NothingToReverse),
-    };
-    if let (None, Some(row), Some(made)) = (refused, &row, &redemption)
-        && undo(writing, act, request, (&caller, &key), row, made)?
-    {
-        if let Some(asked) = &about.same {
+
+    fn answer(&self, word: ReversalWord, at: jiff::Timestamp) -> Reversal {
+        let row = self.target.row.as_ref();
+        Reversal {
+            word,
+            code: row.map(|row| row.as_stored().to_owned()),
+            redemption_id: self.target.made.as_ref().map(|made| made.id.to_string()),
+            key: self.key.to_string(),
+            at,
+            is_void: row.is_some_and(|row| row.state == CodeState::Void),
+        }
+    }
+
+    fn told_by_key(&self, writing: &Writing<'_, '_>) -> Result<Option<KeyTells>, Cause> {
+        let bound = bound(
+            writing.tx,
+            &self.caller,
+            &self.key,
+            self.target.row.as_ref(),
+        )?;
+        Ok(match bound {
+            Some((true, entry)) if !self.about.is_key_of_other_code => {
+                let (at, undone) = reversal_told(writing, entry)?;
+                Some(KeyTells::Replayed(Reversal {
+                    redemption_id: undone,
+                    ..self.answer(ReversalWord::Replayed, at)
+                }))
+            }
+            Some(_) => Some(KeyTells::Conflict),
+            None if self.about.is_key_of_other_code => Some(KeyTells::Conflict),
+            None => None,
+        })
+    }
+
+    /// Whether only the hub may undo it: the holder may undo what was done here, and anybody what they
+    /// did themselves and the hub has not heard of.
+    fn is_elsewhere(&self, node: &str) -> bool {
+        let Some(rights) = self.rights else {
+            return false;
+        };
+        let Some(row) = &self.target.row else {
+            return self.target.unknown.is_some();
+        };
+        let is_held = row.holder == OWN_NODE && rights.may_hold(self.act.now.as_millisecond());
+        match &self.target.made {
+            Some(made) if made.id.node == node => {
+                !is_held && made.id.seq <= rights.acked_seq.max(0).unsigned_abs()
+            }
+            Some(_) => true,
+            // Not used, as far as the holder knows.
+            None => !(is_held && row.uses_made == 0),
+        }
+    }
+
+    /// What is said of what only the hub may undo; none: it is to be asked.
+    fn elsewhere(&self, reach: Reach) -> Option<ReversalWord> {
+        let may_ask = self
+            .rights
+            .is_some_and(|rights| rights.standing == Standing::Active);
+        let is_pending = self.about.pending() != Pending::None;
+        match reach {
+            Reach::Open if may_ask => None,
+            Reach::NoAnswer => Some(ReversalWord::UnknownOutcome),
+            Reach::Open | Reach::Shut if is_pending => Some(ReversalWord::UnknownOutcome),
+            Reach::Open | Reach::Shut => Some(ReversalWord::OfflineRefused),
+        }
+    }
+
+    /// The question to the hub, kept as pending before it is asked.
+    fn question(&self, writing: &Writing<'_, '_>) -> Result<Undone, Cause> {
+        let row = self.target.row.as_ref();
+        let (redemption, code) = match self.request.undo {
+            Undo::Redemption(id) => (Some(id.to_string()), row.map(|row| row.folded.clone())),
+            Undo::Code { .. } => (None, self.target.name().map(str::to_owned)),
+        };
+        let question = Question {
+            counter: self.caller.clone(),
+            operator: self.act.operator.clone(),
+            key: self.key.to_string(),
+            verb: Verb::Reverse {
+                redemption,
+                code,
+                reason: self.request.reason.to_owned(),
+                approved: self
+                    .request
+                    .approval
+                    .map(|approval| (approval.by.clone(), approval.reason.clone())),
+            },
+        };
+        let name = self.target.name().unwrap_or_default();
+        let code = row.map(|row| row.id);
+        let kept = pending::keep(writing.tx, &question, code, name, self.act)?;
+        Ok(Undone::Ask(Box::new(kept)))
+    }
+
+    /// Undoes it here, where that may be.
+    fn undo(&self, writing: &mut Writing<'_, '_>) -> Result<ReversalWord, Cause> {
+        let (Some(row), Some(made)) = (&self.target.row, &self.target.made) else {
+            return Ok(ReversalWord::NothingToReverse);
+        };
+        if let Some(refused) = refusal(writing, made, self.request, self.act)? {
+            return Ok(refused);
+        }
+        let caller = (self.caller.as_str(), &self.key);
+        if !undo(writing, self.act, self.request, caller, row, made)? {
+            return Ok(ReversalWord::NothingToReverse);
+        }
+        if let Some(asked) = &self.about.same {
             pending::settle(writing.tx, &asked.counter, &asked.key)?;
         }
-        return Ok(Undone::Answered(answer(ReversalWord::Reversed, act.now)));
-    }
-    let word = refused.unwrap_or(ReversalWord::NothingToReverse);
-    note(writing, act, request, row.as_ref(), word)?;
-    Ok(Undone::Answered(answer(word, act.now)))
-}
-
-/// Under what a question about undoing is kept: the code, else what was named.
-fn name_of<'a>(row: Option<&'a CodeRow>, unknown: Option<&'a str>) -> Option<&'a str> {
-    row.map(|row| row.folded.as_str()).or(unknown)
-}
-
-/// Whether only the hub may undo it: the holder may undo what was done here, and anybody what they
-/// did themselves and the hub has not heard of.
-fn is_elsewhere(
-    rights: Rights,
-    (row, made, unknown): (Option<&CodeRow>, Option<&Redemption>, Option<&str>),
-    node: &str,
-    act: &Act,
-) -> bool {
-    let Some(row) = row else {
-        return unknown.is_some();
-    };
-    let is_held = row.holder == OWN_NODE && rights.may_hold(act.now.as_millisecond());
-    match made {
-        Some(made) if made.id.node == node => {
-            !is_held && made.id.seq <= rights.acked_seq.max(0).unsigned_abs()
-        }
-        Some(_) => true,
-        // Not used, as far as the holder knows.
-        None => !(is_held && row.uses_made == 0),
-    }
-}
-
-fn question(
-    request: &UndoRequest<'_>,
-    row: Option<&CodeRow>,
-    unknown: Option<&str>,
-    (caller, key): (&str, &Key),
-    operator: Option<&str>,
-) -> Question {
-    let (redemption, code) = match request.undo {
-        Undo::Redemption(id) => (Some(id.to_string()), row.map(|row| row.folded.clone())),
-        Undo::Code { .. } => (None, name_of(row, unknown).map(str::to_owned)),
-    };
-    Question {
-        counter: caller.to_owned(),
-        operator: operator.map(str::to_owned),
-        key: key.to_string(),
-        verb: Verb::Reverse {
-            redemption,
-            code,
-            reason: request.reason.to_owned(),
-            approved: request
-                .approval
-                .map(|approval| (approval.by.clone(), approval.reason.clone())),
-        },
+        Ok(ReversalWord::Reversed)
     }
 }
 
@@ -321,10 +379,7 @@ fn made_by(body: &Body) -> Made<'_> {
 
 /// The code and its redemption that is to be undone, where it stands; what was named instead, where
 /// the code is not known here.
-fn target(
-    writing: &Writing<'_, '_>,
-    undo: Undo<'_>,
-) -> Result<(Option<CodeRow>, Option<Redemption>, Option<String>), Cause> {
+fn target(writing: &Writing<'_, '_>, undo: Undo<'_>) -> Result<Target, Cause> {
     let (tx, head) = (writing.tx, &writing.head);
     match undo {
         Undo::Code { raw, allowed_hosts } => {
@@ -337,7 +392,11 @@ fn target(
                 Some(row) => newest_redemption(tx, head, row)?,
                 None => None,
             };
-            Ok((row, newest, unknown))
+            Ok(Target {
+                row,
+                made: newest,
+                unknown,
+            })
         }
         Undo::Redemption(id) => {
             let found = tx.one(
@@ -353,13 +412,21 @@ fn target(
                 |row| Ok((row.int(0)?, row.int(1)?, row.maybe_int(2)?)),
             )?;
             let Some((entry, code, reversal)) = found else {
-                return Ok((None, None, Some(id.to_string())));
+                return Ok(Target {
+                    row: None,
+                    made: None,
+                    unknown: Some(id.to_string()),
+                });
             };
             let made = match reversal {
                 None => Some(redemption(tx, head, entry)?),
                 Some(_) => None,
             };
-            Ok((by_id(tx, code)?, made, None))
+            Ok(Target {
+                row: by_id(tx, code)?,
+                made,
+                unknown: None,
+            })
         }
     }
 }
@@ -388,13 +455,12 @@ fn reversal_told(
     entry: i64,
 ) -> Result<(jiff::Timestamp, Option<String>), Cause> {
     let told = redemption(writing.tx, &writing.head, entry)?;
-    let undone = match told.body.fact {
-        Fact::Reversed { redemption, .. } => Some(redemption),
-        // Undone by the hub: its redemption may have been made anywhere.
-        Fact::Witnessed { .. } => undone_by(writing, entry)?,
-        _ => return Err(Cause::Damaged(format!("entry {entry} is no reversal"))),
-    };
-    Ok((instant(told.body.at_ms), undone))
+    let at = instant(told.body.at_ms);
+    if let Fact::Reversed { redemption, .. } = told.body.fact {
+        return Ok((at, Some(redemption)));
+    }
+    // Undone by the hub: its redemption may have been made anywhere.
+    Ok((at, undone_by(writing, entry)?))
 }
 
 /// The redemption that a witnessed reversal undid, where this ledger tells of it.
@@ -576,16 +642,19 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<UndoChoice>, Cause
             if choices.len() >= most || body.counter != act.counter {
                 return Ok(());
             }
-            let redemption_id = match &body.fact {
+            let redemption_id = if let Fact::Witnessed { entry, verb } = &body.fact {
                 // Made by the hub, for this counter.
-                Fact::Witnessed { entry, verb } if verb == "redeem" => entry.clone(),
-                Fact::Witnessed { .. } => return Ok(()),
-                _ => EntryId {
+                if verb != "redeem" {
+                    return Ok(());
+                }
+                entry.clone()
+            } else {
+                let id = EntryId {
                     node: row.text(0)?,
                     incarnation: row.count(1)?,
                     seq: row.int(2)?.unsigned_abs(),
-                }
-                .to_string(),
+                };
+                id.to_string()
             };
             let rules: Rules = serde_json::from_str(&row.text(5)?)?;
             let (counter, operator) = (&act.counter, act.operator.as_deref());

@@ -16,7 +16,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{key_of, settle, take_back};
-use crate::ledger::redeem::unsent_uses;
+use crate::ledger::redeem::{redemption_name, unsent_uses};
 use crate::ledger::tally::{count_hour, leave_pool, move_tally};
 use crate::ledger::{
     Act, Ledger, LedgerError, Setting, Writing, attempts, campaigns, customers, link, setting_of,
@@ -203,7 +203,7 @@ fn witness(
             .collect(),
         unshown: match kept {
             Kept::Witnessed(entry) if heard_by == HeardBy::Console => Some(entry),
-            _ => None,
+            Kept::Witnessed(_) | Kept::Unchanged | Kept::GivenUp => None,
         },
         verdict,
     })
@@ -597,14 +597,9 @@ impl ToldReversal<'_> {
         let mut next = row.newest_entry;
         while let Some(entry) = next {
             let told = redemption(writing.tx, &writing.head, entry)?;
-            let is_it = match &told.body.fact {
-                Fact::Witnessed { entry, verb } => {
-                    verb == "redeem" && Some(entry.as_str()) == self.redemption
-                }
-                Fact::Redeemed { .. } => Some(told.id.to_string().as_str()) == self.redemption,
-                _ => false,
-            };
-            if is_it {
+            let is_made = matches!(&told.body.fact, Fact::Redeemed { .. })
+                || matches!(&told.body.fact, Fact::Witnessed { verb, .. } if verb == "redeem");
+            if is_made && Some(redemption_name(&told).as_str()) == self.redemption {
                 return Ok(Some(entry));
             }
             next = writing

@@ -7,7 +7,7 @@ use counterfoil::domain::campaign::{Campaign, OfflinePolicy, Requirement, Rules}
 use counterfoil::domain::reading::{MisreadHint, NotOurs, Otherwise};
 use counterfoil::domain::verdict::{
     Apart, ApartCause, ApprovalCause, Ask, Band, Certainty, CodeState, Facts, Found, Holding,
-    KeyBinding, Pending, Verdict, judge, message,
+    KeyBinding, Knowledge, Pending, Verdict, judge, message,
 };
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -35,8 +35,7 @@ fn found() -> Found {
         void_reason: None,
         is_under_restore: false,
         customer_redemptions_today: 0,
-        has_unsent_use: false,
-        may_be_spent_elsewhere: false,
+        knowledge: Knowledge::Whole,
     }
 }
 
@@ -431,12 +430,12 @@ fn a_manager_honours_provisionally_what_is_held_elsewhere_but_not_for_a_revoked_
         is_approved: true,
         ..Ask::default()
     };
-    for (elsewhere, certainty) in [
-        (true, Certainty::Provisional),
+    for (knowledge, certainty) in [
+        (Knowledge::InPart, Certainty::Provisional),
         // A shop alone has nobody who could settle it later.
-        (false, Certainty::Confirmed),
+        (Knowledge::Whole, Certainty::Confirmed),
     ] {
-        of(&mut facts).may_be_spent_elsewhere = elsewhere;
+        of(&mut facts).knowledge = knowledge;
         let judged = judge(&facts, &ask, now());
         assert_eq!(judged.verdict.certainty(), certainty);
         assert_eq!(judged.overrode, ["suspect"]);
@@ -487,7 +486,7 @@ fn the_hub_is_asked_unless_it_could_not_say_otherwise() {
     assert_eq!(
         asked(|facts, _| {
             of(facts).uses_made = 1;
-            of(facts).has_unsent_use = true;
+            of(facts).knowledge = Knowledge::NewerHere;
         }),
         "already_redeemed"
     );
