@@ -1,15 +1,18 @@
 //! What a store may not decide alone: its counters ask the hub, wait for a moment, and say so where no
 //! answer comes; its courier asks again until there is one.
 
-use counterfoil::domain::ids::Key;
-use counterfoil::domain::wire::{AskHub, Asked, Hello, Question, Told, WIRE};
-use counterfoil::ledger::{HeardBy, Judged};
+use counterfoil::domain::ids::{EntryId, Key};
+use counterfoil::domain::notes::Notes;
+use counterfoil::domain::wire::{Asked, Question};
+use counterfoil::ledger::{
+    Act, ClaimRequest, Claimed, FromHub, HeardBy, Judged, Ledger, Undo, UndoRequest, Undone,
+};
 use counterfoil::sync::intake::Route;
 
 use crate::broken::{Checked, Undisturbed as _};
-use crate::counters::Scanned;
+use crate::counters::{Scanned, SignedUp, Undoing};
 use crate::letters::{Parcel, read, written};
-use crate::record::{Place, Undone};
+use crate::record::{self, Place};
 use crate::world::World;
 
 /// How long a counter waits for the hub.
@@ -21,64 +24,224 @@ pub(crate) struct Asking {
     call: u64,
     until_ms: i64,
     question: Question,
-    scanned: Scanned,
+    sought: Sought,
+}
+
+/// What somebody at a counter waits for.
+#[derive(Debug, Clone)]
+pub(crate) enum Sought {
+    Scan(Scanned),
+    SignUp(SignedUp),
+    Undo(Undoing),
+}
+
+impl Sought {
+    fn place(&self) -> (Place, &str) {
+        match self {
+            Sought::Scan(scanned) => (scanned.place, &scanned.counter),
+            Sought::SignUp(claimed) => (claimed.place, &claimed.counter),
+            Sought::Undo(undoing) => (undoing.place, &undoing.counter),
+        }
+    }
+}
+
+impl Undoing {
+    /// With this as the ledger is asked it.
+    fn with<T>(&self, take: impl FnOnce(&UndoRequest<'_>) -> T) -> T {
+        let entry: Option<EntryId> = self
+            .by_entry
+            .as_ref()
+            .map(|entry| entry.parse().expect("an entry's name"));
+        take(&UndoRequest {
+            undo: match &entry {
+                Some(entry) => Undo::Redemption(entry),
+                None => Undo::Code {
+                    raw: self.code.as_bytes(),
+                    allowed_hosts: &[],
+                },
+            },
+            reason: "wrong item",
+            key: Some(&self.key),
+            minted: &self.key,
+            approval: self.approval.as_ref(),
+        })
+    }
 }
 
 impl World {
+    /// With a claim as the ledger is asked it.
+    fn with_claim<T>(
+        &mut self,
+        claimed: &SignedUp,
+        take: impl FnOnce(&mut Ledger, &ClaimRequest<'_>, &Act) -> T,
+    ) -> T {
+        let act = self.act(claimed.place, &claimed.counter);
+        let random = self.dice.bytes();
+        let campaign = self.offers[claimed.offer].id.clone();
+        let contacts = claimed.contacts();
+        let request = ClaimRequest {
+            campaign: &campaign,
+            contacts: &contacts,
+            context: claimed.context,
+            key: Some(&claimed.key),
+            minted: &claimed.key,
+            trigger: None,
+            notes: Notes::default(),
+            resends: false,
+            prints: false,
+            name: None,
+            consents: false,
+            random,
+        };
+        take(self.node(claimed.place).ledger(), &request, &act)
+    }
+
     /// Judges a scan where it is made, and asks the hub where it must.
     pub(crate) fn scan_this(&mut self, scanned: Scanned) -> Checked<()> {
-        let Place::Store(store) = scanned.place else {
-            return self.judge_apart(&scanned);
-        };
+        if scanned.place == Place::Hub {
+            return self.decide_apart(&Sought::Scan(scanned));
+        }
         let act = self.act(scanned.place, &scanned.counter);
-        let judged = self.stores[store]
-            .node
+        let judged = self
+            .node(scanned.place)
             .ledger()
             .redeem_or_ask(&scanned.as_scan(), &act)
             .undisturbed("redeem or ask")?;
-        let question = match judged {
-            Judged::Answered(answer) => return self.hear_answer(&scanned, &answer),
-            Judged::Ask(question) => *question,
+        match judged {
+            Judged::Answered(answer) => self.hear_answer(&scanned, &answer),
+            Judged::Ask(question) => self.ask(*question, Sought::Scan(scanned)),
+        }
+    }
+
+    /// Answers a claim where it is made, and asks the hub where it must.
+    pub(crate) fn claim_this(&mut self, claimed: &SignedUp) -> Checked<()> {
+        if claimed.place == Place::Hub {
+            return self.decide_apart(&Sought::SignUp(claimed.clone()));
+        }
+        let told = self
+            .with_claim(claimed, |ledger, request, act| {
+                ledger.assign_or_ask(request, act)
+            })
+            .undisturbed("assign or ask")?;
+        match told {
+            Ok(Claimed::Answered(claim)) => self.hear_claim(claimed, &claim),
+            Ok(Claimed::Ask(question)) => self.ask(*question, Sought::SignUp(claimed.clone())),
+            Err(refusal) => {
+                self.trace
+                    .step(&format!("{:?} refuses a claim: {refusal}", claimed.place));
+                Ok(())
+            }
+        }
+    }
+
+    /// Undoes a redemption where it is asked, and asks the hub where it must.
+    pub(crate) fn reverse_this(&mut self, undoing: &Undoing) -> Checked<()> {
+        if undoing.place == Place::Hub {
+            return self.decide_apart(&Sought::Undo(undoing.clone()));
+        }
+        let act = self.act(undoing.place, &undoing.counter);
+        let undone = undoing
+            .with(|request| {
+                self.node(undoing.place)
+                    .ledger()
+                    .reverse_or_ask(request, &act)
+            })
+            .undisturbed("reverse or ask")?;
+        match undone {
+            Undone::Answered(reversal) => {
+                self.hear_reversal(undoing, &reversal);
+                Ok(())
+            }
+            Undone::Ask(question) => self.ask(*question, Sought::Undo(undoing.clone())),
+        }
+    }
+
+    /// Decides without asking anybody.
+    fn decide_apart(&mut self, sought: &Sought) -> Checked<()> {
+        let (place, counter) = sought.place();
+        let act = self.act(place, counter);
+        match sought {
+            Sought::Scan(scanned) => {
+                let answer = self
+                    .node(place)
+                    .ledger()
+                    .redeem(&scanned.as_scan(), &act)
+                    .undisturbed("redeem")?;
+                self.hear_answer(scanned, &answer)
+            }
+            Sought::SignUp(claimed) => {
+                let told = self
+                    .with_claim(claimed, |ledger, request, act| ledger.assign(request, act))
+                    .undisturbed("assign")?;
+                match told {
+                    Ok(claim) => self.hear_claim(claimed, &claim),
+                    Err(refusal) => {
+                        self.trace
+                            .step(&format!("{place:?} refuses a claim: {refusal}"));
+                        Ok(())
+                    }
+                }
+            }
+            Sought::Undo(undoing) => {
+                let reversal = undoing
+                    .with(|request| self.node(place).ledger().reverse(request, &act))
+                    .undisturbed("reverse")?;
+                self.hear_reversal(undoing, &reversal);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is said where the hub was asked, and no answer came.
+    fn decide_unanswered(&mut self, sought: &Sought) -> Checked<()> {
+        let (place, counter) = sought.place();
+        let act = self.act(place, counter);
+        match sought {
+            Sought::Scan(scanned) => {
+                let answer = self
+                    .node(place)
+                    .ledger()
+                    .unanswered(&scanned.as_scan(), &act)
+                    .undisturbed("say that no answer came")?;
+                self.hear_answer(scanned, &answer)
+            }
+            Sought::SignUp(_) => self.decide_apart(sought),
+            Sought::Undo(undoing) => {
+                let reversal = undoing
+                    .with(|request| self.node(place).ledger().unanswered_reversal(request, &act))
+                    .undisturbed("say that no answer came")?;
+                self.hear_reversal(undoing, &reversal);
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks the hub, unless the line is known to be down.
+    fn ask(&mut self, question: Question, sought: Sought) -> Checked<()> {
+        let (place, counter) = sought.place();
+        let Place::Store(store) = place else {
+            return self.decide_apart(&sought);
         };
-        // Now and then the line is known to be down.
         let is_down = self.net.cut_off.contains(&store);
         if self.is_apart || is_down && self.dice.is_one_in(2) {
-            self.not_asked(store, &question)?;
-            return self.judge_apart(&scanned);
+            self.stores[store]
+                .node
+                .ledger()
+                .not_asked(&question)
+                .undisturbed("take a question back")?;
+            return self.decide_apart(&sought);
         }
-        self.trace.step(&format!(
-            "store {store} {} asks the hub about {} under {}",
-            scanned.counter, scanned.code, question.key
-        ));
-        self.ask(store, question, scanned)
-    }
-
-    /// Judges a scan without asking anybody.
-    fn judge_apart(&mut self, scanned: &Scanned) -> Checked<()> {
-        let act = self.act(scanned.place, &scanned.counter);
-        let answer = self
-            .node(scanned.place)
-            .ledger()
-            .redeem(&scanned.as_scan(), &act)
-            .undisturbed("redeem")?;
-        self.hear_answer(scanned, &answer)
-    }
-
-    fn not_asked(&mut self, store: usize, question: &Question) -> Checked<()> {
-        self.stores[store]
+        let act = self.act(place, counter);
+        let asked = self.stores[store]
             .node
             .ledger()
-            .not_asked(question)
-            .undisturbed("take a question back")
-    }
-
-    fn ask(&mut self, store: usize, question: Question, scanned: Scanned) -> Checked<()> {
-        let hello = self.hello(store)?;
+            .ask_of(&question, act.now)
+            .undisturbed("write a question")?;
         self.calls += 1;
-        let asked = AskHub {
-            hello,
-            question: question.clone(),
-        };
+        self.trace.step(&format!(
+            "store {store} {} asks the hub as call {} under {}: {:?}",
+            question.counter, self.calls, question.key, question.verb
+        ));
         let parcel = Parcel {
             store,
             route: Route::Ask,
@@ -92,25 +255,9 @@ impl World {
             call: self.calls,
             until_ms: self.now_ms + DEADLINE_MS,
             question,
-            scanned,
+            sought,
         });
         Ok(())
-    }
-
-    /// Who calls.
-    fn hello(&mut self, store: usize) -> Checked<Hello> {
-        let now_ms = self.now_ms + self.stores[store].node.offset_ms;
-        let node = &mut self.stores[store].node;
-        let (incarnation, seq) = node.ledger().newest_entry().undisturbed("read the ledger")?;
-        let link = node.ledger().hub_link().undisturbed("read the link")?;
-        let acked_seq = link.map_or(0, |link| link.acked_seq);
-        Ok(Hello {
-            wire: WIRE,
-            node: node.name.clone(),
-            incarnation,
-            now_ms,
-            unsent: (seq - acked_seq).max(0).unsigned_abs(),
-        })
     }
 
     /// An answer came, for whoever still waits for it.
@@ -125,50 +272,70 @@ impl World {
             return Ok(());
         };
         let asking = asking.remove(number);
-        self.hear_asked(store, &asking.question, &asking.scanned, &parcel.json)
+        self.stores[store].node.aged_ms = self.now_ms;
+        self.hear_asked(&asking, &read(&parcel.json))
     }
 
-    fn hear_asked(
-        &mut self,
-        store: usize,
-        question: &Question,
-        scanned: &Scanned,
-        json: &[u8],
-    ) -> Checked<()> {
-        let asked: Asked = read(json);
-        let act = self.act(scanned.place, &question.counter);
-        let node = &mut self.stores[store].node;
-        node.aged_ms = self.now_ms;
-        if let Told::Redeemed { .. } = asked.told {
-            let answer = node
-                .ledger()
-                .witness(question, &asked, HeardBy::Caller, &act)
-                .undisturbed("witness")?;
-            return self.hear_answer(scanned, &answer);
+    fn hear_asked(&mut self, asking: &Asking, asked: &Asked) -> Checked<()> {
+        let question = &asking.question;
+        let (place, counter) = asking.sought.place();
+        let act = self.act(place, counter);
+        let ledger = self.node(place).ledger();
+        match &asking.sought {
+            Sought::Scan(scanned) => {
+                let heard = ledger
+                    .witness(question, asked, HeardBy::Caller, &act)
+                    .undisturbed("witness")?;
+                match heard {
+                    FromHub::Answer(answer) => self.hear_answer(scanned, &answer),
+                    FromHub::NothingDone => self.decide_apart(&asking.sought),
+                    FromHub::NotTheHub => self.decide_unanswered(&asking.sought),
+                }
+            }
+            Sought::SignUp(claimed) => {
+                let heard = self
+                    .with_claim(claimed, |ledger, request, act| {
+                        ledger.witness_claim(request, question, asked, act)
+                    })
+                    .undisturbed("witness a claim")?;
+                match heard {
+                    FromHub::Answer(Ok(claim)) => self.hear_claim(claimed, &claim),
+                    FromHub::Answer(Err(refusal)) => {
+                        self.trace
+                            .step(&format!("the hub refuses a claim: {refusal}"));
+                        Ok(())
+                    }
+                    FromHub::NothingDone | FromHub::NotTheHub => self.decide_apart(&asking.sought),
+                }
+            }
+            Sought::Undo(undoing) => {
+                let heard = ledger
+                    .witness_reversal(question, asked, &act)
+                    .undisturbed("witness a reversal")?;
+                match heard {
+                    FromHub::Answer(reversal) => {
+                        self.hear_reversal(undoing, &reversal);
+                        Ok(())
+                    }
+                    FromHub::NothingDone => self.decide_apart(&asking.sought),
+                    FromHub::NotTheHub => self.decide_unanswered(&asking.sought),
+                }
+            }
         }
-        node.ledger()
-            .hear_welcome(&asked.welcome, &act)
-            .undisturbed("hear a welcome")?;
-        self.not_asked(store, question)?;
-        self.judge_apart(scanned)
     }
 
     /// Somebody has waited long enough; whether there was anybody.
     pub(crate) fn give_up_waiting(&mut self) -> Checked<bool> {
         for store in 0..self.stores.len() {
             let asking = &mut self.stores[store].lines.asking;
-            let late = asking.iter().position(|asking| asking.until_ms <= self.now_ms);
-            let Some(number) = late else { continue };
-            let asking = asking.remove(number);
-            let scanned = asking.scanned;
-            let act = self.act(scanned.place, &scanned.counter);
-            let answer = self.stores[store]
-                .node
-                .ledger()
-                .unanswered(&scanned.as_scan(), &act)
-                .undisturbed("say that no answer came")?;
-            self.hear_answer(&scanned, &answer)?;
-            return Ok(true);
+            let late = asking
+                .iter()
+                .position(|asking| asking.until_ms <= self.now_ms);
+            if let Some(number) = late {
+                let asking = asking.remove(number);
+                self.decide_unanswered(&asking.sought)?;
+                return Ok(true);
+            }
         }
         Ok(false)
     }
@@ -183,7 +350,8 @@ impl World {
             .unanswered_questions()
             .undisturbed("list questions")?;
         if kept.is_empty() {
-            self.trace.step(&format!("store {store} has no open question"));
+            self.trace
+                .step(&format!("store {store} has no open question"));
             return Ok(());
         }
         let question = kept[self.dice.below(kept.len())].question.clone();
@@ -194,8 +362,9 @@ impl World {
             .ledger()
             .withdraw(&question.counter, &key, "they have gone", &act)
             .undisturbed("withdraw")?;
-        if let Some(entry) = self.record.of_key(place, key.as_str()).map(|act| act.entry.clone()) {
-            self.record.undo(&entry, Undone::Perhaps);
+        let told = self.record.of_key(place, key.as_str());
+        if let Some(entry) = told.map(|act| act.entry.clone()) {
+            self.record.undo(&entry, record::Undone::Perhaps);
         }
         self.trace
             .step(&format!("store {store} gives {key} up: {is_given_up}"));

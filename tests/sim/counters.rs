@@ -2,11 +2,10 @@
 
 use counterfoil::domain::campaign::ContactKind;
 use counterfoil::domain::claim::{Claim, ClaimContext, ClaimWord};
-use counterfoil::domain::ids::{EntryId, Key};
-use counterfoil::domain::notes::Notes;
+use counterfoil::domain::ids::Key;
 use counterfoil::domain::reversal::{Reversal, ReversalWord};
 use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
-use counterfoil::ledger::{ClaimRequest, Scan, Undo, UndoRequest};
+use counterfoil::ledger::Scan;
 
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
 use crate::record::{Place, Told, Undone, What};
@@ -106,7 +105,8 @@ impl World {
 
     /// A code that somebody may bring.
     fn code_brought(&mut self) -> String {
-        let hot = |dice: &mut crate::dice::Dice, count: usize| count - 1 - dice.below(count.min(HOT));
+        let hot =
+            |dice: &mut crate::dice::Dice, count: usize| count - 1 - dice.below(count.min(HOT));
         match self.dice.below(20) {
             0..10 if !self.record.given.is_empty() => {
                 let number = hot(&mut self.dice, self.record.given.len());
@@ -187,8 +187,16 @@ impl World {
             scanned.counter,
             scanned.code,
             scanned.key,
-            if scanned.approval.is_some() { ", approved" } else { "" },
-            if scanned.is_check { ", looking only" } else { "" },
+            if scanned.approval.is_some() {
+                ", approved"
+            } else {
+                ""
+            },
+            if scanned.is_check {
+                ", looking only"
+            } else {
+                ""
+            },
             answer.redemption_id.as_deref().unwrap_or("-"),
         ));
         if scanned.is_check {
@@ -196,7 +204,8 @@ impl World {
         }
         let place = scanned.place;
         let before = self.record.of_key(place, &answer.key).cloned();
-        let same = before.filter(|act| act.what == What::Use && !act.died && act.code == scanned.code);
+        let same =
+            before.filter(|act| act.what == What::Use && !act.died && act.code == scanned.code);
         match &answer.verdict {
             Verdict::Accepted { certainty } => {
                 let is_provisional = *certainty != Certainty::Confirmed;
@@ -227,7 +236,12 @@ impl World {
         }
     }
 
-    fn keep_use(&mut self, scanned: &Scanned, answer: &Answer, is_provisional: bool) -> Checked<()> {
+    fn keep_use(
+        &mut self,
+        scanned: &Scanned,
+        answer: &Answer,
+        is_provisional: bool,
+    ) -> Checked<()> {
         let Some(entry) = answer.redemption_id.clone() else {
             return broken(Law::I4Durable, "an acceptance without an entry");
         };
@@ -319,7 +333,7 @@ impl World {
         } else {
             ClaimContext::Send
         };
-        self.claim_this(&Claimed {
+        self.claim_this(&SignedUp {
             place,
             counter,
             key,
@@ -335,7 +349,7 @@ impl World {
         gone + self.dice.below(PEOPLE)
     }
 
-    pub(crate) fn hear_claim(&mut self, claimed: &Claimed, claim: &Claim) -> Checked<()> {
+    pub(crate) fn hear_claim(&mut self, claimed: &SignedUp, claim: &Claim) -> Checked<()> {
         let word = claim.word.as_str();
         self.record.count(word);
         let code = claim.code.clone();
@@ -363,7 +377,10 @@ impl World {
                         }
                         broken(
                             Law::I2Safe,
-                            format!("{code} is person {owner}'s and was told person {}", claimed.person),
+                            format!(
+                                "{code} is person {owner}'s and was told person {}",
+                                claimed.person
+                            ),
                         )
                     }
                     Some(_) => Ok(()),
@@ -375,7 +392,7 @@ impl World {
         }
     }
 
-    fn keep_code(&mut self, claimed: &Claimed, claim: &Claim, code: &str) -> Checked<()> {
+    fn keep_code(&mut self, claimed: &SignedUp, claim: &Claim, code: &str) -> Checked<()> {
         let Some(entry) = claim.assignment_id.clone() else {
             return broken(Law::I4Durable, format!("{code} was given without an entry"));
         };
@@ -389,7 +406,10 @@ impl World {
         if before.len() > 1 && !self.is_excused(before.iter().copied()) {
             return broken(
                 Law::I2Safe,
-                format!("{code} was given by {before:?}, now to person {}", claimed.person),
+                format!(
+                    "{code} was given by {before:?}, now to person {}",
+                    claimed.person
+                ),
             );
         }
         self.record.owners.insert(code.to_owned(), claimed.person);
@@ -413,7 +433,7 @@ impl World {
     }
 
     /// I8: by one ledger nobody is given more codes than they may have.
-    fn check_one_each(&mut self, claimed: &Claimed) -> Checked<()> {
+    fn check_one_each(&mut self, claimed: &SignedUp) -> Checked<()> {
         let offer = &self.offers[claimed.offer];
         let (per_customer, number) = (offer.per_customer, claimed.offer);
         let theirs: Vec<String> = self
@@ -441,7 +461,10 @@ impl World {
         if live.len() > per_customer {
             return broken(
                 Law::I8OneEach,
-                format!("{:?} gave person {} {live:?}", claimed.place, claimed.person),
+                format!(
+                    "{:?} gave person {} {live:?}",
+                    claimed.place, claimed.person
+                ),
             );
         }
         Ok(())
@@ -525,7 +548,7 @@ impl World {
 
 /// A claim as it is made.
 #[derive(Debug, Clone)]
-pub(crate) struct Claimed {
+pub(crate) struct SignedUp {
     pub(crate) place: Place,
     pub(crate) counter: String,
     pub(crate) key: Key,
@@ -534,7 +557,7 @@ pub(crate) struct Claimed {
     pub(crate) context: ClaimContext,
 }
 
-impl Claimed {
+impl SignedUp {
     pub(crate) fn contacts(&self) -> [(ContactKind, String); 1] {
         [(
             ContactKind::Email,
@@ -552,67 +575,4 @@ pub(crate) struct Undoing {
     pub(crate) code: String,
     pub(crate) by_entry: Option<String>,
     pub(crate) approval: Option<Approval>,
-}
-
-impl World {
-    pub(crate) fn claim_this(&mut self, claimed: &Claimed) -> Checked<()> {
-        let act = self.act(claimed.place, &claimed.counter);
-        let random = self.dice.bytes();
-        let campaign = self.offers[claimed.offer].id.clone();
-        let contacts = claimed.contacts();
-        let request = ClaimRequest {
-            campaign: &campaign,
-            contacts: &contacts,
-            context: claimed.context,
-            key: Some(&claimed.key),
-            minted: &claimed.key,
-            trigger: None,
-            notes: Notes::default(),
-            resends: false,
-            prints: false,
-            name: None,
-            consents: false,
-            random,
-        };
-        let told = self
-            .node(claimed.place)
-            .ledger()
-            .assign(&request, &act)
-            .undisturbed("assign")?;
-        match told {
-            Ok(claim) => self.hear_claim(claimed, &claim),
-            Err(refusal) => {
-                self.trace.step(&format!("{:?} refuses a claim: {refusal}", claimed.place));
-                Ok(())
-            }
-        }
-    }
-
-    fn reverse_this(&mut self, undoing: &Undoing) -> Checked<()> {
-        let act = self.act(undoing.place, &undoing.counter);
-        let entry: Option<EntryId> = undoing
-            .by_entry
-            .as_ref()
-            .map(|entry| entry.parse().expect("an entry's name"));
-        let request = UndoRequest {
-            undo: match &entry {
-                Some(entry) => Undo::Redemption(entry),
-                None => Undo::Code {
-                    raw: undoing.code.as_bytes(),
-                    allowed_hosts: &[],
-                },
-            },
-            reason: "wrong item",
-            key: Some(&undoing.key),
-            minted: &undoing.key,
-            approval: undoing.approval.as_ref(),
-        };
-        let reversal = self
-            .node(undoing.place)
-            .ledger()
-            .reverse(&request, &act)
-            .undisturbed("reverse")?;
-        self.hear_reversal(undoing, &reversal);
-        Ok(())
-    }
 }

@@ -5,7 +5,7 @@ use counterfoil::domain::claim::ClaimContext;
 use counterfoil::domain::wire::Page;
 
 use crate::broken::{Checked, Law};
-use crate::counters::{Claimed, Scanned};
+use crate::counters::{Scanned, SignedUp};
 use crate::record::{Place, Undone, What};
 use crate::world::World;
 
@@ -134,9 +134,8 @@ impl World {
         let Some(store) = other else {
             return Ok(false);
         };
-        let again = format!(
-            "UPDATE code SET state = 1, uses_made = 0, holder = 1 WHERE folded = '{code}'"
-        );
+        let again =
+            format!("UPDATE code SET state = 1, uses_made = 0, holder = 1 WHERE folded = '{code}'");
         if self.stores[store].node.meddle(&again) == 0 {
             return Ok(false);
         }
@@ -196,7 +195,7 @@ impl World {
         for forgets in ["DELETE FROM contact_hash", "DELETE FROM contact"] {
             self.node(act.place).meddle(forgets);
         }
-        let claimed = Claimed {
+        let claimed = SignedUp {
             place: act.place,
             counter: act.counter,
             key: self.new_key(),
@@ -220,11 +219,7 @@ impl World {
     }
 
     /// What is on the line is not what the hub wrote.
-    pub(crate) fn meddle_with_page(
-        &mut self,
-        store: usize,
-        page: &mut Page,
-    ) {
+    pub(crate) fn meddle_with_page(&mut self, store: usize, page: &mut Page) {
         if !self.is_planted {
             return;
         }
