@@ -2,8 +2,8 @@
 //! answer comes; its courier asks again until there is one.
 
 use counterfoil::domain::ids::Key;
-use counterfoil::domain::wire::{AskHub, Asked, Hello, Question, Told, WIRE};
-use counterfoil::ledger::{HeardBy, Judged};
+use counterfoil::domain::wire::{AskHub, Asked, Hello, Question, WIRE};
+use counterfoil::ledger::{FromHub, HeardBy, Judged};
 use counterfoil::sync::intake::Route;
 
 use crate::broken::{Checked, Undisturbed as _};
@@ -101,7 +101,10 @@ impl World {
     fn hello(&mut self, store: usize) -> Checked<Hello> {
         let now_ms = self.now_ms + self.stores[store].node.offset_ms;
         let node = &mut self.stores[store].node;
-        let (incarnation, seq) = node.ledger().newest_entry().undisturbed("read the ledger")?;
+        let (incarnation, seq) = node
+            .ledger()
+            .newest_entry()
+            .undisturbed("read the ledger")?;
         let link = node.ledger().hub_link().undisturbed("read the link")?;
         let acked_seq = link.map_or(0, |link| link.acked_seq);
         Ok(Hello {
@@ -139,25 +142,24 @@ impl World {
         let act = self.act(scanned.place, &question.counter);
         let node = &mut self.stores[store].node;
         node.aged_ms = self.now_ms;
-        if let Told::Redeemed { .. } = asked.told {
-            let answer = node
-                .ledger()
-                .witness(question, &asked, HeardBy::Caller, &act)
-                .undisturbed("witness")?;
-            return self.hear_answer(scanned, &answer);
+        let heard = node
+            .ledger()
+            .witness(question, &asked, HeardBy::Caller, &act)
+            .undisturbed("witness")?;
+        match heard {
+            FromHub::Answer(answer) => self.hear_answer(scanned, &answer),
+            // Where nothing is known to be done, the question stays pending.
+            FromHub::NothingDone | FromHub::NotTheHub => self.judge_apart(scanned),
         }
-        node.ledger()
-            .hear_welcome(&asked.welcome, &act)
-            .undisturbed("hear a welcome")?;
-        self.not_asked(store, question)?;
-        self.judge_apart(scanned)
     }
 
     /// Somebody has waited long enough; whether there was anybody.
     pub(crate) fn give_up_waiting(&mut self) -> Checked<bool> {
         for store in 0..self.stores.len() {
             let asking = &mut self.stores[store].lines.asking;
-            let late = asking.iter().position(|asking| asking.until_ms <= self.now_ms);
+            let late = asking
+                .iter()
+                .position(|asking| asking.until_ms <= self.now_ms);
             let Some(number) = late else { continue };
             let asking = asking.remove(number);
             let scanned = asking.scanned;
@@ -183,7 +185,8 @@ impl World {
             .unanswered_questions()
             .undisturbed("list questions")?;
         if kept.is_empty() {
-            self.trace.step(&format!("store {store} has no open question"));
+            self.trace
+                .step(&format!("store {store} has no open question"));
             return Ok(());
         }
         let question = kept[self.dice.below(kept.len())].question.clone();
@@ -194,7 +197,11 @@ impl World {
             .ledger()
             .withdraw(&question.counter, &key, "they have gone", &act)
             .undisturbed("withdraw")?;
-        if let Some(entry) = self.record.of_key(place, key.as_str()).map(|act| act.entry.clone()) {
+        if let Some(entry) = self
+            .record
+            .of_key(place, key.as_str())
+            .map(|act| act.entry.clone())
+        {
             self.record.undo(&entry, Undone::Perhaps);
         }
         self.trace

@@ -106,7 +106,8 @@ impl World {
 
     /// A code that somebody may bring.
     fn code_brought(&mut self) -> String {
-        let hot = |dice: &mut crate::dice::Dice, count: usize| count - 1 - dice.below(count.min(HOT));
+        let hot =
+            |dice: &mut crate::dice::Dice, count: usize| count - 1 - dice.below(count.min(HOT));
         match self.dice.below(20) {
             0..10 if !self.record.given.is_empty() => {
                 let number = hot(&mut self.dice, self.record.given.len());
@@ -187,8 +188,16 @@ impl World {
             scanned.counter,
             scanned.code,
             scanned.key,
-            if scanned.approval.is_some() { ", approved" } else { "" },
-            if scanned.is_check { ", looking only" } else { "" },
+            if scanned.approval.is_some() {
+                ", approved"
+            } else {
+                ""
+            },
+            if scanned.is_check {
+                ", looking only"
+            } else {
+                ""
+            },
             answer.redemption_id.as_deref().unwrap_or("-"),
         ));
         if scanned.is_check {
@@ -196,7 +205,8 @@ impl World {
         }
         let place = scanned.place;
         let before = self.record.of_key(place, &answer.key).cloned();
-        let same = before.filter(|act| act.what == What::Use && !act.died && act.code == scanned.code);
+        let same =
+            before.filter(|act| act.what == What::Use && !act.died && act.code == scanned.code);
         match &answer.verdict {
             Verdict::Accepted { certainty } => {
                 let is_provisional = *certainty != Certainty::Confirmed;
@@ -227,7 +237,12 @@ impl World {
         }
     }
 
-    fn keep_use(&mut self, scanned: &Scanned, answer: &Answer, is_provisional: bool) -> Checked<()> {
+    fn keep_use(
+        &mut self,
+        scanned: &Scanned,
+        answer: &Answer,
+        is_provisional: bool,
+    ) -> Checked<()> {
         let Some(entry) = answer.redemption_id.clone() else {
             return broken(Law::I4Durable, "an acceptance without an entry");
         };
@@ -363,7 +378,10 @@ impl World {
                         }
                         broken(
                             Law::I2Safe,
-                            format!("{code} is person {owner}'s and was told person {}", claimed.person),
+                            format!(
+                                "{code} is person {owner}'s and was told person {}",
+                                claimed.person
+                            ),
                         )
                     }
                     Some(_) => Ok(()),
@@ -389,7 +407,10 @@ impl World {
         if before.len() > 1 && !self.is_excused(before.iter().copied()) {
             return broken(
                 Law::I2Safe,
-                format!("{code} was given by {before:?}, now to person {}", claimed.person),
+                format!(
+                    "{code} was given by {before:?}, now to person {}",
+                    claimed.person
+                ),
             );
         }
         self.record.owners.insert(code.to_owned(), claimed.person);
@@ -441,7 +462,10 @@ impl World {
         if live.len() > per_customer {
             return broken(
                 Law::I8OneEach,
-                format!("{:?} gave person {} {live:?}", claimed.place, claimed.person),
+                format!(
+                    "{:?} gave person {} {live:?}",
+                    claimed.place, claimed.person
+                ),
             );
         }
         Ok(())
@@ -582,7 +606,8 @@ impl World {
         match told {
             Ok(claim) => self.hear_claim(claimed, &claim),
             Err(refusal) => {
-                self.trace.step(&format!("{:?} refuses a claim: {refusal}", claimed.place));
+                self.trace
+                    .step(&format!("{:?} refuses a claim: {refusal}", claimed.place));
                 Ok(())
             }
         }

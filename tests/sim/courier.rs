@@ -68,14 +68,16 @@ impl World {
         let one = &mut self.stores[store].lines.ways[way];
         if let Some(wait) = &one.wait {
             if self.now_ms < wait.until_ms {
-                self.trace.step(&format!("store {store} waits for call {}", wait.call));
+                self.trace
+                    .step(&format!("store {store} waits for call {}", wait.call));
                 return Ok(());
             }
             let letter = one.wait.take().expect("a wait").letter;
             return self.miss(store, way, &letter, "no answer came");
         }
         let Some(letter) = self.next_letter(store, way)? else {
-            self.trace.step(&format!("store {store} has nothing to say on way {way}"));
+            self.trace
+                .step(&format!("store {store} has nothing to say on way {way}"));
             return Ok(());
         };
         self.calls += 1;
@@ -127,7 +129,9 @@ impl World {
             .missed(
                 store.node.ledger(),
                 letter,
-                &Missed::Unknown { why: why.to_owned() },
+                &Missed::Unknown {
+                    why: why.to_owned(),
+                },
                 chance,
                 &act,
             )
@@ -185,7 +189,10 @@ impl World {
         let json = match reply {
             Ok(Reply::Said(json)) => json,
             Ok(Reply::Later(_)) => {
-                self.trace.step(&format!("the hub puts off call {} of store {store}", parcel.call));
+                self.trace.step(&format!(
+                    "the hub puts off call {} of store {store}",
+                    parcel.call
+                ));
                 let later = Parcel {
                     put_off: parcel.put_off + 1,
                     ..parcel.clone()
@@ -194,12 +201,14 @@ impl World {
                 return Ok(None);
             }
             Err(barred) => {
-                self.trace.step(&format!("the hub bars store {store}: {barred:?}"));
+                self.trace
+                    .step(&format!("the hub bars store {store}: {barred:?}"));
                 return Ok(None);
             }
         };
         let told = self.in_words(&request, json.as_bytes());
-        self.trace.step(&format!("the hub answers store {store}: {told}"));
+        self.trace
+            .step(&format!("the hub answers store {store}: {told}"));
         Ok(Some(json.into_bytes()))
     }
 
@@ -277,7 +286,10 @@ impl World {
             Err(missed) => {
                 return broken(
                     Law::NoError,
-                    format!("store {store} cannot take the hub's answer: {}", missed.why()),
+                    format!(
+                        "store {store} cannot take the hub's answer: {}",
+                        missed.why()
+                    ),
                 );
             }
         }

@@ -134,9 +134,8 @@ impl World {
         let Some(store) = other else {
             return Ok(false);
         };
-        let again = format!(
-            "UPDATE code SET state = 1, uses_made = 0, holder = 1 WHERE folded = '{code}'"
-        );
+        let again =
+            format!("UPDATE code SET state = 1, uses_made = 0, holder = 1 WHERE folded = '{code}'");
         if self.stores[store].node.meddle(&again) == 0 {
             return Ok(false);
         }
@@ -220,11 +219,7 @@ impl World {
     }
 
     /// What is on the line is not what the hub wrote.
-    pub(crate) fn meddle_with_page(
-        &mut self,
-        store: usize,
-        page: &mut Page,
-    ) {
+    pub(crate) fn meddle_with_page(&mut self, store: usize, page: &mut Page) {
         if !self.is_planted {
             return;
         }

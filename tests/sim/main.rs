@@ -114,8 +114,17 @@ fn play_part(part: u64) {
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
     if all >= STEPS {
         // Games in which nothing happens prove nothing.
-        for word in ["accepted", "assigned", "reversed", "already_redeemed", "replayed"] {
-            assert!(words.contains_key(word), "nobody was told {word}: {words:?}");
+        for word in [
+            "accepted",
+            "assigned",
+            "reversed",
+            "already_redeemed",
+            "replayed",
+        ] {
+            assert!(
+                words.contains_key(word),
+                "nobody was told {word}: {words:?}"
+            );
         }
     }
 }

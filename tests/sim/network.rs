@@ -24,10 +24,38 @@ impl Line {
     /// One of several lines, from good to hardly any.
     pub(crate) fn drawn(dice: &mut Dice) -> Line {
         dice.weighted(&[
-            (3, Line { lost_one_in: 0, doubled_one_in: 0, delay_max_ms: 40 }),
-            (3, Line { lost_one_in: 20, doubled_one_in: 30, delay_max_ms: 400 }),
-            (2, Line { lost_one_in: 5, doubled_one_in: 8, delay_max_ms: 3_000 }),
-            (1, Line { lost_one_in: 2, doubled_one_in: 4, delay_max_ms: 60_000 }),
+            (
+                3,
+                Line {
+                    lost_one_in: 0,
+                    doubled_one_in: 0,
+                    delay_max_ms: 40,
+                },
+            ),
+            (
+                3,
+                Line {
+                    lost_one_in: 20,
+                    doubled_one_in: 30,
+                    delay_max_ms: 400,
+                },
+            ),
+            (
+                2,
+                Line {
+                    lost_one_in: 5,
+                    doubled_one_in: 8,
+                    delay_max_ms: 3_000,
+                },
+            ),
+            (
+                1,
+                Line {
+                    lost_one_in: 2,
+                    doubled_one_in: 4,
+                    delay_max_ms: 60_000,
+                },
+            ),
         ])
     }
 }
@@ -62,8 +90,10 @@ impl<M: Clone> Network<M> {
         for _ in 0..=usize::from(is_doubled) {
             let delay_ms = dice.below(self.line.delay_max_ms);
             self.sent += 1;
-            self.under_way
-                .insert((now_ms + delay_ms.cast_signed() as i64, self.sent), message.clone());
+            self.under_way.insert(
+                (now_ms + delay_ms.cast_signed() as i64, self.sent),
+                message.clone(),
+            );
         }
     }
 

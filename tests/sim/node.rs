@@ -32,7 +32,13 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn set_up(place: &Path, store: &str, name: &str, now_ms: i64, salt: [u8; 16]) -> Node {
+    pub(crate) fn set_up(
+        place: &Path,
+        store: &str,
+        name: &str,
+        now_ms: i64,
+        salt: [u8; 16],
+    ) -> Node {
         let folder = place.join(name);
         let setup = Setup {
             store: store.to_owned(),
@@ -106,7 +112,12 @@ impl Node {
         self.ledger = Some(ledger);
         rebirth.map_or_else(
             || "as it was".to_owned(),
-            |rebirth| format!("{} ({} missing, {} suspect)", rebirth.why, rebirth.missing, rebirth.suspects),
+            |rebirth| {
+                format!(
+                    "{} ({} missing, {} suspect)",
+                    rebirth.why, rebirth.missing, rebirth.suspects
+                )
+            },
         )
     }
 
@@ -130,13 +141,20 @@ impl Node {
             .expect("a backup that can be put back");
         self.ledger = Some(ledger);
         self.forget_replaced();
-        format!("{} ({} missing, {} suspect)", rebirth.why, rebirth.missing, rebirth.suspects)
+        format!(
+            "{} ({} missing, {} suspect)",
+            rebirth.why, rebirth.missing, rebirth.suspects
+        )
     }
 
     fn forget_replaced(&self) {
         for item in fs::read_dir(&self.folder).expect("the folder") {
             let path = item.expect("a file").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if name.starts_with("ledger.replaced-") {
                 fs::remove_file(path).expect("the former ledger");
             }

@@ -19,10 +19,22 @@ struct Order {
 }
 
 const ORDERS: [Order; 4] = [
-    Order { stores: [0, 1, 2], at_a_time: 500 },
-    Order { stores: [2, 1, 0], at_a_time: 500 },
-    Order { stores: [1, 2, 0], at_a_time: 7 },
-    Order { stores: [2, 0, 1], at_a_time: 1 },
+    Order {
+        stores: [0, 1, 2],
+        at_a_time: 500,
+    },
+    Order {
+        stores: [2, 1, 0],
+        at_a_time: 500,
+    },
+    Order {
+        stores: [1, 2, 0],
+        at_a_time: 7,
+    },
+    Order {
+        stores: [2, 0, 1],
+        at_a_time: 1,
+    },
 ];
 
 /// What everything added up to: codes, figures, and the conflicts by kind and code.

@@ -99,7 +99,10 @@ impl World {
     /// What changes while a store and its hub have something to say.
     pub(crate) fn state_of_link(&mut self, store: usize) -> Checked<LinkState> {
         let node = &mut self.stores[store].node;
-        let newest = node.ledger().newest_entry().undisturbed("read the ledger")?;
+        let newest = node
+            .ledger()
+            .newest_entry()
+            .undisturbed("read the ledger")?;
         let open = node
             .ledger()
             .unanswered_questions()
@@ -109,7 +112,14 @@ impl World {
         let Some(link) = link else {
             return broken(Law::Rests, format!("store {store} has no link"));
         };
-        Ok((newest, open, link.acked_seq, link.acked_attempt, link.cursor, link.standing))
+        Ok((
+            newest,
+            open,
+            link.acked_seq,
+            link.acked_attempt,
+            link.cursor,
+            link.standing,
+        ))
     }
 
     /// I4: every entry of a store is at the hub, once.
@@ -127,7 +137,10 @@ impl World {
                 );
             }
             let own = self.hashes(Place::Store(store), &name);
-            let missing = own.iter().filter(|hash| !at_hub.contains_key(*hash)).count();
+            let missing = own
+                .iter()
+                .filter(|hash| !at_hub.contains_key(*hash))
+                .count();
             if missing > 0 {
                 return broken(
                     Law::I4Durable,
@@ -195,7 +208,13 @@ impl World {
                 )
                 .expect("a statement");
             let rows = found.query_map([], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                Ok((
+                    row.get(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                ))
             });
             rows.and_then(Iterator::collect).expect("entries")
         };
@@ -468,10 +487,18 @@ fn standing_uses(known: &[Known]) -> BTreeMap<String, BTreeSet<(String, String)>
             format!("{}/{counter}", entry.node)
         };
         let name = (entry.node.clone(), entry.incarnation, entry.seq);
-        let key = entry.body.key.clone().unwrap_or_else(|| format!("{name:?}"));
+        let key = entry
+            .body
+            .key
+            .clone()
+            .unwrap_or_else(|| format!("{name:?}"));
         let is_undone = undone.contains(&name);
         // One key acts once: where two entries tell of one act, undoing one undoes it.
-        let act = acts.entry(code.clone()).or_default().entry((caller, key)).or_default();
+        let act = acts
+            .entry(code.clone())
+            .or_default()
+            .entry((caller, key))
+            .or_default();
         *act |= is_undone;
     }
     acts.into_iter()

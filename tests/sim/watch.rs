@@ -19,7 +19,14 @@ const ASSIGNED: i64 = 1;
 const VOID: i64 = 3;
 const SUSPECT: i64 = 4;
 
-const STATES: [&str; 6] = ["available", "assigned", "redeemed", "void", "suspect", "test"];
+const STATES: [&str; 6] = [
+    "available",
+    "assigned",
+    "redeemed",
+    "void",
+    "suspect",
+    "test",
+];
 
 /// What was seen before.
 #[derive(Debug, Default)]
@@ -126,10 +133,9 @@ impl World {
                 )
                 .and_then(|mut found| {
                     found
-                        .query_row(
-                            (&id.node, id.incarnation, id.seq.cast_signed()),
-                            |row| row.get(0),
-                        )
+                        .query_row((&id.node, id.incarnation, id.seq.cast_signed()), |row| {
+                            row.get(0)
+                        })
                         .optional()
                 })
                 .expect("an entry");
@@ -137,7 +143,10 @@ impl World {
                 return Ok(hash);
             }
         }
-        broken(Law::I4Durable, format!("{place:?} told of {entry}, and it is nowhere"))
+        broken(
+            Law::I4Durable,
+            format!("{place:?} told of {entry}, and it is nowhere"),
+        )
     }
 
     pub(crate) fn has_hash(&mut self, place: Place, hash: &[u8]) -> i64 {
@@ -210,9 +219,7 @@ impl World {
                 .node
                 .eyes()
                 .prepare_cached("SELECT state, uses_made FROM code WHERE id = ?1")
-                .and_then(|mut found| {
-                    found.query_row([code], |row| Ok((row.get(0)?, row.get(1)?)))
-                })
+                .and_then(|mut found| found.query_row([code], |row| Ok((row.get(0)?, row.get(1)?))))
                 .expect("a code");
             if after != (*state, *uses_made) {
                 return broken(
@@ -346,7 +353,10 @@ impl World {
         let link = node.ledger().hub_link().undisturbed("read the link")?;
         let life = node.life();
         let name = node.name.clone();
-        if self.stores[store].set_back_in.is_some_and(|ended| ended == life) {
+        if self.stores[store]
+            .set_back_in
+            .is_some_and(|ended| ended == life)
+        {
             return Ok(false);
         }
         let (standing, known): (i64, i64) = self

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use counterfoil::domain::campaign::{Home, OfflineAssign, OfflinePolicy, Rules};
-use counterfoil::domain::conflict::Decision;
 use counterfoil::domain::code_list::SpreadsheetCheck;
+use counterfoil::domain::conflict::Decision;
 use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::Standing;
@@ -15,8 +15,8 @@ use counterfoil::ledger::{Act, HubAddress, ImportOrder, LongWork};
 use tempfile::TempDir;
 
 use crate::broken::{Broken, Checked, Undisturbed as _};
-use crate::courier::Lines;
 use crate::counters::Retry;
+use crate::courier::Lines;
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::letters::Parcel;
@@ -162,7 +162,13 @@ impl World {
         let place = somewhere();
         let mut dice = Dice::new(game.seed);
         let now_ms = BEGINNING_MS;
-        let hub = Node::set_up(place.path(), "Head office", "HEADOFFICE", now_ms, dice.bytes());
+        let hub = Node::set_up(
+            place.path(),
+            "Head office",
+            "HEADOFFICE",
+            now_ms,
+            dice.bytes(),
+        );
         let stores = STORES
             .iter()
             .map(|(store, name)| Store {
@@ -242,7 +248,10 @@ impl World {
     }
 
     fn join(&mut self, store: usize) {
-        let (name, token) = (self.stores[store].node.store.clone(), format!("token {store}"));
+        let (name, token) = (
+            self.stores[store].node.store.clone(),
+            format!("token {store}"),
+        );
         let act = self.act(Place::Hub, "back room");
         self.hub
             .ledger()
@@ -383,10 +392,18 @@ impl World {
     /// Of each kind of fault the first is kept.
     fn note(&mut self, broken: Broken) {
         let kind = |broken: &Broken| {
-            let words: String = broken.how.chars().filter(|letter| letter.is_lowercase()).collect();
+            let words: String = broken
+                .how
+                .chars()
+                .filter(|letter| letter.is_lowercase())
+                .collect();
             (broken.law, words)
         };
-        if self.found.iter().any(|found| kind(&found.broken) == kind(&broken)) {
+        if self
+            .found
+            .iter()
+            .any(|found| kind(&found.broken) == kind(&broken))
+        {
             return;
         }
         self.found.push(Found {
@@ -472,7 +489,8 @@ impl World {
             self.net.line = Line::drawn(&mut self.dice);
             self.trace.step(&format!("the line is {:?}", self.net.line));
         } else if self.net.cut_off.remove(&store) {
-            self.trace.step(&format!("store {store} is back on the line"));
+            self.trace
+                .step(&format!("store {store} is back on the line"));
         } else {
             self.net.cut_off.insert(store);
             self.trace.step(&format!("store {store} is cut off"));
@@ -512,7 +530,8 @@ impl World {
                 (1, -3 * 3_600_000),
             ]);
             self.node(place).offset_ms = skew_ms;
-            self.trace.step(&format!("the clock of {place:?} is {skew_ms} ms ahead"));
+            self.trace
+                .step(&format!("the clock of {place:?} is {skew_ms} ms ahead"));
             return;
         }
         let passes_ms = match self.dice.below(60) {
@@ -545,7 +564,8 @@ impl World {
                 self.node(place).crash();
                 let found = self.node(place).start(&act);
                 self.forget_calls(place);
-                self.trace.step(&format!("{place:?} crashed; its ledger: {found}"));
+                self.trace
+                    .step(&format!("{place:?} crashed; its ledger: {found}"));
                 self.check_kept(place)
             }
             (Trouble::BackUp, Place::Store(store)) => {
@@ -559,7 +579,8 @@ impl World {
                 let disk = self.stores[store].node.disk(&act);
                 self.stores[store].disk = Some(disk);
                 self.forget_calls(place);
-                self.trace.step(&format!("the disk of store {store} is kept"));
+                self.trace
+                    .step(&format!("the disk of store {store} is kept"));
                 Ok(())
             }
             (Trouble::SetDiskBack, Place::Store(store)) => self.set_disk_back(store),
@@ -582,14 +603,16 @@ impl World {
         let found = self.stores[store].node.restore(backup, &act);
         self.stores[store].set_back_in = None;
         self.reborn(store);
-        self.trace
-            .step(&format!("backup {backup} of store {store} is put back: {found}"));
+        self.trace.step(&format!(
+            "backup {backup} of store {store} is put back: {found}"
+        ));
         Ok(())
     }
 
     fn set_disk_back(&mut self, store: usize) -> Checked<()> {
         let Some(disk) = self.stores[store].disk.take() else {
-            self.trace.step(&format!("no disk of store {store} was kept"));
+            self.trace
+                .step(&format!("no disk of store {store} was kept"));
             return Ok(());
         };
         let act = self.act(Place::Store(store), "start");
@@ -641,8 +664,10 @@ impl World {
             self.stores[store].was_written_off = true;
         }
         let word = if set.is_ok() { "done" } else { "refused" };
-        self.trace
-            .step(&format!("store {store} is to be {}: {word}", standing.as_str()));
+        self.trace.step(&format!(
+            "store {store} is to be {}: {word}",
+            standing.as_str()
+        ));
         Ok(())
     }
 
@@ -669,8 +694,10 @@ impl World {
             Ok(_) => "done".to_owned(),
             Err(refusal) => refusal.to_string(),
         };
-        self.trace
-            .step(&format!("conflict {number} is settled, {}: {word}", decision.as_str()));
+        self.trace.step(&format!(
+            "conflict {number} is settled, {}: {word}",
+            decision.as_str()
+        ));
         Ok(())
     }
 
@@ -683,8 +710,9 @@ impl World {
             .ledger()
             .return_leases(Some(&id), &act)
             .undisturbed("return leases")?;
-        self.trace
-            .step(&format!("store {store} returns leases of {id}: {returned:?}"));
+        self.trace.step(&format!(
+            "store {store} returns leases of {id}: {returned:?}"
+        ));
         Ok(())
     }
 }
