@@ -84,6 +84,7 @@ pub(super) fn open(
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        hub_ca: config.hub_ca.value.clone(),
         phone_region: config.phone_region.value,
         scanners,
         printer: slip_printer(&config, folder)?.map(|printer| on_its_thread(printer, is_training)),

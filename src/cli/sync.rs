@@ -171,7 +171,7 @@ pub(super) fn sync(
     let done = *synced.as_ref().unwrap_or(&Delivered::default());
     if let Some(status) = status(&mut ledger, reach, &context.act()?)? {
         let zone = ledger.place()?.zone;
-        let mut value = status_json(&status, &status.words(&zone));
+        let mut value = status_json(&status, &status.words(now(), &zone));
         if let (Some(object), Ok(serde_json::Value::Object(counts))) =
             (value.as_object_mut(), serde_json::to_value(done))
         {
@@ -179,7 +179,7 @@ pub(super) fn sync(
         }
         let words = format!(
             "{}: {} entries and {} attempts sent, {} items received",
-            status.words(&zone),
+            status.words(now(), &zone),
             done.entries,
             done.attempts,
             done.items
@@ -216,7 +216,7 @@ fn keep_on(context: &mut Context, out: &mut dyn Write) -> Result<u8, Failure> {
     })?;
     let mut said_last = String::new();
     while let Ok(Some(status)) = told.recv() {
-        let words = status.words(&zone);
+        let words = status.words(now(), &zone);
         if words != said_last {
             let line = format!("{} {words}", moment(now(), &zone));
             said(context, out, &status_json(&status, &words), &line)?;

@@ -4,7 +4,9 @@
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
 mod away;
+mod conflicts;
 mod find;
+mod give_up;
 pub mod preflight;
 mod recent;
 mod set_up;

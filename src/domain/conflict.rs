@@ -56,6 +56,55 @@ impl ConflictKind {
             ConflictKind::SameKeyOtherContent => "same_key_other_content",
         }
     }
+
+    /// The kind in few words for people, in at most 20 characters.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            ConflictKind::DoubleRedeemed => "redeemed twice",
+            ConflictKind::DoubleAssigned => "given out twice",
+            ConflictKind::RedeemedAfterVoid => "used when cancelled",
+            ConflictKind::RedeemedOutsideWindow => "used out of its time",
+            ConflictKind::NotFound => "unknown code used",
+            ConflictKind::SecondCode => "second code",
+            ConflictKind::LeaseBreach => "not the holder",
+            ConflictKind::SameKeyOtherContent => "key used twice",
+        }
+    }
+
+    /// What cannot be right, in a sentence.
+    pub fn means(self) -> &'static str {
+        match self {
+            ConflictKind::DoubleRedeemed => {
+                "The code was honoured more often than its offer allows."
+            }
+            ConflictKind::DoubleAssigned => "The code was given to two customers.",
+            ConflictKind::RedeemedAfterVoid => {
+                "The code had been cancelled before it was honoured."
+            }
+            ConflictKind::RedeemedOutsideWindow => {
+                "The code was honoured before or after its time, by the counter's own clock."
+            }
+            ConflictKind::NotFound => "A code was honoured that the hub does not know.",
+            ConflictKind::SecondCode => "The customer was given more codes than they may have.",
+            ConflictKind::LeaseBreach => "A store spent a code that it did not hold.",
+            ConflictKind::SameKeyOtherContent => "One request key stands for two different acts.",
+        }
+    }
+
+    /// How a person may settle it, in the order in which it is offered.
+    pub fn decisions(self) -> &'static [Decision] {
+        match self {
+            ConflictKind::SecondCode | ConflictKind::DoubleAssigned => {
+                &[Decision::Stand, Decision::WriteOff, Decision::VoidOther]
+            }
+            ConflictKind::DoubleRedeemed
+            | ConflictKind::RedeemedAfterVoid
+            | ConflictKind::RedeemedOutsideWindow
+            | ConflictKind::NotFound
+            | ConflictKind::LeaseBreach
+            | ConflictKind::SameKeyOtherContent => &[Decision::Stand, Decision::WriteOff],
+        }
+    }
 }
 
 impl FromStr for ConflictKind {
@@ -91,6 +140,15 @@ impl Decision {
             Decision::Stand => "stand",
             Decision::VoidOther => "void-other",
             Decision::WriteOff => "write-off",
+        }
+    }
+
+    /// The decision in words for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Decision::Stand => "both stand",
+            Decision::VoidOther => "the other code is void",
+            Decision::WriteOff => "written off",
         }
     }
 }

@@ -1,12 +1,25 @@
-//! How a store stands with its hub, as its status line says it.
+//! How a store stands with its hub, and how a status line says it. Not here: finding it out.
+//!
+//! Invariant: what this machine alone has is never left unsaid while a person must act.
 
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::entry::instant;
+use crate::domain::local_time::day_number;
 use crate::domain::wire::Standing;
 
 /// A clock that differs from the hub's by more than this is said to be off.
 pub const CLOCK_OFF_MS: i64 = 2 * 60_000;
+
+/// So few positions of the feed behind is as good as none.
+const BEHIND_SPOKEN_OF: u64 = 20;
+
+/// So long before a store may not act as a holder any more, it is warned.
+const WARNED_BEFORE: SignedDuration = SignedDuration::from_hours(48);
+
+/// How long a store acts as a holder without having heard from its hub: a lease's soft end.
+pub const SOFT_END_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Whether the hub answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,10 +52,31 @@ pub struct HubStatus {
     pub pending: u64,
     /// Positions of the feed that are still to come.
     pub behind: u64,
+    /// The position of the feed that is applied here.
+    pub position: u64,
     /// The last contact, milliseconds since 1970; none: never.
     pub last_contact_ms: Option<i64>,
     /// Our clock less the hub's.
     pub clock_offset_ms: i64,
+}
+
+/// What keeps the hub away that time alone does not mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    Certificate,
+    Stranger,
+    Version,
+}
+
+/// How much a status matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HubHealth {
+    /// All is as it should be.
+    Well,
+    /// It mends itself; offline is a store's right.
+    Waits,
+    /// A person must act.
+    Ill,
 }
 
 impl HubStatus {
@@ -53,44 +87,7 @@ impl HubStatus {
 
     /// Whether somebody should look at it: more than being out of reach for a while.
     pub fn needs_care(&self) -> bool {
-        self.standing != Standing::Active || !self.may_hold || self.is_clock_off()
-    }
-
-    fn is_clock_off(&self) -> bool {
-        self.clock_offset_ms.abs() > CLOCK_OFF_MS
-    }
-
-    /// The status line's words: `online`, `offline since 14:02, 17 to send`.
-    pub fn words(&self, zone: &TimeZone) -> String {
-        let clock = |at_ms: i64| {
-            let at = instant(at_ms).to_zoned(zone.clone());
-            at.strftime("%H:%M").to_string()
-        };
-        let words = match (&self.reach, self.standing) {
-            (_, Standing::Revoked) => "revoked by the hub".to_owned(),
-            (_, Standing::WrittenOff) => "written off by the hub".to_owned(),
-            (_, Standing::Stolen) => "taken for stolen by the hub".to_owned(),
-            (Reach::Online, Standing::Quarantined) => "quarantined: the hub is asked".to_owned(),
-            (_, Standing::Quarantined) => "quarantined until the hub answers".to_owned(),
-            (Reach::Unknown, _) => "connecting".to_owned(),
-            (Reach::Online, _) => "online".to_owned(),
-            (Reach::Offline { since_ms, .. }, _) => format!("offline since {}", clock(*since_ms)),
-        };
-        let mut more = Vec::new();
-        if !self.may_hold && self.standing == Standing::Active {
-            more.push("out of touch for too long".to_owned());
-        }
-        if self.unsent > 0 {
-            more.push(format!("{} to send", self.unsent));
-        }
-        if self.pending > 0 {
-            more.push(format!("{} not known", self.pending));
-        }
-        if self.is_clock_off() {
-            more.push(format!("clock off by {}", off_by(self.clock_offset_ms)));
-        }
-        more.insert(0, words);
-        more.join(", ")
+        self.standing != Standing::Active || !self.may_hold || self.clock_words().is_some()
     }
 
     /// What stands in the way, where something does.
@@ -100,23 +97,272 @@ impl HubStatus {
             Reach::Unknown | Reach::Online => None,
         }
     }
+
+    /// All of it in words, where there is room.
+    pub fn words(&self, now: Timestamp, zone: &TimeZone) -> String {
+        self.phrases(now, zone)
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// How much it matters.
+    pub fn health(&self, now: Timestamp) -> HubHealth {
+        if self.needs_care() || self.obstacle().is_some() || self.is_near_end(now) {
+            return HubHealth::Ill;
+        }
+        match self.reach {
+            Reach::Online if self.percent_done().is_none() && self.pending == 0 => HubHealth::Well,
+            Reach::Online | Reach::Unknown | Reach::Offline { .. } => HubHealth::Waits,
+        }
+    }
+
+    /// What a person must mend, by the words of the client of the hub.
+    fn obstacle(&self) -> Option<Obstacle> {
+        let why = self.why()?;
+        if why.contains("certificate") {
+            Some(Obstacle::Certificate)
+        } else if why.contains("somebody else answered") {
+            Some(Obstacle::Stranger)
+        } else if why.contains("of the protocol") {
+            Some(Obstacle::Version)
+        } else {
+            None
+        }
+    }
+
+    /// How much of a hundred is applied of what the hub has told, where much is still to come.
+    fn percent_done(&self) -> Option<u64> {
+        if self.behind < BEHIND_SPOKEN_OF {
+            return None;
+        }
+        let goal = self.position.saturating_add(self.behind);
+        self.position.saturating_mul(100).checked_div(goal)
+    }
+
+    fn holds_until(&self) -> Option<Timestamp> {
+        let last_ms = self.last_contact_ms?;
+        Some(instant(last_ms.saturating_add(SOFT_END_MS)))
+    }
+
+    /// What a status line says, the longest way first. Each says whether the hub answers, or what a
+    /// person must mend.
+    pub fn phrases(&self, now: Timestamp, zone: &TimeZone) -> Vec<String> {
+        let (head, short_head) = self.heads(now, zone);
+        let (kept, short_kept) = self.kept_here();
+        let (clock, short_clock) = self.clock_words().unzip();
+        let told = self
+            .percent_done()
+            .map(|percent| format!("sync {percent} %"));
+        let asked = match self.pending {
+            0 => None,
+            1 => Some("1 scan not answered".to_owned()),
+            more => Some(format!("{more} scans not answered")),
+        };
+        let end = self
+            .holds_until()
+            .filter(|_| self.standing == Standing::Active)
+            .and_then(|until| {
+                if !self.may_hold {
+                    Some("lease ended".to_owned())
+                } else if self.is_near_end(now) {
+                    Some(format!("lease ends {}", moment(until, now, zone)))
+                } else {
+                    None
+                }
+            });
+        let short_kept = short_kept.filter(|_| self.unsent > 0);
+        let all = [Some(head), told.clone(), asked, kept, end.clone(), clock];
+        let few = [
+            Some(short_head.clone()),
+            told.clone(),
+            short_kept.clone(),
+            end.clone(),
+            short_clock.clone(),
+        ];
+        let fewer = [
+            Some(short_head.clone()),
+            short_kept.or(end).or(short_clock).or(told),
+        ];
+        let mut phrases: Vec<String> = Vec::new();
+        for parts in [&all[..], &few[..], &fewer[..], &[Some(short_head)]] {
+            let phrase = parts
+                .iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" · ");
+            if !phrases.contains(&phrase) {
+                phrases.push(phrase);
+            }
+        }
+        phrases
+    }
+
+    /// What is said over the screen while this ledger does not honour what it holds, the longest way
+    /// first; empty: nothing.
+    pub fn banner(&self) -> Vec<String> {
+        let kept = match self.unsent {
+            0 => String::new(),
+            1 => "1 entry exists on this machine only".to_owned(),
+            more => format!("{more} entries exist on this machine only"),
+        };
+        let (what, todo, short_todo) = match self.standing {
+            Standing::Quarantined => (
+                "QUARANTINED",
+                "restored or copied: codes are shown, not honoured, until the hub has answered; a \
+                 manager may approve",
+                "connect it to its hub",
+            ),
+            Standing::Revoked => (
+                "REVOKED BY THE HUB",
+                "nothing is honoured here: ask whoever runs the hub",
+                "ask the hub",
+            ),
+            Standing::WrittenOff => (
+                "WRITTEN OFF BY THE HUB",
+                "taken for lost, nothing is honoured here: ask whoever runs the hub",
+                "ask the hub",
+            ),
+            Standing::Stolen => (
+                "REPORTED STOLEN",
+                "nothing is honoured or taken from here: ask whoever runs the hub",
+                "ask the hub",
+            ),
+            Standing::Active if !self.may_hold && self.last_contact_ms.is_some() => (
+                "7 DAYS WITHOUT THE HUB",
+                "codes are honoured by the offline policy only: connect this machine",
+                "connect it",
+            ),
+            Standing::Active | Standing::Invited => return Vec::new(),
+        };
+        let mut said = Vec::new();
+        if !kept.is_empty() {
+            said.push(format!("{what} – {todo}; {kept}"));
+            said.push(format!("{what} – {short_todo}; {kept}"));
+        }
+        said.push(format!("{what} – {todo}"));
+        said.push(format!("{what} – {short_todo}"));
+        said.push(what.to_owned());
+        // The longest that has room is said.
+        said.sort_by_key(|words| std::cmp::Reverse(words.chars().count()));
+        said
+    }
+
+    fn heads(&self, now: Timestamp, zone: &TimeZone) -> (String, String) {
+        let both = |long: &str, short: &str| (long.to_owned(), short.to_owned());
+        match self.standing {
+            Standing::Quarantined => return both("QUARANTINED", "QUARANTINED"),
+            Standing::Revoked => return both("REVOKED by the hub", "REVOKED"),
+            Standing::WrittenOff => return both("WRITTEN OFF by the hub", "WRITTEN OFF"),
+            Standing::Stolen => return both("reported STOLEN", "STOLEN"),
+            Standing::Active | Standing::Invited => {}
+        }
+        match self.obstacle() {
+            Some(Obstacle::Certificate) => {
+                return both("hub's certificate is not trusted", "hub not trusted");
+            }
+            Some(Obstacle::Stranger) => {
+                return both("somebody else answers for the hub", "not the hub");
+            }
+            Some(Obstacle::Version) => {
+                return both(
+                    "hub has another version: upgrade the older",
+                    "hub: other version",
+                );
+            }
+            None => {}
+        }
+        match (&self.reach, self.last_contact_ms) {
+            (Reach::Unknown, _) => both("asking the hub …", "hub …"),
+            (Reach::Online, _) => both("hub online", "online"),
+            (Reach::Offline { .. }, None) => both("hub never reached", "never reached"),
+            (Reach::Offline { since_ms, .. }, Some(last_ms)) => {
+                // The program may have begun long after the last contact.
+                let since = moment(instant(last_ms.min(*since_ms)), now, zone);
+                (
+                    format!("hub offline since {since}"),
+                    format!("offline since {since}"),
+                )
+            }
+        }
+    }
+
+    /// What this machine alone has, long and short.
+    fn kept_here(&self) -> (Option<String>, Option<String>) {
+        let count = self.unsent;
+        let is_on_its_way = self.standing == Standing::Active
+            && self.obstacle().is_none()
+            && (self.is_online() || self.last_contact_ms.is_some());
+        if is_on_its_way {
+            let is_said = count > 0 || self.is_online();
+            let words = is_said.then(|| format!("{count} to send"));
+            return (words.clone(), words);
+        }
+        match count {
+            0 => (None, None),
+            1 => (
+                Some("1 entry on this machine only".to_owned()),
+                Some("1 here only".to_owned()),
+            ),
+            more => (
+                Some(format!("{more} entries on this machine only")),
+                Some(format!("{more} here only")),
+            ),
+        }
+    }
+
+    fn is_near_end(&self, now: Timestamp) -> bool {
+        self.holds_until()
+            .is_some_and(|until| until.duration_since(now) < WARNED_BEFORE)
+    }
+
+    /// How far our clock is off, long and short, where that is worth a word.
+    fn clock_words(&self) -> Option<(String, String)> {
+        let off_ms = self.clock_offset_ms;
+        if off_ms.abs() <= CLOCK_OFF_MS {
+            return None;
+        }
+        let minutes = off_ms.abs() / 60_000;
+        let length = if minutes < 120 {
+            format!("{minutes} min")
+        } else {
+            format!("{} h", minutes / 60)
+        };
+        let (side, sign) = if off_ms > 0 {
+            ("ahead of", '+')
+        } else {
+            ("behind", '-')
+        };
+        Some((
+            format!("clock {length} {side} the hub's"),
+            format!("clock {sign}{length}"),
+        ))
+    }
 }
 
-/// A difference of clocks, in its largest unit.
-fn off_by(offset_ms: i64) -> String {
-    let minutes = offset_ms.abs() / 60_000;
-    match minutes {
-        0..120 => format!("{minutes} min"),
-        120..2_880 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1_440),
-    }
+/// The time of day where it is today's, else with the day.
+fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone());
+    let days_apart = (day_number(now, zone) - day_number(at, zone)).abs();
+    let pattern = match days_apart {
+        0 => "%H:%M",
+        1..7 => "%a %H:%M",
+        _ => "%-d %b %H:%M",
+    };
+    local.strftime(pattern).to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status() -> HubStatus {
+    /// Thu 12 Mar 2026 14:31 UTC.
+    fn now() -> Timestamp {
+        "2026-03-12T14:31:00Z".parse().unwrap()
+    }
+
+    fn online() -> HubStatus {
         HubStatus {
             reach: Reach::Online,
             standing: Standing::Active,
@@ -124,64 +370,168 @@ mod tests {
             unsent: 0,
             pending: 0,
             behind: 0,
-            last_contact_ms: None,
+            position: 4_200,
+            last_contact_ms: Some(now().as_millisecond()),
             clock_offset_ms: 0,
         }
     }
 
-    #[test]
-    fn the_status_line_says_what_a_manager_has_to_know() {
-        let offline = Reach::Offline {
-            since_ms: 1_700_056_920_000,
-            why: "no answer".into(),
-        };
-        let told = [
-            (status(), "online"),
-            (
-                HubStatus {
-                    reach: offline.clone(),
-                    unsent: 17,
-                    ..status()
-                },
-                "offline since 14:02, 17 to send",
-            ),
-            (
-                HubStatus {
-                    standing: Standing::Revoked,
-                    may_hold: false,
-                    unsent: 3,
-                    ..status()
-                },
-                "revoked by the hub, 3 to send",
-            ),
-            (
-                HubStatus {
-                    standing: Standing::Quarantined,
-                    may_hold: false,
-                    reach: offline.clone(),
-                    ..status()
-                },
-                "quarantined until the hub answers",
-            ),
-            (
-                HubStatus {
-                    may_hold: false,
-                    reach: offline,
-                    ..status()
-                },
-                "offline since 14:02, out of touch for too long",
-            ),
-            (
-                HubStatus {
-                    clock_offset_ms: -3 * 3_600_000,
-                    pending: 1,
-                    ..status()
-                },
-                "online, 1 not known, clock off by 3 h",
-            ),
-        ];
-        for (status, words) in told {
-            assert_eq!(status.words(&TimeZone::UTC), words);
+    fn offline(why: &str) -> HubStatus {
+        HubStatus {
+            reach: Reach::Offline {
+                since_ms: now().as_millisecond(),
+                why: why.to_owned(),
+            },
+            last_contact_ms: Some(now().as_millisecond() - 29 * 60_000),
+            ..online()
         }
+    }
+
+    fn said(status: &HubStatus) -> Vec<String> {
+        status.phrases(now(), &TimeZone::UTC)
+    }
+
+    #[test]
+    fn a_status_line_shortens_what_it_says_and_never_loses_the_point() {
+        assert_eq!(said(&online()), ["hub online · 0 to send", "online"]);
+        assert_eq!(online().health(now()), HubHealth::Well);
+        let away = HubStatus {
+            unsent: 17,
+            ..offline("no connection to hub:7878: it does not answer")
+        };
+        assert_eq!(
+            said(&away),
+            [
+                "hub offline since 14:02 · 17 to send",
+                "offline since 14:02 · 17 to send",
+                "offline since 14:02",
+            ]
+        );
+        assert_eq!(away.health(now()), HubHealth::Waits);
+        let never = HubStatus {
+            last_contact_ms: None,
+            may_hold: false,
+            unsent: 3,
+            ..away
+        };
+        assert_eq!(
+            said(&never),
+            [
+                "hub never reached · 3 entries on this machine only",
+                "never reached · 3 here only",
+                "never reached",
+            ]
+        );
+        let behind = HubStatus {
+            behind: 5_800,
+            ..online()
+        };
+        assert_eq!(
+            said(&behind),
+            [
+                "hub online · sync 42 % · 0 to send",
+                "online · sync 42 %",
+                "online"
+            ]
+        );
+        assert_eq!(behind.health(now()), HubHealth::Waits);
+        let off = HubStatus {
+            clock_offset_ms: -185_000,
+            ..online()
+        };
+        assert_eq!(
+            said(&off),
+            [
+                "hub online · 0 to send · clock 3 min behind the hub's",
+                "online · clock -3 min",
+                "online"
+            ]
+        );
+        assert_eq!(off.health(now()), HubHealth::Ill);
+        let asked = HubStatus {
+            pending: 1,
+            ..online()
+        };
+        assert_eq!(
+            said(&asked)[0],
+            "hub online · 1 scan not answered · 0 to send"
+        );
+        assert_eq!(asked.health(now()), HubHealth::Waits);
+    }
+
+    #[test]
+    fn what_a_person_must_mend_is_said_whatever_the_line() {
+        for (why, words) in [
+            (
+                "the hub's certificate is not trusted: it has expired",
+                "hub's certificate is not trusted",
+            ),
+            (
+                "somebody else answered: the answer is not JSON",
+                "somebody else answers for the hub",
+            ),
+            (
+                "the hub speaks version 2 of the protocol, this program 1",
+                "hub has another version: upgrade the older",
+            ),
+        ] {
+            let status = HubStatus {
+                unsent: 1,
+                ..offline(why)
+            };
+            let said = said(&status);
+            assert_eq!(said[0], format!("{words} · 1 entry on this machine only"));
+            assert!(said.iter().all(|words| words.chars().count() > 8));
+            assert_eq!(status.health(now()), HubHealth::Ill);
+        }
+    }
+
+    #[test]
+    fn a_ledger_that_may_not_spend_says_so_over_the_screen() {
+        assert!(online().banner().is_empty());
+        for standing in [
+            Standing::Quarantined,
+            Standing::Revoked,
+            Standing::WrittenOff,
+            Standing::Stolen,
+        ] {
+            let status = HubStatus {
+                standing,
+                may_hold: false,
+                unsent: 17,
+                ..online()
+            };
+            let said = status.banner();
+            assert!(
+                said[0].contains("17 entries exist on this machine only"),
+                "{said:?}"
+            );
+            assert!(
+                said.iter().any(|words| words.chars().count() <= 38),
+                "{said:?}"
+            );
+            assert_eq!(status.health(now()), HubHealth::Ill);
+        }
+        let ended = HubStatus {
+            last_contact_ms: Some(now().as_millisecond() - SOFT_END_MS),
+            may_hold: false,
+            ..offline("no connection")
+        };
+        assert!(ended.banner()[0].starts_with("7 DAYS WITHOUT THE HUB"));
+        assert_eq!(
+            said(&ended)[0],
+            "hub offline since 5 Mar 14:31 · lease ended"
+        );
+        let near = HubStatus {
+            last_contact_ms: Some(now().as_millisecond() - SOFT_END_MS + 20 * 3_600_000),
+            may_hold: true,
+            ..ended
+        };
+        assert!(near.banner().is_empty());
+        assert!(
+            said(&near)[0].ends_with("lease ends Fri 10:31"),
+            "{:?}",
+            said(&near)
+        );
     }
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::ids::Key;
+
 /// A cashier undoes their own redemption within this time; later, and others', a manager.
 pub const OWN_UNDO_MS: i64 = 15 * 60_000;
 
@@ -115,6 +117,34 @@ pub struct UndoChoice {
     pub operator: Option<String>,
     /// Whether a manager must approve.
     pub needs_approval: bool,
+}
+
+/// A scan that the hub was asked about and has not answered: it may be given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingChoice {
+    /// The counter that asked.
+    pub counter: String,
+    /// The key under which it asked.
+    pub key: Key,
+    /// When it asked last.
+    pub at: Timestamp,
+    /// The code as stored, or as it was read.
+    pub code: String,
+    /// Who asked.
+    pub operator: Option<String>,
+    /// Whether a manager must approve.
+    pub needs_approval: bool,
+}
+
+/// What became of giving a scan up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenUp {
+    /// Whatever the hub did under its key is undone, and that key is refused for ever.
+    Done,
+    /// The hub has answered meanwhile: there is nothing to give up.
+    Answered,
+    /// A manager must approve; nothing was changed.
+    NeedsApproval,
 }
 
 /// Who made a redemption, and when.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::campaign::Rules;
 use crate::domain::entry::{Body, instant};
-use crate::domain::local_time::day_start;
+use crate::domain::local_time::{day_number, day_start};
 use crate::domain::verdict::Unseen;
 use crate::ledger::chain::Head;
 use crate::ledger::engine::Tx;
@@ -22,6 +22,8 @@ pub struct Today {
     pub accepted: u64,
     /// Scans that were refused or asked about.
     pub refused: u64,
+    /// Codes honoured provisionally, also those that were undone since.
+    pub provisional: u64,
 }
 
 impl Ledger {
@@ -105,8 +107,14 @@ fn today(tx: &Tx<'_>, now: Timestamp) -> Result<Today, Cause> {
     let standing = sum_of("redeemed")? + sum_of("witnessed")?
         - sum_of("reversed")?
         - sum_of("witnessed_back")?;
+    let provisional = tx.one(
+        "SELECT coalesce(sum(amount), 0) FROM provisional_day WHERE day = $1",
+        &[day_number(now, &zone).into()],
+        |row| row.int(0),
+    )?;
     Ok(Today {
         accepted: standing.max(0).unsigned_abs(),
         refused: sum_of("refused")?.unsigned_abs(),
+        provisional: provisional.unwrap_or(0).max(0).unsigned_abs(),
     })
 }

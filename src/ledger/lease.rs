@@ -691,6 +691,25 @@ fn take_range(tx: &Tx<'_>, node: i64, rest: Rest) -> Result<Option<i64>, Cause> 
     }
     let moved = move_codes(tx, rest, node, OWN_NODE, renumbered)?;
     move_leased(tx, rest.campaign, -moved)?;
+    // Those that ended meanwhile go with them: nobody holds what the giver has given away.
+    let ended = tx.all(
+        "UPDATE code SET holder = $1, grant_number = $2 WHERE id IN (SELECT code FROM pool_slot \
+         WHERE campaign = $3 AND ordinal >= $4 AND ordinal < $5) AND holder = $6 \
+         AND grant_number = $7 RETURNING id",
+        &[
+            OWN_NODE.into(),
+            renumbered.into(),
+            rest.campaign.into(),
+            rest.first_ordinal.into(),
+            rest.end_ordinal.into(),
+            node.into(),
+            rest.grant_number.into(),
+        ],
+        |row| row.int(0),
+    )?;
+    for code in ended {
+        touch(tx, FeedKind::Code, code, EVERYBODY)?;
+    }
     // Those that came back one by one before join their range again.
     move_codes(tx, rest, OWN_NODE, OWN_NODE, renumbered)?;
     Ok(Some(renumbered))

@@ -7,8 +7,7 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
 
-/// How long a store acts as a holder without having heard from its hub: a lease's soft end.
-pub const SOFT_END_MS: i64 = 7 * 24 * 3_600_000;
+pub use crate::domain::hub_status::SOFT_END_MS;
 
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]

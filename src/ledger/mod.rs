@@ -85,7 +85,7 @@ pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
 pub use crate::ledger::operators::OperatorChange;
-pub use crate::ledger::outbox::Heard;
+pub use crate::ledger::outbox::Heard as HeardUp;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::campaign::{ContactKind, Home, OfflineAssign, Rules};
+use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Rules};
 use crate::domain::claim::{Claim, ClaimContext, ClaimWord};
 use crate::domain::code::Shape;
 use crate::domain::code_list::SpreadsheetCheck;
@@ -1291,4 +1291,278 @@ fn a_long_feed_is_given_positions_in_slices_and_told_in_pages() {
         .sum();
     assert_eq!(told, 5_000);
     pair.assert_alike();
+}
+
+/// A hub and two stores that act as dice fall, over a line that loses pages and answers.
+struct World {
+    seed: u64,
+    hub: Ledger,
+    stores: Vec<Ledger>,
+    dice: Box<dyn FnMut(usize) -> usize>,
+    _folders: Vec<TempDir>,
+}
+
+impl World {
+    fn new(seed: u64, rules: &Rules) -> World {
+        let (hubs, mut hub) = ledger(HUB, "Head office");
+        begin(&mut hub, "spring", rules);
+        generate(&mut hub, "spring", 200, false);
+        let (ones, one) = joined(&mut hub, STORE, "Riverside");
+        let (others, other) = joined(&mut hub, OTHER, "Station Road");
+        let mut stores = vec![one, other];
+        for store in &mut stores {
+            pull(&mut hub, store);
+        }
+        let mut random = drawn(seed);
+        let dice = move |below: usize| {
+            let mut bytes = [0; 2];
+            random(&mut bytes).unwrap();
+            usize::from(u16::from_le_bytes(bytes)) % below
+        };
+        World {
+            hub,
+            stores,
+            seed,
+            dice: Box::new(dice),
+            _folders: vec![hubs, ones, others],
+        }
+    }
+
+    fn roll(&mut self, below: usize) -> usize {
+        (self.dice)(below)
+    }
+
+    /// One of the three ledgers.
+    fn any(&mut self) -> &mut Ledger {
+        match self.roll(3) {
+            2 => &mut self.hub,
+            store => &mut self.stores[store],
+        }
+    }
+
+    /// Some code of a state, as one ledger knows it.
+    fn some_code(&mut self, state: i64) -> Option<String> {
+        let skipped = i64::try_from(self.roll(40)).unwrap();
+        self.any()
+            .read("find", "a code", |tx| {
+                tx.one(
+                    "SELECT folded FROM code WHERE state = $1 ORDER BY folded LIMIT 1 OFFSET $2",
+                    &[state.into(), skipped.into()],
+                    |row| row.text(0),
+                )
+            })
+            .unwrap()
+    }
+
+    fn step(&mut self, number: usize) {
+        match self.roll(12) {
+            0..=2 => {
+                let email = format!("p{}@example.org", self.roll(60));
+                let told = claim(self.any(), &email);
+                assert_ne!(told.word, ClaimWord::KeyConflict);
+            }
+            3 | 4 => {
+                if let Some(code) = self.some_code(1) {
+                    spends(self.any(), &code);
+                }
+            }
+            5 => {
+                let state = i64::try_from(self.roll(2)).unwrap();
+                if let Some(code) = self.some_code(state) {
+                    drop(self.hub.void_code(code.as_bytes(), "dice", &act()).unwrap());
+                }
+            }
+            6 | 7 => {
+                let (store, is_lost) = (self.roll(2), self.roll(3) == 0);
+                self.up(store, is_lost);
+            }
+            8 | 9 => {
+                let (store, is_lost) = (self.roll(2), self.roll(3) == 0);
+                let page = page_for(&mut self.hub, &mut self.stores[store]);
+                if !is_lost {
+                    assert!(self.stores[store].apply_page(&page, &act()).unwrap());
+                }
+            }
+            10 => {
+                let store = self.roll(2);
+                if self.roll(3) == 0 {
+                    self.stores[store]
+                        .return_leases(None, &act())
+                        .unwrap()
+                        .unwrap();
+                }
+            }
+            _ => self.at_the_hub(number),
+        }
+    }
+
+    fn at_the_hub(&mut self, number: usize) {
+        if self.roll(4) == 0 {
+            let change = |rules: &mut Rules| rules.offer = format!("Free coffee {number}");
+            self.hub
+                .set_campaign(&id("spring"), change, &act())
+                .unwrap()
+                .unwrap();
+            return generate(&mut self.hub, "spring", 3, false);
+        }
+        let state = i64::try_from(self.roll(2)).unwrap();
+        let Some(folded) = self.some_code(state) else {
+            return;
+        };
+        self.hub
+            .write("recall", "a code", |writing| {
+                let row = codes::find(writing.tx, &folded)?.unwrap();
+                if row.holder != chain::OWN_NODE {
+                    away::recall(writing.tx, &row, &act())?;
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    /// A batch goes up; whether there was one.
+    fn up(&mut self, store: usize, is_lost: bool) -> bool {
+        let store = &mut self.stores[store];
+        store.hand_over_homeless(500, &act()).unwrap();
+        let Some(up) = store.up_batch(act().now).unwrap() else {
+            return false;
+        };
+        let is_something = !up.entries.is_empty() || !up.attempts.is_empty();
+        let answer = self.hub.take_in(&up, &act()).unwrap();
+        if !is_lost {
+            store.heard_up(&answer, &act()).unwrap();
+        }
+        is_something
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..20 {
+            for store in 0..2 {
+                for _ in 0..20 {
+                    if !self.up(store, false) {
+                        break;
+                    }
+                }
+                pull(&mut self.hub, &mut self.stores[store]);
+            }
+        }
+    }
+
+    fn assert_agreed(&mut self) {
+        well(&mut self.hub);
+        let known = known(&mut self.hub);
+        for (place, node) in [STORE, OTHER].iter().enumerate() {
+            let name = format!("{node}, seed {}", self.seed);
+            let store = &mut self.stores[place];
+            well(store);
+            let theirs = self::known(store);
+            let differ = |code: &&String| theirs.get(*code) != known.get(*code);
+            let codes: Vec<_> = theirs.keys().chain(known.keys()).filter(differ).collect();
+            let apart: Vec<_> = codes
+                .iter()
+                .map(|code| (theirs.get(*code), known.get(*code)))
+                .collect();
+            assert_eq!(apart, [], "{name}");
+            let node = self
+                .hub
+                .read("find", node, |tx| nodes::find(tx, node))
+                .unwrap()
+                .unwrap();
+            let lent = ranges(&mut self.hub, node);
+            assert_eq!(
+                ranges(&mut self.stores[place], chain::OWN_NODE),
+                lent,
+                "{name}"
+            );
+            let pooled = pooled(&mut self.hub, node);
+            assert_eq!(
+                self::pooled(&mut self.stores[place], chain::OWN_NODE),
+                pooled,
+                "{name}"
+            );
+        }
+        let twice = "SELECT count(*) FROM (SELECT code FROM customer_slot GROUP BY code \
+             HAVING count(*) > 1) t";
+        assert_eq!(number(&mut self.hub, twice), 0);
+        // Nothing of the pool is out of everybody's reach.
+        let lost = "SELECT count(*) FROM code c WHERE c.state = 0 AND NOT EXISTS \
+             (SELECT 1 FROM lease l WHERE l.campaign = c.campaign AND l.holder = c.holder \
+             AND c.ordinal >= l.next_ordinal AND c.ordinal < l.end_ordinal)";
+        assert_eq!(number(&mut self.hub, lost), 0);
+    }
+}
+
+/// What everybody must know alike: codes that somebody has or had, and which are in the pool.
+fn known(ledger: &mut Ledger) -> BTreeMap<String, String> {
+    let mut known = held(ledger);
+    for line in known.values_mut() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if words[3] == "0" {
+            *line = words[..4].join(" ");
+        }
+    }
+    known
+}
+
+/// Places that a node may still assign.
+fn ranges(ledger: &mut Ledger, node: i64) -> Vec<i64> {
+    let mut places = Vec::new();
+    let ranges = ledger
+        .read("list", "ranges", |tx| {
+            tx.all(
+                "SELECT next_ordinal, end_ordinal FROM lease WHERE holder = $1 \
+                 ORDER BY first_ordinal",
+                &[node.into()],
+                |row| Ok((row.int(0)?, row.int(1)?)),
+            )
+        })
+        .unwrap();
+    for (next, end) in ranges {
+        places.extend(next..end);
+    }
+    // A code that ended in the pool is passed over: by the store when it comes to it, here at once.
+    let ended = ledger
+        .read("list", "codes", |tx| {
+            tx.all(
+                "SELECT ordinal FROM code WHERE state <> 0 AND ordinal IS NOT NULL",
+                &[],
+                |row| row.int(0),
+            )
+        })
+        .unwrap();
+    places.retain(|place| !ended.contains(place));
+    places
+}
+
+/// Codes of the pool that a node holds.
+fn pooled(ledger: &mut Ledger, node: i64) -> Vec<String> {
+    ledger
+        .read("list", "codes", |tx| {
+            tx.all(
+                "SELECT folded FROM code WHERE state = 0 AND holder = $1 ORDER BY folded",
+                &[node.into()],
+                |row| row.text(0),
+            )
+        })
+        .unwrap()
+}
+
+#[test]
+fn hub_and_stores_that_act_apart_come_to_know_the_same() {
+    for seed in 0..16 {
+        let mut rules = Rules::new("Free coffee");
+        if seed % 2 == 1 {
+            rules.home = Home::Anywhere;
+        }
+        if seed % 4 >= 2 {
+            rules.offline = OfflinePolicy::Accept;
+        }
+        let mut world = World::new(seed, &rules);
+        for number in 0..250 {
+            world.step(number);
+        }
+        world.settle();
+        println!("seed {seed}");
+        world.assert_agreed();
+    }
 }

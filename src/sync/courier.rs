@@ -397,6 +397,7 @@ pub fn status(
         behind: (link.feed_goal - link.cursor.position)
             .max(0)
             .unsigned_abs(),
+        position: link.cursor.position.max(0).unsigned_abs(),
         last_contact_ms: link.last_contact_ms,
         clock_offset_ms: link.clock_offset_ms,
     }))

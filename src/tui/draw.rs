@@ -5,18 +5,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::domain::hub_status::HubHealth;
 use crate::tui::canvas::{Canvas, columns, cut};
-use crate::tui::keys::{self, Place, name};
+use crate::tui::keys::{self, KeyRow, Place, name};
 use crate::tui::layout::strip_rows;
-use crate::tui::model::{Model, Screen, is_small};
+use crate::tui::model::{Device, Model, Screen, TRAINING, is_small};
 use crate::tui::pages::View;
 use crate::tui::theme::Tone;
 
-/// What the training mode says all the time.
-const BANNER: &str = "TRAINING – nothing here counts";
-
-/// What stands for the hub while a shop has none.
-const ALONE: &str = "this shop alone";
+/// Columns of a banner that are left to its ornaments, where there is room.
+const ORNAMENT_COLUMNS: u16 = 22;
 
 /// Draws the whole console. The model should have been told the size by `Msg::Resized`.
 pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
@@ -29,13 +27,8 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
     draw_header(model, &mut canvas);
     let mut top = 1;
-    if model.options.training.is_some() {
-        draw_banner(&mut canvas.part(0, 1, area.width, 1), BANNER);
-        top = 2;
-    }
-    if !model.in_test_mode.is_empty() {
-        let words = format!("TEST MODE – {}", model.in_test_mode.join(", "));
-        draw_banner(&mut canvas.part(0, top, area.width, 1), &words);
+    for phrases in model.banners() {
+        draw_banner(&mut canvas.part(0, top, area.width, 1), &phrases);
         top = top.saturating_add(1);
     }
     let bottom = canvas.rows().saturating_sub(3);
@@ -58,15 +51,30 @@ pub fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-/// A line that cannot be missed.
-fn draw_banner(canvas: &mut Canvas<'_>, words: &str) {
+/// A line that cannot be missed: the longest of the phrases that has room.
+fn draw_banner(canvas: &mut Canvas<'_>, phrases: &[String]) {
     let style = canvas.theme().banner();
     canvas.fill(style);
-    let words = cut(words, canvas.columns().saturating_sub(22));
+    let room = canvas.columns().saturating_sub(2);
+    let plain = canvas.columns().saturating_sub(ORNAMENT_COLUMNS);
+    let words = fitting(phrases, room);
+    // What has no choice of words is cut before its ornaments are given up.
+    let words = cut(words, if phrases.len() > 1 { room } else { plain });
     let left = canvas.columns().saturating_sub(columns(&words)) / 2;
     canvas.text(left, 0, &words, style);
-    canvas.text(2, 0, "▒▒▒▒▒▒▒▒", style);
-    canvas.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+    if columns(&words) <= plain {
+        canvas.text(2, 0, "▒▒▒▒▒▒▒▒", style);
+        canvas.text_right(2, 0, "▒▒▒▒▒▒▒▒", style);
+    }
+}
+
+/// The first of the phrases that has room, else the last.
+fn fitting(phrases: &[String], room: u16) -> &str {
+    phrases
+        .iter()
+        .find(|phrase| columns(phrase) <= room)
+        .or(phrases.last())
+        .map_or("", String::as_str)
 }
 
 fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
@@ -82,12 +90,14 @@ fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
 }
 
 fn draw_small(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-    if let (Screen::Redeem | Screen::SignUp | Screen::Find, None) = (&model.screen, &model.help) {
+    if let (Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts, None) =
+        (&model.screen, &model.help)
+    {
         let height = canvas.rows();
         let mut top = 0;
         if model.options.training.is_some() {
             let style = canvas.theme().banner();
-            canvas.text(0, 0, BANNER, style);
+            canvas.text(0, 0, TRAINING, style);
             top = 1;
         }
         let width = canvas.columns();
@@ -134,6 +144,11 @@ fn draw_screen(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
             let mut form = above_form(model, canvas, &view);
             model.find.draw(&mut form, &view);
         }
+        Screen::Conflicts => {
+            let view = view(model, zone);
+            let mut page = above_form(model, canvas, &view);
+            model.conflicts.draw(&mut page, &view);
+        }
     }
 }
 
@@ -153,7 +168,9 @@ fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
         .saturating_add(3);
     let who = match (&model.operator, &model.screen) {
         (Some(operator), _) => format!("{} ({})", operator.name, operator.role.as_str()),
-        (None, Screen::Redeem | Screen::SignUp | Screen::Find) => "open to all".to_owned(),
+        (None, Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts) => {
+            "open to all".to_owned()
+        }
         (None, Screen::SignIn(_)) => "signed out".to_owned(),
         (None, Screen::Starting | Screen::SetUp(_)) => String::new(),
     };
@@ -192,7 +209,9 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::Starting => "not open yet: a scan must be repeated".to_owned(),
         Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
         Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),
-        Screen::SignUp | Screen::Find => "Ready for the next scan, also while you type".to_owned(),
+        Screen::SignUp | Screen::Find | Screen::Conflicts => {
+            "Ready for the next scan, also while you type".to_owned()
+        }
     };
     // The end of a long line is what is being typed.
     let hidden = words
@@ -220,8 +239,23 @@ fn draw_keys(model: &Model, canvas: &mut Canvas<'_>) {
         );
         return;
     }
+    let rows: Vec<&KeyRow> = keys::footer(place, model.operator.is_some()).collect();
+    let wide: u16 = rows
+        .iter()
+        .map(|row| {
+            columns(&name(row.key))
+                .saturating_add(columns(row.label))
+                .saturating_add(3)
+        })
+        .fold(0, u16::saturating_add);
+    // Closer together rather than without the last ones.
+    let gap = if wide.saturating_sub(2) <= canvas.columns() {
+        2
+    } else {
+        1
+    };
     let mut column: u16 = 0;
-    for row in keys::footer(place, model.operator.is_some()) {
+    for row in rows {
         let key = name(row.key);
         let needed = columns(&key)
             .saturating_add(columns(row.label))
@@ -234,7 +268,7 @@ fn draw_keys(model: &Model, canvas: &mut Canvas<'_>) {
             .saturating_add(1);
         column = column
             .saturating_add(canvas.text(column, 0, row.label, theme.dim()))
-            .saturating_add(2);
+            .saturating_add(gap);
     }
 }
 
@@ -251,58 +285,117 @@ fn draw_status(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
         clock_columns = canvas.text_right(0, 0, &clock, theme.strong());
     }
     let room = canvas.columns().saturating_sub(clock_columns);
-    let mut parts: Vec<(String, Style, Tone)> = Vec::new();
-    if model.is_clock_behind {
-        let words = "CLOCK is wrong: set it".to_owned();
-        parts.push((words, theme.warning(), Tone::Failed));
-    }
-    if let Some(disk) = &model.disk {
-        parts.push((format!("DISK {disk}"), theme.warning(), Tone::Failed));
-    }
-    let ill = model
-        .scanners
-        .iter()
-        .filter(|(_, scanner)| !scanner.is_well);
-    for (name, scanner) in ill.clone() {
-        let words = format!("scanner {name}: {}", scanner.words);
-        parts.push((words, theme.warning(), Tone::Failed));
-    }
-    let ill_printer = model.printer.iter().filter(|printer| !printer.is_well);
-    for printer in ill_printer {
-        parts.push((
-            printer_in_words(&printer.words),
-            theme.warning(),
-            Tone::Failed,
-        ));
-    }
-    if model.open_slips > 0 {
-        let words = slips_in_words(model.open_slips);
-        parts.push((words, theme.warning(), Tone::Failed));
-    }
-    if model.shop.is_some() {
-        parts.push((ALONE.to_owned(), theme.dim(), Tone::Go));
-    }
-    if ill.count() == 0 {
-        for (name, scanner) in &model.scanners {
-            let words = format!("scanner {name}: {}", scanner.words);
-            parts.push((words, theme.dim(), Tone::Go));
-        }
-    }
-    for printer in model.printer.iter().filter(|printer| printer.is_well) {
-        parts.push((format!("printer: {}", printer.words), theme.dim(), Tone::Go));
-    }
     let mut line = canvas.part(0, 0, room.saturating_sub(1), 1);
+    let (before, after) = status_parts(model);
+    let hub = model.hub.as_deref().map(|hub| {
+        let taken = parts_columns(before.iter().chain(&after));
+        let phrases = hub.phrases(model.now, zone);
+        // What is well gives way to a hub that is not.
+        let left = line.columns().saturating_sub(taken).saturating_sub(2);
+        let alone = line
+            .columns()
+            .saturating_sub(parts_columns(before.iter()))
+            .saturating_sub(2);
+        let is_well = hub.health(model.now) == HubHealth::Well;
+        let room = if is_well { left } else { alone };
+        let words = fitting(&phrases, room).to_owned();
+        StatusPart {
+            words,
+            tone: match hub.health(model.now) {
+                HubHealth::Well => Tone::Go,
+                HubHealth::Waits => Tone::Wait,
+                HubHealth::Ill => Tone::Failed,
+            },
+        }
+    });
     let mut column: u16 = 0;
-    for (words, style, tone) in parts {
-        let glyph = if tone == Tone::Go { "●" } else { "!" };
+    for part in before.into_iter().chain(hub).chain(after) {
+        let (glyph, style) = if part.tone == Tone::Go {
+            ("●", theme.dim())
+        } else if part.tone == Tone::Wait {
+            ("○", theme.strong())
+        } else {
+            ("!", theme.warning())
+        };
         column = column
-            .saturating_add(line.text(column, 0, glyph, theme.mark(tone)))
+            .saturating_add(line.text(column, 0, glyph, theme.mark(part.tone)))
             .saturating_add(1);
-        let words = cut(&words, line.columns().saturating_sub(column));
+        let words = cut(&part.words, line.columns().saturating_sub(column));
         column = column
             .saturating_add(line.text(column, 0, &words, style))
             .saturating_add(2);
     }
+}
+
+/// One thing on the status line.
+struct StatusPart {
+    words: String,
+    tone: Tone,
+}
+
+/// The columns that parts take, each with its shape and a gap.
+fn parts_columns<'a>(parts: impl Iterator<Item = &'a StatusPart>) -> u16 {
+    parts
+        .map(|part| columns(&part.words).saturating_add(4))
+        .fold(0, u16::saturating_add)
+}
+
+/// What is wrong, which stands before the hub, and what is well, which stands behind it.
+fn status_parts(model: &Model) -> (Vec<StatusPart>, Vec<StatusPart>) {
+    let ill = |words: String| StatusPart {
+        words,
+        tone: Tone::Failed,
+    };
+    let well = |words: String| StatusPart {
+        words,
+        tone: Tone::Go,
+    };
+    let mut before = Vec::new();
+    if model.is_clock_behind {
+        before.push(ill("CLOCK is wrong: set it".to_owned()));
+    }
+    before.extend(model.disk.as_ref().map(|disk| ill(format!("DISK {disk}"))));
+    let (well_scanners, ill_scanners): (Vec<_>, Vec<_>) = model
+        .scanners
+        .iter()
+        .partition(|(_, scanner)| scanner.is_well);
+    let in_words = |name: &str, scanner: &Device| format!("scanner {name}: {}", scanner.words);
+    before.extend(
+        ill_scanners
+            .iter()
+            .map(|(name, scanner)| ill(in_words(name, scanner))),
+    );
+    before.extend(
+        model
+            .printer
+            .iter()
+            .filter(|printer| !printer.is_well)
+            .map(|printer| ill(printer_in_words(&printer.words))),
+    );
+    if model.open_slips > 0 {
+        before.push(ill(slips_in_words(model.open_slips)));
+    }
+    match model.conflicts.open_count() {
+        0 => {}
+        1 => before.push(ill("1 conflict: F6".to_owned())),
+        count => before.push(ill(format!("{count} conflicts: F6"))),
+    }
+    let mut after = Vec::new();
+    if ill_scanners.is_empty() {
+        after.extend(
+            well_scanners
+                .iter()
+                .map(|(name, scanner)| well(in_words(name, scanner))),
+        );
+    }
+    after.extend(
+        model
+            .printer
+            .iter()
+            .filter(|printer| printer.is_well)
+            .map(|printer| well(format!("printer: {}", printer.words))),
+    );
+    (before, after)
 }
 
 /// What ails the printer, short enough to leave room for the slips beside it.

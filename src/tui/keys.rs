@@ -16,6 +16,8 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
+    /// The log, and the conflicts.
+    Log,
     /// Undo a redemption of this counter.
     Undo,
     /// Slips: those in doubt, or this one again.
@@ -89,6 +91,12 @@ pub enum Place {
     Life,
     /// A lost code was replaced.
     Replaced,
+    /// The list of conflicts.
+    Conflicts,
+    /// The stories of a conflict.
+    Conflict,
+    /// A conflict is being settled.
+    Settling,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -141,7 +149,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 38] = [
+pub const KEYS: [KeyRow; 41] = [
     row(
         Key::F(1),
         Command::Help,
@@ -162,6 +170,9 @@ pub const KEYS: [KeyRow; 38] = [
             Place::Find,
             Place::Life,
             Place::Replaced,
+            Place::Conflicts,
+            Place::Conflict,
+            Place::Settling,
         ],
     ),
     row(
@@ -178,6 +189,9 @@ pub const KEYS: [KeyRow; 38] = [
             Place::SignUpList,
             Place::Find,
             Place::Replaced,
+            Place::Conflicts,
+            Place::Conflict,
+            Place::Settling,
         ],
     ),
     row(
@@ -185,7 +199,7 @@ pub const KEYS: [KeyRow; 38] = [
         Command::SignUp,
         "Sign-up",
         "give a customer a code of their own",
-        &[Place::Home, Place::Refused, Place::Find],
+        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
     ),
     row(
         Key::F(4),
@@ -197,7 +211,15 @@ pub const KEYS: [KeyRow; 38] = [
             Place::Refused,
             Place::SignUp,
             Place::SignUpDone,
+            Place::Conflicts,
         ],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Log",
+        "what stores did that cannot all be right, and how it was settled",
+        &[Place::Home, Place::Refused, Place::Find],
     ),
     row(
         Key::F(7),
@@ -224,7 +246,8 @@ pub const KEYS: [KeyRow; 38] = [
         Key::F(8),
         Command::Undo,
         "Undo",
-        "undo a redemption of this counter: F8, a digit for the reason, Enter",
+        "undo a redemption of this counter, or give up a scan that the hub has not answered: F8, a \
+         digit for the reason, Enter",
         &[Place::Home, Place::Refused],
     ),
     row(
@@ -266,6 +289,7 @@ pub const KEYS: [KeyRow; 38] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Conflicts,
         ],
         who: Who::SignedIn,
     },
@@ -282,6 +306,7 @@ pub const KEYS: [KeyRow; 38] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Conflicts,
         ],
         who: Who::Nobody,
     },
@@ -323,6 +348,20 @@ pub const KEYS: [KeyRow; 38] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Stories",
+        "in the list of conflicts: who did what in the marked one",
+        &[Place::Conflicts],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "in a conflict, at the hub: settle it: a digit, Enter, a digit for the reason, Enter, a manager",
+        &[Place::Settling],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -352,6 +391,8 @@ pub const KEYS: [KeyRow; 38] = [
             Place::SignUpList,
             Place::Life,
             Place::Replaced,
+            Place::Conflict,
+            Place::Settling,
         ],
     ),
     row(

@@ -127,6 +127,18 @@ pub(super) fn draw_recent(canvas: &mut Canvas<'_>, row: u16, recent: &Recent, zo
     draw_row(canvas, row, &at, recent.tone, &recent.text, code);
 }
 
+/// A scan without an answer yet: `#4 … asking the hub`.
+pub(super) fn draw_asked(canvas: &mut Canvas<'_>, row: u16, number: u64) {
+    draw_row(
+        canvas,
+        row,
+        &format!("#{number}"),
+        Tone::Wait,
+        "asking the hub",
+        None,
+    );
+}
+
 /// `14:31:07 ✔ Free coffee   …GHJK`
 fn draw_row(
     canvas: &mut Canvas<'_>,

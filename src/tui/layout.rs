@@ -30,8 +30,8 @@ pub(super) fn strip_rows(rows: u16) -> u16 {
 
 impl Layout {
     /// The layout of a whole terminal.
-    pub(super) fn of(columns: u16, rows: u16, has_banner: bool) -> Layout {
-        let around = 4_u16.saturating_add(u16::from(has_banner));
+    pub(super) fn of(columns: u16, rows: u16, banner_rows: u16) -> Layout {
+        let around = 4_u16.saturating_add(banner_rows);
         Layout::inside(columns, rows.saturating_sub(around))
     }
 

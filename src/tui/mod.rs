@@ -9,6 +9,7 @@
 
 pub mod big_word;
 pub mod canvas;
+pub mod conflict_order;
 pub mod draw;
 pub mod field;
 pub mod find_order;

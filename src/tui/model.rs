@@ -9,12 +9,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::devices::scan::input::{Input, Key, ScanFlags, ScanNotice};
+use crate::domain::hub_status::HubStatus;
 use crate::domain::operator::{Operator, Role};
 use crate::domain::reversal::ReversalWord;
+use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::find_order::FindTold;
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::pages::Sample;
+use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::find::{Find, Setting};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
@@ -23,6 +26,9 @@ use crate::tui::screens::set_up::SetUp;
 use crate::tui::screens::sign_in::SignIn;
 use crate::tui::screens::sign_up::SignUp;
 use crate::tui::theme::{Theme, Tone};
+
+/// What the training mode says all the time.
+pub(super) const TRAINING: &str = "TRAINING – nothing here counts";
 
 /// How long a notice stays.
 const NOTICE: SignedDuration = SignedDuration::from_secs(8);
@@ -59,6 +65,7 @@ pub(super) enum Screen {
     Redeem,
     SignUp,
     Find,
+    Conflicts,
 }
 
 /// What a key before has prepared.
@@ -86,6 +93,7 @@ pub struct Model {
     pub(super) redeem: Redeem,
     pub(super) sign_up: SignUp,
     pub(super) find: Find,
+    pub(super) conflicts: Conflicts,
     pub(super) armed: Armed,
     pub(super) shop: Option<Shop>,
     pub(super) operator: Option<Operator>,
@@ -96,6 +104,8 @@ pub struct Model {
     pub(super) today: TodayCounts,
     pub(super) is_clock_behind: bool,
     pub(super) disk: Option<String>,
+    /// How this store stands with its hub; none: it has none.
+    pub(super) hub: Option<Box<HubStatus>>,
     pub(super) pending: String,
     notice: Option<Notice>,
 }
@@ -126,6 +136,7 @@ impl Model {
             redeem: Redeem::new(),
             sign_up: SignUp::new(),
             find: Find::new(),
+            conflicts: Conflicts::new(),
             armed: Armed::Nothing,
             shop: None,
             operator: None,
@@ -136,6 +147,7 @@ impl Model {
             today: TodayCounts::default(),
             is_clock_behind: false,
             disk: None,
+            hub: None,
             pending: String::new(),
             notice: None,
         }
@@ -165,8 +177,12 @@ impl Model {
                 self.help = None;
                 let managers = self.managers();
                 let code = answer.code.clone();
-                self.redeem
+                let late = self
+                    .redeem
                     .judged(number, answer, &managers, self.now, &mut effects);
+                if let Some(words) = late {
+                    self.say(&words, Tone::Plain);
+                }
                 if self.redeem.place() == Place::Question {
                     // It is asked where there is room for it; the form waits.
                     self.leave_form();
@@ -185,17 +201,27 @@ impl Model {
                 words,
                 hint,
             } => self.failed(number, words, hint, &mut effects),
-            Msg::UndoListed { choices } => self.redeem.undo_listed(choices),
+            Msg::AskingHub { number } => self.redeem.asks_hub(number),
+            Msg::UndoAsksHub => self.redeem.undo_asks_hub(),
+            Msg::UndoListed { choices, pending } => self.redeem.undo_listed(choices, pending),
+            Msg::GivenUp { code, outcome } => {
+                let managers = self.managers();
+                self.redeem.given_up(code, outcome, &managers, self.now);
+            }
             Msg::Undone { answer } => {
                 let managers = self.managers();
                 self.redeem.undone(answer, &managers, self.now);
             }
             Msg::LedgerSlow => self.redeem.slow(),
-            Msg::StatusRead { .. } | Msg::ScannerHealth { .. } | Msg::PrinterHealth { .. } => {
-                self.surroundings(msg, &mut effects);
-            }
+            Msg::StatusRead { .. }
+            | Msg::ScannerHealth { .. }
+            | Msg::PrinterHealth { .. }
+            | Msg::HubTold(_)
+            | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
+            Msg::ConflictTold(told) => self.at_conflicts(told, &mut effects),
             Msg::SignUpRoomRead(_)
             | Msg::Looked { .. }
+            | Msg::SignUpAsksHub { .. }
             | Msg::Claimed { .. }
             | Msg::SignUpRefused { .. }
             | Msg::GivenOutListed { .. }
@@ -222,22 +248,49 @@ impl Model {
         if self.help.is_some() || columns < 12 || rows < 5 {
             return Vec::new();
         }
-        let has_banner = self.options.training.is_some();
+        let banner_rows = self.banner_rows();
         match &self.screen {
             Screen::Starting | Screen::SetUp(_) => Vec::new(),
             Screen::SignIn(_) if self.is_small() => Vec::new(),
             Screen::SignIn(_) => self.redeem.drawn_as_strip(),
-            Screen::Redeem | Screen::SignUp | Screen::Find if self.is_small() => {
-                self.redeem.drawn(0, 0, has_banner)
+            Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts
+                if self.is_small() =>
+            {
+                self.redeem.drawn(0, 0, 0)
             }
-            Screen::SignUp | Screen::Find => self.redeem.drawn_above_form(),
-            Screen::Redeem => self.redeem.drawn(columns, rows, has_banner),
+            Screen::SignUp | Screen::Find | Screen::Conflicts => self.redeem.drawn_above_form(),
+            Screen::Redeem => self.redeem.drawn(columns, rows, banner_rows),
         }
     }
 
     /// Whether the terminal has too little room for a whole screen.
     pub(super) fn is_small(&self) -> bool {
         is_small(self.options.columns, self.options.rows)
+    }
+
+    /// What is said over every screen, each the longest way first.
+    pub(super) fn banners(&self) -> Vec<Vec<String>> {
+        let mut banners = Vec::new();
+        if self.options.training.is_some() {
+            banners.push(vec![TRAINING.to_owned()]);
+        }
+        if !self.in_test_mode.is_empty() {
+            let words = format!("TEST MODE – {}", self.in_test_mode.join(", "));
+            banners.push(vec![words]);
+        }
+        if let Some(hub) = &self.hub {
+            banners.push(hub.banner());
+        }
+        // Whoever is at the conflicts sees them.
+        if !matches!(self.screen, Screen::Conflicts) {
+            banners.push(self.conflicts.notice());
+        }
+        banners.retain(|phrases| !phrases.is_empty());
+        banners
+    }
+
+    fn banner_rows(&self) -> u16 {
+        u16::try_from(self.banners().len()).unwrap_or(u16::MAX)
     }
 
     /// The store's time zone, once known.
@@ -262,6 +315,7 @@ impl Model {
             Screen::Redeem => self.redeem.place(),
             Screen::SignUp => self.sign_up.place(),
             Screen::Find => self.find.place(),
+            Screen::Conflicts => self.conflicts.place(),
         }
     }
 
@@ -351,6 +405,10 @@ impl Model {
                 self.sign_up.scanned();
                 true
             }
+            Screen::Conflicts => {
+                self.conflicts.scanned();
+                true
+            }
             Screen::Redeem => true,
         };
         self.redeem.scanned(raw, flags, may_judge, effects);
@@ -367,12 +425,13 @@ impl Model {
         let is_small = self.is_small();
         match &mut self.screen {
             // What cannot be seen is not filled in.
-            Screen::SignUp | Screen::Find if is_small => {}
+            Screen::SignUp | Screen::Find | Screen::Conflicts if is_small => {}
             Screen::Starting | Screen::Redeem => self.redeem.typed(character),
             Screen::SetUp(set_up) => set_up.typed(character),
             Screen::SignIn(sign_in) => sign_in.typed(character),
             Screen::SignUp => self.sign_up.typed(character),
             Screen::Find => self.find.typed(character),
+            Screen::Conflicts => self.conflicts.typed(character),
         }
     }
 
@@ -401,6 +460,7 @@ impl Model {
             Command::Home
             | Command::SignUp
             | Command::Find
+            | Command::Log
             | Command::Undo
             | Command::Slips
             | Command::Manager
@@ -447,7 +507,8 @@ impl Model {
                 Outcome::Open
             }
             // What cannot be seen is not filled in.
-            Screen::SignUp | Screen::Find if is_small => Outcome::Open,
+            Screen::SignUp | Screen::Find | Screen::Conflicts if is_small => Outcome::Open,
+            Screen::Conflicts => self.conflicts.command(command, &managers, effects),
             Screen::SignUp => self
                 .sign_up
                 .command(command, self.printer.is_some(), effects),
@@ -466,12 +527,14 @@ impl Model {
 
     /// Goes to another screen where the command says so; what was typed on this one stays.
     fn changes_screen(&mut self, command: Command, effects: &mut Vec<Effect>) -> bool {
-        if !matches!(self.screen, Screen::Redeem | Screen::SignUp | Screen::Find) {
-            return false;
+        match self.screen {
+            Screen::Starting | Screen::SetUp(_) | Screen::SignIn(_) => return false,
+            Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts => {}
         }
         match command {
             Command::SignUp => {
                 self.find.put_away();
+                self.conflicts.put_away();
                 self.redeem.put_away();
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.again(effects);
@@ -482,13 +545,21 @@ impl Model {
             }
             Command::Find => {
                 self.redeem.put_away();
+                self.conflicts.put_away();
                 if matches!(self.screen, Screen::Find) {
                     self.find.again();
                 }
                 self.screen = Screen::Find;
             }
+            Command::Log => {
+                self.find.put_away();
+                self.redeem.put_away();
+                self.conflicts.opened(effects);
+                self.screen = Screen::Conflicts;
+            }
             Command::Home => {
                 self.find.put_away();
+                self.conflicts.put_away();
                 self.redeem.put_away();
                 self.screen = Screen::Redeem;
             }
@@ -496,12 +567,14 @@ impl Model {
                 return match self.screen {
                     Screen::SignUp if !self.sign_up.has_something_open() => self.leave_form(),
                     Screen::Find if !self.find.has_something_open() => self.leave_form(),
+                    Screen::Conflicts if !self.conflicts.has_something_open() => self.leave_form(),
                     Screen::Starting
                     | Screen::SetUp(_)
                     | Screen::SignIn(_)
                     | Screen::Redeem
                     | Screen::SignUp
-                    | Screen::Find => false,
+                    | Screen::Find
+                    | Screen::Conflicts => false,
                 };
             }
             Command::Help
@@ -530,9 +603,13 @@ impl Model {
 
     /// Back to the scans, if a form is open.
     fn leave_form(&mut self) -> bool {
-        let is_form = matches!(self.screen, Screen::SignUp | Screen::Find);
+        let is_form = matches!(
+            self.screen,
+            Screen::SignUp | Screen::Find | Screen::Conflicts
+        );
         if is_form {
             self.find.put_away();
+            self.conflicts.put_away();
             self.screen = Screen::Redeem;
         }
         is_form
@@ -551,7 +628,8 @@ impl Model {
             | Screen::SignIn(_)
             | Screen::Redeem
             | Screen::SignUp
-            | Screen::Find => self.scanned(raw, flags, effects),
+            | Screen::Find
+            | Screen::Conflicts => self.scanned(raw, flags, effects),
         }
     }
 
@@ -564,6 +642,7 @@ impl Model {
         // A form holds what a customer has said of themselves.
         self.sign_up = SignUp::new();
         self.find.signed_out();
+        self.conflicts.signed_out();
         self.screen = Screen::SignIn(SignIn::new());
         effects.push(Effect::SignOut);
     }
@@ -574,7 +653,11 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.say(words),
             Screen::SetUp(set_up) => set_up.say(words),
-            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
+            Screen::Starting
+            | Screen::Redeem
+            | Screen::SignUp
+            | Screen::Find
+            | Screen::Conflicts => {}
         }
         effects.push(Effect::Bell { times: 2 });
     }
@@ -591,7 +674,11 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.refused(&both, None),
             Screen::SetUp(set_up) => set_up.refused(&both),
-            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find => {}
+            Screen::Starting
+            | Screen::Redeem
+            | Screen::SignUp
+            | Screen::Find
+            | Screen::Conflicts => {}
         }
         // A scan that failed says nothing of a sign-up that is on its way.
         if number.is_none() {
@@ -629,6 +716,22 @@ impl Model {
             self.scanners.insert(name, Device { words, is_well });
         } else if let Msg::PrinterHealth { words, is_well } = msg {
             self.printer = Some(Device { words, is_well });
+        } else if let Msg::HubTold(hub) = msg {
+            self.hub = hub;
+        } else if let Msg::ConflictsOpen { open } = msg {
+            self.conflicts.standing(open);
+            if matches!(self.screen, Screen::Conflicts) {
+                effects.push(Effect::Conflict(Box::new(ConflictOrder::List)));
+            }
+        }
+    }
+
+    /// What the desk says of conflicts; elsewhere, what was done is a notice.
+    fn at_conflicts(&mut self, told: ConflictTold, effects: &mut Vec<Effect>) {
+        let is_in_view = matches!(self.screen, Screen::Conflicts);
+        let said = self.conflicts.told(told, is_in_view, effects);
+        if let (Some(words), false) = (said, is_in_view) {
+            self.say(&words, Tone::Plain);
         }
     }
 
@@ -653,10 +756,12 @@ impl Model {
             self.sign_up.room_read(*room, self.now);
         } else if let Msg::Looked { number, look } = msg {
             self.sign_up.looked(number, look);
+        } else if let Msg::SignUpAsksHub { key } = msg {
+            self.sign_up.asks_hub(&key);
         } else if let Msg::Claimed { key, claim } = msg {
             let zone = self.zone();
             self.sign_up.claimed(&key, &claim, &zone, effects);
-            if matches!(self.screen, Screen::Redeem | Screen::Find) {
+            if !matches!(self.screen, Screen::SignUp) {
                 self.say("the sign-up was answered: F3 shows it", Tone::Plain);
             }
             // Whoever has signed out meanwhile: the code is theirs, and so is the slip.
@@ -715,7 +820,10 @@ impl Model {
             }
             self.say(&format!("{} is signed in", operator.name), Tone::Plain);
             self.operator = Some(operator);
-            if !matches!(self.screen, Screen::SignUp | Screen::Find) {
+            if !matches!(
+                self.screen,
+                Screen::SignUp | Screen::Find | Screen::Conflicts
+            ) {
                 self.screen = Screen::Redeem;
             }
         } else if let Msg::SignInRefused {

@@ -10,12 +10,15 @@ use crate::devices::scan::input::Input;
 use crate::devices::scan::serial::SerialPortFound;
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, Look};
+use crate::domain::conflict::Conflict;
+use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
-use crate::domain::reversal::{Reversal, UndoChoice};
+use crate::domain::reversal::{GivenUp, PendingChoice, Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
+use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::find_order::{FindOrder, FindTold};
 
 /// Where an input came from.
@@ -209,10 +212,31 @@ pub enum Msg {
         /// What to do about it.
         hint: String,
     },
-    /// This counter's newest redemptions.
+    /// A scan is asked of the hub; nothing is known of it before.
+    AskingHub {
+        /// Of the [`Effect::Scan`] or [`Effect::Redeem`].
+        number: u64,
+    },
+    /// A sign-up is asked of the hub.
+    SignUpAsksHub {
+        /// The key of the form.
+        key: Key,
+    },
+    /// An undo is asked of the hub.
+    UndoAsksHub,
+    /// This counter's newest redemptions, and the scans that the hub has not answered.
     UndoListed {
         /// Newest first.
         choices: Vec<UndoChoice>,
+        /// Newest first.
+        pending: Vec<PendingChoice>,
+    },
+    /// A scan that the hub has not answered was given up, or not.
+    GivenUp {
+        /// The code as stored, or as it was read.
+        code: String,
+        /// What became of it.
+        outcome: GivenUp,
     },
     /// An undo was answered.
     Undone {
@@ -310,6 +334,15 @@ pub enum Msg {
         /// The campaigns in test mode.
         in_test_mode: Vec<String>,
     },
+    /// How this store stands with its hub; none: it has none.
+    HubTold(Option<Box<HubStatus>>),
+    /// The conflicts that are open, as far as this ledger knows, changed.
+    ConflictsOpen {
+        /// Oldest first.
+        open: Vec<Conflict>,
+    },
+    /// The desk has answered an order about conflicts.
+    ConflictTold(ConflictTold),
     /// The desk has not answered for long: another counter is at the ledger, or the disk is slow.
     LedgerSlow,
 }
@@ -378,6 +411,15 @@ pub enum Effect {
         /// A manager's approval.
         approval: Option<ApprovalAsk>,
     },
+    /// Give a scan up that the hub has not answered.
+    GiveUp {
+        /// Which.
+        choice: PendingChoice,
+        /// One of the fixed reasons, in words.
+        reason: String,
+        /// A manager's approval.
+        approval: Option<ApprovalAsk>,
+    },
     /// Read what a sign-up has to choose from; answered by [`Msg::SignUpRoomRead`].
     ReadSignUpRoom,
     /// Look whose contacts these are; answered by [`Msg::Looked`]. Changes nothing.
@@ -428,6 +470,8 @@ pub enum Effect {
         /// The order.
         order: Box<FindOrder>,
     },
+    /// Something about conflicts; answered by [`Msg::ConflictTold`].
+    Conflict(Box<ConflictOrder>),
     /// Mark an acceptance as shown.
     MarkShown {
         /// Its local entry.

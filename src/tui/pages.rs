@@ -35,6 +35,11 @@ pub(super) enum Shown {
         answer: Reversal,
         at: Timestamp,
     },
+    /// A scan that the hub has not answered was given up.
+    GivenUp {
+        code: String,
+        at: Timestamp,
+    },
 }
 
 pub(super) struct Judged {
@@ -75,7 +80,7 @@ impl Shown {
             Shown::Verdict(judged) => Some(judged.number),
             Shown::NotJudged { number, .. } => Some(*number),
             Shown::Failed { number, .. } => *number,
-            Shown::Nothing | Shown::Undone { .. } => None,
+            Shown::Nothing | Shown::Undone { .. } | Shown::GivenUp { .. } => None,
         }
     }
 
@@ -112,6 +117,15 @@ impl Shown {
                 if let Some(code) = &answer.code {
                     page.lines.push(Line::from(format!("   {}", grouped(code))));
                 }
+                page.note = clock(*at, view.zone);
+                page
+            }
+            Shown::GivenUp { code, at } => {
+                let mut page = Page::new(Tone::Plain, "GIVEN UP");
+                let words = "whatever the hub has done about it will be undone";
+                page.lines = headline_lines(' ', words, room);
+                page.lines.push(Line::from(format!("   {}", grouped(code))));
+                page.lines.push(Line::from("   its next scan is a new one"));
                 page.note = clock(*at, view.zone);
                 page
             }

@@ -19,6 +19,7 @@ mod http;
 mod hub_bodies;
 mod hub_client;
 mod hub_limits;
+mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod hubs;

@@ -364,6 +364,7 @@ pub(crate) fn choices() -> Msg {
             choice("n-1-8", 20, "CDFGHJKLNPRSTV"),
             choice("n-1-7", -90_000, "CF-7K2M-9QXA"),
         ],
+        pending: vec![],
     }
 }
 
@@ -1348,6 +1349,8 @@ impl World {
                 | Effect::MarkShown { .. }
                 | Effect::Bell { .. }
                 | Effect::Find { .. }
+                | Effect::Conflict(_)
+                | Effect::GiveUp { .. }
                 | Effect::Quit => {}
             }
         }

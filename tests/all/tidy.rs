@@ -19,7 +19,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
 ];
 
 /// Files that may import more than their layer: the seams.
-const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger"])];
+const SEAMS: [(&str, &[&str]); 1] = [("tui/runner/", &["desk", "ledger", "http", "sync"])];
 
 /// Crates that only some places may name.
 const FENCED: &[(&str, &[&str])] = &[

@@ -5,20 +5,27 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::desk::{Desk, Moment, act};
+use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
+use crate::domain::conflict::Conflict;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::wire;
+use crate::http::sync_loop::{SyncLoop, SyncSetup};
 use crate::ledger::{Ledger, LedgerError};
 use crate::tui::msg::{Effect, Msg, NewShop, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
-use crate::tui::runner::orders::{answer, counts_of, describe, found_shop, number_of};
-use crate::tui::runner::{Chosen, Clock, Happening, Remember};
+use crate::tui::runner::asker::{Askers, Asking, HeardOf};
+use crate::tui::runner::orders::{
+    self, Answered, Asked, answer, counts_of, describe, found_shop, number_of,
+};
+use crate::tui::runner::{Chosen, Clock, Happening, Remember, wall_clock};
 
 /// What the desk is opened with.
 pub(super) struct DeskOrder {
@@ -26,6 +33,7 @@ pub(super) struct DeskOrder {
     pub(super) may_set_up: bool,
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
+    pub(super) hub_ca: Option<PathBuf>,
     pub(super) phone_region: Option<PhoneRegion>,
     pub(super) zone: String,
     pub(super) scanners_in_use: Vec<PathBuf>,
@@ -35,8 +43,18 @@ pub(super) struct DeskOrder {
 
 /// One order, with the moment it was given: a scan counts from when it was read.
 pub(super) struct Order {
-    pub(super) effect: Effect,
+    pub(super) work: Work,
     pub(super) moment: Moment,
+}
+
+/// What an order is.
+pub(super) enum Work {
+    /// Of the model.
+    Effect(Effect),
+    /// An asker has come back.
+    Heard(HeardOf),
+    /// Whether the hub can be asked.
+    HubIs { is_in_reach: bool },
 }
 
 /// How long the desk waits for an order before it looks around.
@@ -83,6 +101,19 @@ struct DeskThread {
     scanners: Vec<SerialPortFound>,
     /// Whether tidying has left something to do.
     has_untidy: bool,
+    hub: Option<Hub>,
+    /// The conflicts that were told of as open.
+    open_conflicts: Vec<Conflict>,
+}
+
+/// A store's hub: who keeps in touch with it, and what it is asked.
+struct Hub {
+    in_touch: SyncLoop,
+    askers: Askers,
+    is_in_reach: bool,
+    /// Asked, and not come back.
+    asked: Vec<(u64, Asked)>,
+    next_number: u64,
 }
 
 /// What was told of the figures and the machine, and when.
@@ -107,6 +138,8 @@ impl DeskThread {
             tidied_at: Duration::ZERO,
             scanners: Vec::new(),
             has_untidy: false,
+            hub: None,
+            open_conflicts: Vec::new(),
         }
     }
 
@@ -126,7 +159,7 @@ impl DeskThread {
             let has_rest = is_idle && !self.is_stale();
             let done = match order {
                 Ok(Order {
-                    effect: Effect::MarkShown { entry },
+                    work: Work::Effect(Effect::MarkShown { entry }),
                     ..
                 }) => {
                     let (count, next) = self.mark_shown(entry, orders);
@@ -222,7 +255,7 @@ impl DeskThread {
         let mut entries = vec![first];
         let mut next = None;
         while let Ok(order) = orders.try_recv() {
-            if let Effect::MarkShown { entry } = order.effect {
+            if let Work::Effect(Effect::MarkShown { entry }) = order.work {
                 entries.push(entry);
             } else {
                 next = Some(order);
@@ -238,11 +271,21 @@ impl DeskThread {
 
     fn carry_out(&mut self, order: Order) -> Result<(), Unheard> {
         let moment = order.moment;
-        if let Effect::SetUp(shop) = order.effect {
+        let effect = match order.work {
+            Work::Effect(effect) => effect,
+            Work::Heard(heard) => return self.heard(heard, moment),
+            Work::HubIs { is_in_reach } => {
+                if let Some(hub) = &mut self.hub {
+                    hub.is_in_reach = is_in_reach;
+                }
+                return Ok(());
+            }
+        };
+        if let Effect::SetUp(shop) = effect {
             return self.set_up(*shop, moment.now);
         }
         let Some(desk) = &mut self.desk else {
-            let Effect::Scan { number, .. } = order.effect else {
+            let Effect::Scan { number, .. } = effect else {
                 return Ok(());
             };
             let why = WhyNotJudged::NotSetUp;
@@ -252,17 +295,138 @@ impl DeskThread {
         if let Some(seen) = &mut self.seen {
             seen.version = None;
         }
-        let number = number_of(&order.effect);
-        match answer(desk, order.effect, moment) {
-            Ok(Some(msg)) => self.say(msg)?,
-            Ok(None) => {}
+        let number = number_of(&effect);
+        let is_in_reach = self.hub.as_ref().is_some_and(|hub| hub.is_in_reach);
+        match answer(desk, effect, moment, is_in_reach) {
+            Ok(Answered::Told(Some(msg))) => self.say(msg)?,
+            Ok(Answered::Told(None)) => {}
+            Ok(Answered::Ask(asked)) => self.ask(asked, moment)?,
             Err(error) => self.fail(number, &error)?,
+        }
+        if let Some(hub) = &self.hub
+            && !is_in_reach
+        {
+            // Somebody works here: whether the line is back is looked at now.
+            hub.in_touch.wake();
         }
         if let Some(desk) = &mut self.desk {
             // The answer is on its way: what the log needs makes nobody wait.
             desk.ledger().rest_if_due();
         }
         Ok(())
+    }
+
+    /// Has the hub asked, and goes on with the next order.
+    fn ask(&mut self, asked: Asked, moment: Moment) -> Result<(), Unheard> {
+        let (Some(desk), Some(hub)) = (&mut self.desk, &mut self.hub) else {
+            return Ok(());
+        };
+        let ledger = desk.ledger();
+        let letter = ledger
+            .ask_of(asked.question(), moment.now)
+            .and_then(|ask| Ok((ask, ledger.hub_link()?)));
+        let (ask, link) = match letter {
+            Ok((ask, Some(link))) => (ask, link),
+            // The link is gone, or cannot be read: nothing was sent.
+            Ok((_, None)) | Err(_) => return self.tell_heard(asked, Err(Miss::NotSent), moment),
+        };
+        let number = hub.next_number;
+        hub.next_number = number.saturating_add(1);
+        let asking = Asking {
+            number,
+            ask: Box::new(ask),
+            link: Box::new(link),
+            until: moment.elapsed + ASK_DEADLINE,
+        };
+        if hub.askers.ask(asking).is_err() {
+            return self.tell_heard(asked, Err(Miss::NotSent), moment);
+        }
+        let msg = asked.asking();
+        hub.asked.push((number, asked));
+        self.say(msg)
+    }
+
+    /// An asker has come back: what it heard is judged, and told.
+    fn heard(&mut self, heard: HeardOf, moment: Moment) -> Result<(), Unheard> {
+        let Some(hub) = &mut self.hub else {
+            return Ok(());
+        };
+        hub.askers.heard(&heard);
+        let place = hub
+            .asked
+            .iter()
+            .position(|(number, _)| *number == heard.number);
+        let Some(place) = place else {
+            return Ok(());
+        };
+        let (_, asked) = hub.asked.remove(place);
+        self.tell_heard(asked, heard.heard.map(|heard| *heard), moment)
+    }
+
+    fn tell_heard(
+        &mut self,
+        asked: Asked,
+        heard: Result<wire::Asked, Miss>,
+        moment: Moment,
+    ) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        if let Some(seen) = &mut self.seen {
+            seen.version = None;
+        }
+        let number = asked.number();
+        match orders::heard(desk, asked, heard, moment) {
+            Ok(msg) => self.say(msg),
+            Err(error) => self.fail(number, &error),
+        }
+    }
+
+    /// Begins to keep in touch with the hub, where there is one now.
+    fn look_for_hub(&mut self) {
+        let (None, Some(desk)) = (&self.hub, &mut self.desk) else {
+            return;
+        };
+        if !matches!(desk.ledger().hub_link(), Ok(Some(_))) {
+            return;
+        }
+        let tell = self.tell.clone();
+        let setup = SyncSetup {
+            folder: self.order.folder.clone(),
+            ca_file: self.order.hub_ca.clone(),
+            clock: wall_clock,
+            // Where nobody listens any more, the console is ending.
+            tell: Arc::new(move |status| {
+                tell.send(Happening::HubTold(Box::new(status)))
+                    .unwrap_or_default();
+            }),
+        };
+        let askers = Askers::new(self.order.hub_ca.as_ref(), self.order.clock, &self.tell);
+        // A system that has no room for a thread is asked again at the next look.
+        if let (Ok(in_touch), Ok(askers)) = (SyncLoop::start(&setup), askers) {
+            self.hub = Some(Hub {
+                in_touch,
+                askers,
+                is_in_reach: true,
+                asked: Vec::new(),
+                next_number: 1,
+            });
+        }
+    }
+
+    /// Tells of the conflicts that are open, where they are others than before.
+    fn look_for_conflicts(&mut self) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(open) = desk.ledger().conflicts(true) else {
+            return Ok(());
+        };
+        if open == self.open_conflicts {
+            return Ok(());
+        }
+        self.open_conflicts.clone_from(&open);
+        self.say(Msg::ConflictsOpen { open })
     }
 
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
@@ -335,6 +499,11 @@ impl DeskThread {
         if is_same {
             return Ok(());
         }
+        self.look_for_hub();
+        self.look_for_conflicts()?;
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
         let now = moment.now;
         let open_slips = desk.open_slip_count(now).unwrap_or(0);
         let in_test_mode = desk

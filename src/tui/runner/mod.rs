@@ -1,10 +1,13 @@
 //! Runs the console: its threads, its terminal, and the desk behind it.
 //!
 //! The UI thread owns the model and the terminal and blocks on one channel. The desk thread owns the
-//! ledger. One thread reads the terminal, one each serial scanner, one waits for signals. Here, and
+//! ledger, and asks the hub nothing itself: askers do, and two threads keep in touch with it. One
+//! thread reads the terminal, one each serial scanner, one waits for signals. Here, and
 //! in `cli/`, the clock is read.
 
 mod alarm;
+mod asker;
+mod conflict_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
@@ -26,10 +29,12 @@ use crate::desk::Moment;
 use crate::devices::scan::serial::{SerialConfig, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::domain::contact::PhoneRegion;
+use crate::domain::hub_status::{HubStatus, Reach};
 use crate::tui::model::{Model, Options};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::runner::alarm::listen_for_panics;
-use crate::tui::runner::desk_thread::{DeskOrder, Order};
+use crate::tui::runner::asker::HeardOf;
+use crate::tui::runner::desk_thread::{DeskOrder, Order, Work};
 use crate::tui::runner::listen::{read_scanner, read_terminal, wait_for_signals};
 use crate::tui::runner::printer_thread::PrinterQueue;
 pub use crate::tui::runner::printer_thread::{Printer, PrinterAnswer, PrinterOrder};
@@ -45,6 +50,8 @@ pub struct ConsoleOrder {
     pub counter: String,
     /// Hosts whose web links may hold our codes.
     pub allowed_hosts: Vec<String>,
+    /// Who vouches for the hub, in the place of what the ledger says.
+    pub hub_ca: Option<PathBuf>,
     /// Of which country phone numbers are that come without one.
     pub phone_region: Option<PhoneRegion>,
     /// Serial scanners to open.
@@ -104,6 +111,10 @@ pub(super) enum Happening {
     },
     /// Set-up has chosen this scanner.
     ScannerChosen(PathBuf),
+    /// An asker has something to say, which is for the desk.
+    Heard(HeardOf),
+    /// How this store stands with its hub.
+    HubTold(Box<HubStatus>),
     /// The desk has done so many orders, and has told what there was to tell.
     Done(usize),
     /// The terminal is gone, or a signal asked us to end.
@@ -160,6 +171,12 @@ impl Clock {
     }
 }
 
+/// The wall clock, for threads that read it themselves.
+fn wall_clock() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the runner reads the clock")]
+    Timestamp::now()
+}
+
 /// Runs the console on this terminal until it is left.
 pub fn run(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     listen_for_panics(|| run_on_terminal(order))
@@ -189,6 +206,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             may_set_up: order.may_set_up,
             counter: order.counter,
             allowed_hosts: order.allowed_hosts,
+            hub_ca: order.hub_ca,
             phone_region: order.phone_region,
             zone: order.zone,
             scanners_in_use: order
@@ -356,6 +374,19 @@ impl Ui<'_> {
                 let effects = self.model.update(msg);
                 self.carry_out(effects).then_some(ConsoleEnd::Left)
             }
+            Happening::Heard(heard) => {
+                self.give_desk(Work::Heard(heard));
+                self.send_waiting();
+                None
+            }
+            Happening::HubTold(status) => {
+                // The desk goes by what the status line says.
+                let is_in_reach = !matches!(status.reach, Reach::Offline { .. });
+                let msg = Msg::HubTold(Some(status));
+                let effects = self.model.update(msg);
+                self.give_desk(Work::HubIs { is_in_reach });
+                self.carry_out(effects).then_some(ConsoleEnd::Left)
+            }
             Happening::Done(count) => {
                 self.desk.done(count, self.clock.moment().elapsed);
                 self.send_waiting();
@@ -437,6 +468,7 @@ impl Ui<'_> {
                 | Effect::SetUp(_)
                 | Effect::ListUndo
                 | Effect::Undo { .. }
+                | Effect::GiveUp { .. }
                 | Effect::ReadSignUpRoom
                 | Effect::LookFor { .. }
                 | Effect::SignUp(_)
@@ -447,15 +479,20 @@ impl Ui<'_> {
                 | Effect::NoteSlip { .. }
                 | Effect::SettleSlip { .. }
                 | Effect::Find { .. }
+                | Effect::Conflict(_)
                 | Effect::MarkShown { .. }) => {
-                    let moment = self.clock.moment();
-                    self.desk.ordered(moment.elapsed);
-                    self.waiting.push_back(Order { effect, moment });
+                    self.give_desk(Work::Effect(effect));
                 }
             }
         }
         self.send_waiting();
         false
+    }
+
+    fn give_desk(&mut self, work: Work) {
+        let moment = self.clock.moment();
+        self.desk.ordered(moment.elapsed);
+        self.waiting.push_back(Order { work, moment });
     }
 
     /// Hands orders to the desk without ever waiting for it: it may be waiting to be heard. What it

@@ -4,14 +4,106 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::desk::{Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, counter_fault, set_up};
-use crate::domain::ids::EntryId;
+use crate::desk::{
+    AskedScan, AskedSignUp, AskedUndo, Desk, Extra, MODE_PRIVATE, Miss, Moment, Scanned, Sought,
+    act, counter_fault, set_up,
+};
+use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{name_fault, pin_fault};
 use crate::domain::refusal::Refusal;
+use crate::domain::reversal::{PendingChoice, Reversal};
+use crate::domain::sign_up::SignUpAsk;
 use crate::domain::verdict::Approval;
+use crate::domain::wire::{self, Question};
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
+use crate::tui::find_order::{FindOrder, FindTold};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
-use crate::tui::runner::{find_orders, sign_up_orders};
+use crate::tui::runner::{conflict_orders, find_orders, sign_up_orders};
+
+/// What the desk makes of an order.
+pub(super) enum Answered {
+    /// It is done, and this is told of it.
+    Told(Option<Msg>),
+    /// The hub is asked first.
+    Ask(Asked),
+}
+
+/// What the hub is asked, and for whom.
+pub(super) enum Asked {
+    Scan {
+        number: u64,
+        asked: Box<AskedScan>,
+    },
+    SignUp {
+        key: Key,
+        asked: Box<AskedSignUp>,
+    },
+    Undo {
+        asked: Box<AskedUndo>,
+        asker: Undoer,
+    },
+}
+
+/// Who waits for an undo.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Undoer {
+    Home,
+    /// An order of the Find screen.
+    Find(u64),
+}
+
+impl Asked {
+    pub(super) fn question(&self) -> &Question {
+        match self {
+            Asked::Scan { asked, .. } => &asked.question,
+            Asked::SignUp { asked, .. } => &asked.question,
+            Asked::Undo { asked, .. } => &asked.question,
+        }
+    }
+
+    /// The running number of the scan that it is about.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self {
+            Asked::Scan { number, .. } => Some(*number),
+            Asked::SignUp { .. } | Asked::Undo { .. } => None,
+        }
+    }
+
+    /// What is shown until the hub has answered.
+    pub(super) fn asking(&self) -> Msg {
+        match self {
+            Asked::Scan { number, .. } => Msg::AskingHub { number: *number },
+            Asked::SignUp { key, .. } => Msg::SignUpAsksHub { key: key.clone() },
+            Asked::Undo { .. } => Msg::UndoAsksHub,
+        }
+    }
+}
+
+/// What was heard from the hub, or that nothing was.
+pub(super) fn heard(
+    desk: &mut Desk,
+    asked: Asked,
+    heard: Result<wire::Asked, Miss>,
+    moment: Moment,
+) -> Result<Msg, LedgerError> {
+    Ok(match asked {
+        Asked::Scan { number, asked } => told(desk.heard_scan(&asked, heard, moment)?, number),
+        Asked::SignUp { key, asked } => {
+            sign_up_orders::claimed(key, desk.heard_sign_up(&asked, heard, moment.now)?)
+        }
+        Asked::Undo { asked, asker } => undone(desk.heard_undo(&asked, heard, moment.now)?, asker),
+    })
+}
+
+fn undone(answer: Reversal, asker: Undoer) -> Msg {
+    match asker {
+        Undoer::Home => Msg::Undone { answer },
+        Undoer::Find(number) => Msg::FindTold {
+            number,
+            told: FindTold::Undone(answer),
+        },
+    }
+}
 
 /// The running number of the scan that an order is about.
 pub(super) fn number_of(effect: &Effect) -> Option<u64> {
@@ -22,14 +114,15 @@ pub(super) fn number_of(effect: &Effect) -> Option<u64> {
     }
 }
 
-/// Carries out one order, and answers it.
+/// Carries out one order, and answers it; where the hub is in reach, it may have to be asked first.
 pub(super) fn answer(
     desk: &mut Desk,
     effect: Effect,
     moment: Moment,
-) -> Result<Option<Msg>, LedgerError> {
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
     let now = moment.now;
-    match effect {
+    let told = match effect {
         Effect::Scan {
             number,
             raw,
@@ -37,8 +130,11 @@ pub(super) fn answer(
             fills,
         } => match (may_judge, fills) {
             (false, _) => badge_in(desk, number, &raw),
-            (true, false) => scan(desk, number, &raw, moment),
-            (true, true) => scan_for_field(desk, number, &raw, moment),
+            (true, true) if desk.may_fill(&raw)? => Ok(Some(Msg::NoCode { number })),
+            (true, _) => {
+                let extra = Extra::default();
+                return scan(desk, number, &raw, &extra, moment, is_in_reach);
+            }
         },
         Effect::Redeem {
             number,
@@ -47,22 +143,50 @@ pub(super) fn answer(
             customer,
             approval,
         } => {
-            let answers = (receipt, customer);
-            redeem(desk, number, &raw, answers, approval.as_ref(), moment)
+            let approval = match approve(desk, approval.as_ref(), now)? {
+                Ok(approval) => approval,
+                Err(refusal) => {
+                    return Ok(Answered::Told(Some(Msg::ApprovalRefused {
+                        number: Some(number),
+                        words: refusal.to_string(),
+                    })));
+                }
+            };
+            let extra = Extra {
+                receipt,
+                customer,
+                approval,
+            };
+            return scan(desk, number, &raw, &extra, moment, is_in_reach);
         }
         Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
         Effect::SignOut => {
             desk.sign_out();
             Ok(None)
         }
-        Effect::ListUndo => desk
-            .undo_choices(now)
-            .map(|choices| Some(Msg::UndoListed { choices })),
+        Effect::ListUndo => {
+            let choices = desk.undo_choices(now)?;
+            let pending = desk.pending_choices()?;
+            Ok(Some(Msg::UndoListed { choices, pending }))
+        }
+        Effect::GiveUp {
+            choice,
+            reason,
+            approval,
+        } => give_up(desk, &choice, &reason, approval.as_ref(), now),
         Effect::Undo {
             redemption_id,
             reason,
             approval,
-        } => undo(desk, &redemption_id, &reason, approval.as_ref(), now),
+        } => {
+            let wish = UndoWish {
+                redemption_id: &redemption_id,
+                reason: &reason,
+                approval: approval.as_ref(),
+                asker: Undoer::Home,
+            };
+            return undo(desk, &wish, now, is_in_reach);
+        }
         Effect::ReadSignUpRoom => sign_up_orders::room(desk, now),
         Effect::LookFor {
             number,
@@ -71,7 +195,7 @@ pub(super) fn answer(
         } => Ok(sign_up_orders::look(
             desk, number, &campaign, &contacts, now,
         )),
-        Effect::SignUp(ask) => sign_up_orders::sign_up(desk, &ask, now),
+        Effect::SignUp(ask) => return sign_up(desk, &ask, now, is_in_reach),
         Effect::ListGivenOut => sign_up_orders::given_out(desk, now),
         Effect::Cancel { code, reason } => sign_up_orders::cancel(desk, code, &reason, now),
         Effect::ListSlips => sign_up_orders::slips(desk, now),
@@ -81,8 +205,29 @@ pub(super) fn answer(
         }
         Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
         Effect::Find { number, order } => {
+            if let (
+                true,
+                FindOrder::Undo {
+                    redemption_id,
+                    reason,
+                    approval,
+                },
+            ) = (is_in_reach, &*order)
+            {
+                let wish = UndoWish {
+                    redemption_id,
+                    reason,
+                    approval: approval.as_ref(),
+                    asker: Undoer::Find(number),
+                };
+                return undo(desk, &wish, now, is_in_reach);
+            }
             let told = find_orders::answer(desk, *order, now);
             Ok(Some(Msg::FindTold { number, told }))
+        }
+        Effect::Conflict(order) => {
+            let told = conflict_orders::answer(desk, *order, now);
+            Ok(Some(Msg::ConflictTold(told)))
         }
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
@@ -90,7 +235,8 @@ pub(super) fn answer(
         | Effect::Print(_)
         | Effect::Bell { .. }
         | Effect::Quit => Ok(None),
-    }
+    };
+    told.map(Answered::Told)
 }
 
 pub(super) fn describe(
@@ -112,12 +258,12 @@ pub(super) fn describe(
     })
 }
 
-/// The figures as they are shown; a shop alone settles nothing later.
+/// The figures as they are shown.
 pub(super) fn counts_of(today: Today) -> TodayCounts {
     TodayCounts {
         accepted: today.accepted,
         refused: today.refused,
-        provisional: 0,
+        provisional: today.provisional,
     }
 }
 
@@ -125,23 +271,36 @@ fn scan(
     desk: &mut Desk,
     number: u64,
     raw: &[u8],
+    extra: &Extra,
     moment: Moment,
-) -> Result<Option<Msg>, LedgerError> {
-    desk.scan(raw, &Extra::default(), moment)
-        .map(|scanned| Some(told(scanned, number)))
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
+    if !is_in_reach {
+        let scanned = desk.scan(raw, extra, moment)?;
+        return Ok(Answered::Told(Some(told(scanned, number))));
+    }
+    Ok(match desk.scan_or_ask(raw, extra, moment)? {
+        Sought::Answered(scanned) => Answered::Told(Some(told(scanned, number))),
+        Sought::AskHub(asked) => Answered::Ask(Asked::Scan { number, asked }),
+    })
 }
 
-/// A scan while a field waits for what is no code.
-fn scan_for_field(
+fn sign_up(
     desk: &mut Desk,
-    number: u64,
-    raw: &[u8],
-    moment: Moment,
-) -> Result<Option<Msg>, LedgerError> {
-    if desk.may_fill(raw)? {
-        return Ok(Some(Msg::NoCode { number }));
-    }
-    scan(desk, number, raw, moment)
+    ask: &SignUpAsk,
+    now: Timestamp,
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
+    let key = ask.key.clone();
+    let claim = if is_in_reach {
+        match desk.sign_up_or_ask(ask, now)? {
+            Sought::Answered(claim) => claim,
+            Sought::AskHub(asked) => return Ok(Answered::Ask(Asked::SignUp { key, asked })),
+        }
+    } else {
+        desk.sign_up(ask, now)?
+    };
+    Ok(Answered::Told(Some(sign_up_orders::claimed(key, claim))))
 }
 
 /// A scan while nobody is signed in.
@@ -166,32 +325,6 @@ fn told(scanned: Scanned, number: u64) -> Msg {
         },
         Scanned::Judged(answer) => Msg::Judged { number, answer },
     }
-}
-
-fn redeem(
-    desk: &mut Desk,
-    number: u64,
-    raw: &[u8],
-    (receipt, customer): (Option<String>, Option<String>),
-    ask: Option<&ApprovalAsk>,
-    moment: Moment,
-) -> Result<Option<Msg>, LedgerError> {
-    let approval = match approve(desk, ask, moment.now)? {
-        Ok(approval) => approval,
-        Err(refusal) => {
-            return Ok(Some(Msg::ApprovalRefused {
-                number: Some(number),
-                words: refusal.to_string(),
-            }));
-        }
-    };
-    let extra = Extra {
-        receipt,
-        customer,
-        approval,
-    };
-    desk.scan(raw, &extra, moment)
-        .map(|scanned| Some(told(scanned, number)))
 }
 
 pub(super) fn approve(
@@ -231,28 +364,72 @@ fn sign_in(
     }))
 }
 
+/// A redemption that somebody wants undone.
+struct UndoWish<'a> {
+    redemption_id: &'a str,
+    reason: &'a str,
+    approval: Option<&'a ApprovalAsk>,
+    asker: Undoer,
+}
+
 fn undo(
     desk: &mut Desk,
-    redemption_id: &str,
+    wish: &UndoWish<'_>,
+    now: Timestamp,
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
+    let refused = |words: String| {
+        Answered::Told(Some(match wish.asker {
+            Undoer::Home => Msg::ApprovalRefused {
+                number: None,
+                words,
+            },
+            Undoer::Find(number) => Msg::FindTold {
+                number,
+                told: FindTold::Refused(words),
+            },
+        }))
+    };
+    let approval = match approve(desk, wish.approval, now)? {
+        Ok(approval) => approval,
+        Err(refusal) => return Ok(refused(refusal.to_string())),
+    };
+    // An id that we listed ourselves reads back.
+    let Ok(id) = wish.redemption_id.parse::<EntryId>() else {
+        return Ok(refused("there is no such redemption".to_owned()));
+    };
+    let approval = approval.as_ref();
+    let answer = if is_in_reach {
+        match desk.undo_or_ask(&id, wish.reason, approval, now)? {
+            Sought::Answered(answer) => answer,
+            Sought::AskHub(asked) => {
+                let asker = wish.asker;
+                return Ok(Answered::Ask(Asked::Undo { asked, asker }));
+            }
+        }
+    } else {
+        desk.undo(&id, wish.reason, approval, now)?
+    };
+    Ok(Answered::Told(Some(undone(answer, wish.asker))))
+}
+
+fn give_up(
+    desk: &mut Desk,
+    choice: &PendingChoice,
     reason: &str,
     ask: Option<&ApprovalAsk>,
     now: Timestamp,
 ) -> Result<Option<Msg>, LedgerError> {
-    let approval = match approve(desk, ask, now)? {
-        Ok(approval) => approval,
-        Err(refusal) => {
-            return Ok(Some(Msg::ApprovalRefused {
-                number: None,
-                words: refusal.to_string(),
-            }));
-        }
-    };
-    // An id that we listed ourselves reads back.
-    let Ok(id) = redemption_id.parse::<EntryId>() else {
-        return Ok(None);
-    };
-    let answer = desk.undo(&id, reason, approval.as_ref(), now)?;
-    Ok(Some(Msg::Undone { answer }))
+    Ok(Some(match approve(desk, ask, now)? {
+        Err(refusal) => Msg::ApprovalRefused {
+            number: None,
+            words: refusal.to_string(),
+        },
+        Ok(approval) => Msg::GivenUp {
+            code: choice.code.clone(),
+            outcome: desk.give_up(choice, reason, approval.as_ref(), now)?,
+        },
+    }))
 }
 
 /// A new shop with its first people.

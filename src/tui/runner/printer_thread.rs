@@ -179,6 +179,8 @@ mod tests {
                 Happening::NoLedger { .. }
                 | Happening::ScannerChosen(_)
                 | Happening::Done(_)
+                | Happening::Heard(_)
+                | Happening::HubTold(_)
                 | Happening::Ended
                 | Happening::Broken => None,
             })

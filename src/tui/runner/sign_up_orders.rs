@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use crate::desk::Desk;
 use crate::domain::campaign::ContactKind;
-use crate::domain::ids::CampaignId;
-use crate::domain::sign_up::SignUpAsk;
+use crate::domain::claim::Claim;
+use crate::domain::ids::{CampaignId, Key};
+use crate::domain::refusal::Refusal;
 use crate::domain::slip_job::SlipOutcome;
 use crate::ledger::LedgerError;
 use crate::tui::msg::Msg;
@@ -29,16 +30,17 @@ pub(super) fn look(
     Some(Msg::Looked { number, look })
 }
 
-pub(super) fn sign_up(desk: &mut Desk, ask: &SignUpAsk, now: Timestamp) -> Answered {
-    Ok(Some(match desk.sign_up(ask, now)? {
+/// A claim as it is answered, or why there is none.
+pub(super) fn claimed(key: Key, claim: Result<Claim, Refusal>) -> Msg {
+    match claim {
         Ok(claim) => Msg::Claimed {
-            key: ask.key.clone(),
+            key,
             claim: Box::new(claim),
         },
         Err(refusal) => Msg::SignUpRefused {
             words: refusal.to_string(),
         },
-    }))
+    }
 }
 
 pub(super) fn given_out(desk: &mut Desk, now: Timestamp) -> Answered {

@@ -45,6 +45,7 @@ impl Help {
             | Command::Home
             | Command::SignUp
             | Command::Find
+            | Command::Log
             | Command::Undo
             | Command::Slips
             | Command::Manager

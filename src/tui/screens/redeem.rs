@@ -9,12 +9,13 @@ use jiff::tz::TimeZone;
 use ratatui::text::Line;
 
 use crate::devices::scan::input::ScanFlags;
-use crate::domain::reversal::{Reversal, ReversalWord, UndoChoice};
+use crate::domain::code::last_letters;
+use crate::domain::reversal::{GivenUp, PendingChoice, Reversal, ReversalWord, UndoChoice};
 use crate::domain::verdict::{Answer, Band, Unseen, Verdict};
 use crate::tui::canvas::{Canvas, bold};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
-use crate::tui::last_scans::{LAST_SCANS_MAX, LastScans, draw_recent};
+use crate::tui::last_scans::{LAST_SCANS_MAX, LastScans, draw_asked, draw_recent};
 use crate::tui::layout::{Layout, TODAY_ROWS};
 use crate::tui::msg::{ApprovalAsk, Effect};
 use crate::tui::pages::{Judged, Shown, View, sample};
@@ -23,6 +24,7 @@ use crate::tui::screens::question::{Asked, Given, ManagerForm, Managers, Outcome
 use crate::tui::screens::undo::Undo;
 use crate::tui::theme::Tone;
 use crate::tui::today::{draw_today, today_in_one_line};
+use crate::tui::words;
 
 /// What takes a scan that turns out to be no code.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,8 @@ struct AtDesk {
     fills: Fills,
     flags: ScanFlags,
     ticks: u8,
+    /// The hub is asked about it: the desk goes on with the next one.
+    asks_hub: bool,
 }
 
 impl AtDesk {
@@ -65,6 +69,7 @@ impl AtDesk {
             fills: Fills::Nothing,
             flags: ScanFlags::NONE,
             ticks: 0,
+            asks_hub: false,
         }
     }
 }
@@ -196,7 +201,9 @@ impl Redeem {
     /// Does what a key orders.
     pub fn command(&mut self, command: Command, managers: &Managers, effects: &mut Vec<Effect>) {
         match command {
-            Command::Home | Command::SignUp | Command::Find => self.mode = Mode::Scanning,
+            Command::Home | Command::SignUp | Command::Find | Command::Log => {
+                self.mode = Mode::Scanning;
+            }
             Command::Drop => self.drop_one(),
             Command::Undo => {
                 self.mode = Mode::Undoing(Undo::new());
@@ -284,6 +291,21 @@ impl Redeem {
         Some(self.at_desk.remove(at))
     }
 
+    /// The hub is asked about a scan; those behind it are judged meanwhile.
+    pub fn asks_hub(&mut self, number: u64) {
+        let act = self.at_desk.iter_mut().find(|act| act.number == number);
+        if let Some(act) = act {
+            act.asks_hub = true;
+            self.is_slow = false;
+        }
+    }
+
+    /// The newest scan without an answer, unless a newer one has its verdict in the panel.
+    fn newest_waiting(&self) -> Option<&AtDesk> {
+        let newest = self.at_desk.last()?;
+        (!self.is_newer_shown(newest.number)).then_some(newest)
+    }
+
     fn drop_one(&mut self) {
         match self.mode {
             Mode::Scanning => self.line.clear(),
@@ -294,14 +316,15 @@ impl Redeem {
     fn may_be_set_aside(&self) -> bool {
         match &self.shown {
             Shown::Verdict(judged) => {
-                self.at_desk.is_empty()
+                self.newest_waiting().is_none()
                     && (judged.answer.verdict.may_be_overridden()
                         || matches!(judged.answer.verdict, Verdict::NeedsApproval(_)))
             }
             Shown::Nothing
             | Shown::NotJudged { .. }
             | Shown::Failed { .. }
-            | Shown::Undone { .. } => false,
+            | Shown::Undone { .. }
+            | Shown::GivenUp { .. } => false,
         }
     }
 
@@ -321,7 +344,8 @@ impl Redeem {
         }
     }
 
-    /// A verdict has come, after its commit.
+    /// A verdict has come, after its commit. One that comes after that of a newer scan is given back
+    /// in words: the panel is the newer one's.
     pub fn judged(
         &mut self,
         number: u64,
@@ -329,7 +353,7 @@ impl Redeem {
         managers: &Managers,
         now: Timestamp,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Option<String> {
         let act = self.back_from_desk(number);
         if let Some(entry) = answer.unshown {
             self.to_mark.push((number, entry));
@@ -345,12 +369,13 @@ impl Redeem {
             AtDesk::new(code.into_bytes())
         });
         if self.is_newer_shown(number) {
-            return;
+            return Some(late_words(number, &answer));
         }
         // The verdict comes first: whatever was opened while it was at the desk gives way.
         self.mode = Mode::Scanning;
         // A scan that is waiting would drop the question at once.
-        if self.at_desk.is_empty()
+        let is_last = self.at_desk.iter().all(|act| act.number < number);
+        if is_last
             && let Some(question) = Question::raised_by(number, &raw, &answer, &given, managers)
         {
             self.mode = Mode::Asking(question);
@@ -363,6 +388,7 @@ impl Redeem {
             answer,
             at: now,
         });
+        None
     }
 
     fn is_newer_shown(&self, number: u64) -> bool {
@@ -395,7 +421,7 @@ impl Redeem {
         };
         let act = self.back_from_desk(number);
         if let Some(mut question) = act.and_then(|act| act.question)
-            && self.at_desk.is_empty()
+            && self.newest_waiting().is_none()
         {
             words.clone_into(&mut question.problem);
             if let Asked::Manager(form) = &mut question.asked {
@@ -418,11 +444,38 @@ impl Redeem {
         };
     }
 
-    /// The desk has listed what could be undone.
-    pub fn undo_listed(&mut self, choices: Vec<UndoChoice>) {
+    /// The desk has listed what could be undone, or given up.
+    pub fn undo_listed(&mut self, choices: Vec<UndoChoice>, pending: Vec<PendingChoice>) {
         if let Mode::Undoing(undo) = &mut self.mode {
-            undo.listed(choices);
+            undo.listed(choices, pending);
         }
+    }
+
+    /// The hub is asked about an undo.
+    pub fn undo_asks_hub(&mut self) {
+        if let Mode::Undoing(undo) = &mut self.mode {
+            undo.asks_hub();
+        }
+    }
+
+    /// A scan that the hub has not answered was given up, or not.
+    pub fn given_up(
+        &mut self,
+        code: String,
+        outcome: GivenUp,
+        managers: &Managers,
+        now: Timestamp,
+    ) {
+        match (outcome, &mut self.mode) {
+            (GivenUp::NeedsApproval, Mode::Undoing(undo)) => return undo.ask_manager(managers),
+            (GivenUp::Answered, Mode::Undoing(undo)) => {
+                return undo.refuse("the hub has answered it meanwhile: scan the code again");
+            }
+            (GivenUp::NeedsApproval | GivenUp::Answered, _) => return,
+            (GivenUp::Done, Mode::Undoing(_)) => self.mode = Mode::Scanning,
+            (GivenUp::Done, Mode::Scanning | Mode::Asking(_)) => {}
+        }
+        self.shown = Shown::GivenUp { code, at: now };
     }
 
     /// The desk has answered an undo.
@@ -469,8 +522,8 @@ impl Redeem {
     }
 
     /// The acceptances that are in view for the first time, to be marked as shown.
-    pub fn drawn(&mut self, columns: u16, rows: u16, has_banner: bool) -> Vec<Effect> {
-        let seen = self.seen(columns, rows, has_banner);
+    pub fn drawn(&mut self, columns: u16, rows: u16, banner_rows: u16) -> Vec<Effect> {
+        let seen = self.seen(columns, rows, banner_rows);
         self.mark(&seen)
     }
 
@@ -486,7 +539,8 @@ impl Redeem {
                 Shown::Nothing
                 | Shown::NotJudged { .. }
                 | Shown::Failed { .. }
-                | Shown::Undone { .. },
+                | Shown::Undone { .. }
+                | Shown::GivenUp { .. },
                 _,
             ) => Vec::new(),
         }
@@ -511,11 +565,14 @@ impl Redeem {
     }
 
     /// The numbers of the verdicts in view.
-    fn seen(&self, columns: u16, rows: u16, has_banner: bool) -> Vec<u64> {
-        let layout = Layout::of(columns, rows, has_banner);
+    fn seen(&self, columns: u16, rows: u16, banner_rows: u16) -> Vec<u64> {
+        let layout = Layout::of(columns, rows, banner_rows);
+        let asked = u16::try_from(self.asked_elsewhere().len()).unwrap_or(u16::MAX);
+        let list_rows = layout.list_rows;
+        let list_rows = list_rows.saturating_sub(asked.min(list_rows / 2));
         let mut seen: Vec<u64> = self
             .last_scans
-            .in_rows(layout.list_rows, self.in_panel())
+            .in_rows(list_rows, self.in_panel())
             .map(|recent| recent.number)
             .collect();
         seen.extend(self.in_panel());
@@ -526,7 +583,7 @@ impl Redeem {
     fn in_panel(&self) -> Option<u64> {
         match (&self.shown, &self.mode) {
             (Shown::Verdict(judged), Mode::Scanning | Mode::Asking(_))
-                if self.at_desk.is_empty() =>
+                if self.newest_waiting().is_none() =>
             {
                 Some(judged.number)
             }
@@ -535,7 +592,8 @@ impl Redeem {
                 Shown::Nothing
                 | Shown::NotJudged { .. }
                 | Shown::Failed { .. }
-                | Shown::Undone { .. },
+                | Shown::Undone { .. }
+                | Shown::GivenUp { .. },
                 _,
             ) => None,
         }
@@ -546,6 +604,17 @@ impl Default for Redeem {
     fn default() -> Redeem {
         Redeem::new()
     }
+}
+
+/// `#4 ACCEPTED …GHJK Free coffee`: what came late.
+fn late_words(number: u64, answer: &Answer) -> String {
+    let text = words::of(answer.verdict.word());
+    let code = answer.code.as_deref().map(last_letters).unwrap_or_default();
+    let offer = match (answer.verdict.band(), &answer.offer) {
+        (Band::Go, Some(offer)) => offer.as_str(),
+        (Band::Go | Band::Look | Band::Stop | Band::Wait, _) => text.means,
+    };
+    format!("#{number} {} {code}  {offer}", text.big)
 }
 
 /// How often the bell rings for a verdict.
@@ -606,7 +675,8 @@ impl Redeem {
 
     /// Draws what the panel says in a few rows, above a form.
     pub fn draw_above_form(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
-        let page = if self.at_desk.is_empty() && matches!(self.shown, Shown::Nothing) {
+        let is_nothing = matches!(self.shown, Shown::Nothing);
+        let page = if self.newest_waiting().is_none() && is_nothing {
             None
         } else {
             Some(self.page(canvas.columns().saturating_mul(2), canvas.rows(), view))
@@ -618,7 +688,7 @@ impl Redeem {
     pub fn scan_line(&self, pending: &str, room: u16) -> String {
         if self.line.is_empty() && pending.is_empty() {
             "Ready for the next scan ▏".to_owned()
-        } else if self.at_desk.is_empty() && matches!(self.mode, Mode::Scanning) {
+        } else if self.newest_waiting().is_none() && matches!(self.mode, Mode::Scanning) {
             let room = usize::from(room).saturating_sub(6);
             format!("Code: {}", self.line.with_cursor(pending, room))
         } else {
@@ -630,9 +700,11 @@ impl Redeem {
     pub fn not_judged_words(&self) -> Option<&str> {
         match &self.shown {
             Shown::NotJudged { words, .. } => Some(words),
-            Shown::Nothing | Shown::Verdict(_) | Shown::Failed { .. } | Shown::Undone { .. } => {
-                None
-            }
+            Shown::Nothing
+            | Shown::Verdict(_)
+            | Shown::Failed { .. }
+            | Shown::Undone { .. }
+            | Shown::GivenUp { .. } => None,
         }
     }
 
@@ -643,7 +715,7 @@ impl Redeem {
 
     fn page(&self, columns: u16, rows: u16, view: &View<'_>) -> Page {
         let room = panel::room(columns);
-        if let Some(newest) = self.at_desk.last() {
+        if let Some(newest) = self.newest_waiting() {
             return self.waiting_page(newest);
         }
         match &self.mode {
@@ -662,26 +734,64 @@ impl Redeem {
         } else {
             Tone::Wait
         };
-        let mut page = Page::new(tone, "WAIT");
+        let word = if newest.asks_hub {
+            "ASKING HUB"
+        } else {
+            "WAIT"
+        };
+        let mut page = Page::new(tone, word);
         page.number = Some(newest.number);
-        let words = if self.is_slow {
+        let words = if newest.asks_hub {
+            "asking the hub"
+        } else if self.is_slow {
             "waiting for the ledger"
         } else {
             "not known yet"
         };
         page.lines.push(Line::from(bold(format!("…  {words}"))));
+        let asked = self.at_desk.iter().filter(|act| act.asks_hub).count();
         let count = self.at_desk.len();
-        if count > 1 {
+        if asked > 1 {
+            page.lines
+                .push(Line::from(format!("   {asked} scans are asked about")));
+        } else if count > 1 && !newest.asks_hub {
             page.lines
                 .push(Line::from(format!("   {count} scans at the desk")));
         }
         page.lines
             .push(Line::from("   do not hand over before the verdict"));
+        if newest.asks_hub {
+            page.lines
+                .push(Line::from("   the next code may be scanned meanwhile"));
+        }
         page
     }
 
+    /// The scans that the hub is asked about and that the panel does not show, newest first.
+    fn asked_elsewhere(&self) -> Vec<u64> {
+        let in_panel = self.newest_waiting().map(|act| act.number);
+        let asked = self.at_desk.iter().rev().filter(|act| act.asks_hub);
+        asked
+            .map(|act| act.number)
+            .filter(|number| Some(*number) != in_panel)
+            .collect()
+    }
+
     fn draw_list(&self, canvas: &mut Canvas<'_>, zone: &TimeZone, rows: u16) {
-        self.last_scans.draw(canvas, zone, rows, self.in_panel());
+        // What has no answer yet stands above what has one.
+        let mut row = 0;
+        for number in self
+            .asked_elsewhere()
+            .into_iter()
+            .take(usize::from(rows / 2))
+        {
+            draw_asked(canvas, row, number);
+            row += 1;
+        }
+        let columns = canvas.columns();
+        let rest = rows.saturating_sub(row);
+        let mut part = canvas.part(0, row, columns, rest);
+        self.last_scans.draw(&mut part, zone, rest, self.in_panel());
     }
 
     fn draw_side(&self, canvas: &mut Canvas<'_>, view: &View<'_>, list_rows: u16) {

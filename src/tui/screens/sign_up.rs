@@ -503,6 +503,13 @@ impl SignUp {
         SignedUp::new(given, claim.slip.as_ref())
     }
 
+    /// The hub is asked, under the form's key.
+    pub fn asks_hub(&mut self, key: &Key) {
+        if self.key.as_ref() == Some(key) && matches!(self.stage, Stage::AtDesk) {
+            self.say("asking the hub …");
+        }
+    }
+
     /// Nothing was given, and the form stays.
     pub fn refused(&mut self, words: &str) {
         if matches!(self.stage, Stage::AtDesk) {

@@ -1,4 +1,5 @@
-//! Undo, in the panel: the newest redemption is marked, a digit picks the reason, Enter does it.
+//! Undo, in the panel: the newest redemption is marked, a digit picks the reason, Enter does it. A scan
+//! that the hub has not answered is given up in the same way.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -6,7 +7,7 @@ use ratatui::text::Line;
 
 use crate::domain::code::last_letters;
 use crate::domain::local_time::in_few_words;
-use crate::domain::reversal::UndoChoice;
+use crate::domain::reversal::{PendingChoice, UndoChoice};
 use crate::tui::canvas::{bold, columns, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
@@ -28,10 +29,33 @@ pub const UNDO_REASONS: [&str; 6] = [
 /// Stands before a redemption that only a manager may undo.
 const NEEDS_MANAGER: char = '*';
 
+/// What may be undone, or given up.
+enum Choice {
+    Redemption(UndoChoice),
+    /// A scan that the hub has not answered.
+    Pending(PendingChoice),
+}
+
+impl Choice {
+    fn at(&self) -> Timestamp {
+        match self {
+            Choice::Redemption(choice) => choice.at,
+            Choice::Pending(choice) => choice.at,
+        }
+    }
+
+    fn needs_approval(&self) -> bool {
+        match self {
+            Choice::Redemption(choice) => choice.needs_approval,
+            Choice::Pending(choice) => choice.needs_approval,
+        }
+    }
+}
+
 /// An open undo.
 pub struct Undo {
-    /// None: the desk has not listed them yet.
-    choices: Option<Vec<UndoChoice>>,
+    /// Newest first; none: the desk has not listed them yet.
+    choices: Option<Vec<Choice>>,
     at: usize,
     /// The digit; a longer line is what a slow scanner typed.
     field: Field,
@@ -40,6 +64,8 @@ pub struct Undo {
     problem: String,
     /// Ordered, and not answered yet.
     pub is_at_desk: bool,
+    /// The hub is asked about it.
+    asks_hub: bool,
 }
 
 impl Undo {
@@ -52,18 +78,32 @@ impl Undo {
             manager: None,
             problem: String::new(),
             is_at_desk: false,
+            asks_hub: false,
         }
     }
 
     /// Takes the list of the desk.
-    pub fn listed(&mut self, choices: Vec<UndoChoice>) {
+    pub fn listed(&mut self, choices: Vec<UndoChoice>, pending: Vec<PendingChoice>) {
+        let redemptions = choices.into_iter().map(Choice::Redemption);
+        let mut all: Vec<Choice> = pending
+            .into_iter()
+            .map(Choice::Pending)
+            .chain(redemptions)
+            .collect();
+        all.sort_by_key(|choice| std::cmp::Reverse(choice.at()));
         self.at = 0;
-        self.choices = Some(choices);
+        self.choices = Some(all);
+    }
+
+    /// The hub is asked about it.
+    pub fn asks_hub(&mut self) {
+        self.asks_hub = true;
     }
 
     /// The desk wants a manager.
     pub fn ask_manager(&mut self, managers: &Managers) {
         self.is_at_desk = false;
+        self.asks_hub = false;
         let reason = picked(&UNDO_REASONS, &self.field).map(str::to_owned);
         self.manager = Some(ManagerForm::new(managers, reason));
     }
@@ -71,6 +111,7 @@ impl Undo {
     /// The desk has refused, and says why.
     pub fn refuse(&mut self, words: &str) {
         self.is_at_desk = false;
+        self.asks_hub = false;
         words.clone_into(&mut self.problem);
         if let Some(form) = &mut self.manager {
             form.refuse();
@@ -122,10 +163,18 @@ impl Undo {
             "a digit picks the reason first".clone_into(&mut self.problem);
             return;
         };
-        effects.push(Effect::Undo {
-            redemption_id: choice.redemption_id.clone(),
-            reason: reason.to_owned(),
-            approval,
+        let reason = reason.to_owned();
+        effects.push(match choice {
+            Choice::Redemption(choice) => Effect::Undo {
+                redemption_id: choice.redemption_id.clone(),
+                reason,
+                approval,
+            },
+            Choice::Pending(choice) => Effect::GiveUp {
+                choice: choice.clone(),
+                reason,
+                approval,
+            },
         });
         self.problem.clear();
         self.is_at_desk = true;
@@ -163,9 +212,14 @@ impl Undo {
             page.lines.push(Line::from(bold(line)));
         }
         if self.is_at_desk {
-            page.lines.push(Line::from("undoing …"));
+            let words = if self.asks_hub {
+                "asking the hub …"
+            } else {
+                "undoing …"
+            };
+            page.lines.push(Line::from(words));
         }
-        page.note = if choices.iter().any(|choice| choice.needs_approval) {
+        page.note = if choices.iter().any(Choice::needs_approval) {
             format!("digit, Enter · {NEEDS_MANAGER} asks a manager")
         } else {
             "digit, Enter · a scan cancels this".to_owned()
@@ -181,22 +235,26 @@ impl Default for Undo {
 }
 
 fn choice_line(
-    choice: &UndoChoice,
+    choice: &Choice,
     is_marked: bool,
     room: u16,
     now: Timestamp,
     zone: &TimeZone,
 ) -> Line<'static> {
     let mark = if is_marked { '›' } else { ' ' };
-    let when = in_few_words(choice.at, now, zone);
-    let who = choice.operator.as_deref().unwrap_or_default();
-    let tail = format!(" {} {who}", last_letters(&choice.code));
-    let approval = if choice.needs_approval {
+    let when = in_few_words(choice.at(), now, zone);
+    let (operator, code, what) = match choice {
+        Choice::Redemption(choice) => (&choice.operator, &choice.code, choice.offer.as_str()),
+        Choice::Pending(choice) => (&choice.operator, &choice.code, "… no answer: give up"),
+    };
+    let who = operator.as_deref().unwrap_or_default();
+    let tail = format!(" {} {who}", last_letters(code));
+    let approval = if choice.needs_approval() {
         NEEDS_MANAGER
     } else {
         ' '
     };
-    let head = format!("{mark}{approval}{when}  {}", choice.offer);
+    let head = format!("{mark}{approval}{when}  {what}");
     let text = format!(
         "{}{tail}",
         padded(&head, room.saturating_sub(columns(&tail)))
