@@ -181,8 +181,6 @@ mod tests {
                 | Happening::Heard(_)
                 | Happening::HubTold(_)
                 | Happening::Done(_)
-                | Happening::Heard(_)
-                | Happening::HubTold(_)
                 | Happening::Ended
                 | Happening::Broken => None,
             })
