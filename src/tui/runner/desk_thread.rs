@@ -325,10 +325,9 @@ impl DeskThread {
         let letter = ledger
             .ask_of(asked.question(), moment.now)
             .and_then(|ask| Ok((ask, ledger.hub_link()?)));
-        let (ask, link) = match letter {
-            Ok((ask, Some(link))) => (ask, link),
+        let Ok((ask, Some(link))) = letter else {
             // The link is gone, or cannot be read: nothing was sent.
-            Ok((_, None)) | Err(_) => return self.tell_heard(asked, Err(Miss::NotSent), moment),
+            return self.tell_heard(asked, Err(Miss::NotSent), moment);
         };
         let number = hub.next_number;
         hub.next_number = number.saturating_add(1);

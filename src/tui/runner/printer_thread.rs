@@ -178,9 +178,9 @@ mod tests {
                 Happening::Told(msg) => Some(msg),
                 Happening::NoLedger { .. }
                 | Happening::ScannerChosen(_)
-                | Happening::Done(_)
                 | Happening::Heard(_)
                 | Happening::HubTold(_)
+                | Happening::Done(_)
                 | Happening::Ended
                 | Happening::Broken => None,
             })

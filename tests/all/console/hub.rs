@@ -176,7 +176,7 @@ fn a_hub_that_does_not_answer_leaves_a_scan_unknown_and_it_is_given_up_with_thre
     console.wait_for("#1 WAIT");
     console.wait_for("1 scan not answered");
     console.scan(&chain.coffee[0]);
-    console.wait_for("do not hand over");
+    console.wait_for("no answer yet: do not hand over");
     console.send_alone(F8);
     console.wait_for("no answer: give up");
     console.send_alone(b"2");
