@@ -825,7 +825,11 @@ pub(crate) fn must_ask(
                  nothing was given: get it online, then ask again under the same key"
             )
         }
-        standing => format!(
+        standing @ (Standing::Invited
+        | Standing::Revoked
+        | Standing::WrittenOff
+        | Standing::Stolen
+        | Standing::Quarantined) => format!(
             "this store is {} at its hub, so nothing was given: ask the hub's manager",
             standing.as_str()
         ),

@@ -12,6 +12,7 @@ use crate::devices::scan::input::{Input, Key, ScanFlags, ScanNotice};
 use crate::domain::hub_status::HubStatus;
 use crate::domain::operator::{Operator, Role};
 use crate::domain::reversal::ReversalWord;
+use crate::domain::verdict::Answer;
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::find_order::FindTold;
 use crate::tui::keys::{self, Command, Place};
@@ -173,23 +174,7 @@ impl Model {
                 self.options.columns = columns;
                 self.options.rows = rows;
             }
-            Msg::Judged { number, answer } => {
-                self.help = None;
-                let managers = self.managers();
-                let code = answer.code.clone();
-                let late = self
-                    .redeem
-                    .judged(number, answer, &managers, self.now, &mut effects);
-                if let Some(words) = late {
-                    self.say(&words, Tone::Plain);
-                }
-                if self.redeem.place() == Place::Question {
-                    // It is asked where there is room for it; the form waits.
-                    self.leave_form();
-                } else if let (Screen::Find, Some(code)) = (&self.screen, code) {
-                    self.find.judged(&code, &mut effects);
-                }
-            }
+            Msg::Judged { number, answer } => self.judged(number, answer, &mut effects),
             Msg::NoCode { number } => self.no_code(number, &mut effects),
             Msg::NotJudged { number, why } => self.not_judged(number, why, &mut effects),
             Msg::ApprovalRefused { number, words } => {
@@ -201,18 +186,12 @@ impl Model {
                 words,
                 hint,
             } => self.failed(number, words, hint, &mut effects),
-            Msg::AskingHub { number } => self.redeem.asks_hub(number),
-            Msg::UndoAsksHub => self.redeem.undo_asks_hub(),
-            Msg::UndoListed { choices, pending } => self.redeem.undo_listed(choices, pending),
-            Msg::GivenUp { code, outcome } => {
-                let managers = self.managers();
-                self.redeem.given_up(code, outcome, &managers, self.now);
-            }
-            Msg::Undone { answer } => {
-                let managers = self.managers();
-                self.redeem.undone(answer, &managers, self.now);
-            }
-            Msg::LedgerSlow => self.redeem.slow(),
+            Msg::AskingHub { .. }
+            | Msg::UndoAsksHub
+            | Msg::UndoListed { .. }
+            | Msg::GivenUp { .. }
+            | Msg::Undone { .. }
+            | Msg::LedgerSlow => self.at_home(msg),
             Msg::StatusRead { .. }
             | Msg::ScannerHealth { .. }
             | Msg::PrinterHealth { .. }
@@ -240,6 +219,42 @@ impl Model {
             | Msg::SignInRefused { .. } => self.come_in(msg),
         }
         effects
+    }
+
+    fn judged(&mut self, number: u64, answer: Box<Answer>, effects: &mut Vec<Effect>) {
+        self.help = None;
+        let managers = self.managers();
+        let code = answer.code.clone();
+        let late = self
+            .redeem
+            .judged(number, answer, &managers, self.now, effects);
+        if let Some(words) = late {
+            self.say(&words, Tone::Plain);
+        }
+        if self.redeem.place() == Place::Question {
+            // It is asked where there is room for it; the form waits.
+            self.leave_form();
+        } else if let (Screen::Find, Some(code)) = (&self.screen, code) {
+            self.find.judged(&code, effects);
+        }
+    }
+
+    /// What the desk says of scans and undos before there is a verdict, or instead of one.
+    fn at_home(&mut self, msg: Msg) {
+        let managers = self.managers();
+        if let Msg::AskingHub { number } = msg {
+            self.redeem.asks_hub(number);
+        } else if let Msg::UndoAsksHub = msg {
+            self.redeem.undo_asks_hub();
+        } else if let Msg::UndoListed { choices, pending } = msg {
+            self.redeem.undo_listed(choices, pending);
+        } else if let Msg::GivenUp { code, outcome } = msg {
+            self.redeem.given_up(code, outcome, &managers, self.now);
+        } else if let Msg::Undone { answer } = msg {
+            self.redeem.undone(answer, &managers, self.now);
+        } else if let Msg::LedgerSlow = msg {
+            self.redeem.slow();
+        }
     }
 
     /// What to do right after the model was drawn and the terminal has it.
@@ -527,15 +542,16 @@ impl Model {
 
     /// Goes to another screen where the command says so; what was typed on this one stays.
     fn changes_screen(&mut self, command: Command, effects: &mut Vec<Effect>) -> bool {
-        match self.screen {
-            Screen::Starting | Screen::SetUp(_) | Screen::SignIn(_) => return false,
-            Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts => {}
+        let is_behind_the_door = matches!(
+            self.screen,
+            Screen::Starting | Screen::SetUp(_) | Screen::SignIn(_)
+        );
+        if is_behind_the_door {
+            return false;
         }
         match command {
             Command::SignUp => {
-                self.find.put_away();
-                self.conflicts.put_away();
-                self.redeem.put_away();
+                self.put_away_all();
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.again(effects);
                 } else {
@@ -552,31 +568,15 @@ impl Model {
                 self.screen = Screen::Find;
             }
             Command::Log => {
-                self.find.put_away();
-                self.redeem.put_away();
+                self.put_away_all();
                 self.conflicts.opened(effects);
                 self.screen = Screen::Conflicts;
             }
             Command::Home => {
-                self.find.put_away();
-                self.conflicts.put_away();
-                self.redeem.put_away();
+                self.put_away_all();
                 self.screen = Screen::Redeem;
             }
-            Command::Drop => {
-                return match self.screen {
-                    Screen::SignUp if !self.sign_up.has_something_open() => self.leave_form(),
-                    Screen::Find if !self.find.has_something_open() => self.leave_form(),
-                    Screen::Conflicts if !self.conflicts.has_something_open() => self.leave_form(),
-                    Screen::Starting
-                    | Screen::SetUp(_)
-                    | Screen::SignIn(_)
-                    | Screen::Redeem
-                    | Screen::SignUp
-                    | Screen::Find
-                    | Screen::Conflicts => false,
-                };
-            }
+            Command::Drop => return !self.has_something_open() && self.leave_form(),
             Command::Help
             | Command::Undo
             | Command::Slips
@@ -599,6 +599,22 @@ impl Model {
             | Command::EraseLine => return false,
         }
         true
+    }
+
+    fn put_away_all(&mut self) {
+        self.find.put_away();
+        self.conflicts.put_away();
+        self.redeem.put_away();
+    }
+
+    /// Whether Esc closes something on this screen, before it leads back to the scans.
+    fn has_something_open(&self) -> bool {
+        match self.screen {
+            Screen::SignUp => self.sign_up.has_something_open(),
+            Screen::Find => self.find.has_something_open(),
+            Screen::Conflicts => self.conflicts.has_something_open(),
+            Screen::Starting | Screen::SetUp(_) | Screen::SignIn(_) | Screen::Redeem => false,
+        }
     }
 
     /// Back to the scans, if a form is open.
@@ -694,6 +710,7 @@ impl Model {
             today,
             is_clock_behind,
             disk,
+            pending,
             open_slips,
             in_test_mode,
         } = msg
@@ -701,6 +718,9 @@ impl Model {
             self.today = today;
             self.is_clock_behind = is_clock_behind;
             self.disk = disk;
+            if let Some(hub) = &mut self.hub {
+                hub.pending = pending;
+            }
             if self.open_slips != open_slips && matches!(self.screen, Screen::SignUp) {
                 // Another counter, or somebody's patience, has changed what is listed here.
                 effects.push(Effect::ListSlips);

@@ -329,6 +329,8 @@ pub enum Msg {
         is_clock_behind: bool,
         /// What is wrong with the disk, in words.
         disk: Option<String>,
+        /// How many scans the hub was asked about and has not answered.
+        pending: u64,
         /// How many slips no printer has confirmed.
         open_slips: u32,
         /// The campaigns in test mode.

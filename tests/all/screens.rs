@@ -545,6 +545,7 @@ pub(crate) fn status(
         today: TodayCounts::default(),
         is_clock_behind,
         disk: disk.map(str::to_owned),
+        pending: 0,
         open_slips,
         in_test_mode: in_test_mode.iter().map(|name| (*name).to_owned()).collect(),
     }

@@ -33,8 +33,9 @@ type Agreed = (i64, i64, Option<String>);
 impl World {
     /// Lets everything come to rest, and looks at every law.
     pub(crate) fn rest(&mut self) -> Checked<()> {
-        let checks: [fn(&mut World) -> Checked<()>; 9] = [
+        let checks: [fn(&mut World) -> Checked<()>; 10] = [
             World::settle_down,
+            World::plant_at_rest,
             World::look,
             World::check_arrived,
             World::check_told,

@@ -87,6 +87,8 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
         }
         None => {}
     }
+    let newest_life = up.entries.last().map_or(0, |entry| entry.incarnation);
+    let former = former_lives(tx, sender, newest_life)?;
     for entry in &up.entries {
         let Some(hash) = hash_of(&entry.hash) else {
             return Ok(placed);
@@ -114,15 +116,70 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
                 if chained(&previous, entry.body.as_bytes()) != hash {
                     return Ok(placed);
                 }
-                if placed.new.is_empty() {
-                    placed.first_previous = Some(previous);
+                if !came_before(tx, sender, &former, entry, &hash)? {
+                    if placed.new.is_empty() {
+                        placed.first_previous = Some(previous);
+                    }
+                    placed.new.push(NewEntry { wire: entry, hash });
                 }
-                placed.new.push(NewEntry { wire: entry, hash });
             }
         }
         placed.reached = Some((entry.seq, hash));
     }
     Ok(placed)
+}
+
+/// The lives of the sender before one that have entries here, each with its newest.
+fn former_lives(tx: &Tx<'_>, sender: &Sender, incarnation: i64) -> Result<Vec<(i64, i64)>, Cause> {
+    let mut former = Vec::new();
+    for life in 1..incarnation {
+        let newest = tx
+            .one(
+                "SELECT max(seq) FROM entry WHERE node = $1 AND incarnation = $2",
+                &[sender.node.into(), life.into()],
+                |row| row.maybe_int(0),
+            )?
+            .flatten();
+        former.extend(newest.map(|newest| (life, newest)));
+    }
+    Ok(former)
+}
+
+/// Whether the very same entry came before, under the number of the life in which it was written: late,
+/// after its writer had been given another life, under which it comes now. It is called by that from
+/// here on, as its writer calls it, and counts once.
+fn came_before(
+    tx: &Tx<'_>,
+    sender: &Sender,
+    former: &[(i64, i64)],
+    entry: &WireEntry,
+    hash: &Hash,
+) -> Result<bool, Cause> {
+    for (life, newest) in former {
+        if *life >= entry.incarnation || entry.seq > *newest {
+            continue;
+        }
+        let renamed = tx.execute(
+            "UPDATE entry SET incarnation = $1 \
+             WHERE node = $2 AND incarnation = $3 AND seq = $4 AND hash = $5",
+            &[
+                entry.incarnation.into(),
+                sender.node.into(),
+                (*life).into(),
+                entry.seq.into(),
+                hash.as_slice().into(),
+            ],
+        )?;
+        if renamed == 1 {
+            let name = |life: i64| format!("{}-{life}-{}", sender.name, entry.seq);
+            tx.execute(
+                "UPDATE conflict SET entry = $1 WHERE entry = $2",
+                &[(&name(entry.incarnation)).into(), (&name(*life)).into()],
+            )?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn hash_of(text: &str) -> Option<Hash> {

@@ -78,8 +78,14 @@ pub(super) fn take(
         follow(writing, sender, stored, &mut persons, act)?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
-    for code in newest.keys() {
-        touch(writing.tx, FeedKind::Code, *code, EVERYBODY)?;
+    // Of an act that is known nothing changes here; its writer has counted it beside what it was told.
+    let known = batch
+        .iter()
+        .filter(|stored| stored.judged.known_by.is_some())
+        .filter_map(|stored| stored.judged.code);
+    let told: BTreeSet<i64> = newest.keys().copied().chain(known).collect();
+    for code in told {
+        touch(writing.tx, FeedKind::Code, code, EVERYBODY)?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! from when the scan was read; one that comes too late to be sent is not sent.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) struct Asking {
 }
 
 /// What became of a question.
-pub(super) struct HeardOf {
+pub(in crate::tui) struct HeardOf {
     pub(super) number: u64,
     asker: usize,
     pub(super) heard: Result<Box<Asked>, Miss>,
@@ -58,7 +58,7 @@ impl Askers {
                 .name("asker".to_owned())
                 .spawn(move || {
                     let alarm = Alarm::new(tell);
-                    ask_all(asker, ca_file, clock, &questions, alarm.tell());
+                    ask_all(asker, ca_file.as_deref(), clock, &questions, alarm.tell());
                 })?;
             all.push((give, 0));
         }
@@ -90,7 +90,7 @@ impl Askers {
 /// Ends when nobody gives questions, or nobody listens, any more.
 fn ask_all(
     asker: usize,
-    ca_file: Option<PathBuf>,
+    ca_file: Option<&Path>,
     clock: Clock,
     questions: &Receiver<Asking>,
     tell: &SyncSender<Happening>,
@@ -104,7 +104,7 @@ fn ask_all(
             .is_some_and(|(link, _)| leads_to_the_same(link, &asking.link));
         if !is_same {
             // Where there can be no connection, nothing is sent; the status line says what is wrong.
-            kept = HubConnection::of(&asking.link, ca_file.as_deref())
+            kept = HubConnection::of(&asking.link, ca_file)
                 .ok()
                 .map(|connection| (asking.link, connection));
         }

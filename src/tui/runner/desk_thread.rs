@@ -325,10 +325,9 @@ impl DeskThread {
         let letter = ledger
             .ask_of(asked.question(), moment.now)
             .and_then(|ask| Ok((ask, ledger.hub_link()?)));
-        let (ask, link) = match letter {
-            Ok((ask, Some(link))) => (ask, link),
+        let Ok((ask, Some(link))) = letter else {
             // The link is gone, or cannot be read: nothing was sent.
-            Ok((_, None)) | Err(_) => return self.tell_heard(asked, Err(Miss::NotSent), moment),
+            return self.tell_heard(asked, Err(Miss::NotSent), moment);
         };
         let number = hub.next_number;
         hub.next_number = number.saturating_add(1);
@@ -506,6 +505,7 @@ impl DeskThread {
         };
         let now = moment.now;
         let open_slips = desk.open_slip_count(now).unwrap_or(0);
+        let pending = desk.pending_choices().map_or(0, |all| all.len() as u64);
         let in_test_mode = desk
             .ledger()
             .campaigns_in_test_mode(now)
@@ -530,6 +530,7 @@ impl DeskThread {
             today: counts_of(today),
             is_clock_behind,
             disk: trouble,
+            pending,
             open_slips,
             in_test_mode,
         })

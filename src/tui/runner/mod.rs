@@ -209,11 +209,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             hub_ca: order.hub_ca,
             phone_region: order.phone_region,
             zone: order.zone,
-            scanners_in_use: order
-                .scanners
-                .iter()
-                .map(|config| config.path.clone())
-                .collect(),
+            scanners_in_use: paths_of(&order.scanners),
             remember: order.remember,
             clock,
         },
@@ -261,6 +257,11 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     drop(screen);
     drop(raw_mode);
     end
+}
+
+fn paths_of(scanners: &[SerialConfig]) -> Vec<PathBuf> {
+    let paths = scanners.iter().map(|config| config.path.clone());
+    paths.collect()
 }
 
 /// The desk finishes the act it is at: what was ordered before is done or never begun.

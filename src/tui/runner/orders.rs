@@ -40,7 +40,7 @@ pub(super) enum Asked {
     },
     Undo {
         asked: Box<AskedUndo>,
-        asker: Undoer,
+        undoer: Undoer,
     },
 }
 
@@ -91,12 +91,14 @@ pub(super) fn heard(
         Asked::SignUp { key, asked } => {
             sign_up_orders::claimed(key, desk.heard_sign_up(&asked, heard, moment.now)?)
         }
-        Asked::Undo { asked, asker } => undone(desk.heard_undo(&asked, heard, moment.now)?, asker),
+        Asked::Undo { asked, undoer } => {
+            undone(desk.heard_undo(&asked, heard, moment.now)?, undoer)
+        }
     })
 }
 
-fn undone(answer: Reversal, asker: Undoer) -> Msg {
-    match asker {
+fn undone(answer: Reversal, undoer: Undoer) -> Msg {
+    match undoer {
         Undoer::Home => Msg::Undone { answer },
         Undoer::Find(number) => Msg::FindTold {
             number,
@@ -113,6 +115,13 @@ pub(super) fn number_of(effect: &Effect) -> Option<u64> {
         None
     }
 }
+
+/// Nothing was said beside the scan.
+const NO_EXTRA: Extra = Extra {
+    receipt: None,
+    customer: None,
+    approval: None,
+};
 
 /// Carries out one order, and answers it; where the hub is in reach, it may have to be asked first.
 pub(super) fn answer(
@@ -131,10 +140,7 @@ pub(super) fn answer(
         } => match (may_judge, fills) {
             (false, _) => badge_in(desk, number, &raw),
             (true, true) if desk.may_fill(&raw)? => Ok(Some(Msg::NoCode { number })),
-            (true, _) => {
-                let extra = Extra::default();
-                return scan(desk, number, &raw, &extra, moment, is_in_reach);
-            }
+            (true, _) => return scan(desk, number, &raw, &NO_EXTRA, moment, is_in_reach),
         },
         Effect::Redeem {
             number,
@@ -143,32 +149,15 @@ pub(super) fn answer(
             customer,
             approval,
         } => {
-            let approval = match approve(desk, approval.as_ref(), now)? {
-                Ok(approval) => approval,
-                Err(refusal) => {
-                    return Ok(Answered::Told(Some(Msg::ApprovalRefused {
-                        number: Some(number),
-                        words: refusal.to_string(),
-                    })));
-                }
-            };
-            let extra = Extra {
-                receipt,
-                customer,
-                approval,
-            };
-            return scan(desk, number, &raw, &extra, moment, is_in_reach);
+            let answers = (receipt, customer, approval);
+            return redeem(desk, number, &raw, answers, moment, is_in_reach);
         }
         Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
         Effect::SignOut => {
             desk.sign_out();
             Ok(None)
         }
-        Effect::ListUndo => {
-            let choices = desk.undo_choices(now)?;
-            let pending = desk.pending_choices()?;
-            Ok(Some(Msg::UndoListed { choices, pending }))
-        }
+        Effect::ListUndo => list_undo(desk, now),
         Effect::GiveUp {
             choice,
             reason,
@@ -179,13 +168,8 @@ pub(super) fn answer(
             reason,
             approval,
         } => {
-            let wish = UndoWish {
-                redemption_id: &redemption_id,
-                reason: &reason,
-                approval: approval.as_ref(),
-                asker: Undoer::Home,
-            };
-            return undo(desk, &wish, now, is_in_reach);
+            let wish = (redemption_id.as_str(), reason.as_str(), approval.as_ref());
+            return undo(desk, wish, Undoer::Home, now, is_in_reach);
         }
         Effect::ReadSignUpRoom => sign_up_orders::room(desk, now),
         Effect::LookFor {
@@ -204,31 +188,8 @@ pub(super) fn answer(
             sign_up_orders::note_slip(desk, number, &outcome, now)
         }
         Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
-        Effect::Find { number, order } => {
-            if let (
-                true,
-                FindOrder::Undo {
-                    redemption_id,
-                    reason,
-                    approval,
-                },
-            ) = (is_in_reach, &*order)
-            {
-                let wish = UndoWish {
-                    redemption_id,
-                    reason,
-                    approval: approval.as_ref(),
-                    asker: Undoer::Find(number),
-                };
-                return undo(desk, &wish, now, is_in_reach);
-            }
-            let told = find_orders::answer(desk, *order, now);
-            Ok(Some(Msg::FindTold { number, told }))
-        }
-        Effect::Conflict(order) => {
-            let told = conflict_orders::answer(desk, *order, now);
-            Ok(Some(Msg::ConflictTold(told)))
-        }
+        Effect::Find { number, order } => return find(desk, number, *order, now, is_in_reach),
+        Effect::Conflict(order) => Ok(Some(conflict_orders::answer(desk, *order, now))),
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
         | Effect::MarkShown { .. }
@@ -283,6 +244,32 @@ fn scan(
         Sought::Answered(scanned) => Answered::Told(Some(told(scanned, number))),
         Sought::AskHub(asked) => Answered::Ask(Asked::Scan { number, asked }),
     })
+}
+
+/// A scan again, with the answers to its questions.
+fn redeem(
+    desk: &mut Desk,
+    number: u64,
+    raw: &[u8],
+    (receipt, customer, ask): (Option<String>, Option<String>, Option<ApprovalAsk>),
+    moment: Moment,
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
+    let approval = match approve(desk, ask.as_ref(), moment.now)? {
+        Ok(approval) => approval,
+        Err(refusal) => {
+            return Ok(Answered::Told(Some(Msg::ApprovalRefused {
+                number: Some(number),
+                words: refusal.to_string(),
+            })));
+        }
+    };
+    let extra = Extra {
+        receipt,
+        customer,
+        approval,
+    };
+    scan(desk, number, raw, &extra, moment, is_in_reach)
 }
 
 fn sign_up(
@@ -364,22 +351,44 @@ fn sign_in(
     }))
 }
 
-/// A redemption that somebody wants undone.
-struct UndoWish<'a> {
-    redemption_id: &'a str,
-    reason: &'a str,
-    approval: Option<&'a ApprovalAsk>,
-    asker: Undoer,
+/// An order of the Find screen; of what it orders, only an undo may have to be asked.
+fn find(
+    desk: &mut Desk,
+    number: u64,
+    order: FindOrder,
+    now: Timestamp,
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
+    if let FindOrder::Undo {
+        redemption_id,
+        reason,
+        approval,
+    } = &order
+        && is_in_reach
+    {
+        let wish = (redemption_id.as_str(), reason.as_str(), approval.as_ref());
+        return undo(desk, wish, Undoer::Find(number), now, is_in_reach);
+    }
+    let told = find_orders::answer(desk, order, now);
+    Ok(Answered::Told(Some(Msg::FindTold { number, told })))
 }
 
+fn list_undo(desk: &mut Desk, now: Timestamp) -> Result<Option<Msg>, LedgerError> {
+    let choices = desk.undo_choices(now)?;
+    let pending = desk.pending_choices()?;
+    Ok(Some(Msg::UndoListed { choices, pending }))
+}
+
+/// Undoes a redemption: by its id, for a reason, as somebody may have approved.
 fn undo(
     desk: &mut Desk,
-    wish: &UndoWish<'_>,
+    (redemption_id, reason, approval): (&str, &str, Option<&ApprovalAsk>),
+    undoer: Undoer,
     now: Timestamp,
     is_in_reach: bool,
 ) -> Result<Answered, LedgerError> {
     let refused = |words: String| {
-        Answered::Told(Some(match wish.asker {
+        Answered::Told(Some(match undoer {
             Undoer::Home => Msg::ApprovalRefused {
                 number: None,
                 words,
@@ -390,27 +399,26 @@ fn undo(
             },
         }))
     };
-    let approval = match approve(desk, wish.approval, now)? {
+    let approval = match approve(desk, approval, now)? {
         Ok(approval) => approval,
         Err(refusal) => return Ok(refused(refusal.to_string())),
     };
     // An id that we listed ourselves reads back.
-    let Ok(id) = wish.redemption_id.parse::<EntryId>() else {
+    let Ok(id) = redemption_id.parse::<EntryId>() else {
         return Ok(refused("there is no such redemption".to_owned()));
     };
     let approval = approval.as_ref();
     let answer = if is_in_reach {
-        match desk.undo_or_ask(&id, wish.reason, approval, now)? {
+        match desk.undo_or_ask(&id, reason, approval, now)? {
             Sought::Answered(answer) => answer,
             Sought::AskHub(asked) => {
-                let asker = wish.asker;
-                return Ok(Answered::Ask(Asked::Undo { asked, asker }));
+                return Ok(Answered::Ask(Asked::Undo { asked, undoer }));
             }
         }
     } else {
-        desk.undo(&id, wish.reason, approval, now)?
+        desk.undo(&id, reason, approval, now)?
     };
-    Ok(Answered::Told(Some(undone(answer, wish.asker))))
+    Ok(Answered::Told(Some(undone(answer, undoer))))
 }
 
 fn give_up(

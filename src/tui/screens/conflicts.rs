@@ -828,20 +828,17 @@ fn list_line(conflict: &Conflict, room: u16, view: &View<'_>) -> String {
         padded(conflict.kind.in_words(), 20),
         padded(&code, 6)
     );
-    let rest = match &conflict.settled {
-        Some(settled) => {
-            let when = in_few_words(settled.at, view.now, view.zone);
-            format!("{} · {when}", settled_words_of(settled))
-        }
-        None => {
-            let when = in_few_words(conflict.raised_at, view.now, view.zone);
-            let stores = stores_of(conflict).join(", ");
-            let campaign = conflict.campaign.as_deref().unwrap_or_default();
-            if room < 70 || campaign.is_empty() {
-                format!("{when}  {stores}")
-            } else {
-                format!("{} {when}  {stores}", padded(campaign, 12))
-            }
+    let rest = if let Some(settled) = &conflict.settled {
+        let when = in_few_words(settled.at, view.now, view.zone);
+        format!("{} · {when}", settled_words_of(settled))
+    } else {
+        let when = in_few_words(conflict.raised_at, view.now, view.zone);
+        let stores = stores_of(conflict).join(", ");
+        let campaign = conflict.campaign.as_deref().unwrap_or_default();
+        if room < 70 || campaign.is_empty() {
+            format!("{when}  {stores}")
+        } else {
+            format!("{} {when}  {stores}", padded(campaign, 12))
         }
     };
     padded(

@@ -25,6 +25,7 @@ pub(crate) const F1: &[u8] = b"\x1bOP";
 pub(crate) const F2: &[u8] = b"\x1bOQ";
 pub(crate) const F3: &[u8] = b"\x1bOR";
 pub(crate) const F4: &[u8] = b"\x1bOS";
+pub(crate) const F6: &[u8] = b"\x1b[17~";
 pub(crate) const F8: &[u8] = b"\x1b[19~";
 pub(crate) const F9: &[u8] = b"\x1b[20~";
 pub(crate) const F10: &[u8] = b"\x1b[21~";

@@ -4,6 +4,7 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
+mod asked;
 mod crowd;
 mod enrolment;
 mod feed;
