@@ -8,7 +8,9 @@ use counterfoil::domain::wire::{AskHub, Asked, Told};
 use counterfoil::ledger::{Judged, Scan};
 use std::time::Duration;
 
-use crate::sync::world::{self, Node, act_of, meet, send, spring, tell};
+use crate::sync::world::{
+    self, Node, act_of, and_with_hubs_in_databases, meet, send, spring, tell,
+};
 
 const GIFT: &str = "GIFT-00001-KEEP";
 
@@ -219,4 +221,12 @@ fn hold(node: &Node, holder: &str) {
              UPDATE code SET holder = (SELECT id FROM node WHERE name = '{holder}')"
         ))
         .unwrap();
+}
+
+and_with_hubs_in_databases! {
+    a_provisional_acceptance_under_the_pending_key_is_the_hubs_own_act,
+    canary_without_the_pending_key_the_same_race_counts_twice,
+    what_was_given_up_is_undone_at_the_hub_and_refused_for_ever,
+    a_question_that_arrives_after_it_was_given_up_does_nothing,
+    a_code_that_another_store_holds_is_handed_over_and_then_redeemed,
 }

@@ -5,11 +5,14 @@
 )]
 
 mod asked;
+mod crowd;
 mod enrolment;
+mod feed;
 mod judging;
 mod lives;
 mod orders;
 mod scribe;
 mod stock;
+mod two_hubs;
 mod up;
 pub(crate) mod world;
