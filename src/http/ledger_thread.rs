@@ -4,8 +4,9 @@
 //! all of them wrote, and each is told after it.
 
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,11 +57,19 @@ pub(super) type Asks = SyncSender<Question>;
 /// Questions answered by one commit, at most.
 const GROUP_MAX: usize = 32;
 
+/// How often it is looked for what other processes have committed, where several write one ledger.
+const NEWS_OF_OTHERS: Duration = Duration::from_millis(250);
+
+/// Where several write, giving places in the feed is a write of its own: not after every group.
+const NEWS_APART: Duration = Duration::from_millis(50);
+
 struct Keeper {
     ledger: Ledger,
     desk: Desk,
     /// Is told the newest position of the feed.
     feed: watch::Sender<i64>,
+    /// When the feed was last looked at.
+    told_at: Instant,
 }
 
 /// What answers need beside the ledger.
@@ -90,6 +99,7 @@ pub(super) fn begin(
             clock,
         },
         feed,
+        told_at: instant(),
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
@@ -97,9 +107,25 @@ pub(super) fn begin(
     Ok((asks, thread))
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the thread that owns the ledger looks again after a time"
+)]
+fn instant() -> Instant {
+    Instant::now()
+}
+
 impl Keeper {
     fn keep(&mut self, questions: &Receiver<Question>) {
-        while let Ok(first) = questions.recv() {
+        loop {
+            let first = match self.next_of(questions) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.tell_feed();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let mut group = vec![first];
             group.extend(questions.try_iter().take(GROUP_MAX - 1));
             // A store's upload is a commit of its own: a till does not wait for hundreds of entries.
@@ -113,13 +139,24 @@ impl Keeper {
                 let told = self.desk.told(&mut self.ledger, &question);
                 drop(question.tell.send(told));
             }
-            self.tell_feed();
+            if !self.ledger.has_several_writers() || self.told_at.elapsed() >= NEWS_APART {
+                self.tell_feed();
+            }
             self.ledger.rest_if_due();
         }
     }
 
+    /// The next question; while stores wait for news that other processes may commit, only for so long.
+    fn next_of(&self, questions: &Receiver<Question>) -> Result<Question, RecvTimeoutError> {
+        if self.feed.receiver_count() > 0 && self.ledger.has_several_writers() {
+            return questions.recv_timeout(NEWS_OF_OTHERS.saturating_sub(self.told_at.elapsed()));
+        }
+        questions.recv().map_err(RecvTimeoutError::from)
+    }
+
     /// Wakes whoever waits for something new, where there is something.
     fn tell_feed(&mut self) {
+        self.told_at = instant();
         // Nobody waits: nobody is told, and the ledger is left alone.
         if self.feed.receiver_count() == 0 {
             return;

@@ -68,6 +68,27 @@ where
     Ok(found)
 }
 
+/// Holds rows by a list of keys, which come in the order in which they are to be held.
+pub(crate) fn lock<'k, K>(
+    tx: &Tx<'_>,
+    before: &str,
+    keys: &'k [K],
+    after: &str,
+) -> Result<(), Cause>
+where
+    Value<'k>: From<&'k K>,
+{
+    let mut left = keys;
+    while !left.is_empty() {
+        let (piece, rest) = left.split_at(size_of(left.len()));
+        left = rest;
+        let values: Vec<Value<'k>> = piece.iter().map(Value::from).collect();
+        let sql = format!("{before} IN ({}){after}", parameters(1, piece.len()));
+        tx.lock_rows(&sql, &values)?;
+    }
+    Ok(())
+}
+
 fn size_of(left: usize) -> usize {
     SIZES.into_iter().find(|size| *size <= left).unwrap_or(1)
 }

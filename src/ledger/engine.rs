@@ -362,6 +362,36 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Waits for everybody who has written to a table, or has looked whether to; nobody does so from
+    /// here to the end of the transaction.
+    pub(crate) fn wait_for_writers_of(&self, table: &'static str) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(open) => {
+                // It excludes itself too: two that first only shared it could not both go on to write.
+                open.execute(
+                    &format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"),
+                    &[],
+                )?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The rows of a query that nobody else holds just now, held until the end of the transaction.
+    /// Whoever passes over what others hold waits for nobody.
+    pub(crate) fn free_rows<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl FnMut(&Row<'_>) -> Result<T, Cause>,
+    ) -> Result<Vec<T>, Cause> {
+        match self {
+            Tx::Sqlite(_) => self.all(sql, values, read),
+            Tx::Postgres(_) => self.all(&format!("{sql} FOR UPDATE SKIP LOCKED"), values, read),
+        }
+    }
+
     /// Whether a process that writes this ledger has not done so for a minute, by the server's clock.
     pub(crate) fn is_silent(&self, writer: i64) -> Result<bool, Cause> {
         match self {

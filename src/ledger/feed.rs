@@ -137,6 +137,22 @@ pub(crate) fn touch_range(
     first_ordinal: i64,
     end_ordinal: i64,
 ) -> Result<(), Cause> {
+    if tx.writer().is_some() {
+        return tx.later(
+            "INSERT INTO feed (kind, subject, node, position) \
+             SELECT $1, code, $2, NULL FROM pool_slot \
+             WHERE campaign = $3 AND ordinal >= $4 AND ordinal < $5 \
+             AND EXISTS (SELECT 1 FROM store) ORDER BY code \
+             ON CONFLICT (kind, subject, node) DO UPDATE SET position = NULL",
+            &[
+                FeedKind::Code.number().into(),
+                EVERYBODY.into(),
+                campaign.into(),
+                first_ordinal.into(),
+                end_ordinal.into(),
+            ],
+        );
+    }
     if !has_stores(tx)? {
         return Ok(());
     }
@@ -179,9 +195,30 @@ pub(crate) fn fill(tx: &Tx<'_>) -> Result<(), Cause> {
 }
 
 impl Ledger {
-    /// The newest position of the feed: whoever waits for something new looks here.
+    /// The newest position of the feed: whoever waits for something new looks here. What any process
+    /// has committed until now is at it or below it.
     pub fn feed_position(&mut self) -> Result<i64, LedgerError> {
+        self.place_what_waits()?;
         self.read("read", "the feed", position)
+    }
+
+    /// Gives positions to all that was committed without one, where several processes write.
+    pub(crate) fn place_what_waits(&mut self) -> Result<(), LedgerError> {
+        if !self.has_several_writers() {
+            return Ok(());
+        }
+        let waits = self.read("read", "the feed", |tx| {
+            tx.one(
+                "SELECT subject FROM feed WHERE position IS NULL LIMIT 1",
+                &[],
+                |row| row.int(0),
+            )
+        })?;
+        let mut is_more = waits.is_some();
+        while is_more {
+            (_, is_more) = self.sequence_feed()?;
+        }
+        Ok(())
     }
 
     /// Gives positions to changes that were committed without one, in the order of their subjects,
@@ -203,7 +240,9 @@ fn sequence(tx: &Tx<'_>) -> Result<(u64, bool), Cause> {
             |row| row.int(0),
         )?
         .ok_or_else(headless)?;
-    let waiting = tx.all(
+    // What another changes again just now gets its place when that is committed. Whoever waited for
+    // it here would hold what that one waits for.
+    let waiting = tx.free_rows(
         "SELECT kind, subject, node FROM feed WHERE position IS NULL \
          ORDER BY kind, subject, node LIMIT $1",
         &[SEQUENCED_MAX.into()],
@@ -211,22 +250,23 @@ fn sequence(tx: &Tx<'_>) -> Result<(u64, bool), Cause> {
     )?;
     let mut given = head;
     for (kind, subject, node) in &waiting {
-        let placed = tx.execute(
+        given += 1;
+        tx.guarded(
             "UPDATE feed SET position = $1 \
              WHERE kind = $2 AND subject = $3 AND node = $4 AND position IS NULL",
             &[
-                (given + 1).into(),
+                given.into(),
                 (*kind).into(),
                 (*subject).into(),
                 (*node).into(),
             ],
+            "this was just given its place",
         )?;
-        given += i64::from(placed == 1);
     }
     tx.execute(
         "UPDATE feed_head SET position = $1 WHERE id = 1",
         &[Value::Int(given)],
     )?;
     let is_more = i64::try_from(waiting.len()).is_ok_and(|count| count >= SEQUENCED_MAX);
-    Ok(((given - head).unsigned_abs(), is_more))
+    Ok((waiting.len() as u64, is_more))
 }

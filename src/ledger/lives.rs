@@ -219,14 +219,9 @@ pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
         move_leased(tx, campaign, held)?;
     }
     tx.execute(
-        "UPDATE code SET holder = $1 WHERE holder = $2 AND state IN ($3, $4, $5)",
-        &[
-            hub.into(),
-            OWN_NODE.into(),
-            state_number(CodeState::Available).into(),
-            state_number(CodeState::Assigned).into(),
-            state_number(CodeState::Suspect).into(),
-        ],
+        // Used ones too: once a use is undone, the code can be used again.
+        "UPDATE code SET holder = $1 WHERE holder = $2",
+        &[hub.into(), OWN_NODE.into()],
     )?;
     tx.execute("DELETE FROM lease WHERE holder = $1", &[OWN_NODE.into()])?;
     Ok(())

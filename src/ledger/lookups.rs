@@ -37,6 +37,17 @@ pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, 
     )
 }
 
+/// Holds the published codes of these foldings until the end of the transaction, in the order of
+/// their numbers, so that nobody changes them meanwhile and none wait for each other.
+pub(crate) fn lock_many(tx: &Tx<'_>, folded: &[String]) -> Result<(), Cause> {
+    if tx.writer().is_none() {
+        return Ok(());
+    }
+    let mut codes: Vec<i64> = find_many(tx, folded)?.iter().map(|row| row.id).collect();
+    codes.sort_unstable();
+    bulk::lock(tx, "SELECT id FROM code WHERE id", &codes, " ORDER BY id")
+}
+
 /// The numbers of customers by their ids; who was joined to another is that other.
 pub(crate) fn numbers_of(
     tx: &Tx<'_>,

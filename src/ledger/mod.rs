@@ -267,6 +267,11 @@ impl Ledger {
         self.engine.data_version().naming("read", "the ledger")
     }
 
+    /// Whether other processes may write this ledger at the same time, each a writer of its own.
+    pub fn has_several_writers(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
     /// Work for an idle moment: takes over the write-ahead log.
     pub fn rest(&mut self) -> Result<(), LedgerError> {
         self.engine.checkpoint().naming("tidy", "the ledger")

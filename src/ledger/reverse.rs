@@ -13,7 +13,7 @@ use crate::domain::wire::{Question, Standing, Verb};
 use crate::ledger::agreed::{agree, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{
-    CodeRow, Redemption, by_id, caller_of, look_up, newest_redemption, redemption, standing_count,
+    CodeRow, Redemption, by_id, look_up, newest_redemption, redemption, standing_count,
     state_number,
 };
 use crate::ledger::customer_day::CustomerDay;
@@ -342,11 +342,7 @@ fn refusal(
     act: &Act,
 ) -> Result<Option<ReversalWord>, Cause> {
     // As a store's counter is named when it asks.
-    let counter = if made.is_foreign() {
-        caller_of(&made.id.node, &made.body.counter)
-    } else {
-        made.body.counter.clone()
-    };
+    let counter = made.caller();
     let made_by = Made {
         counter: &counter,
         ..made_by(&made.body)

@@ -25,6 +25,9 @@ const COLUMNS: &str = "s.node, n.name, n.store, s.label, s.standing, s.timezone,
     s.acked_seq, s.feed_position, s.last_contact_ms, s.clock_offset_ms, s.unsent \
     FROM store s JOIN node n ON n.id = s.node";
 
+/// The life of a ledger that is kept on a server, where an incarnation is a process.
+const LIFE_IN_DATABASE: i64 = 1;
+
 impl Ledger {
     /// Lets a node of a store in, by an enrolment token that works once. The first one makes this
     /// ledger a hub. One that was invited and has not come is given another token.
@@ -146,10 +149,16 @@ pub(crate) fn welcome(tx: &Tx<'_>, node: i64, now: jiff::Timestamp) -> Result<We
         })?
         .unwrap_or(0);
     let head = Head::load(tx)?;
+    // Processes that write one ledger together are one life of it, whichever of them a store reaches.
+    let hub_life = if tx.writer().is_some() {
+        LIFE_IN_DATABASE
+    } else {
+        head.incarnation
+    };
     Ok(Welcome {
         wire: WIRE,
         hub: head.node,
-        hub_life: head.incarnation,
+        hub_life,
         now_ms: now.as_millisecond(),
         standing: store.standing,
         acked_through: store.acked_seq,
@@ -249,7 +258,12 @@ fn add(
         }
         return Ok(Ok(known));
     }
-    let is_first = !feed::has_stores(writing.tx)?;
+    let mut is_first = !feed::has_stores(writing.tx)?;
+    if is_first {
+        // Whoever writes now sees no store, and tells nobody: what that is, is told from what there is.
+        writing.tx.wait_for_writers_of("feed")?;
+        is_first = !feed::has_stores(writing.tx)?;
+    }
     let node = writing.tx.insert(
         "INSERT INTO node (name, store) VALUES ($1, $2) RETURNING id",
         &[

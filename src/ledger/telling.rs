@@ -27,6 +27,7 @@ const ROWS_MAX: i64 = 2_000;
 impl Ledger {
     /// What a node has not been told yet, as much as fits into a page. The node is let in already.
     pub fn down_page(&mut self, down: &Down, act: &Act) -> Result<Page, LedgerError> {
+        self.place_what_waits()?;
         self.read("tell", &down.hello.node, |tx| page(tx, down, act))
     }
 }

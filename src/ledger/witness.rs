@@ -245,7 +245,9 @@ impl ToldRedemption<'_> {
             |row| row.text(0),
         )?;
         if let Some(verb) = bound {
-            // Another thread heard the same answer, or it was given up meanwhile.
+            // Another thread heard the same answer, or it was given up meanwhile; or it was asked
+            // again, so that its question was kept again.
+            settle(writing.tx, &self.question.counter, &self.key)?;
             return Ok(if verb == "withdrawn" {
                 Kept::GivenUp
             } else {

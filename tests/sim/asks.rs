@@ -232,6 +232,10 @@ impl World {
             return self.decide_apart(&sought);
         }
         let act = self.act(place, counter);
+        if let Sought::Undo(undoing) = &sought {
+            // What comes of it they may never learn.
+            self.record.undo_perhaps(&undoing.code);
+        }
         let asked = self.stores[store]
             .node
             .ledger()

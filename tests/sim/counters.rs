@@ -384,7 +384,14 @@ impl World {
                         )
                     }
                     Some(_) => Ok(()),
-                    // The hub gave it, and its answer had been lost.
+                    // It was given before, under another key or elsewhere, and the answer had been lost.
+                    None if claim.word == ClaimWord::AlreadyAssigned
+                        || claim.assignment_id.is_none() =>
+                    {
+                        self.record.given.push(code.clone());
+                        self.record.owners.insert(code, claimed.person);
+                        Ok(())
+                    }
                     None => self.keep_code(claimed, claim, &code),
                 }
             }
@@ -489,7 +496,9 @@ impl World {
         } else {
             act.place
         };
-        let by_entry = self.dice.is_one_in(2).then(|| act.entry.clone());
+        // At a store the newest one may be another by the time the hub is asked.
+        let is_named = place != Place::Hub || self.dice.is_one_in(2);
+        let by_entry = is_named.then(|| act.entry.clone());
         let undoing = Undoing {
             place,
             counter: self.counter_at(place),

@@ -68,13 +68,13 @@ impl World {
         if self.is_planted || self.trace.steps < UNTIL {
             return Ok(());
         }
+        // So that what is found is what is planted.
+        self.look()?;
         self.is_planted = match fault {
             Fault::TwoHands => self.take_from_hub(),
             Fault::Unspent => self.unspend()?,
-            Fault::LostConflict => {
-                let lost = "DELETE FROM conflict WHERE kind = 'double_redeemed' AND is_open = 1";
-                self.hub.meddle(lost) > 0
-            }
+            // Planted on the line, where pages are heard, and once everything is at rest.
+            Fault::OverUnsent | Fault::LostPage | Fault::LostConflict => true,
             Fault::FalseAcknowledgement => self.acknowledge_falsely(),
             Fault::LostKey => self.lose_key()?,
             Fault::BackIntoPool => {
@@ -95,12 +95,19 @@ impl World {
                 self.hub.meddle(late) > 0
             }
             Fault::LentTwice => self.lend_twice(),
-            // Planted on the line, where pages are heard.
-            Fault::OverUnsent | Fault::LostPage => true,
         };
         if self.is_planted {
             self.trace.step(&format!("{fault:?} is planted"));
             self.look()?;
+        }
+        Ok(())
+    }
+
+    /// At rest, where nothing that happens can raise it again.
+    pub(crate) fn plant_at_rest(&mut self) -> Checked<()> {
+        if self.game.fault == Some(Fault::LostConflict) && self.is_planted {
+            self.hub
+                .meddle("DELETE FROM conflict WHERE kind = 'double_redeemed'");
         }
         Ok(())
     }

@@ -134,9 +134,12 @@ impl Node {
         }
     }
 
-    /// A backup is put back in the ledger's place.
-    pub(crate) fn restore(&mut self, backup: usize, act: &Act) -> String {
+    /// A backup is put back in the ledger's place, or on another machine.
+    pub(crate) fn restore(&mut self, backup: usize, is_new_machine: bool, act: &Act) -> String {
         self.crash();
+        if is_new_machine {
+            fs::remove_dir_all(&self.folder).expect("the machine that is gone");
+        }
         let (ledger, rebirth) = Ledger::restore(&self.folder, &self.backups[backup], 0, act)
             .expect("a backup that can be put back");
         self.ledger = Some(ledger);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use counterfoil::domain::conflict::ConflictKind;
 use counterfoil::domain::wire::Up;
 use counterfoil::sync::intake::Route;
 
@@ -53,6 +54,7 @@ pub(crate) fn in_every_order(seed: u64, steps: u64) -> Checked<()> {
         fault: None,
         goes_on: false,
     });
+    world.first_contact()?;
     world.steps(steps)?;
     world.rest()?;
     world.people_only(steps / 2)?;
@@ -184,7 +186,15 @@ impl World {
             .conflicts(true)
             .undisturbed("list conflicts")?
             .into_iter()
-            .map(|conflict| (conflict.kind.as_str().to_owned(), conflict.code))
+            .map(|conflict| {
+                // Which of two codes is called the second one, the hub says as they come.
+                let about = if conflict.kind == ConflictKind::SecondCode {
+                    conflict.campaign
+                } else {
+                    conflict.code
+                };
+                (conflict.kind.as_str().to_owned(), about)
+            })
             .collect();
         conflicts.sort();
         Ok(Sum {

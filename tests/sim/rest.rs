@@ -33,8 +33,9 @@ type Agreed = (i64, i64, Option<String>);
 impl World {
     /// Lets everything come to rest, and looks at every law.
     pub(crate) fn rest(&mut self) -> Checked<()> {
-        let checks: [fn(&mut World) -> Checked<()>; 9] = [
+        let checks: [fn(&mut World) -> Checked<()>; 10] = [
             World::settle_down,
+            World::plant_at_rest,
             World::look,
             World::check_arrived,
             World::check_told,
@@ -328,9 +329,13 @@ impl World {
                     live.push(code.clone());
                 }
             }
+            // A code that another customer has is told of as such.
             let told: usize = codes
                 .iter()
-                .filter_map(|code| conflicts.get(&(code.clone(), "second_code".to_owned())))
+                .flat_map(|code| {
+                    ["second_code", "double_assigned"].map(|kind| (code.clone(), kind.to_owned()))
+                })
+                .filter_map(|named| conflicts.get(&named))
                 .map(|(open, settled)| open + settled)
                 .sum();
             if live.len() > most + told {

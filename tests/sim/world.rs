@@ -140,7 +140,7 @@ fn somewhere() -> TempDir {
 /// Plays a game to its end, or until something is broken.
 pub(crate) fn play(game: Game) -> Played {
     let mut world = World::begin(game);
-    if let Err(broken) = world.play() {
+    if let Err(broken) = world.first_contact().and_then(|()| world.play()) {
         world.note(broken);
     }
     if std::env::var_os("COUNTERFOIL_SIM_KEEP").is_some() {
@@ -208,6 +208,15 @@ impl World {
             world.join(store);
         }
         world
+    }
+
+    /// Every store hears of the campaigns before anybody comes.
+    pub(crate) fn first_contact(&mut self) -> Checked<()> {
+        for store in 0..self.stores.len() {
+            self.says_all(store, 0)?;
+            self.says_all(store, 1)?;
+        }
+        Ok(())
     }
 
     fn campaigns(&mut self) {
@@ -600,11 +609,14 @@ impl World {
         }
         let act = self.act(Place::Store(store), "start");
         let backup = self.dice.below(count);
-        let found = self.stores[store].node.restore(backup, &act);
+        let is_new_machine = self.dice.is_one_in(3);
+        let found = self.stores[store]
+            .node
+            .restore(backup, is_new_machine, &act);
         self.stores[store].set_back_in = None;
         self.reborn(store);
         self.trace.step(&format!(
-            "backup {backup} of store {store} is put back: {found}"
+            "backup {backup} of store {store} is put back, new machine {is_new_machine}: {found}"
         ));
         Ok(())
     }

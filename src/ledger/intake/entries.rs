@@ -13,14 +13,14 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, raise};
 use crate::ledger::customer_day::CustomerDay;
-use crate::ledger::engine::Value;
+use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::intake::chain::NewEntry;
 use crate::ledger::intake::judge::{Facts, Judged, Known};
 use crate::ledger::intake::{PARKED, Sender, people};
 use crate::ledger::log::end_life;
-use crate::ledger::lookups::by_ids;
+use crate::ledger::lookups::{by_ids, lock_many};
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
     Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,
@@ -51,6 +51,7 @@ pub(super) fn take(
         .map(|entry| serde_json::from_str(&entry.wire.body).ok())
         .collect();
     people::merge(writing, up, &bodies)?;
+    hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
     let mut batch: Vec<Stored<'_>> = new
         .iter()
@@ -77,10 +78,28 @@ pub(super) fn take(
         follow(writing, sender, stored, &mut persons, act)?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
-    for code in newest.keys() {
-        touch(writing.tx, FeedKind::Code, *code, EVERYBODY)?;
+    // Of an act that is known nothing changes here; its writer has counted it beside what it was told.
+    let known = batch
+        .iter()
+        .filter(|stored| stored.judged.known_by.is_some())
+        .filter_map(|stored| stored.judged.code);
+    let told: BTreeSet<i64> = newest.keys().copied().chain(known).collect();
+    for code in told {
+        touch(writing.tx, FeedKind::Code, code, EVERYBODY)?;
     }
     Ok(())
+}
+
+/// Holds the codes of a batch, in the order of their numbers: whoever else changes them meanwhile is
+/// waited for, and those who take several take them in the same order.
+fn hold_codes(tx: &Tx<'_>, bodies: &[Option<Body>]) -> Result<(), Cause> {
+    let named: BTreeSet<String> = bodies
+        .iter()
+        .flatten()
+        .filter_map(|body| body.code.clone())
+        .collect();
+    let named: Vec<String> = named.into_iter().collect();
+    lock_many(tx, &named)
 }
 
 /// Inserts the entries and links them; answers the newest entry of every code's list.

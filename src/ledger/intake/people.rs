@@ -63,12 +63,17 @@ pub(super) fn merge(
     }
     let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
     let numbers = introduced(tx, &named)?;
-    for customer in &up.customers {
-        if let Some(number) = numbers.get(&customer.customer) {
-            let edit = edits.get(customer.customer.as_str());
-            merge_words(tx, *number, customer, edit)?;
-            touch(tx, FeedKind::Customer, *number, EVERYBODY)?;
-        }
+    // In the order of their numbers, which is the same for everybody who writes at the same time.
+    let mut merged: Vec<(i64, &WireCustomer)> = up
+        .customers
+        .iter()
+        .filter_map(|customer| Some((*numbers.get(&customer.customer)?, customer)))
+        .collect();
+    merged.sort_by_key(|(number, _)| *number);
+    for (number, customer) in merged {
+        let edit = edits.get(customer.customer.as_str());
+        merge_words(tx, number, customer, edit)?;
+        touch(tx, FeedKind::Customer, number, EVERYBODY)?;
     }
     merge_hashes(tx, up, &numbers)
 }
@@ -196,7 +201,8 @@ fn merge_hashes(tx: &Tx<'_>, up: &Up, numbers: &BTreeMap<String, i64>) -> Result
             }
         }
     }
-    for (campaign, hashes) in brought {
+    for (campaign, mut hashes) in brought {
+        hashes.sort_unstable();
         let known = tx.one(
             "SELECT id FROM campaign WHERE name = $1",
             &[campaign.into()],

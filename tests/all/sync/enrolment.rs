@@ -5,7 +5,7 @@ use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::Standing;
 use counterfoil::ledger::HubAddress;
 
-use crate::sync::world::{URL, alone, hub, join, store};
+use crate::sync::world::{URL, alone, and_with_hubs_in_databases, hub, join, store};
 
 #[test]
 fn a_token_lets_one_ledger_in_once_and_a_lost_answer_can_be_asked_again() {
@@ -164,4 +164,12 @@ fn stores_are_listed_with_their_last_contact() {
             ("Station Road".to_owned(), 90_000, "Europe/Berlin"),
         ]
     );
+}
+
+and_with_hubs_in_databases! {
+    a_token_lets_one_ledger_in_once_and_a_lost_answer_can_be_asked_again,
+    a_ledger_is_a_hub_or_joins_one_never_both,
+    a_store_is_called_what_its_ledger_says,
+    a_token_that_was_not_used_is_replaced_and_a_store_that_came_has_its_name,
+    stores_are_listed_with_their_last_contact,
 }

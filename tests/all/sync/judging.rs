@@ -6,11 +6,10 @@ use counterfoil::domain::conflict::{ConflictKind, Decision};
 use counterfoil::domain::entry::Fact;
 use counterfoil::domain::verdict::{Band, Verdict};
 use counterfoil::domain::wire::{Standing, WireCustomer};
-use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::sync::scribe::{About, Scribe, given, undone, used, used_as};
-use crate::sync::world::{Node, SPRING, hub, meet, send, store};
+use crate::sync::world::{Node, SPRING, and_with_hubs_in_databases, hub, meet, send, store};
 
 fn kinds(hub: &mut Node) -> Vec<ConflictKind> {
     let open = hub.ledger.conflicts(true).unwrap();
@@ -39,13 +38,10 @@ fn hears(hub: &mut Node, scribe: &Scribe) {
 }
 
 fn in_pool(hub: &Node, place: i64) -> String {
-    hub.look()
-        .query_row(
-            "SELECT folded FROM code WHERE ordinal IS NOT NULL ORDER BY folded LIMIT 1 OFFSET ?1",
-            [place],
-            |row| row.get(0),
-        )
-        .unwrap()
+    let sql = format!(
+        "SELECT folded FROM code WHERE ordinal IS NOT NULL ORDER BY folded LIMIT 1 OFFSET {place}"
+    );
+    hub.texts(&sql).remove(0)
 }
 
 #[test]
@@ -356,12 +352,12 @@ fn what_a_store_gives_back_is_the_hubs_once_its_entry_is_there() {
     for _ in 0..2 {
         hub.ledger.take_in(&up, &act).unwrap();
     }
-    assert_eq!(hub.count("SELECT leased FROM tally"), 0);
+    assert_eq!(hub.count("SELECT sum(leased) FROM tally"), 0);
     // The code that it assigned is its own still.
     assert_eq!(hub.count(lent), 1);
     assert_eq!(
         hub.count(&format!(
-            "SELECT holder <> 1 FROM code WHERE folded = '{code}'"
+            "SELECT count(*) FROM code WHERE folded = '{code}' AND holder <> 1"
         )),
         1
     );
@@ -376,14 +372,10 @@ fn a_changed_entry_of_a_store_is_found() {
     scribe.write(used(), About::code("TWO"));
     hears(&mut hub, &scribe);
     hub.assert_well();
-    let writing = Connection::open(hub.folder().join("ledger.db")).unwrap();
-    let changed = writing
-        .execute(
-            "UPDATE entry SET body = replace(body, 'till 1', 'till 9') WHERE node <> 1 \
-             AND kind = 'redeemed' AND code = (SELECT id FROM code WHERE folded = 'ONE')",
-            [],
-        )
-        .unwrap();
+    let changed = hub.tamper(
+        "UPDATE entry SET body = replace(body, 'till 1', 'till 9') WHERE node <> 1 \
+         AND kind = 'redeemed' AND code = (SELECT id FROM code WHERE folded = 'ONE')",
+    );
     assert_eq!(changed, 1);
     let health = hub.ledger.verify(&mut |_| ()).unwrap();
     assert_eq!(health.faults.len(), 1, "{:?}", health.faults);
@@ -421,7 +413,12 @@ fn who_is_erased_at_a_store_is_erased_at_the_hub() {
 
 /// The program on a ledger, as a person at a shell runs it.
 fn run(node: &Node, arguments: &[&str]) -> (String, String, Option<i32>) {
-    let done = Command::new(env!("CARGO_BIN_EXE_counterfoil"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_counterfoil"));
+    command.env_remove("COUNTERFOIL_DATABASE");
+    if let Some(database) = node.database() {
+        command.env("COUNTERFOIL_DATABASE", database.url());
+    }
+    let done = command
         .arg("--data")
         .arg(node.folder())
         .args(arguments)
@@ -485,4 +482,19 @@ fn a_manager_lists_shows_and_settles_at_a_shell() {
     assert!(words.contains("no conflict"), "{words}");
     let (words, _, _) = run(&hub, &["conflicts", "list", "--all"]);
     assert!(words.contains("write-off by os:"), "{words}");
+}
+
+and_with_hubs_in_databases! {
+    what_does_not_follow_is_not_acknowledged_and_what_cannot_be_read_is_parked,
+    an_act_that_was_asked_and_then_done_alone_under_its_key_is_one_act,
+    a_key_of_two_acts_is_told_and_both_are_kept,
+    what_was_asked_and_given_up_is_undone_and_its_key_refused_for_ever,
+    an_undoing_takes_the_excess_away_wherever_it_is_made,
+    a_holder_that_is_none_is_told_and_its_use_counts,
+    a_second_code_is_told_and_the_manager_voids_it,
+    a_second_code_that_ends_otherwise_is_no_conflict_any_more_and_joining_two_people_raises_one,
+    what_a_store_gives_back_is_the_hubs_once_its_entry_is_there,
+    a_changed_entry_of_a_store_is_found,
+    who_is_erased_at_a_store_is_erased_at_the_hub,
+    a_manager_lists_shows_and_settles_at_a_shell,
 }

@@ -5,7 +5,7 @@ use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::{Joined, Standing};
 use counterfoil::ledger::Ledger;
 
-use crate::sync::world::{CONFIRMED, Node, alone, hub, join};
+use crate::sync::world::{CONFIRMED, Node, alone, and_with_hubs_in_databases, hub, join};
 
 /// A shop that joined with three cards given out and ten codes to claim.
 fn world() -> (Node, Node) {
@@ -286,4 +286,12 @@ fn a_restored_hub_issues_nothing_it_held_and_is_noticed_by_its_life() {
     assert_eq!(standing(&mut shop), Standing::Active);
     hub.assert_well();
     shop.assert_well();
+}
+
+and_with_hubs_in_databases! {
+    a_restored_store_spends_nothing_until_the_hub_has_made_suspect_what_it_may_have_spent,
+    a_copy_and_the_file_it_was_copied_from_are_two_lives,
+    two_lives_that_took_the_same_number_are_told_apart,
+    what_a_written_off_store_held_is_suspect_and_never_issued_again,
+    a_revoked_store_keeps_what_it_holds_and_may_come_back,
 }

@@ -4,11 +4,15 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
+mod asked;
+mod crowd;
 mod enrolment;
+mod feed;
 mod judging;
 mod lives;
 mod orders;
 mod scribe;
 mod stock;
+mod two_hubs;
 mod up;
 pub(crate) mod world;

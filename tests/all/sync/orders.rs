@@ -17,7 +17,7 @@ use counterfoil::domain::wire::{Standing, WireCustomer};
 
 use crate::dice::Dice;
 use crate::sync::scribe::{About, Scribe, ended, given, undone, used_as};
-use crate::sync::world::{Node, SPRING, alone, store};
+use crate::sync::world::{Node, SPRING, and_with_hubs_in_databases, empty_hub, store};
 
 /// The first seed, and how many follow it.
 const SEEDS: (u64, u64) = (0x5EED_0001, 12);
@@ -159,16 +159,11 @@ fn expected(lines: &[Line], known: &BTreeSet<String>, uses: usize, persons: &[us
 
 fn found(hub: &mut Node) -> Sum {
     let mut codes = BTreeMap::new();
-    let look = hub.look();
-    let mut rows = look
-        .prepare("SELECT folded, state, uses_made FROM code")
-        .unwrap();
-    let read = rows
-        .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
-        .unwrap();
-    for row in read {
-        let (code, figures) = row.unwrap();
-        codes.insert(code, figures);
+    for row in hub.texts("SELECT folded || ' ' || state || ' ' || uses_made FROM code") {
+        let mut words = row.split(' ');
+        let code = words.next().unwrap().to_owned();
+        let mut figure = || words.next().unwrap().parse().unwrap();
+        codes.insert(code, (figure(), figure()));
     }
     let acts = |kind: &str| {
         hub.count(&format!(
@@ -349,7 +344,7 @@ fn figures_and_conflicts_do_not_depend_on_what_came_first() {
     for seed in SEEDS.0..SEEDS.0 + SEEDS.1 {
         let mut dice = Dice::new(seed);
         let uses = 1 + dice.below(2);
-        let mut hub = alone("Head office");
+        let mut hub = empty_hub();
         hub.campaign(
             SPRING,
             &Rules {
@@ -359,14 +354,7 @@ fn figures_and_conflicts_do_not_depend_on_what_came_first() {
         );
         hub.import(SPRING, &GIVEN_OUT);
         hub.generate(SPRING, 8, false);
-        let pool: Vec<String> = {
-            let look = hub.look();
-            let mut rows = look
-                .prepare("SELECT folded FROM code WHERE ordinal IS NOT NULL ORDER BY folded")
-                .unwrap();
-            let read = rows.query_map([], |row| row.get(0)).unwrap();
-            read.collect::<Result<_, _>>().unwrap()
-        };
+        let pool = hub.texts("SELECT folded FROM code WHERE ordinal IS NOT NULL ORDER BY folded");
         let mut scribes: Vec<Scribe> = STORES
             .iter()
             .map(|name| Scribe::of(&mut store(&mut hub, name)))
@@ -398,4 +386,8 @@ fn figures_and_conflicts_do_not_depend_on_what_came_first() {
     ] {
         assert!(seen.contains(&kind), "{kind:?} was never raised");
     }
+}
+
+and_with_hubs_in_databases! {
+    figures_and_conflicts_do_not_depend_on_what_came_first,
 }

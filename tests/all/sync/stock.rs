@@ -5,7 +5,7 @@ use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::{Goods, Standing};
 
-use crate::sync::world::{CONFIRMED, Node, alone, hub};
+use crate::sync::world::{CONFIRMED, Node, alone, and_with_hubs_in_databases, hub};
 
 /// A shop with two campaigns, codes in every state, customers and a good many entries.
 fn shop() -> Node {
@@ -39,7 +39,7 @@ fn figures(node: &Node, campaign: &str) -> Vec<i64> {
     .iter()
     .map(|column| {
         node.count(&format!(
-            "SELECT {column} FROM tally t JOIN campaign m ON m.id = t.campaign \
+            "SELECT sum({column}) FROM tally t JOIN campaign m ON m.id = t.campaign \
                  WHERE m.name = '{campaign}'"
         ))
     })
@@ -226,4 +226,10 @@ fn hub_of(hub: &mut Node, piece: &counterfoil::domain::wire::Stock) -> Option<Re
 fn unreachable_end() {
     let reached_entries = false;
     assert!(reached_entries, "the stock holds entries");
+}
+
+and_with_hubs_in_databases! {
+    a_shop_brings_its_campaigns_codes_customers_and_entries_and_goes_on,
+    a_campaign_or_a_code_that_the_hub_has_is_named_and_nothing_is_left,
+    a_stock_is_resumed_where_it_was_cut_off_and_nothing_else_is_taken_for_it,
 }

@@ -1,6 +1,7 @@
 //! A hub and its stores as ledgers in folders of their own. Nothing passes between them but what a
 //! test passes on by hand, at the time that it says.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -18,11 +19,41 @@ use counterfoil::domain::wire::{
     Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
 };
 use counterfoil::ledger::{
-    Act, ClaimRequest, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork, Scan,
-    Setup, Undo, UndoRequest, built_at,
+    Act, ClaimRequest, Database, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork,
+    Scan, Setup, Undo, UndoRequest, built_at,
 };
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
+
+use crate::cluster::TestDatabase;
+use crate::shop::Kept;
+
+thread_local! {
+    /// What keeps the hubs that this thread makes.
+    static HUBS: Cell<Kept> = const { Cell::new(Kept::InFolder) };
+}
+
+/// Runs a test whose hubs are kept in databases.
+pub(crate) fn with_hubs_in_databases(test: fn()) {
+    HUBS.set(Kept::InDatabase);
+    test();
+    HUBS.set(Kept::InFolder);
+}
+
+/// The same tests with hubs that are kept in databases: what holds on one, holds on the other.
+macro_rules! and_with_hubs_in_databases {
+    ($($test:ident),+ $(,)?) => {
+        mod in_database {
+            $(
+                #[test]
+                fn $test() {
+                    crate::sync::world::with_hubs_in_databases(super::$test);
+                }
+            )+
+        }
+    };
+}
+pub(crate) use and_with_hubs_in_databases;
 
 /// The campaign that every test means where it names none.
 pub(crate) const SPRING: &str = "spring";
@@ -43,6 +74,7 @@ pub(crate) fn spring() -> CampaignId {
 pub(crate) struct Node {
     _place: Option<TempDir>,
     folder: PathBuf,
+    database: Option<TestDatabase>,
     pub(crate) ledger: Ledger,
     /// What it sends to the hub at every contact; empty for the hub and for a shop alone.
     pub(crate) secret: String,
@@ -66,6 +98,15 @@ fn node_name(store: &str) -> String {
 
 /// A ledger that has nothing to do with any other yet.
 pub(crate) fn alone(store: &str) -> Node {
+    kept(store, Kept::InFolder)
+}
+
+/// A ledger that will be a hub, kept as this thread's hubs are; nothing is in it.
+pub(crate) fn empty_hub() -> Node {
+    kept("Head office", HUBS.get())
+}
+
+fn kept(store: &str, kept: Kept) -> Node {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("data");
     let setup = Setup {
@@ -75,10 +116,20 @@ pub(crate) fn alone(store: &str) -> Node {
         mode: 0o600,
     };
     let now_ms = start_ms();
-    let ledger = Ledger::create(&folder, &setup, &act_at("back room", now_ms)).unwrap();
+    let act = act_at("back room", now_ms);
+    let database = (kept == Kept::InDatabase).then(TestDatabase::new);
+    let ledger = match &database {
+        None => Ledger::create(&folder, &setup, &act),
+        Some(database) => {
+            let database = Database::parse(database.url()).unwrap();
+            Ledger::create_in(&database, &setup, &act)
+        }
+    }
+    .unwrap();
     Node {
         _place: Some(place),
         folder,
+        database,
         ledger,
         secret: String::new(),
         now_ms,
@@ -87,7 +138,7 @@ pub(crate) fn alone(store: &str) -> Node {
 
 /// A hub: its ledger has the campaign `spring` with so many claimable codes.
 pub(crate) fn hub(codes: u64) -> Node {
-    let mut hub = alone("Head office");
+    let mut hub = empty_hub();
     hub.campaign(SPRING, &Rules::new("Free coffee"));
     if codes > 0 {
         hub.generate(SPRING, codes, false);
@@ -148,6 +199,7 @@ impl Node {
         Node {
             _place: None,
             folder: folder.to_owned(),
+            database: None,
             ledger,
             secret: secret.to_owned(),
             now_ms,
@@ -349,15 +401,46 @@ impl Node {
         claim.code.unwrap()
     }
 
+    /// The database of a ledger that is kept in one.
+    pub(crate) fn database(&self) -> Option<&TestDatabase> {
+        self.database.as_ref()
+    }
+
     /// A connection of our own that only looks.
-    pub(crate) fn look(&self) -> Connection {
+    fn look(&self) -> Connection {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(self.folder.join("ledger.db"), flags).unwrap()
     }
 
     /// One number from the ledger, by SQL of our own.
     pub(crate) fn count(&self, sql: &str) -> i64 {
-        self.look().query_row(sql, [], |row| row.get(0)).unwrap()
+        match &self.database {
+            Some(database) => database.count(sql),
+            None => self.look().query_row(sql, [], |row| row.get(0)).unwrap(),
+        }
+    }
+
+    /// The texts of one column, by SQL of our own.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        if let Some(database) = &self.database {
+            let rows = database.connect().query(sql, &[]).unwrap();
+            return rows.iter().map(|row| row.get(0)).collect();
+        }
+        let look = self.look();
+        let mut statement = look.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    /// Changes the ledger behind its back, by SQL of our own; how many rows.
+    pub(crate) fn tamper(&self, sql: &str) -> u64 {
+        match &self.database {
+            Some(database) => database.connect().execute(sql, &[]).unwrap(),
+            None => {
+                let file = Connection::open(self.folder.join("ledger.db")).unwrap();
+                file.execute(sql, []).unwrap() as u64
+            }
+        }
     }
 
     /// Everything holds, by the program's own check.

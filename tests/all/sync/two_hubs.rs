@@ -1,0 +1,155 @@
+//! Two processes of one hub, on one database: each store reaches another of them, by the real program
+//! over real sockets, and both are told the same.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::Hub;
+use crate::shop::{CAMPAIGN, Kept, Ran, Shop, code, number, run_on, text};
+
+/// A store in a folder of its own.
+struct Store {
+    _place: TempDir,
+    folder: PathBuf,
+}
+
+impl Store {
+    /// One with an empty ledger that joins the hub by this process of it.
+    fn joined(shop: &Shop, hub: &Hub, name: &str) -> Store {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("data");
+        let store = Store {
+            _place: place,
+            folder,
+        };
+        store
+            .run(&["init", "--store", name, "--timezone", "Europe/Berlin"])
+            .well();
+        let added = shop.run(&["hub", "store", "add", name]);
+        let token = store.folder().with_file_name("token");
+        std::fs::write(&token, text(added.well().json(), "token")).unwrap();
+        let url = format!("http://{}", hub.address);
+        let token = token.to_str().unwrap();
+        store.run(&["join", &url, "--token-file", token]).well();
+        store
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        run_on(&self.folder, arguments)
+    }
+
+    fn sync(&self) {
+        self.run(&["sync", "--once"]).well();
+    }
+
+    fn verdict(&self, code: &str) -> String {
+        text(self.run(&["redeem", code]).json(), "verdict").to_owned()
+    }
+}
+
+/// The same process again, at the same address.
+fn up_again(shop: &Shop, address: &str) -> Hub {
+    let mut command = shop.command();
+    command.args(["hub", "--listen", address]);
+    Hub::of(&mut command)
+}
+
+#[test]
+fn two_stores_that_reach_different_processes_of_a_hub_are_told_the_same() {
+    let rules = [
+        "--offline",
+        "accept",
+        "--offline-per-day",
+        "20",
+        "--home",
+        "anywhere",
+    ];
+    let shop = Shop::kept(Kept::InDatabase, &rules, 5);
+    let generate = [
+        "codes",
+        "generate",
+        "--campaign",
+        CAMPAIGN,
+        "--count",
+        "200",
+    ];
+    shop.run(&generate).well();
+    let hubs = [Hub::up(&shop), Hub::up(&shop)];
+    let riverside = Store::joined(&shop, &hubs[0], "Riverside");
+    let station = Store::joined(&shop, &hubs[1], "Station Road");
+    riverside.sync();
+    station.sync();
+
+    // Given out at the one store from what was lent to it, by the one process; used at the other store,
+    // by the other process.
+    let assign = [
+        "assign",
+        "--campaign",
+        CAMPAIGN,
+        "--email",
+        "ana@example.org",
+    ];
+    let assigned = riverside.run(&assign);
+    let given = text(assigned.well().json(), "code").to_owned();
+    riverside.sync();
+    assert_eq!(station.verdict(&given), "accepted");
+    assert_eq!(station.verdict(&given), "already_redeemed");
+    station.sync();
+    riverside.sync();
+    assert_eq!(riverside.verdict(&given), "already_redeemed");
+    assert_eq!(
+        riverside.verdict(&code(0)),
+        "accepted",
+        "asked of the first process"
+    );
+    assert_eq!(
+        station.verdict(&code(0)),
+        "already_redeemed",
+        "asked of the second"
+    );
+
+    // Both out of reach of the hub: each honours the same code, and it is told once.
+    let addresses = hubs.each_ref().map(|hub| hub.address.clone());
+    for hub in hubs {
+        drop(hub.end());
+    }
+    assert_eq!(riverside.verdict(&code(1)), "accepted");
+    assert_eq!(station.verdict(&code(1)), "accepted");
+    let hubs = addresses.map(|address| up_again(&shop, &address));
+    for store in [&riverside, &station, &riverside, &station] {
+        store.sync();
+    }
+    for hub in hubs {
+        drop(hub.end());
+    }
+    let open = shop.run(&["conflicts", "list"]);
+    let open: Vec<&Value> = open.lines.iter().collect();
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(text(open[0], "conflict"), "double_redeemed");
+    assert_eq!(text(open[0], "code"), code(1));
+    assert_eq!(
+        shop.count("SELECT count(*) FROM conflict WHERE is_open = 1"),
+        1
+    );
+    assert_eq!(
+        shop.count("SELECT sum(uses_made) FROM code"),
+        3,
+        "each of three codes counts once"
+    );
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+    for store in [&riverside, &station] {
+        let told = store.run(&["pool", "--campaign", CAMPAIGN]);
+        assert_eq!(number(told.well().json(), "uses_made"), 3);
+        let verified = store.run(&["verify"]);
+        assert_eq!(
+            (verified.exit, verified.json().get("faults").unwrap()),
+            (0, &Value::Array(Vec::new()))
+        );
+    }
+}
