@@ -186,10 +186,13 @@ fn unanswered() -> Msg {
 }
 
 fn scenes() -> Vec<Scene> {
-    let stories = |at| then(at_conflicts(at), [key(Key::Enter)]);
-    let open = || Msg::ConflictsOpen {
-        open: vec![double()],
-    };
+    let mut scenes = status_scenes();
+    scenes.extend(asking_scenes());
+    scenes.extend(conflict_scenes());
+    scenes
+}
+
+fn status_scenes() -> Vec<Scene> {
     vec![
         ("hub-online", false, with_hub(online())),
         ("hub-offline", false, with_hub(offline())),
@@ -214,6 +217,11 @@ fn scenes() -> Vec<Scene> {
             false,
             with_hub(away("the hub's certificate is not trusted: it has expired")),
         ),
+    ]
+}
+
+fn asking_scenes() -> Vec<Scene> {
+    vec![
         ("asking-hub", false, then(with_hub(online()), asked())),
         (
             "asked-behind",
@@ -231,6 +239,15 @@ fn scenes() -> Vec<Scene> {
                 [key(Key::F(8)), unanswered(), typed("2")],
             ),
         ),
+    ]
+}
+
+fn conflict_scenes() -> Vec<Scene> {
+    let stories = |at| then(at_conflicts(at), [key(Key::Enter)]);
+    let open = || Msg::ConflictsOpen {
+        open: vec![double()],
+    };
+    vec![
         ("conflict-told", false, then(with_hub(online()), [open()])),
         ("conflicts", false, at_conflicts(SettledAt::Hub)),
         (
@@ -375,9 +392,12 @@ fn effects_of(model: &mut Model, msgs: impl IntoIterator<Item = Msg>) -> Vec<Eff
 fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Conflict(order) => Some(&**order),
-            _ => None,
+        .filter_map(|effect| {
+            if let Effect::Conflict(order) = effect {
+                Some(&**order)
+            } else {
+                None
+            }
         })
         .collect()
 }
