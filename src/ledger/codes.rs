@@ -57,6 +57,15 @@ impl Redemption {
         self.store.as_deref().unwrap_or(own)
     }
 
+    /// The name by which its key is bound in this ledger.
+    pub(crate) fn caller(&self) -> String {
+        if self.is_foreign() {
+            caller_of(&self.id.node, &self.body.counter)
+        } else {
+            self.body.counter.clone()
+        }
+    }
+
     /// The act as it is told, in a ledger of the store `own`.
     pub(crate) fn story(&self, own: &str) -> Story {
         Story {

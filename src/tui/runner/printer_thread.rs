@@ -178,8 +178,6 @@ mod tests {
                 Happening::Told(msg) => Some(msg),
                 Happening::NoLedger { .. }
                 | Happening::ScannerChosen(_)
-                | Happening::Heard(_)
-                | Happening::HubTold(_)
                 | Happening::Done(_)
                 | Happening::Heard(_)
                 | Happening::HubTold(_)
