@@ -184,3 +184,9 @@ ALTER TABLE operator ADD COLUMN is_hubs INTEGER NOT NULL DEFAULT 0;
 
 -- Own entries up to this number were looked through for codes whose home is anywhere.
 ALTER TABLE hub_link ADD COLUMN homed_entry INTEGER NOT NULL DEFAULT 0;
+
+-- At a store: when it last gave back what it had not assigned.
+CREATE TABLE lease_return (
+    campaign INTEGER PRIMARY KEY,
+    at_ms    INTEGER NOT NULL
+) STRICT;

@@ -186,6 +186,10 @@ impl<'c> Raw<'c> {
             lost
         ])?;
         self.commit.execute([])?;
+        self.rest_if_due()
+    }
+
+    fn rest_if_due(&mut self) -> rusqlite::Result<()> {
         self.writes += 1;
         if self.writes >= WRITES_PER_CHECKPOINT {
             self.writes = 0;

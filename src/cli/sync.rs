@@ -332,6 +332,16 @@ fn failed(what: &str, stopped: Stopped) -> Failure {
 /// A hub that refuses has said why; one that does not answer may do so later.
 fn refused_or_missed(what: &str, missed: &Missed) -> Failure {
     match missed {
+        Missed::Refused {
+            why,
+            retry_after: Some(_),
+            ..
+        } => Failure {
+            code: "out_of_reach",
+            message: format!("{what}: the hub asks to be left alone for now: {why}"),
+            hint: "nothing is lost; run the same command again in a while".into(),
+            exit: 3,
+        },
         Missed::Refused { why, .. } => Failure {
             code: "refused",
             message: format!("{what}: {why}"),

@@ -8,6 +8,15 @@ pub const LEAST: u64 = 50;
 /// Codes that are lent in one write at most; a store that needs more is lent more at its next contact.
 pub const GRANT_MAX: u64 = CODES_MAX as u64;
 
+/// A store that has given its codes back is lent none for so long: a day's business.
+pub const RESTS_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Whether a store that gave its codes back so long ago is still to be lent none. A clock that was
+/// set back meanwhile does not make it longer.
+pub fn rests(since_ms: i64) -> bool {
+    (0..RESTS_MS).contains(&since_ms)
+}
+
 /// What a store has of a campaign's pool, and how it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
@@ -85,6 +94,19 @@ mod tests {
         ];
         for (need, stock, expected) in table {
             assert_eq!(grant(need, stock), expected, "{need:?} {stock:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_given_back_is_not_lent_again_for_a_day() {
+        let table = [
+            (0, true),
+            (RESTS_MS - 1, true),
+            (RESTS_MS, false),
+            (-1, false),
+        ];
+        for (since_ms, expected) in table {
+            assert_eq!(rests(since_ms), expected, "{since_ms}");
         }
     }
 

@@ -204,6 +204,9 @@ pub struct Demand {
     pub assigned_7d: u64,
     /// Codes that somebody waits for at this moment.
     pub wanted: u64,
+    /// It has just given back what it had, and wants none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rests: bool,
 }
 
 /// `POST /v1/sync/up`.

@@ -18,6 +18,15 @@ pub(super) struct Fault {
     hint: &'static str,
     /// In how many seconds it is worth asking again.
     retry_after: Option<u64>,
+    /// What the ledger failed at, for the log.
+    failed: Option<Failed>,
+}
+
+/// What the ledger failed at, and why: for the hub's log, on a response that is still to be logged.
+#[derive(Debug, Clone)]
+pub(super) struct Failed {
+    pub(super) op: &'static str,
+    pub(super) cause: String,
 }
 
 /// An answer's text, as JSON.
@@ -43,6 +52,7 @@ impl Fault {
             hint,
             // What is full or under way now is over in a moment.
             retry_after: (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+            failed: None,
         }
     }
 
@@ -247,55 +257,65 @@ impl From<Refusal> for Fault {
 impl From<LedgerError> for Fault {
     /// Without the thing: it may be a code, and what is told here is no secret of the ledger's place.
     fn from(error: LedgerError) -> Self {
-        let (code, hint) = match &error.cause {
-            Cause::Busy | Cause::InUse | Cause::Raced(_) | Cause::Changed(_) => {
-                ("busy", "ask again in a second, under the same key")
-            }
-            Cause::Dropped(_) | Cause::Unreachable(_) => (
-                "database_unreachable",
-                "look after the hub's database, then ask again under the same key",
-            ),
-            Cause::OutcomeUnknown => (
-                "outcome_unknown",
-                "ask again under the same key: it acts once",
-            ),
-            Cause::DiskFull => (
-                "disk_full",
-                "free some room on the hub's disk, then ask again",
-            ),
-            Cause::Moved => ("moved", "ask the computer that the ledger was moved to"),
-            Cause::Unexpected(_) => (
-                "unexpected",
-                "bring both programs up to date; the hub's first",
-            ),
-            Cause::Missing(_)
-            | Cause::Exists(_)
-            | Cause::AnotherShop(_)
-            | Cause::AnotherHub(_)
-            | Cause::NotALedger
-            | Cause::Rehearsal
-            | Cause::Newer { .. }
-            | Cause::NetworkFileSystem(_)
-            | Cause::Damaged(_)
-            | Cause::Random(_)
-            | Cause::Interrupted
-            | Cause::Engine(_)
-            | Cause::Postgres(_)
-            | Cause::NoLedgerIn(_)
-            | Cause::LedgerIn(_)
-            | Cause::OnlyInFiles(_)
-            | Cause::Io(_) => {
-                return Fault::of(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "ledger",
-                    format!("{}: the ledger failed", error.op),
-                    "run `counterfoil verify` on the hub; ask again under the same key",
-                );
-            }
-        };
-        let message = format!("{}: {}", error.op, error.cause);
-        Fault::of(StatusCode::SERVICE_UNAVAILABLE, code, message, hint)
+        Fault {
+            failed: Some(Failed {
+                op: error.op,
+                cause: error.cause.to_string(),
+            }),
+            ..told(&error)
+        }
     }
+}
+
+fn told(error: &LedgerError) -> Fault {
+    let (code, hint) = match &error.cause {
+        Cause::Busy | Cause::InUse | Cause::Raced(_) | Cause::Changed(_) => {
+            ("busy", "ask again in a second, under the same key")
+        }
+        Cause::Dropped(_) | Cause::Unreachable(_) => (
+            "database_unreachable",
+            "look after the hub's database, then ask again under the same key",
+        ),
+        Cause::OutcomeUnknown => (
+            "outcome_unknown",
+            "ask again under the same key: it acts once",
+        ),
+        Cause::DiskFull => (
+            "disk_full",
+            "free some room on the hub's disk, then ask again",
+        ),
+        Cause::Moved => ("moved", "ask the computer that the ledger was moved to"),
+        Cause::Unexpected(_) => (
+            "unexpected",
+            "bring both programs up to date; the hub's first",
+        ),
+        Cause::Missing(_)
+        | Cause::Exists(_)
+        | Cause::AnotherShop(_)
+        | Cause::AnotherHub(_)
+        | Cause::NotALedger
+        | Cause::Rehearsal
+        | Cause::Newer { .. }
+        | Cause::NetworkFileSystem(_)
+        | Cause::Damaged(_)
+        | Cause::Random(_)
+        | Cause::Interrupted
+        | Cause::Engine(_)
+        | Cause::Postgres(_)
+        | Cause::NoLedgerIn(_)
+        | Cause::LedgerIn(_)
+        | Cause::OnlyInFiles(_)
+        | Cause::Io(_) => {
+            return Fault::of(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "ledger",
+                format!("{}: the ledger failed", error.op),
+                "run `counterfoil verify` on the hub; ask again under the same key",
+            );
+        }
+    };
+    let message = format!("{}: {}", error.op, error.cause);
+    Fault::of(StatusCode::SERVICE_UNAVAILABLE, code, message, hint)
 }
 
 impl IntoResponse for Fault {
@@ -310,6 +330,9 @@ impl IntoResponse for Fault {
         }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(failed) = self.failed {
+            response.extensions_mut().insert(failed);
         }
         response
     }

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use crate::http::fault::Failed;
+
 /// Answers by route and status since the hub began.
 #[derive(Debug, Default)]
 pub(super) struct Counters(Mutex<BTreeMap<(&'static str, u16), u64>>);
@@ -17,6 +19,8 @@ pub(super) struct Answered<'a> {
     pub(super) status: u16,
     pub(super) latency_ms: u128,
     pub(super) token: Option<&'a str>,
+    /// What the ledger failed at, where it did.
+    pub(super) failed: Option<&'a Failed>,
 }
 
 impl Counters {
@@ -47,13 +51,18 @@ impl Log {
 
     /// Writes the line of an answer.
     pub(super) fn answered(&self, answered: &Answered<'_>) {
-        self.line(&serde_json::json!({
+        let mut line = serde_json::json!({
             "at": answered.at,
             "route": answered.route,
             "status": answered.status,
             "latency_ms": u64::try_from(answered.latency_ms).unwrap_or(u64::MAX),
             "token": answered.token,
-        }));
+        });
+        if let (Some(failed), Some(line)) = (answered.failed, line.as_object_mut()) {
+            line.insert("op".to_owned(), failed.op.into());
+            line.insert("cause".to_owned(), failed.cause.as_str().into());
+        }
+        self.line(&line);
     }
 
     /// Writes something that is no answer: a certificate in use from now on, a connection not taken.

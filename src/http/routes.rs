@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::domain::token::Scope;
 use crate::http::asked::{self, Ask};
-use crate::http::fault::{Fault, json};
+use crate::http::fault::{Failed, Fault, json};
 use crate::http::guesses::Guesses;
 use crate::http::ledger_thread::{Asks, Bearer, Question};
 use crate::http::log::{Answered, Counters, Log};
@@ -435,6 +435,7 @@ async fn logged(State(shared): State<Arc<Shared>>, request: Request, next: Next)
         status,
         latency_ms: began.elapsed().as_millis(),
         token: caller(&response).map(|caller| caller.0.as_str()),
+        failed: response.extensions().get::<Failed>(),
     });
     response
 }

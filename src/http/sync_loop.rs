@@ -195,7 +195,8 @@ impl From<LedgerError> for Stopped {
     }
 }
 
-/// Brings a ledger and its hub up to date with each other, once: up, down, and up what came of that.
+/// Brings a ledger and its hub up to date with each other, once: up, down, up what came of that, and
+/// down what that was answered with, as the codes that it is lent.
 /// `progress` is told the position of the feed and the newest one.
 pub fn sync_once(
     ledger: &mut Ledger,
@@ -207,6 +208,12 @@ pub fn sync_once(
     run_line(Line::Up, ledger, hub, clock, &mut delivered, progress)?;
     run_line(Line::Down, ledger, hub, clock, &mut delivered, progress)?;
     run_line(Line::Up, ledger, hub, clock, &mut delivered, progress)?;
+    let is_behind = ledger
+        .hub_link()?
+        .is_some_and(|link| link.cursor.position < link.feed_goal);
+    if is_behind {
+        run_line(Line::Down, ledger, hub, clock, &mut delivered, progress)?;
+    }
     Ok(delivered)
 }
 

@@ -28,6 +28,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
 use crate::ledger::log::end_life;
+use crate::ledger::second_code::alike;
 use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::witness::{self, FromHub, Witnessed};
 use crate::ledger::{
@@ -436,17 +437,25 @@ impl Case<'_> {
         })
     }
 
-    /// The codes that the customer has of the campaign, void ones not among them, the newest last.
+    /// The codes that the customer has of the campaign, void ones not among them, the newest last; those
+    /// of customers whom the campaign takes for the same person come before their own.
     pub(super) fn live_codes(&self, writing: &Writing<'_, '_>) -> Result<Vec<i64>, Cause> {
         let Some(customer) = self.customer else {
             return Ok(Vec::new());
         };
-        let slots = slots_of(writing.tx, self.local, customer)?;
-        Ok(slots
-            .iter()
-            .filter(|slot| slot.is_live)
-            .map(|slot| slot.code)
-            .collect())
+        let mut alike = alike(writing.tx, self.local, customer)?;
+        alike.remove(&customer);
+        let mut live = Vec::new();
+        for one in alike.into_iter().chain([customer]) {
+            let slots = slots_of(writing.tx, self.local, one)?;
+            live.extend(
+                slots
+                    .iter()
+                    .filter(|slot| slot.is_live)
+                    .map(|slot| slot.code),
+            );
+        }
+        Ok(live)
     }
 
     /// The code of theirs that is told of: who looks again sees the newest; who wants one, the

@@ -44,8 +44,8 @@ impl Rest {
 }
 
 impl Ledger {
-    /// A store gives what it has not assigned back to the hub, of one campaign or of all; how many
-    /// codes. In slices, so that no till waits.
+    /// A store gives what it has not assigned back to the hub, of one campaign or of all, and wants none
+    /// for a day; how many codes. In slices, so that no till waits.
     pub fn return_leases(
         &mut self,
         campaign: Option<&CampaignId>,
@@ -71,6 +71,7 @@ impl Ledger {
         for campaign in campaigns {
             loop {
                 let slice = self.write("return", thing, |writing| {
+                    wants_none(writing.tx, campaign, act)?;
                     hand_over_rest(writing, campaign, act)
                 })?;
                 if slice == 0 {
@@ -106,6 +107,16 @@ impl Ledger {
             Ok(handed_over)
         })
     }
+}
+
+/// Notes that a campaign's codes were given back, so that the next upload does not ask for others.
+fn wants_none(tx: &Tx<'_>, campaign: i64, act: &Act) -> Result<(), Cause> {
+    tx.execute(
+        "INSERT INTO lease_return (campaign, at_ms) VALUES ($1, $2) \
+         ON CONFLICT (campaign) DO UPDATE SET at_ms = excluded.at_ms",
+        &[campaign.into(), act.now.as_millisecond().into()],
+    )?;
+    Ok(())
 }
 
 /// Codes and the last entry looked at.
@@ -318,7 +329,7 @@ pub(crate) fn top_up(
         let Some((local, campaign)) = campaigns::find(writing.tx, &demand.campaign)? else {
             continue;
         };
-        if !lends(&campaign, &store.store, act) {
+        if demand.rests || !lends(&campaign, &store.store, act) {
             continue;
         }
         let on_its_way = on_its_way(writing.tx, node, local, feed_position)?;

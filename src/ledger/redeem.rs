@@ -461,10 +461,15 @@ impl<'s> Case<'s> {
     ) -> Result<Used, Cause> {
         let uses = found.campaign.rules.uses;
         let uses_made = row.uses_made + 1;
-        let state_after = if uses_made >= uses {
-            CodeState::Redeemed
-        } else {
-            CodeState::Assigned
+        let state_after = match row.state {
+            _ if uses_made >= uses => CodeState::Redeemed,
+            // What was possibly spent is so until as many uses are known as it has.
+            CodeState::Suspect => CodeState::Suspect,
+            CodeState::Available
+            | CodeState::Assigned
+            | CodeState::Redeemed
+            | CodeState::Void
+            | CodeState::Test => CodeState::Assigned,
         };
         self.accept_clock(writing)?;
         let fact = Fact::Redeemed {

@@ -64,7 +64,7 @@ pub(crate) fn look_again(
 }
 
 /// Everybody who is taken for the same person as a customer, themselves among them.
-fn alike(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<BTreeSet<i64>, Cause> {
+pub(crate) fn alike(tx: &Tx<'_>, campaign: i64, customer: i64) -> Result<BTreeSet<i64>, Cause> {
     let mut alike = BTreeSet::from([customer]);
     let mut to_follow = vec![customer];
     while let Some(one) = to_follow.pop() {

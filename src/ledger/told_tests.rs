@@ -284,6 +284,7 @@ fn demand(store: &mut Ledger, wanted: u64) -> Demand {
         left,
         assigned_7d: 0,
         wanted,
+        rests: false,
     }
 }
 
@@ -827,6 +828,7 @@ fn a_store_that_never_heard_that_its_range_was_taken_back_hears_it_with_the_next
                 left: 0,
                 assigned_7d: 0,
                 wanted: 1_000,
+                rests: false,
             };
             for _ in 0..20 {
                 top_up(

@@ -5,18 +5,18 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::Shutdown;
 use std::sync::Barrier;
 use std::thread;
 
 use counterfoil::domain::token::Scope;
+use counterfoil::domain::wire::{AskHub, Goods, NewLife, Question, Stock, Verb};
 use counterfoil::http::{Method, ROUTES, Route};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+pub(crate) use crate::serving::{Hub, ask, got, head_of};
 use crate::shop::{CAMPAIGN, Kept, Shop, number, text};
+use crate::stores::{Store, invite};
 
 /// A body that is well-formed, by route.
 const BODIES: [(&str, &str); 2] = [
@@ -92,161 +92,6 @@ pub(crate) const MALFORMED: [(&str, &str, u16); 18] = [
     ),
 ];
 
-/// A hub that is up, on a port of its own.
-pub(crate) struct Hub {
-    pub(crate) child: Child,
-    pub(crate) address: String,
-    /// Reads what it logs: a pipe that nobody reads would stop it.
-    log: Option<thread::JoinHandle<String>>,
-}
-
-/// A response: its status, its head, its body.
-pub(crate) struct Got {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Got {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
-    }
-
-    pub(crate) fn error(&self) -> String {
-        let told = self.json();
-        let error = told.get("error").unwrap();
-        assert!(!text(error, "hint").is_empty() && !text(error, "message").is_empty());
-        text(error, "code").to_owned()
-    }
-}
-
-impl Hub {
-    pub(crate) fn up(shop: &Shop) -> Hub {
-        Hub::up_with(shop, &[])
-    }
-
-    pub(crate) fn up_with(shop: &Shop, more: &[&str]) -> Hub {
-        let mut command = shop.command();
-        command.args(["hub", "--listen", "127.0.0.1:0"]).args(more);
-        Hub::of(&mut command)
-    }
-
-    pub(crate) fn of(command: &mut Command) -> Hub {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut first)
-            .unwrap();
-        let first: Value = serde_json::from_str(&first).unwrap();
-        let mut stream = child.stderr.take().unwrap();
-        let log = thread::spawn(move || {
-            let mut lines = String::new();
-            stream.read_to_string(&mut lines).unwrap();
-            lines
-        });
-        Hub {
-            address: text(&first, "listening").to_owned(),
-            child,
-            log: Some(log),
-        }
-    }
-
-    pub(crate) fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Got {
-        ask(&self.address, method, path, token, body).unwrap()
-    }
-
-    fn claim(&self, token: &str, body: &Value) -> Value {
-        let got = self.ask("POST", "/v1/claims", Some(token), &body.to_string());
-        assert_eq!(got.status, 200, "{}", got.body);
-        got.json()
-    }
-
-    pub(crate) fn send(&self, bytes: &[u8]) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(bytes).unwrap();
-        stream
-    }
-
-    pub(crate) fn signal(&self) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, Signal::TERM).unwrap();
-    }
-
-    /// SIGTERM; what it logged, each line as JSON.
-    pub(crate) fn end(self) -> Vec<Value> {
-        self.signal();
-        self.ended()
-    }
-
-    pub(crate) fn ended(self) -> Vec<Value> {
-        self.words()
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
-    /// What it said on standard error, to its end.
-    pub(crate) fn words(mut self) -> String {
-        let lines = self.log.take().unwrap().join().unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{lines}");
-        lines
-    }
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        // Where a test failed; otherwise it has ended.
-        drop(self.child.kill());
-    }
-}
-
-pub(crate) fn head_of(method: &str, path: &str, token: Option<&str>, length: usize) -> String {
-    let authorization = token.map_or_else(String::new, |token| {
-        format!("Authorization: Bearer {token}\r\n")
-    });
-    format!(
-        "{method} {path} HTTP/1.1\r\nHost: hub\r\n{authorization}Connection: close\r\n\
-         Content-Length: {length}\r\n\r\n"
-    )
-}
-
-/// Asks once; none where the hub was gone, or cut its answer off.
-pub(crate) fn ask(
-    address: &str,
-    method: &str,
-    path: &str,
-    token: Option<&str>,
-    body: &str,
-) -> Option<Got> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    let head = head_of(method, path, token, body.len());
-    stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
-    got(stream)
-}
-
-pub(crate) fn got(mut stream: TcpStream) -> Option<Got> {
-    let mut all = String::new();
-    stream.read_to_string(&mut all).ok()?;
-    let (head, body) = all.split_once("\r\n\r\n")?;
-    let length = head
-        .to_ascii_lowercase()
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-    if length != Some(body.len()) {
-        return None;
-    }
-    Some(Got {
-        status: head.split(' ').nth(1)?.parse().ok()?,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    })
-}
-
 /// A shop whose campaign has so many codes to give.
 pub(crate) fn shop_with_pool(count: usize) -> Shop {
     pool_kept(Kept::InFolder, &[], count)
@@ -273,20 +118,130 @@ fn available(shop: &Shop) -> i64 {
     )
 }
 
+/// Who asks the routes of a hub, and what: programs by their tokens, stores by their secrets.
+struct Askers {
+    shop: Shop,
+    store: Store,
+    /// A store's ledger that is invited, and its token.
+    invited: (Store, String),
+}
+
+impl Askers {
+    fn new() -> Askers {
+        let shop = shop_with_pool(2);
+        let hub = Hub::up(&shop);
+        let store = Store::joined(&shop, &hub.address, "Riverside");
+        drop(hub.end());
+        let token = invite(&shop, "Station Road");
+        Askers {
+            shop,
+            store,
+            invited: (Store::new("Station Road"), token),
+        }
+    }
+
+    /// A body that is well-formed, and changes nothing that is counted here.
+    fn body(&self, route: &Route) -> String {
+        let json = |value: serde_json::Result<String>| value.unwrap();
+        let hello = || self.store.hello();
+        match route.path {
+            "/v1/sync/join" => json(serde_json::to_string(&self.invited.0.asks_to_join())),
+            "/v1/sync/stock" => json(serde_json::to_string(&Stock {
+                hello: hello(),
+                piece: 0,
+                goods: Goods::End,
+            })),
+            "/v1/sync/live" => json(serde_json::to_string(&NewLife {
+                hello: hello(),
+                life_hash: "00".repeat(32),
+                branch_seq: 0,
+                points: Vec::new(),
+                missing: Some(0),
+            })),
+            "/v1/sync/up" => json(serde_json::to_string(&self.store.up())),
+            "/v1/sync/down" => json(serde_json::to_string(&self.store.down())),
+            "/v1/sync/ask" => json(serde_json::to_string(&AskHub {
+                hello: hello(),
+                question: Question {
+                    counter: "till".into(),
+                    operator: None,
+                    key: Store::key(),
+                    verb: Verb::Redeem {
+                        code: "SHOP-00000-KEEP".into(),
+                        campaign: None,
+                        receipt: None,
+                        customer: None,
+                        approved: None,
+                        is_check: true,
+                    },
+                },
+            })),
+            _ => body_for(route).to_owned(),
+        }
+    }
+
+    /// Who is let in by this route.
+    fn secret(&self, route: &Route) -> String {
+        match (route.path, route.scope) {
+            ("/v1/sync/join", _) => self.invited.1.clone(),
+            (_, Some(Scope::Sync)) => self.store.secret(),
+            (_, _) => token(
+                &self.shop,
+                &format!("with{}", route.path.replace('/', "-")),
+                route.scope.map_or("read", Scope::as_str),
+            ),
+        }
+    }
+
+    /// Ends that.
+    fn bars(&self, route: &Route) {
+        match route.scope {
+            Some(Scope::Sync) => {
+                let name = match route.path {
+                    "/v1/sync/join" => "Station Road",
+                    _ => "Riverside",
+                };
+                self.shop.run(&["hub", "store", "stolen", name]).well();
+            }
+            _ => {
+                let name = format!("with{}", route.path.replace('/', "-"));
+                self.shop.run(&["hub", "token", "revoke", &name]).well();
+            }
+        }
+    }
+}
+
+/// What a well-formed question of a route is answered with: a store that has no stock to bring, and has
+/// not been restored, is told so.
+fn answers_well(route: &Route) -> &'static [u16] {
+    match route.path {
+        "/v1/sync/stock" | "/v1/sync/live" => &[200, 422],
+        _ => &[200],
+    }
+}
+
 #[test]
 fn every_route_lets_in_whom_it_may_and_nobody_else() {
-    let shop = shop_with_pool(2);
-    let revoked = token(&shop, "gone", "claim,redeem,read,sync");
+    let askers = Askers::new();
+    let shop = &askers.shop;
+    let revoked = token(shop, "gone", "claim,redeem,read,sync");
     shop.run(&["hub", "token", "revoke", "gone"]).well();
-    let hub = Hub::up(&shop);
-    for (place, route) in program_routes().enumerate() {
+    let program = token(shop, "program", "claim,redeem,read,sync");
+    let hub = Hub::up(shop);
+    for (place, route) in ROUTES.iter().enumerate() {
         let (method, path) = (route.method.as_str(), route.path);
-        let body = body_for(route);
+        let body = askers.body(route);
+        let body = body.as_str();
         let Some(scope) = route.scope else {
             assert_eq!(hub.ask(method, path, None, body).status, 200, "{path}");
             continue;
         };
-        for wrong in [None, Some("cft_wrong"), Some(""), Some(revoked.as_str())] {
+        let mut wrongs = vec![None, Some("cft_wrong"), Some(""), Some(revoked.as_str())];
+        if scope == Scope::Sync {
+            // Whatever its scopes, a program is no store.
+            wrongs.push(Some(program.as_str()));
+        }
+        for wrong in wrongs {
             let got = hub.ask(method, path, wrong, body);
             assert_eq!(got.status, 401, "{path} {wrong:?}: {}", got.body);
             assert_eq!(got.error(), "unauthorized");
@@ -294,47 +249,51 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
             assert!(head.contains("www-authenticate: bearer"), "{head}");
             assert!(head.contains("counterfoil-wire: 1"), "{head}");
         }
-        let others = Scope::ALL.into_iter().filter(|other| *other != scope);
-        let others: Vec<&str> = others.map(Scope::as_str).collect();
-        let without = token(&shop, &format!("without-{place}"), &others.join(","));
-        let got = hub.ask(method, path, Some(&without), body);
-        assert_eq!(
-            (got.status, got.error().as_str()),
-            (403, "forbidden"),
-            "{path}"
-        );
-        let with = token(&shop, &format!("with-{place}"), scope.as_str());
+        if scope != Scope::Sync {
+            let others = Scope::ALL.into_iter().filter(|other| *other != scope);
+            let others: Vec<&str> = others.map(Scope::as_str).collect();
+            let without = token(shop, &format!("without-{place}"), &others.join(","));
+            let got = hub.ask(method, path, Some(&without), body);
+            assert_eq!(
+                (got.status, got.error().as_str()),
+                (403, "forbidden"),
+                "{path}"
+            );
+            // A store is no program.
+            let got = hub.ask(method, path, Some(&askers.store.secret()), body);
+            assert_eq!(got.status, 401, "{path}");
+        }
+        let with = askers.secret(route);
         let got = hub.ask(method, path, Some(&with), body);
-        assert_eq!(got.status, 200, "{path}: {}", got.body);
+        let well = answers_well(route);
+        assert!(well.contains(&got.status), "{path}: {} {}", got.status, got.body);
         assert!(
             got.head
                 .to_ascii_lowercase()
                 .contains("counterfoil-wire: 1")
         );
-        // The token stops at the next question, while the hub runs.
-        shop.run(&["hub", "token", "revoke", &format!("with-{place}")])
-            .well();
-        assert_eq!(
-            hub.ask(method, path, Some(&with), body).status,
-            401,
-            "{path}"
-        );
+        // Whoever is barred is so at the next question, while the hub runs.
+        askers.bars(route);
+        let barred = hub.ask(method, path, Some(&with), body).status;
+        assert_eq!(barred, 401, "{path}");
+        if scope == Scope::Sync && path != "/v1/sync/join" {
+            let back = ["hub", "store", "reinstate", "Riverside"];
+            shop.run(&back).well();
+            // A revoked store is let in: what it did is taken.
+            shop.run(&["hub", "store", "revoke", "Riverside"]).well();
+            let got = hub.ask(method, path, Some(&with), body);
+            assert!(well.contains(&got.status), "{path}: {}", got.body);
+            shop.run(&back).well();
+        }
     }
     let got = hub.ask("GET", "/v1/nothing", None, "");
     assert_eq!((got.status, got.error().as_str()), (404, "no_such_route"));
     drop(hub.end());
-    assert_eq!(available(&shop), 2);
-    shop.assert_well();
+    assert_eq!(shop.count("SELECT count(*) FROM entry WHERE kind = 'redeemed'"), 0);
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
 }
 
-/// The routes that programs ask, each by its token; those of stores are tried with stores.
-fn program_routes() -> impl Iterator<Item = &'static Route> {
-    ROUTES
-        .iter()
-        .filter(|route| route.scope != Some(Scope::Sync))
-}
-
-/// The body of a route's question: a new route that takes one has to be given one here.
+/// The body of a program's question: a new route that takes one has to be given one here.
 pub(crate) fn body_for(route: &Route) -> &'static str {
     if route.method == Method::Get {
         return "";
@@ -347,11 +306,17 @@ pub(crate) fn body_for(route: &Route) -> &'static str {
 
 #[test]
 fn every_route_refuses_what_it_does_not_take() {
-    let shop = shop_with_pool(2);
-    let web = token(&shop, "web", "claim,redeem,read,sync");
-    let hub = Hub::up(&shop);
-    for route in program_routes() {
+    let askers = Askers::new();
+    let shop = &askers.shop;
+    let web = token(shop, "web", "claim,redeem,read,sync");
+    let hub = Hub::up(shop);
+    for route in ROUTES {
         let path = route.path;
+        let web = if route.scope == Some(Scope::Sync) {
+            askers.secret(route)
+        } else {
+            web.clone()
+        };
         for other in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
             let is_taken = ROUTES
                 .iter()
@@ -365,7 +330,7 @@ fn every_route_refuses_what_it_does_not_take() {
         if route.method == Method::Get {
             continue;
         }
-        let (body, most) = (body_for(route), route.body_bytes_max);
+        let (body, most) = (askers.body(route), route.body_bytes_max);
         // Too long, as it says of itself, and as it turns out.
         let told = got(hub.send(head_of("POST", path, Some(&web), most + 1).as_bytes())).unwrap();
         assert_eq!((told.status, told.error().as_str()), (413, "too_large"));
@@ -386,7 +351,8 @@ fn every_route_refuses_what_it_does_not_take() {
             let told = hub.ask("POST", path, Some(&web), &body[..length]);
             assert_eq!(
                 (told.status, told.error().as_str()),
-                (400, "malformed_body")
+                (400, "malformed_body"),
+                "{path} {length}"
             );
         }
         // Another kind of body, in its own words.
@@ -408,13 +374,13 @@ fn every_route_refuses_what_it_does_not_take() {
             "Application/JSON; charset=utf-8",
             "application/x-www-form-urlencoded",
         ] {
-            assert_eq!(typed(kind).status, 200, "{path} {kind}");
+            let status = typed(kind).status;
+            assert!(answers_well(route).contains(&status), "{path} {kind}");
         }
     }
     drop(hub.end());
-    assert_eq!(available(&shop), 2);
     assert_eq!(shop.redeem("SHOP-00000-KEEP"), "accepted");
-    shop.assert_well();
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
 }
 
 #[test]

@@ -17,7 +17,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::http::{Got, Hub, ask, got, head_of, shop_with_pool, token};
+use crate::http::{ask, got, head_of, shop_with_pool, token};
+use crate::serving::{Got, Hub};
 use crate::shop::{CAMPAIGN, Shop, text};
 
 /// Long enough for a busy machine; no test that goes well waits for it.

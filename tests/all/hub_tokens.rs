@@ -13,7 +13,8 @@ use counterfoil::ledger::{Database, Ledger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::http::{Got, Hub, ask, shop_with_pool, token};
+use crate::http::{ask, shop_with_pool, token};
+use crate::serving::{Got, Hub};
 use crate::hub_limits::{Running, now};
 use crate::shop::{CAMPAIGN, Kept, Shop, text};
 

@@ -384,8 +384,11 @@ impl World {
                         )
                     }
                     Some(_) => Ok(()),
-                    // It was given elsewhere, and the answer had been lost.
-                    None if claim.assignment_id.is_none() => {
+                    // It was given before, under another key or elsewhere, and the answer had been lost.
+                    None if claim.word == ClaimWord::AlreadyAssigned
+                        || claim.assignment_id.is_none() =>
+                    {
+                        self.record.given.push(code.clone());
                         self.record.owners.insert(code, claimed.person);
                         Ok(())
                     }

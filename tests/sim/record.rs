@@ -109,6 +109,7 @@ impl Record {
         let named = (act.place, act.key.clone());
         if let Some(before) = self.by_key.get(&named).map(|number| &self.acts[*number])
             && !before.died
+            && !before.is_forgotten
         {
             return broken(
                 Law::I5Once,

@@ -329,9 +329,13 @@ impl World {
                     live.push(code.clone());
                 }
             }
+            // A code that another customer has is told of as such.
             let told: usize = codes
                 .iter()
-                .filter_map(|code| conflicts.get(&(code.clone(), "second_code".to_owned())))
+                .flat_map(|code| {
+                    ["second_code", "double_assigned"].map(|kind| (code.clone(), kind.to_owned()))
+                })
+                .filter_map(|named| conflicts.get(&named))
                 .map(|(open, settled)| open + settled)
                 .sum();
             if live.len() > most + told {

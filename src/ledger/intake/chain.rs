@@ -87,8 +87,7 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
         }
         None => {}
     }
-    let newest_life = up.entries.last().map_or(0, |entry| entry.incarnation);
-    let former = former_lives(tx, sender, newest_life)?;
+    let lives = lives_here(tx, sender)?;
     for entry in &up.entries {
         let Some(hash) = hash_of(&entry.hash) else {
             return Ok(placed);
@@ -116,7 +115,7 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
                 if chained(&previous, entry.body.as_bytes()) != hash {
                     return Ok(placed);
                 }
-                if !came_before(tx, sender, &former, entry, &hash)? {
+                if !came_before(tx, sender, &lives, entry, &hash)? {
                     if placed.new.is_empty() {
                         placed.first_previous = Some(previous);
                     }
@@ -129,10 +128,10 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
     Ok(placed)
 }
 
-/// The lives of the sender before one that have entries here, each with its newest.
-fn former_lives(tx: &Tx<'_>, sender: &Sender, incarnation: i64) -> Result<Vec<(i64, i64)>, Cause> {
-    let mut former = Vec::new();
-    for life in 1..incarnation {
+/// The lives of the sender that have entries here, each with its newest.
+fn lives_here(tx: &Tx<'_>, sender: &Sender) -> Result<Vec<(i64, i64)>, Cause> {
+    let mut lives = Vec::new();
+    for life in 1..=sender.incarnation {
         let newest = tx
             .one(
                 "SELECT max(seq) FROM entry WHERE node = $1 AND incarnation = $2",
@@ -140,46 +139,59 @@ fn former_lives(tx: &Tx<'_>, sender: &Sender, incarnation: i64) -> Result<Vec<(i
                 |row| row.maybe_int(0),
             )?
             .flatten();
-        former.extend(newest.map(|newest| (life, newest)));
+        lives.extend(newest.map(|newest| (life, newest)));
     }
-    Ok(former)
+    Ok(lives)
 }
 
-/// Whether the very same entry came before, under the number of the life in which it was written: late,
-/// after its writer had been given another life, under which it comes now. It is called by that from
-/// here on, as its writer calls it, and counts once.
+/// Whether the very same entry is here under the number of another life: its hash stands for all that
+/// came before it. It came late, after its writer had been given another life, under which it comes now:
+/// then it is called by that from here on, as its writer calls it. Or a disk was set back, and calls it
+/// as it did before. Either way it counts once.
 fn came_before(
     tx: &Tx<'_>,
     sender: &Sender,
-    former: &[(i64, i64)],
+    lives: &[(i64, i64)],
     entry: &WireEntry,
     hash: &Hash,
 ) -> Result<bool, Cause> {
-    for (life, newest) in former {
-        if *life >= entry.incarnation || entry.seq > *newest {
+    for (life, newest) in lives {
+        if *life == entry.incarnation || entry.seq > *newest {
             continue;
         }
-        let renamed = tx.execute(
-            "UPDATE entry SET incarnation = $1 \
-             WHERE node = $2 AND incarnation = $3 AND seq = $4 AND hash = $5",
-            &[
-                entry.incarnation.into(),
-                sender.node.into(),
-                (*life).into(),
-                entry.seq.into(),
-                hash.as_slice().into(),
-            ],
+        let here = tx.one(
+            "SELECT hash FROM entry WHERE node = $1 AND incarnation = $2 AND seq = $3",
+            &[sender.node.into(), (*life).into(), entry.seq.into()],
+            |row| row.hash(0),
         )?;
-        if renamed == 1 {
-            let name = |life: i64| format!("{}-{life}-{}", sender.name, entry.seq);
-            tx.execute(
-                "UPDATE conflict SET entry = $1 WHERE entry = $2",
-                &[(&name(entry.incarnation)).into(), (&name(*life)).into()],
-            )?;
-            return Ok(true);
+        if here.as_ref() != Some(hash) {
+            continue;
         }
+        if *life < entry.incarnation {
+            rename(tx, sender, *life, entry)?;
+        }
+        return Ok(true);
     }
     Ok(false)
+}
+
+/// An entry of a former life is called by a later one.
+fn rename(tx: &Tx<'_>, sender: &Sender, life: i64, entry: &WireEntry) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE entry SET incarnation = $1 WHERE node = $2 AND incarnation = $3 AND seq = $4",
+        &[
+            entry.incarnation.into(),
+            sender.node.into(),
+            life.into(),
+            entry.seq.into(),
+        ],
+    )?;
+    let name = |life: i64| format!("{}-{life}-{}", sender.name, entry.seq);
+    tx.execute(
+        "UPDATE conflict SET entry = $1 WHERE entry = $2",
+        &[(&name(entry.incarnation)).into(), (&name(life)).into()],
+    )?;
+    Ok(())
 }
 
 fn hash_of(text: &str) -> Option<Hash> {

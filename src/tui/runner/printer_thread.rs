@@ -179,8 +179,6 @@ mod tests {
                 Happening::NoLedger { .. }
                 | Happening::ScannerChosen(_)
                 | Happening::Done(_)
-                | Happening::Heard(_)
-                | Happening::HubTold(_)
                 | Happening::Ended
                 | Happening::Broken => None,
             })

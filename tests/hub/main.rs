@@ -1,0 +1,21 @@
+//! A hub and its stores as they are run: real programs, real sockets, and between them a network that
+//! fails in every way.
+
+#[path = "../all/cluster.rs"]
+mod cluster;
+mod barred;
+mod joining;
+mod leases;
+mod outbox;
+mod proxy;
+mod questions;
+#[path = "../all/serving.rs"]
+#[expect(dead_code, reason = "programs with tokens are tried elsewhere")]
+mod serving;
+#[path = "../all/shop.rs"]
+#[expect(dead_code, reason = "what is kept in a database is tried elsewhere")]
+mod shop;
+#[path = "../all/stores.rs"]
+#[expect(dead_code, reason = "what stores send byte by byte is tried elsewhere")]
+mod stores;
+mod stage;
