@@ -178,6 +178,8 @@ mod tests {
                 Happening::Told(msg) => Some(msg),
                 Happening::NoLedger { .. }
                 | Happening::ScannerChosen(_)
+                | Happening::Heard(_)
+                | Happening::HubTold(_)
                 | Happening::Done(_)
                 | Happening::Ended
                 | Happening::Broken => None,
