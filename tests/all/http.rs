@@ -119,15 +119,15 @@ fn available(shop: &Shop) -> i64 {
 }
 
 /// Who asks the routes of a hub, and what: programs by their tokens, stores by their secrets.
-struct Askers {
-    shop: Shop,
+pub(crate) struct Askers {
+    pub(crate) shop: Shop,
     store: Store,
     /// A store's ledger that is invited, and its token.
     invited: (Store, String),
 }
 
 impl Askers {
-    fn new() -> Askers {
+    pub(crate) fn new() -> Askers {
         let shop = shop_with_pool(2);
         let hub = Hub::up(&shop);
         let store = Store::joined(&shop, &hub.address, "Riverside");
@@ -141,7 +141,7 @@ impl Askers {
     }
 
     /// A body that is well-formed, and changes nothing that is counted here.
-    fn body(&self, route: &Route) -> String {
+    pub(crate) fn body(&self, route: &Route) -> String {
         let json = |value: serde_json::Result<String>| value.unwrap();
         let hello = || self.store.hello();
         match route.path {
@@ -181,7 +181,7 @@ impl Askers {
     }
 
     /// Who is let in by this route.
-    fn secret(&self, route: &Route) -> String {
+    pub(crate) fn secret(&self, route: &Route) -> String {
         match (route.path, route.scope) {
             ("/v1/sync/join", _) => self.invited.1.clone(),
             (_, Some(Scope::Sync)) => self.store.secret(),
@@ -302,7 +302,7 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
 }
 
 /// The body of a program's question: a new route that takes one has to be given one here.
-pub(crate) fn body_for(route: &Route) -> &'static str {
+fn body_for(route: &Route) -> &'static str {
     if route.method == Method::Get {
         return "";
     }
