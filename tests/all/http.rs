@@ -14,7 +14,7 @@ use counterfoil::domain::wire::{AskHub, Goods, NewLife, Question, Stock, Verb};
 use counterfoil::http::{Method, ROUTES, Route};
 use serde_json::{Value, json};
 
-pub(crate) use crate::serving::{Hub, ask, got, head_of};
+pub(crate) use crate::serving::{Got, Hub, ask, got, head_of};
 use crate::shop::{CAMPAIGN, Kept, Shop, number, text};
 use crate::stores::{Store, invite};
 
@@ -266,7 +266,12 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
         let with = askers.secret(route);
         let got = hub.ask(method, path, Some(&with), body);
         let well = answers_well(route);
-        assert!(well.contains(&got.status), "{path}: {} {}", got.status, got.body);
+        assert!(
+            well.contains(&got.status),
+            "{path}: {} {}",
+            got.status,
+            got.body
+        );
         assert!(
             got.head
                 .to_ascii_lowercase()
@@ -289,7 +294,10 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
     let got = hub.ask("GET", "/v1/nothing", None, "");
     assert_eq!((got.status, got.error().as_str()), (404, "no_such_route"));
     drop(hub.end());
-    assert_eq!(shop.count("SELECT count(*) FROM entry WHERE kind = 'redeemed'"), 0);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM entry WHERE kind = 'redeemed'"),
+        0
+    );
     assert_eq!(shop.verify(), (0, "[]".to_owned()));
 }
 

@@ -257,7 +257,11 @@ impl Shop {
                  WHERE b.is_published = 1 AND c.state = {state}"
             ));
             // What a hub has lent is to be had elsewhere.
-            let lent = if state == 0 { number(pool, "leased") } else { 0 };
+            let lent = if state == 0 {
+                number(pool, "leased")
+            } else {
+                0
+            };
             assert_eq!(number(pool, word) + lent, recount, "{word}");
         }
         let uses = self.count("SELECT sum(uses_made) FROM code");
