@@ -14,7 +14,7 @@ use counterfoil::domain::wire::{AskHub, Goods, NewLife, Question, Stock, Verb};
 use counterfoil::http::{Method, ROUTES, Route};
 use serde_json::{Value, json};
 
-pub(crate) use crate::serving::{Got, Hub, ask, got, head_of};
+pub(crate) use crate::serving::{Hub, ask, got, head_of};
 use crate::shop::{CAMPAIGN, Kept, Shop, number, text};
 use crate::stores::{Store, invite};
 
