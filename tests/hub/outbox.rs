@@ -126,17 +126,17 @@ fn whatever_stands_in_the_way_of_news_they_are_told_later_and_once() {
             .shop
             .run(&["assign", "--campaign", "spring", "--email", &email]);
         let code = text(given.well().json(), "code").replace('-', "");
-        let state = format!("SELECT state FROM code WHERE folded = '{code}'");
+        let is_told = format!("SELECT state FROM code WHERE folded = '{code}'");
         let reached = store.reached();
         stage.proxy.troubles(DOWN, trouble.clone());
         let ran = store.sync();
         assert_eq!(ran.exit, 3, "{trouble:?}: {}", ran.errors);
         assert!(stage.proxy.has_met_any(), "{trouble:?}");
         assert_eq!(store.reached(), reached, "{trouble:?}");
-        assert_eq!(store.count(&state), 0, "{trouble:?}");
+        assert_eq!(store.count(&is_told), 0, "{trouble:?}");
         stage.proxy.heals();
         store.sync().well();
-        assert_eq!(store.count(&state), 1, "{trouble:?}");
+        assert_eq!(store.count(&is_told), 1, "{trouble:?}");
     }
     store.assert_well();
     stage.assert_well();

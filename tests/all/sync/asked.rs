@@ -212,15 +212,14 @@ fn a_code_that_another_store_holds_is_handed_over_and_then_redeemed() {
     assert_eq!(hub.count("SELECT count(*) FROM recall"), 0);
 }
 
-/// Says in a ledger's file who holds the only code.
+/// Says in a ledger, behind its back, who holds the only code.
 fn hold(node: &Node, holder: &str) {
-    rusqlite::Connection::open(node.folder().join("ledger.db"))
-        .unwrap()
-        .execute_batch(&format!(
-            "INSERT INTO node (name) VALUES ('{holder}') ON CONFLICT DO NOTHING; \
-             UPDATE code SET holder = (SELECT id FROM node WHERE name = '{holder}')"
-        ))
-        .unwrap();
+    node.tamper(&format!(
+        "INSERT INTO node (name) VALUES ('{holder}') ON CONFLICT DO NOTHING"
+    ));
+    node.tamper(&format!(
+        "UPDATE code SET holder = (SELECT id FROM node WHERE name = '{holder}')"
+    ));
 }
 
 and_with_hubs_in_databases! {

@@ -2,11 +2,16 @@
 //! over real sockets, and both are told the same.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use counterfoil::domain::entry::{CHAIN_START, hex};
+use counterfoil::domain::wire::{Cursor, Down, Hello, Item, Join, Page, WIRE};
+use serde::Serialize;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::Hub;
+use crate::http::{Hub, ask, token};
 use crate::shop::{CAMPAIGN, Kept, Ran, Shop, code, number, run_on, text};
 
 /// A store in a folder of its own.
@@ -61,6 +66,10 @@ fn up_again(shop: &Shop, address: &str) -> Hub {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn two_stores_that_reach_different_processes_of_a_hub_are_told_the_same() {
     let rules = [
         "--offline",
@@ -151,5 +160,97 @@ fn two_stores_that_reach_different_processes_of_a_hub_are_told_the_same() {
             (verified.exit, verified.json().get("faults").unwrap()),
             (0, &Value::Array(Vec::new()))
         );
+    }
+}
+
+/// What a store says to a process of its hub.
+fn said(address: &str, path: &str, secret: &str, what: &impl Serialize) -> String {
+    let body = serde_json::to_string(what).unwrap();
+    let got = ask(address, "POST", path, Some(secret), &body).unwrap();
+    assert_eq!(got.status, 200, "{}", got.body);
+    got.body
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "how long somebody waited")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
+fn a_store_that_waits_at_one_process_hears_what_another_has_committed() {
+    /// It would have been told nothing for so long.
+    const WAIT: Duration = Duration::from_secs(25);
+    let shop = Shop::kept(Kept::InDatabase, &[], 3);
+    let program = token(&shop, "till", "redeem");
+    let hubs = [Hub::up(&shop), Hub::up(&shop)];
+    let added = shop.run(&["hub", "store", "add", "Riverside"]);
+    let enrolment = text(added.well().json(), "token").to_owned();
+    let secret = "cfs_of_riverside";
+    let hello = Hello {
+        wire: WIRE,
+        node: "RIVERSIDEX".into(),
+        incarnation: 1,
+        now_ms: 0,
+        unsent: 0,
+    };
+    let join = Join {
+        hello: hello.clone(),
+        store: "Riverside".into(),
+        timezone: "Europe/Berlin".into(),
+        seq: 0,
+        hash: hex(&CHAIN_START),
+        secret: secret.into(),
+        pieces: 0,
+    };
+    said(&hubs[0].address, "/v1/sync/join", &enrolment, &join);
+    let down = |after: Cursor, wait_ms: u64| {
+        let down = Down {
+            hello: hello.clone(),
+            after,
+            wait_ms,
+        };
+        let page = said(&hubs[0].address, "/v1/sync/down", secret, &down);
+        serde_json::from_str::<Page>(&page).unwrap()
+    };
+    let mut after = Cursor::default();
+    loop {
+        let page = down(after, 0);
+        if page.cursor == after {
+            break;
+        }
+        after = page.cursor;
+    }
+    let (page, waited) = thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let began = Instant::now();
+            let page = down(after, u64::try_from(WAIT.as_millis()).unwrap());
+            (page, began.elapsed())
+        });
+        let body = json!({"code": code(0), "key": "scan-1"}).to_string();
+        let got = ask(
+            &hubs[1].address,
+            "POST",
+            "/v1/redemptions",
+            Some(&program),
+            &body,
+        )
+        .unwrap();
+        assert_eq!(text(&got.json(), "verdict"), "accepted");
+        waiting.join().unwrap()
+    });
+    let mut told = Vec::new();
+    for item in &page.items {
+        if let Item::Codes { codes } = item {
+            told.extend(
+                codes
+                    .iter()
+                    .map(|code| (code.code.as_str(), code.uses_made)),
+            );
+        }
+    }
+    assert_eq!(told, [(code(0).replace('-', "").as_str(), 1)]);
+    assert!(waited < WAIT / 2, "it waited for {waited:?}");
+    for hub in hubs {
+        drop(hub.end());
     }
 }
