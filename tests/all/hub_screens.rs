@@ -185,6 +185,7 @@ fn unanswered() -> Msg {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 fn scenes() -> Vec<Scene> {
     let stories = |at| then(at_conflicts(at), [key(Key::Enter)]);
     let open = || Msg::ConflictsOpen {
@@ -375,9 +376,12 @@ fn effects_of(model: &mut Model, msgs: impl IntoIterator<Item = Msg>) -> Vec<Eff
 fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Conflict(order) => Some(&**order),
-            _ => None,
+        .filter_map(|effect| {
+            if let Effect::Conflict(order) = effect {
+                Some(&**order)
+            } else {
+                None
+            }
         })
         .collect()
 }

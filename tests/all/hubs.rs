@@ -185,6 +185,10 @@ fn a_killed_hub_leaves_its_range_to_be_taken_back() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn lost_connections_lose_nothing_and_do_nothing_twice() {
     const CLAIMS: usize = 480;
     let shop = pool_kept(Kept::InDatabase, &[], 600);

@@ -4,6 +4,10 @@ use crate::cluster::TestDatabase;
 use crate::shop::{CAMPAIGN, Kept, Shop, command_on, number, run_on, text};
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn a_shop_lives_in_a_folder_as_in_a_database() {
     for kept in Kept::EITHER {
         let shop = Shop::kept(kept, &["--per-customer", "1"], 3);

@@ -101,10 +101,11 @@ fn nothing_is_passed_over_while_many_write() {
     assert_eq!(reader.uses.len(), WRITERS * CODES);
     assert!(reader.uses.values().all(|uses| *uses == 0));
     let (begin, left) = (Barrier::new(WRITERS), AtomicUsize::new(WRITERS));
+    let pages = AtomicUsize::new(0);
     reader.pages = 0;
     thread::scope(|scope| {
         for writer in 0..WRITERS {
-            let (database, begin, left) = (&database, &begin, &left);
+            let (database, begin, left, pages) = (&database, &begin, &left, &pages);
             scope.spawn(move || {
                 let mut ledger = Ledger::open_in(database, &act_of("till", now_ms)).unwrap();
                 begin.wait();
@@ -115,14 +116,21 @@ fn nothing_is_passed_over_while_many_write() {
                         key: Some(&key),
                         ..Scan::new(code.as_bytes(), &key)
                     };
+                    let seen = pages.load(Ordering::Acquire);
                     let answer = ledger.redeem(&scan, &act_of("till", now_ms)).unwrap();
                     assert_eq!(answer.verdict.band(), Band::Go, "{code}");
+                    // The first writer goes on once what it wrote was read, so that others write
+                    // while somebody reads, however fast they are.
+                    while writer == 0 && seen <= 3 && pages.load(Ordering::Acquire) == seen {
+                        thread::yield_now();
+                    }
                 }
                 left.fetch_sub(1, Ordering::Release);
             });
         }
         while left.load(Ordering::Acquire) > 0 {
             reader.read(now_ms);
+            pages.store(reader.pages, Ordering::Release);
         }
     });
     while reader.read(now_ms) {}

@@ -66,6 +66,10 @@ fn up_again(shop: &Shop, address: &str) -> Hub {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn two_stores_that_reach_different_processes_of_a_hub_are_told_the_same() {
     let rules = [
         "--offline",
@@ -169,6 +173,10 @@ fn said(address: &str, path: &str, secret: &str, what: &impl Serialize) -> Strin
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "how long somebody waited")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 fn a_store_that_waits_at_one_process_hears_what_another_has_committed() {
     /// It would have been told nothing for so long.
     const WAIT: Duration = Duration::from_secs(25);
