@@ -121,6 +121,11 @@ impl Record {
     /// Keeps an act that was told of as done for the first time. I5: under this key there was none.
     pub(crate) fn keep(&mut self, act: Told) -> Checked<()> {
         let named = (act.place, act.key.clone());
+        let told = self.by_key.get(&named).map(|number| &self.acts[*number]);
+        if told.is_some_and(|told| told.hash == act.hash) {
+            // Two scans of one key were asked at once.
+            return Ok(());
+        }
         if let Some(before) = self.by_key.get(&named).map(|number| &self.acts[*number])
             && before.fate == Fate::Kept
         {
