@@ -185,7 +185,6 @@ fn unanswered() -> Msg {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 fn scenes() -> Vec<Scene> {
     let mut scenes = status_scenes();
     scenes.extend(asking_scenes());
