@@ -457,7 +457,12 @@ impl World {
         }
         let mut live = Vec::new();
         for code in theirs {
-            if self.state_at(claimed.place, &code) != Some("void") {
+            // One that was given to somebody else as well is a conflict of its own.
+            let is_theirs_alone = self
+                .record
+                .codes_of(&code)
+                .all(|act| act.person == Some(claimed.person));
+            if is_theirs_alone && self.state_at(claimed.place, &code) != Some("void") {
                 live.push(code);
             }
         }
