@@ -92,13 +92,13 @@ fn ended(hub: &Node, first: [&str; 2], second: [&str; 2]) -> usize {
                 let mut transaction = connection.transaction().unwrap();
                 let hold = "SELECT id FROM code WHERE folded = $1 FOR UPDATE";
                 begin.wait();
-                let mut held = transaction.execute(hold, &[&one]);
+                let mut done = transaction.execute(hold, &[&one]);
                 // In one order the second waits here for the first one's end already.
                 if first != second {
                     begin.wait();
                 }
-                held = held.and_then(|_| transaction.execute(hold, &[&other]));
-                match held {
+                done = done.and_then(|_| transaction.execute(hold, &[&other]));
+                match done {
                     Ok(_) => {
                         transaction.commit().unwrap();
                         0

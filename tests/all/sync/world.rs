@@ -434,13 +434,11 @@ impl Node {
 
     /// Changes the ledger behind its back, by SQL of our own; how many rows.
     pub(crate) fn tamper(&self, sql: &str) -> u64 {
-        match &self.database {
-            Some(database) => database.connect().execute(sql, &[]).unwrap(),
-            None => {
-                let file = Connection::open(self.folder.join("ledger.db")).unwrap();
-                file.execute(sql, []).unwrap() as u64
-            }
+        if let Some(database) = &self.database {
+            return database.connect().execute(sql, &[]).unwrap();
         }
+        let file = Connection::open(self.folder.join("ledger.db")).unwrap();
+        file.execute(sql, []).unwrap() as u64
     }
 
     /// Everything holds, by the program's own check.
