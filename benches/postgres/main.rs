@@ -4,6 +4,11 @@
 //!
 //! `COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME cargo bench --bench postgres`, an empty
 //! database; `-- SECONDS` for a longer run of each part.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench prints figures, and ends at the first fault"
+)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

@@ -711,6 +711,7 @@ impl Model {
             is_clock_behind,
             disk,
             pending,
+            unsent,
             open_slips,
             in_test_mode,
         } = msg
@@ -720,6 +721,7 @@ impl Model {
             self.disk = disk;
             if let Some(hub) = &mut self.hub {
                 hub.pending = pending;
+                hub.unsent = unsent.unwrap_or(hub.unsent);
             }
             if self.open_slips != open_slips && matches!(self.screen, Screen::SignUp) {
                 // Another counter, or somebody's patience, has changed what is listed here.

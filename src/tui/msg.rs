@@ -331,6 +331,8 @@ pub enum Msg {
         disk: Option<String>,
         /// How many scans the hub was asked about and has not answered.
         pending: u64,
+        /// How many entries exist on this machine only; none: there is no hub.
+        unsent: Option<u64>,
         /// How many slips no printer has confirmed.
         open_slips: u32,
         /// The campaigns in test mode.

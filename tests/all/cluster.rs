@@ -139,26 +139,36 @@ fn start() -> Cluster {
             &options,
         ],
     );
+    let life = keep(&programs, &data, &folder, is_root);
+    Cluster {
+        folder,
+        _life: life,
+    }
+}
+
+/// Ends the server, and takes its folder away, once what this answers is closed.
+#[expect(
+    clippy::zombie_processes,
+    reason = "it waits for our end, and outlives us for a moment"
+)]
+fn keep(programs: &Path, data: &Path, folder: &Path, is_root: bool) -> ChildStdin {
     // Waits for the end of its input, which is ours.
-    let mut keeper = as_nobody(&programs, "sh", is_root);
-    let mut keeper = keeper
+    let mut keeper = as_nobody(programs, "sh", is_root);
+    let keeper = keeper
         .args([
             "-c",
             "cat; \"$0\" stop --mode=immediate --pgdata \"$1\"; rm -rf \"$2\"",
         ])
         .arg(programs.join("pg_ctl"))
-        .arg(&data)
-        .arg(&folder)
+        .arg(data)
+        .arg(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
         .unwrap();
-    Cluster {
-        folder,
-        _life: keeper.stdin.take().unwrap(),
-    }
+    keeper.stdin.unwrap()
 }
 
 fn as_nobody(programs: &Path, program: &str, is_root: bool) -> Command {

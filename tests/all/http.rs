@@ -119,15 +119,15 @@ fn available(shop: &Shop) -> i64 {
 }
 
 /// Who asks the routes of a hub, and what: programs by their tokens, stores by their secrets.
-struct Askers {
-    shop: Shop,
+pub(crate) struct Askers {
+    pub(crate) shop: Shop,
     store: Store,
     /// A store's ledger that is invited, and its token.
     invited: (Store, String),
 }
 
 impl Askers {
-    fn new() -> Askers {
+    pub(crate) fn new() -> Askers {
         let shop = shop_with_pool(2);
         let hub = Hub::up(&shop);
         let store = Store::joined(&shop, &hub.address, "Riverside");
@@ -141,7 +141,7 @@ impl Askers {
     }
 
     /// A body that is well-formed, and changes nothing that is counted here.
-    fn body(&self, route: &Route) -> String {
+    pub(crate) fn body(&self, route: &Route) -> String {
         let json = |value: serde_json::Result<String>| value.unwrap();
         let hello = || self.store.hello();
         match route.path {
@@ -181,7 +181,7 @@ impl Askers {
     }
 
     /// Who is let in by this route.
-    fn secret(&self, route: &Route) -> String {
+    pub(crate) fn secret(&self, route: &Route) -> String {
         match (route.path, route.scope) {
             ("/v1/sync/join", _) => self.invited.1.clone(),
             (_, Some(Scope::Sync)) => self.store.secret(),
@@ -195,18 +195,15 @@ impl Askers {
 
     /// Ends that.
     fn bars(&self, route: &Route) {
-        match route.scope {
-            Some(Scope::Sync) => {
-                let name = match route.path {
-                    "/v1/sync/join" => "Station Road",
-                    _ => "Riverside",
-                };
-                self.shop.run(&["hub", "store", "stolen", name]).well();
-            }
-            _ => {
-                let name = format!("with{}", route.path.replace('/', "-"));
-                self.shop.run(&["hub", "token", "revoke", &name]).well();
-            }
+        if route.scope == Some(Scope::Sync) {
+            let name = match route.path {
+                "/v1/sync/join" => "Station Road",
+                _ => "Riverside",
+            };
+            self.shop.run(&["hub", "store", "stolen", name]).well();
+        } else {
+            let name = format!("with{}", route.path.replace('/', "-"));
+            self.shop.run(&["hub", "token", "revoke", &name]).well();
         }
     }
 }
@@ -221,6 +218,7 @@ fn answers_well(route: &Route) -> &'static [u16] {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 fn every_route_lets_in_whom_it_may_and_nobody_else() {
     let askers = Askers::new();
     let shop = &askers.shop;
@@ -266,7 +264,12 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
         let with = askers.secret(route);
         let got = hub.ask(method, path, Some(&with), body);
         let well = answers_well(route);
-        assert!(well.contains(&got.status), "{path}: {} {}", got.status, got.body);
+        assert!(
+            well.contains(&got.status),
+            "{path}: {} {}",
+            got.status,
+            got.body
+        );
         assert!(
             got.head
                 .to_ascii_lowercase()
@@ -289,12 +292,15 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
     let got = hub.ask("GET", "/v1/nothing", None, "");
     assert_eq!((got.status, got.error().as_str()), (404, "no_such_route"));
     drop(hub.end());
-    assert_eq!(shop.count("SELECT count(*) FROM entry WHERE kind = 'redeemed'"), 0);
+    assert_eq!(
+        shop.count("SELECT count(*) FROM entry WHERE kind = 'redeemed'"),
+        0
+    );
     assert_eq!(shop.verify(), (0, "[]".to_owned()));
 }
 
 /// The body of a program's question: a new route that takes one has to be given one here.
-pub(crate) fn body_for(route: &Route) -> &'static str {
+fn body_for(route: &Route) -> &'static str {
     if route.method == Method::Get {
         return "";
     }
@@ -305,6 +311,7 @@ pub(crate) fn body_for(route: &Route) -> &'static str {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 fn every_route_refuses_what_it_does_not_take() {
     let askers = Askers::new();
     let shop = &askers.shop;

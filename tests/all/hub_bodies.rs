@@ -6,10 +6,11 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
+use counterfoil::domain::token::Scope;
 use counterfoil::http::{Method, ROUTES, Route, refusal_of_body};
 
 use crate::dice::Dice;
-use crate::http::{Hub, MALFORMED, body_for, head_of, shop_with_pool, token};
+use crate::http::{Askers, Hub, MALFORMED, head_of, token};
 
 const SEED: u64 = 0x0c0f_f331;
 
@@ -66,22 +67,22 @@ fn spoiled(dice: &mut Dice, seeds: &[Vec<u8>]) -> Vec<u8> {
     body
 }
 
-fn seeds() -> Vec<Vec<u8>> {
-    let good = posts().map(body_for);
-    let bad = MALFORMED.into_iter().map(|(_, body, _)| body);
+fn seeds(askers: &Askers) -> Vec<Vec<u8>> {
+    let good = posts().map(|route| askers.body(route));
+    let bad = MALFORMED.into_iter().map(|(_, body, _)| body.to_owned());
     let full = [
         r#"{"campaign":"spring","email":"a@example.org","phone":"+44 20 7946 0958","loyalty":"A-1","external_id":"x","name":"Ana","context":"send","key":"k","trigger":"t","notes":{"a":"b"},"resend":true}"#,
         r#"{"code":"SHOP-00000-KEEP","campaign":"spring","key":"k","check":true,"receipt":"7","customer":"a@example.org"}"#,
     ];
     good.chain(bad)
-        .chain(full)
-        .map(|body| body.as_bytes().to_vec())
+        .chain(full.map(str::to_owned))
+        .map(String::into_bytes)
         .collect()
 }
 
 #[test]
 fn whatever_a_body_holds_it_is_read_or_refused() {
-    let seeds = seeds();
+    let seeds = seeds(&Askers::new());
     let mut dice = Dice::new(SEED);
     let mut counts = [0; 3];
     for round in 0..20_000 {
@@ -108,15 +109,21 @@ fn whatever_a_body_holds_it_is_read_or_refused() {
 
 #[test]
 fn spoiled_questions_leave_the_hub_well() {
-    let shop = shop_with_pool(400);
-    let web = token(&shop, "web", "claim,redeem,read,sync");
-    let hub = Hub::up(&shop);
-    let seeds = seeds();
+    let askers = Askers::new();
+    let shop = &askers.shop;
+    let web = token(shop, "web", "claim,redeem,read");
+    let hub = Hub::up(shop);
+    let seeds = seeds(&askers);
     let mut dice = Dice::new(SEED);
     for _ in 0..150 {
         let body = spoiled(&mut dice, &seeds);
         for route in posts() {
-            let mut question = head_of("POST", route.path, Some(&web), body.len()).into_bytes();
+            let secret = if route.scope == Some(Scope::Sync) {
+                askers.secret(route)
+            } else {
+                web.clone()
+            };
+            let mut question = head_of("POST", route.path, Some(&secret), body.len()).into_bytes();
             question.extend_from_slice(&body);
             if dice.below(4) == 0 {
                 // Its head too, in one byte: whatever comes of it, it is no answer but HTTP's.

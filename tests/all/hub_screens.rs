@@ -9,14 +9,16 @@ use counterfoil::devices::scan::input::Key;
 use counterfoil::domain::conflict::{Conflict, ConflictKind, ConflictStory, Decision, Settled};
 use counterfoil::domain::hub_status::{HubStatus, Reach};
 use counterfoil::domain::operator::Role;
+use counterfoil::domain::reversal::{GivenUp, PendingChoice};
+use counterfoil::domain::verdict::Verdict;
 use counterfoil::domain::wire::Standing;
 use counterfoil::tui::conflict_order::{ConflictOrder, ConflictTold, SettledAt};
 use counterfoil::tui::model::Model;
 use counterfoil::tui::msg::{Effect, Msg, Pin};
 
 use crate::screens::{
-    DARK, SIZES, Scene, accepted, after, check, drawn, input, judged, key, model, opened, operator,
-    scan, signed_in, text, then, typed,
+    DARK, SIZES, Scene, accepted, after, answer, check, choices, drawn, input, judged, key, model,
+    opened, operator, scan, signed_in, text, then, typed,
 };
 
 fn online() -> HubStatus {
@@ -157,6 +159,33 @@ fn at_conflicts(settled_at: SettledAt) -> Vec<Msg> {
     then(with_hub(online()), [key(Key::F(6)), listed(settled_at)])
 }
 
+/// A scan that the hub is asked about.
+fn asked() -> Vec<Msg> {
+    vec![scan("BCDFGHJKLNPRST"), Msg::AskingHub { number: 1 }]
+}
+
+fn pending() -> PendingChoice {
+    PendingChoice {
+        counter: "Counter 1".to_owned(),
+        key: "k-1".parse().unwrap(),
+        at: after(30),
+        code: "BCDFGHJKLNPRST".to_owned(),
+        operator: Some("Ana".to_owned()),
+        needs_approval: false,
+    }
+}
+
+fn unanswered() -> Msg {
+    let Msg::UndoListed { choices, .. } = choices() else {
+        panic!("a list");
+    };
+    Msg::UndoListed {
+        choices,
+        pending: vec![pending()],
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "one table, read from top to bottom")]
 fn scenes() -> Vec<Scene> {
     let stories = |at| then(at_conflicts(at), [key(Key::Enter)]);
     let open = || Msg::ConflictsOpen {
@@ -185,6 +214,23 @@ fn scenes() -> Vec<Scene> {
             "hub-not-trusted",
             false,
             with_hub(away("the hub's certificate is not trusted: it has expired")),
+        ),
+        ("asking-hub", false, then(with_hub(online()), asked())),
+        (
+            "asked-behind",
+            false,
+            then(
+                then(with_hub(online()), asked()),
+                [scan("DFGHJKLNPRSTVX"), judged(2, accepted())],
+            ),
+        ),
+        (
+            "give-up",
+            false,
+            then(
+                with_hub(online()),
+                [key(Key::F(8)), unanswered(), typed("2")],
+            ),
         ),
         ("conflict-told", false, then(with_hub(online()), [open()])),
         ("conflicts", false, at_conflicts(SettledAt::Hub)),
@@ -264,6 +310,64 @@ fn the_status_line_says_how_it_stands_with_the_hub_at_every_size() {
     }
 }
 
+#[test]
+fn the_next_scan_does_not_wait_for_the_hub_and_a_late_answer_is_its_own_scans() {
+    let size = (80, 24);
+    let mut console = model(DARK, size, false, &then(with_hub(online()), asked()));
+    let shown = text(&drawn(&console, size));
+    assert!(
+        shown.contains("asking the hub") && shown.contains("do not hand over"),
+        "{shown}"
+    );
+    let effects = console.update(scan("DFGHJKLNPRSTVX"));
+    assert!(matches!(effects[..], [Effect::Scan { number: 2, .. }]));
+    console.update(judged(2, accepted()));
+    let shown = text(&drawn(&console, size));
+    assert!(
+        shown.contains("#2") && shown.contains("confirmed"),
+        "{shown}"
+    );
+    assert!(shown.contains("… asking the hub"), "{shown}");
+    // What comes late is said with its number, and the panel stays the newer one's.
+    let effects = console.update(judged(1, answer(Verdict::UnknownOutcome, "no answer yet")));
+    assert!(effects.contains(&Effect::Bell { times: 2 }));
+    let shown = text(&drawn(&console, size));
+    assert!(shown.contains("#1 WAIT …PRST"), "{shown}");
+    assert!(
+        shown.contains("confirmed") && !shown.contains("asking the hub"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_scan_without_an_answer_is_given_up_by_three_keys_among_what_is_undone() {
+    let mut console = model(DARK, (80, 24), false, &with_hub(online()));
+    console.update(key(Key::F(8)));
+    console.update(unanswered());
+    // The newest comes first, whatever it is.
+    let effects = effects_of(&mut console, [key(Key::Down), typed("2"), key(Key::Enter)]);
+    let [
+        Effect::GiveUp {
+            choice,
+            reason,
+            approval: None,
+        },
+    ] = &effects[..]
+    else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(
+        (choice, reason.as_str()),
+        (&pending(), "changed their mind")
+    );
+    console.update(Msg::GivenUp {
+        code: pending().code,
+        outcome: GivenUp::Done,
+    });
+    let shown = text(&drawn(&console, (80, 24)));
+    assert!(shown.contains("its next scan is a new one"), "{shown}");
+}
+
 /// The effects of the messages, one after another.
 fn effects_of(model: &mut Model, msgs: impl IntoIterator<Item = Msg>) -> Vec<Effect> {
     msgs.into_iter().flat_map(|msg| model.update(msg)).collect()
@@ -272,9 +376,12 @@ fn effects_of(model: &mut Model, msgs: impl IntoIterator<Item = Msg>) -> Vec<Eff
 fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
-        .filter_map(|effect| match effect {
-            Effect::Conflict(order) => Some(&**order),
-            _ => None,
+        .filter_map(|effect| {
+            if let Effect::Conflict(order) = effect {
+                Some(&**order)
+            } else {
+                None
+            }
         })
         .collect()
 }

@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::http::{ask, shop_with_pool, token};
-use crate::serving::{Got, Hub};
 use crate::hub_limits::{Running, now};
+use crate::serving::{Got, Hub};
 use crate::shop::{CAMPAIGN, Kept, Shop, text};
 
 /// How far the clock of the one hub that uses it goes ahead, in minutes.

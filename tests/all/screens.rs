@@ -546,6 +546,7 @@ pub(crate) fn status(
         is_clock_behind,
         disk: disk.map(str::to_owned),
         pending: 0,
+        unsent: None,
         open_slips,
         in_test_mode: in_test_mode.iter().map(|name| (*name).to_owned()).collect(),
     }

@@ -210,18 +210,14 @@ impl Shop {
 
     /// The texts of one column, by SQL of our own.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
-        match &self.database {
-            Some(database) => {
-                let rows = database.connect().query(sql, &[]).unwrap();
-                rows.iter().map(|row| row.get(0)).collect()
-            }
-            None => {
-                let connection = self.look();
-                let mut statement = connection.prepare(sql).unwrap();
-                let rows = statement.query_map([], |row| row.get(0)).unwrap();
-                rows.collect::<Result<_, _>>().unwrap()
-            }
+        if let Some(database) = &self.database {
+            let rows = database.connect().query(sql, &[]).unwrap();
+            return rows.iter().map(|row| row.get(0)).collect();
         }
+        let connection = self.look();
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
     }
 
     /// What `verify` says; the faults it names, in one text.
@@ -257,7 +253,11 @@ impl Shop {
                  WHERE b.is_published = 1 AND c.state = {state}"
             ));
             // What a hub has lent is to be had elsewhere.
-            let lent = if state == 0 { number(pool, "leased") } else { 0 };
+            let lent = if state == 0 {
+                number(pool, "leased")
+            } else {
+                0
+            };
             assert_eq!(number(pool, word) + lent, recount, "{word}");
         }
         let uses = self.count("SELECT sum(uses_made) FROM code");

@@ -152,14 +152,18 @@ fn a_gap_and_a_spoilt_entry_acknowledge_nothing() {
     let last = spoilt.entries.last_mut().unwrap();
     last.body = last.body.replace("redeemed", "reversed");
     for wrong in [gap, spoilt] {
-        let before = stage.shop.count("SELECT count(*) FROM entry WHERE node <> 1");
+        let before = stage
+            .shop
+            .count("SELECT count(*) FROM entry WHERE node <> 1");
         let told = up(&stage, &secret, &sent(&wrong));
         if told.status == 200 {
             let through = told.json()["welcome"]["acked_through"].as_i64().unwrap();
             assert!(through < well.entries.last().unwrap().seq, "{}", told.body);
             assert!(through >= acked);
         }
-        let here = stage.shop.count("SELECT count(*) FROM entry WHERE node <> 1");
+        let here = stage
+            .shop
+            .count("SELECT count(*) FROM entry WHERE node <> 1");
         assert!(here - before < i64::try_from(well.entries.len()).unwrap());
     }
     store.sync().well();
@@ -197,7 +201,10 @@ fn a_hub_whose_ledger_fails_says_so_in_its_log_and_takes_it_later() {
     assert_eq!(text(line, "route"), UP);
     assert_eq!(text(line, "op"), "take in entries of");
     assert!(text(line, "cause").contains("sabotage"), "{line}");
-    assert_eq!((number(line, "status"), text(line, "token")), (500, "Riverside"));
+    assert_eq!(
+        (number(line, "status"), text(line, "token")),
+        (500, "Riverside")
+    );
     let said = format!("{lines:?}");
     for private in [code.as_str(), "ana@", &store.secret()] {
         assert!(!said.contains(private), "{private} in {said}");

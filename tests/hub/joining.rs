@@ -234,7 +234,12 @@ fn forty_stores_are_let_in_by_the_loop_that_the_readme_shows() {
         store.join(token.trim(), &stage.proxy.address).well();
         store.assert_sent(&stage.shop);
     }
-    let listed = stage.shop.run(&["hub", "store", "list"]).well().lines.clone();
+    let listed = stage
+        .shop
+        .run(&["hub", "store", "list"])
+        .well()
+        .lines
+        .clone();
     assert_eq!(listed.len(), 40);
     for store in &listed {
         assert_eq!(text(store, "standing"), "active", "{store}");

@@ -1,9 +1,9 @@
 //! A hub and its stores as they are run: real programs, real sockets, and between them a network that
 //! fails in every way.
 
+mod barred;
 #[path = "../all/cluster.rs"]
 mod cluster;
-mod barred;
 mod joining;
 mod leases;
 mod outbox;
@@ -15,7 +15,7 @@ mod serving;
 #[path = "../all/shop.rs"]
 #[expect(dead_code, reason = "what is kept in a database is tried elsewhere")]
 mod shop;
+mod stage;
 #[path = "../all/stores.rs"]
 #[expect(dead_code, reason = "what stores send byte by byte is tried elsewhere")]
 mod stores;
-mod stage;

@@ -126,17 +126,17 @@ fn whatever_stands_in_the_way_of_news_they_are_told_later_and_once() {
             .shop
             .run(&["assign", "--campaign", "spring", "--email", &email]);
         let code = text(given.well().json(), "code").replace('-', "");
-        let state = format!("SELECT state FROM code WHERE folded = '{code}'");
+        let is_told = format!("SELECT state FROM code WHERE folded = '{code}'");
         let reached = store.reached();
         stage.proxy.troubles(DOWN, trouble.clone());
         let ran = store.sync();
         assert_eq!(ran.exit, 3, "{trouble:?}: {}", ran.errors);
         assert!(stage.proxy.has_met_any(), "{trouble:?}");
         assert_eq!(store.reached(), reached, "{trouble:?}");
-        assert_eq!(store.count(&state), 0, "{trouble:?}");
+        assert_eq!(store.count(&is_told), 0, "{trouble:?}");
         stage.proxy.heals();
         store.sync().well();
-        assert_eq!(store.count(&state), 1, "{trouble:?}");
+        assert_eq!(store.count(&is_told), 1, "{trouble:?}");
     }
     store.assert_well();
     stage.assert_well();
@@ -149,7 +149,9 @@ fn a_redirect_is_not_followed() {
     drop(store.assign("ana"));
     let place = format!("location: http://{}/elsewhere\r\n", stage.proxy.address);
     for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
-        stage.proxy.troubles(UP, Trouble::Says(says(status, &place, "")));
+        stage
+            .proxy
+            .troubles(UP, Trouble::Says(says(status, &place, "")));
         drop(stage.proxy.asked());
         let ran = store.sync();
         assert_eq!(ran.exit, 3, "{}", ran.errors);
@@ -261,9 +263,9 @@ fn an_entry_that_the_hub_cannot_read_is_parked_and_the_rest_goes_on() {
         assert_eq!(stage.uses(&after), 1, "{body:?}");
     }
     assert_eq!(stage.uses(&before), 1);
-    let parked = stage
-        .shop
-        .texts("SELECT e.body FROM entry e JOIN outcome o ON o.entry = e.id WHERE o.word = 'parked'");
+    let parked = stage.shop.texts(
+        "SELECT e.body FROM entry e JOIN outcome o ON o.entry = e.id WHERE o.word = 'parked'",
+    );
     assert_eq!(
         parked,
         [r#"{"kind":"teleported","to":7}"#, "no JSON at all", ""]

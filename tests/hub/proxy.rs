@@ -221,7 +221,7 @@ fn head_len(message: &[u8]) -> Option<usize> {
 /// Reads one message: its head, and the body that its head promises.
 fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut all = Vec::new();
-    let mut some = [0; 64 * 1024];
+    let mut some = [0; 4096];
     loop {
         if let Some(head) = head_len(&all) {
             let text = String::from_utf8_lossy(all.get(..head)?).to_ascii_lowercase();

@@ -22,7 +22,11 @@ fn a_question_whose_answer_is_lost_is_done_once_however_often_it_is_asked() {
         stage.proxy.troubles(ASK, trouble.clone());
         let ran = store.run(&["redeem", &code]);
         assert_eq!(ran.exit, 3, "{trouble:?}: {:?} {}", ran.lines, ran.errors);
-        assert_eq!(text(ran.json(), "verdict"), "unknown_outcome", "{trouble:?}");
+        assert_eq!(
+            text(ran.json(), "verdict"),
+            "unknown_outcome",
+            "{trouble:?}"
+        );
         assert_eq!(stage.uses(&code), 1, "{trouble:?}");
         // It is not honoured at the hub meanwhile.
         assert_eq!(stage.shop.redeem(&code), "already_redeemed", "{trouble:?}");

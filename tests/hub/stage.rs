@@ -71,7 +71,5 @@ impl Stage {
 
 /// Codes that a store may still give out by itself.
 pub(crate) fn left(store: &Store) -> i64 {
-    store.count(
-        "SELECT coalesce(sum(end_ordinal - next_ordinal), 0) FROM lease WHERE holder = 1",
-    )
+    store.count("SELECT coalesce(sum(end_ordinal - next_ordinal), 0) FROM lease WHERE holder = 1")
 }

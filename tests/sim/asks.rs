@@ -171,7 +171,7 @@ impl World {
             }
             Sought::SignUp(claimed) => {
                 let told = self
-                    .with_claim(claimed, |ledger, request, act| ledger.assign(request, act))
+                    .with_claim(claimed, Ledger::assign)
                     .undisturbed("assign")?;
                 match told {
                     Ok(claim) => self.hear_claim(claimed, &claim),

@@ -8,7 +8,7 @@ use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
 use counterfoil::ledger::Scan;
 
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
-use crate::record::{Place, Told, Undone, What};
+use crate::record::{Fate, Place, Told, Undone, What};
 use crate::world::{PEOPLE, World, code_text};
 
 /// How many of the newest codes are likely to be scanned: so that paths cross.
@@ -204,8 +204,8 @@ impl World {
         }
         let place = scanned.place;
         let before = self.record.of_key(place, &answer.key).cloned();
-        let same =
-            before.filter(|act| act.what == What::Use && !act.died && act.code == scanned.code);
+        let same = before
+            .filter(|act| act.what == What::Use && !act.has_died() && act.code == scanned.code);
         match &answer.verdict {
             Verdict::Accepted { certainty } => {
                 let is_provisional = *certainty != Certainty::Confirmed;
@@ -224,7 +224,7 @@ impl World {
                 _ => Ok(()),
             },
             _ => match same {
-                Some(act) if !act.is_forgotten => broken(
+                Some(act) if act.fate == Fate::Kept => broken(
                     Law::I5Once,
                     format!(
                         "key {} acted as {} in step {}, and is now told {word}",
@@ -257,8 +257,7 @@ impl World {
             hash,
             person: None,
             undone: Undone::No,
-            died: false,
-            is_forgotten: false,
+            fate: Fate::Kept,
             step: self.trace.steps,
         })?;
         self.check_uses(&scanned.code)
@@ -309,18 +308,17 @@ impl World {
             }) => Some((counter, key, person, offer)),
             _ => None,
         };
-        let (counter, key, person, offer) = match again {
-            Some(again) => again,
-            None => {
-                let counter = match place {
-                    Place::Hub => "mail".to_owned(),
-                    Place::Store(_) => self.counter_at(place),
-                };
-                let key = self.new_key();
-                let person = self.newcomer();
-                let offer = self.dice.below(self.offers.len());
-                (counter, key, person, offer)
-            }
+        let (counter, key, person, offer) = if let Some(again) = again {
+            again
+        } else {
+            let counter = match place {
+                Place::Hub => "mail".to_owned(),
+                Place::Store(_) => self.counter_at(place),
+            };
+            let key = self.new_key();
+            let person = self.newcomer();
+            let offer = self.dice.below(self.offers.len());
+            (counter, key, person, offer)
         };
         let retry = Retry {
             counter: counter.clone(),
@@ -432,8 +430,7 @@ impl World {
             hash,
             person: Some(claimed.person),
             undone: Undone::No,
-            died: false,
-            is_forgotten: false,
+            fate: Fate::Kept,
             step: self.trace.steps,
         })?;
         self.check_one_each(claimed)
@@ -450,8 +447,7 @@ impl World {
             .filter(|act| {
                 act.person == Some(claimed.person)
                     && act.place == claimed.place
-                    && !act.died
-                    && !act.is_forgotten
+                    && act.fate == Fate::Kept
                     && self.codes[self.by_text[&act.code]].offer == number
             })
             .map(|act| act.code.clone())

@@ -1,6 +1,6 @@
 //! Chance with a seed: the same seed plays the same game, on every machine.
 
-/// A generator of the SplitMix64 family (Steele, Lea, Flood 2014): small, and good enough to choose
+/// A generator of the `SplitMix64` family (Steele, Lea, Flood 2014): small, and good enough to choose
 /// what happens next.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);

@@ -6,7 +6,7 @@ use counterfoil::domain::wire::Page;
 
 use crate::broken::{Checked, Law};
 use crate::counters::{Scanned, SignedUp};
-use crate::record::{Place, Undone, What};
+use crate::record::{Fate, Place, Undone, What};
 use crate::world::World;
 
 /// What is planted.
@@ -104,12 +104,11 @@ impl World {
     }
 
     /// At rest, where nothing that happens can raise it again.
-    pub(crate) fn plant_at_rest(&mut self) -> Checked<()> {
+    pub(crate) fn plant_at_rest(&mut self) {
         if self.game.fault == Some(Fault::LostConflict) && self.is_planted {
             self.hub
                 .meddle("DELETE FROM conflict WHERE kind = 'double_redeemed'");
         }
-        Ok(())
     }
 
     fn take_from_hub(&mut self) -> bool {
@@ -165,12 +164,9 @@ impl World {
     }
 
     fn lose_key(&mut self) -> Checked<bool> {
-        let told = self
-            .record
-            .acts
-            .iter()
-            .rev()
-            .find(|act| act.what == What::Use && act.undone == Undone::No && !act.is_forgotten);
+        let told = self.record.acts.iter().rev().find(|act| {
+            act.what == What::Use && act.undone == Undone::No && act.fate == Fate::Kept
+        });
         let Some(act) = told.cloned() else {
             return Ok(false);
         };
@@ -193,7 +189,7 @@ impl World {
         let given = self.record.acts.iter().rev().find(|act| {
             act.what == What::Code
                 && act.place != Place::Hub
-                && !act.is_forgotten
+                && act.fate == Fate::Kept
                 && self.offers[self.codes[self.by_text[&act.code]].offer].per_customer == 1
         });
         let Some(act) = given.cloned() else {

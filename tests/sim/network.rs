@@ -113,8 +113,4 @@ impl<M: Clone> Network<M> {
     pub(crate) fn lose_all(&mut self) {
         self.under_way.clear();
     }
-
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.under_way.is_empty()
-    }
 }

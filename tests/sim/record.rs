@@ -30,6 +30,17 @@ pub(crate) enum What {
     Code,
 }
 
+/// What became of an act's entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is in the ledger that wrote it.
+    Kept,
+    /// It is at the hub, and no more in the ledger that wrote it.
+    Forgotten,
+    /// It was on a disk that is gone, and nowhere else.
+    Died,
+}
+
 /// An act that somebody was told of as done.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
@@ -47,11 +58,14 @@ pub(crate) struct Told {
     /// To whom, of a code.
     pub(crate) person: Option<usize>,
     pub(crate) undone: Undone,
-    /// Its entry was on a disk that is gone, and nowhere else.
-    pub(crate) died: bool,
-    /// Its entry is at the hub, and no more in the ledger that wrote it.
-    pub(crate) is_forgotten: bool,
+    pub(crate) fate: Fate,
     pub(crate) step: u64,
+}
+
+impl Told {
+    pub(crate) fn has_died(&self) -> bool {
+        self.fate == Fate::Died
+    }
 }
 
 /// The record.
@@ -101,15 +115,14 @@ impl Record {
             .into_iter()
             .flatten()
             .map(|number| &self.acts[*number])
-            .filter(|act| act.what == What::Code && !act.died)
+            .filter(|act| act.what == What::Code && !act.has_died())
     }
 
     /// Keeps an act that was told of as done for the first time. I5: under this key there was none.
     pub(crate) fn keep(&mut self, act: Told) -> Checked<()> {
         let named = (act.place, act.key.clone());
         if let Some(before) = self.by_key.get(&named).map(|number| &self.acts[*number])
-            && !before.died
-            && !before.is_forgotten
+            && before.fate == Fate::Kept
         {
             return broken(
                 Law::I5Once,

@@ -33,9 +33,10 @@ type Agreed = (i64, i64, Option<String>);
 impl World {
     /// Lets everything come to rest, and looks at every law.
     pub(crate) fn rest(&mut self) -> Checked<()> {
-        let checks: [fn(&mut World) -> Checked<()>; 10] = [
-            World::settle_down,
-            World::plant_at_rest,
+        let done = self.settle_down();
+        self.goes_on(done)?;
+        self.plant_at_rest();
+        let checks: [fn(&mut World) -> Checked<()>; 8] = [
             World::look,
             World::check_arrived,
             World::check_told,
@@ -182,7 +183,7 @@ impl World {
             .record
             .acts
             .iter()
-            .find(|act| !act.died && !all.contains(&act.hash))
+            .find(|act| !act.has_died() && !all.contains(&act.hash))
         {
             Some(act) => broken(
                 Law::I4Durable,
@@ -309,7 +310,7 @@ impl World {
     fn check_second_codes(&mut self) -> Checked<()> {
         let mut theirs: BTreeMap<(usize, usize), BTreeSet<String>> = BTreeMap::new();
         for act in &self.record.acts {
-            if let (What::Code, Some(person), false) = (act.what, act.person, act.died) {
+            if let (What::Code, Some(person), false) = (act.what, act.person, act.has_died()) {
                 let offer = self.codes[self.by_text[&act.code]].offer;
                 theirs
                     .entry((person, offer))

@@ -8,7 +8,7 @@ use counterfoil::domain::wire::Standing;
 use rusqlite::OptionalExtension as _;
 
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
-use crate::record::Place;
+use crate::record::{Fate, Place};
 use crate::world::World;
 
 /// How many steps go by between two looks at everything.
@@ -161,15 +161,18 @@ impl World {
     pub(crate) fn mark_died(&mut self, store: usize) {
         let place = Place::Store(store);
         for number in 0..self.record.acts.len() {
-            if self.record.acts[number].place != place || self.record.acts[number].died {
+            if self.record.acts[number].place != place || self.record.acts[number].has_died() {
                 continue;
             }
             let hash = self.record.acts[number].hash.clone();
             let is_here = self.has_hash(place, &hash) > 0;
             let is_at_hub = self.has_hash(Place::Hub, &hash) > 0;
             let act = &mut self.record.acts[number];
-            act.died = !is_here && !is_at_hub;
-            act.is_forgotten = !is_here || act.is_forgotten;
+            act.fate = match (is_here, is_at_hub) {
+                (true, _) => act.fate,
+                (false, true) => Fate::Forgotten,
+                (false, false) => Fate::Died,
+            };
         }
     }
 
@@ -180,7 +183,7 @@ impl World {
             .acts
             .iter()
             .rev()
-            .filter(|act| act.place == place && !act.died && !act.is_forgotten)
+            .filter(|act| act.place == place && act.fate == Fate::Kept)
             .take(40)
             .map(|act| (act.entry.clone(), act.hash.clone()))
             .collect();

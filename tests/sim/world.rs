@@ -59,8 +59,6 @@ pub(crate) struct Offer {
     pub(crate) id: CampaignId,
     pub(crate) uses: usize,
     pub(crate) per_customer: usize,
-    /// What stores that are apart may accept without certainty.
-    pub(crate) is_provisional: bool,
 }
 
 /// A code that was imported.
@@ -247,7 +245,6 @@ impl World {
                 id,
                 uses: rules.uses as usize,
                 per_customer: rules.per_customer as usize,
-                is_provisional: rules.offline == OfflinePolicy::Accept,
             });
         }
         for offer in 0..self.offers.len() {
@@ -582,7 +579,10 @@ impl World {
                 self.trace.step(&format!("a backup of store {store}"));
                 Ok(())
             }
-            (Trouble::Restore, Place::Store(store)) => self.restore(store),
+            (Trouble::Restore, Place::Store(store)) => {
+                self.restore(store);
+                Ok(())
+            }
             (Trouble::KeepDisk, Place::Store(store)) => {
                 let act = self.act(place, "start");
                 let disk = self.stores[store].node.disk(&act);
@@ -592,7 +592,10 @@ impl World {
                     .step(&format!("the disk of store {store} is kept"));
                 Ok(())
             }
-            (Trouble::SetDiskBack, Place::Store(store)) => self.set_disk_back(store),
+            (Trouble::SetDiskBack, Place::Store(store)) => {
+                self.set_disk_back(store);
+                Ok(())
+            }
             // A hub is backed up by other means; its restore is tested elsewhere.
             (_, Place::Hub) => {
                 self.trace.step("the hub rests");
@@ -601,11 +604,11 @@ impl World {
         }
     }
 
-    fn restore(&mut self, store: usize) -> Checked<()> {
+    fn restore(&mut self, store: usize) {
         let count = self.stores[store].node.backups.len();
         if count == 0 {
             self.trace.step(&format!("store {store} has no backup"));
-            return Ok(());
+            return;
         }
         let act = self.act(Place::Store(store), "start");
         let backup = self.dice.below(count);
@@ -618,14 +621,13 @@ impl World {
         self.trace.step(&format!(
             "backup {backup} of store {store} is put back, new machine {is_new_machine}: {found}"
         ));
-        Ok(())
     }
 
-    fn set_disk_back(&mut self, store: usize) -> Checked<()> {
+    fn set_disk_back(&mut self, store: usize) {
         let Some(disk) = self.stores[store].disk.take() else {
             self.trace
                 .step(&format!("no disk of store {store} was kept"));
-            return Ok(());
+            return;
         };
         let act = self.act(Place::Store(store), "start");
         let found = self.stores[store].node.set_back(&disk, &act);
@@ -634,7 +636,6 @@ impl World {
         self.reborn(store);
         self.trace
             .step(&format!("the disk of store {store} is set back: {found}"));
-        Ok(())
     }
 
     /// A store's ledger is an older one: what only the newer one knew has died with it.

@@ -505,6 +505,7 @@ impl DeskThread {
         };
         let now = moment.now;
         let open_slips = desk.open_slip_count(now).unwrap_or(0);
+        let unsent = unsent(desk.ledger());
         let pending = desk.pending_choices().map_or(0, |all| all.len() as u64);
         let in_test_mode = desk
             .ledger()
@@ -531,6 +532,7 @@ impl DeskThread {
             is_clock_behind,
             disk: trouble,
             pending,
+            unsent,
             open_slips,
             in_test_mode,
         })
@@ -558,6 +560,13 @@ impl DeskThread {
             .unwrap_or_default();
         self.has_untidy = has_batches || has_attempts;
     }
+}
+
+/// How many entries exist on this machine only; none: there is no hub.
+fn unsent(ledger: &mut Ledger) -> Option<u64> {
+    let link = ledger.hub_link().ok()??;
+    let (_, seq) = ledger.newest_entry().ok()?;
+    Some((seq - link.acked_seq).max(0).unsigned_abs())
 }
 
 /// Whether so little time has gone by, by both clocks alike, that figures still hold.

@@ -182,6 +182,7 @@ fn a_hub_that_does_not_answer_leaves_a_scan_unknown_and_it_is_given_up_with_thre
     console.send_alone(b"2");
     console.send_alone(b"\r");
     console.wait_for("its next scan is a new one");
+    console.wait_for("hub online · 1 to send");
     chain.hub.send(Signal::CONT);
     console.wait_for("● hub online · 0 to send");
     assert_eq!(chain.state_at_hub(&chain.coffee[0]), "assigned");

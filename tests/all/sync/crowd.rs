@@ -92,13 +92,13 @@ fn ended(hub: &Node, first: [&str; 2], second: [&str; 2]) -> usize {
                 let mut transaction = connection.transaction().unwrap();
                 let hold = "SELECT id FROM code WHERE folded = $1 FOR UPDATE";
                 begin.wait();
-                let mut done = transaction.execute(hold, &[&one]);
+                let mut told = transaction.execute(hold, &[&one]);
                 // In one order the second waits here for the first one's end already.
                 if first != second {
                     begin.wait();
                 }
-                done = done.and_then(|_| transaction.execute(hold, &[&other]));
-                match done {
+                told = told.and_then(|_| transaction.execute(hold, &[&other]));
+                match told {
                     Ok(_) => {
                         transaction.commit().unwrap();
                         0
