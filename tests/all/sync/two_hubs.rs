@@ -65,6 +65,34 @@ fn up_again(shop: &Shop, address: &str) -> Hub {
     Hub::of(&mut command)
 }
 
+/// The code that both stores honoured is one conflict at the hub, and counts once everywhere.
+fn assert_one_conflict(shop: &Shop, stores: [&Store; 2]) {
+    let open = shop.run(&["conflicts", "list"]);
+    // One line, and no other.
+    let open = open.json();
+    assert_eq!(text(open, "conflict"), "double_redeemed");
+    assert_eq!(text(open, "code"), code(1));
+    assert_eq!(
+        shop.count("SELECT count(*) FROM conflict WHERE is_open = 1"),
+        1
+    );
+    assert_eq!(
+        shop.count("SELECT sum(uses_made) FROM code"),
+        3,
+        "each of three codes counts once"
+    );
+    assert_eq!(shop.verify(), (0, "[]".to_owned()));
+    for store in stores {
+        let told = store.run(&["pool", "--campaign", CAMPAIGN]);
+        assert_eq!(number(told.well().json(), "uses_made"), 3);
+        let verified = store.run(&["verify"]);
+        assert_eq!(
+            (verified.exit, verified.json().get("faults").unwrap()),
+            (0, &Value::Array(Vec::new()))
+        );
+    }
+}
+
 #[test]
 #[expect(
     clippy::too_many_lines,
@@ -137,30 +165,7 @@ fn two_stores_that_reach_different_processes_of_a_hub_are_told_the_same() {
     for hub in hubs {
         drop(hub.end());
     }
-    let open = shop.run(&["conflicts", "list"]);
-    let open: Vec<&Value> = open.lines.iter().collect();
-    assert_eq!(open.len(), 1, "{open:?}");
-    assert_eq!(text(open[0], "conflict"), "double_redeemed");
-    assert_eq!(text(open[0], "code"), code(1));
-    assert_eq!(
-        shop.count("SELECT count(*) FROM conflict WHERE is_open = 1"),
-        1
-    );
-    assert_eq!(
-        shop.count("SELECT sum(uses_made) FROM code"),
-        3,
-        "each of three codes counts once"
-    );
-    assert_eq!(shop.verify(), (0, "[]".to_owned()));
-    for store in [&riverside, &station] {
-        let told = store.run(&["pool", "--campaign", CAMPAIGN]);
-        assert_eq!(number(told.well().json(), "uses_made"), 3);
-        let verified = store.run(&["verify"]);
-        assert_eq!(
-            (verified.exit, verified.json().get("faults").unwrap()),
-            (0, &Value::Array(Vec::new()))
-        );
-    }
+    assert_one_conflict(&shop, [&riverside, &station]);
 }
 
 /// What a store says to a process of its hub.
@@ -169,6 +174,26 @@ fn said(address: &str, path: &str, secret: &str, what: &impl Serialize) -> Strin
     let got = ask(address, "POST", path, Some(secret), &body).unwrap();
     assert_eq!(got.status, 200, "{}", got.body);
     got.body
+}
+
+/// What a store without a ledger asks, to be let in.
+fn asks_to_join(secret: &str) -> Join {
+    let hello = Hello {
+        wire: WIRE,
+        node: "RIVERSIDEX".into(),
+        incarnation: 1,
+        now_ms: 0,
+        unsent: 0,
+    };
+    Join {
+        hello,
+        store: "Riverside".into(),
+        timezone: "Europe/Berlin".into(),
+        seq: 0,
+        hash: hex(&CHAIN_START),
+        secret: secret.into(),
+        pieces: 0,
+    }
 }
 
 #[test]
@@ -186,26 +211,11 @@ fn a_store_that_waits_at_one_process_hears_what_another_has_committed() {
     let added = shop.run(&["hub", "store", "add", "Riverside"]);
     let enrolment = text(added.well().json(), "token").to_owned();
     let secret = "cfs_of_riverside";
-    let hello = Hello {
-        wire: WIRE,
-        node: "RIVERSIDEX".into(),
-        incarnation: 1,
-        now_ms: 0,
-        unsent: 0,
-    };
-    let join = Join {
-        hello: hello.clone(),
-        store: "Riverside".into(),
-        timezone: "Europe/Berlin".into(),
-        seq: 0,
-        hash: hex(&CHAIN_START),
-        secret: secret.into(),
-        pieces: 0,
-    };
+    let join = asks_to_join(secret);
     said(&hubs[0].address, "/v1/sync/join", &enrolment, &join);
     let down = |after: Cursor, wait_ms: u64| {
         let down = Down {
-            hello: hello.clone(),
+            hello: join.hello.clone(),
             after,
             wait_ms,
         };
