@@ -94,10 +94,6 @@ fn assert_one_conflict(shop: &Shop, stores: [&Store; 2]) {
 }
 
 #[test]
-#[expect(
-    clippy::too_many_lines,
-    reason = "one story, told from its beginning to its end"
-)]
 fn two_stores_that_reach_different_processes_of_a_hub_are_told_the_same() {
     let rules = [
         "--offline",
@@ -198,10 +194,6 @@ fn asks_to_join(secret: &str) -> Join {
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "how long somebody waited")]
-#[expect(
-    clippy::too_many_lines,
-    reason = "one story, told from its beginning to its end"
-)]
 fn a_store_that_waits_at_one_process_hears_what_another_has_committed() {
     /// It would have been told nothing for so long.
     const WAIT: Duration = Duration::from_secs(25);
