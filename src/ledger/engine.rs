@@ -501,4 +501,22 @@ impl Many<'_> {
             Many::Postgres(open, sql) => open.later(sql, values, None),
         }
     }
+
+    /// Runs it once more, and hands over every row of its answer.
+    pub(crate) fn each(
+        &mut self,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Result<(), Cause>,
+    ) -> Result<(), Cause> {
+        match self {
+            Many::Sqlite(statement) => {
+                let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+                while let Some(row) = rows.next()? {
+                    take(&Row::Sqlite(row))?;
+                }
+                Ok(())
+            }
+            Many::Postgres(open, sql) => open.each(sql, values, |row| take(&Row::Postgres(row))),
+        }
+    }
 }
