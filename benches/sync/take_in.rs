@@ -42,8 +42,9 @@ pub(crate) fn measure(arguments: &Arguments, kept: Kept) {
     let met = if found >= GOAL { "met" } else { "missed" };
     println!(
         "take-in, {engine}: {} uses of given-out codes in batches of {ENTRIES_MAX}: {found:.0}/s \
-         (goal {GOAL}: {met}); a batch {}",
+         (goal {GOAL}: {met}), {:.1} µs of processor each; a batch {}",
         codes.len(),
+        times.processor.as_secs_f64() * 1e6 / f64::from(u32::try_from(codes.len()).expect("few")),
         times.shown()
     );
 }

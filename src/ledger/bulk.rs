@@ -2,6 +2,7 @@
 //! so that the texts of statements are few and each is prepared once. In this process a row at a time
 //! is faster: the text of the statement is short, and it is prepared once for all of them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ledger::engine::{Row, Tx, Value};
@@ -49,6 +50,37 @@ pub(crate) fn insert(
         }
     }
     Ok(())
+}
+
+/// Inserts rows into a table whose rows have an `id`, and answers it for each, in their order. In the
+/// column `by`, the one at this place of a row, each has another whole number.
+pub(crate) fn insert_numbered(
+    tx: &Tx<'_>,
+    into: &str,
+    (by, place): (&str, usize),
+    rows: &[Vec<Value<'_>>],
+) -> Result<Vec<i64>, Cause> {
+    let Some(width) = rows.first().map(Vec::len) else {
+        return Ok(Vec::new());
+    };
+    if tx.writer().is_none() {
+        // It knows the number of the row that it inserted, and need not be asked.
+        let sql = format!("{into} VALUES ({})", parameters(1, width));
+        let mut one = tx.statement(&sql)?;
+        return rows.iter().map(|row| one.insert(row)).collect();
+    }
+    let mut numbers = BTreeMap::new();
+    insert(tx, into, &format!(" RETURNING id, {by}"), rows, |row| {
+        numbers.insert(row.int(1)?, row.int(0)?);
+        Ok(())
+    })?;
+    rows.iter()
+        .map(|row| match row.get(place) {
+            Some(Value::Int(number)) => numbers.get(number).copied(),
+            Some(Value::Null | Value::Text(_) | Value::Blob(_)) | None => None,
+        })
+        .map(|id| id.ok_or_else(|| Cause::Damaged("an insert answered too little".into())))
+        .collect()
 }
 
 /// Changes rows, each guarded: the values of a row are those that it is given, in the order of `given`,

@@ -178,24 +178,16 @@ fn write(
             ]
         })
         .collect();
-    let mut locals = BTreeMap::new();
-    bulk::insert(
+    let locals = bulk::insert_numbered(
         tx,
         "INSERT INTO entry (node, incarnation, seq, at_ms, kind, campaign, code, \
          previous_of_code, body, hash)",
-        " RETURNING id, incarnation, seq",
+        ("seq", 2),
         &rows,
-        |row| {
-            locals.insert((row.int(1)?, row.int(2)?), row.int(0)?);
-            Ok(())
-        },
     )?;
     let mut seen = BTreeSet::new();
-    for stored in batch {
-        let wire = stored.entry.wire;
-        stored.local = *locals
-            .get(&(wire.incarnation, wire.seq))
-            .ok_or_else(|| Cause::Damaged("an insert answered too little".into()))?;
+    for (stored, local) in batch.iter_mut().zip(locals) {
+        stored.local = local;
         let Some(code) = stored.judged.code.filter(|_| stored.judged.is_linked) else {
             continue;
         };
