@@ -12,6 +12,7 @@ use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
 /// A code as it stands in the ledger, with what its campaign needs.
+#[derive(Debug, Clone)]
 pub(crate) struct CodeRow {
     pub(crate) id: i64,
     pub(crate) folded: String,

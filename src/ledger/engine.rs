@@ -501,4 +501,38 @@ impl Many<'_> {
             Many::Postgres(open, sql) => open.later(sql, values, None),
         }
     }
+
+    /// Runs it once more to insert one row, and answers the number that this has in its table: on
+    /// PostgreSQL the first value of its answer, which the statement asks for.
+    pub(crate) fn insert(&mut self, values: &[Value<'_>]) -> Result<i64, Cause> {
+        match self {
+            Many::Sqlite(statement) => {
+                Ok(statement.insert(rusqlite::params_from_iter(values))?)
+            }
+            Many::Postgres(open, sql) => open
+                .query(sql, values)?
+                .first()
+                .map(|row| Row::Postgres(row).int(0))
+                .transpose()?
+                .ok_or_else(|| Cause::Damaged("an insert answered nothing".into())),
+        }
+    }
+
+    /// Runs it once more, and hands over every row of its answer.
+    pub(crate) fn each(
+        &mut self,
+        values: &[Value<'_>],
+        mut take: impl FnMut(&Row<'_>) -> Result<(), Cause>,
+    ) -> Result<(), Cause> {
+        match self {
+            Many::Sqlite(statement) => {
+                let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+                while let Some(row) = rows.next()? {
+                    take(&Row::Sqlite(row))?;
+                }
+                Ok(())
+            }
+            Many::Postgres(open, sql) => open.each(sql, values, |row| take(&Row::Postgres(row))),
+        }
+    }
 }

@@ -532,18 +532,37 @@ fn note_grant(
     Ok(())
 }
 
-/// At the hub: a store has assigned the code of an ordinal, so its range goes on after it.
+/// At the hub: a store has assigned the codes of ordinals, so its ranges go on after them.
 pub(crate) fn has_assigned(
     tx: &Tx<'_>,
     node: i64,
     campaign: i64,
-    ordinal: i64,
+    ordinals: &[i64],
 ) -> Result<(), Cause> {
-    tx.execute(
-        "UPDATE lease SET next_ordinal = $1 WHERE campaign = $2 AND holder = $3 \
-         AND first_ordinal < $1 AND end_ordinal >= $1 AND next_ordinal < $1",
-        &[(ordinal + 1).into(), campaign.into(), node.into()],
+    let (Some(first), Some(last)) = (ordinals.iter().min(), ordinals.iter().max()) else {
+        return Ok(());
+    };
+    let named = "FROM lease WHERE campaign = $1 AND holder = $2 AND end_ordinal > $3 \
+                 AND first_ordinal <= $4 ORDER BY id";
+    let values = [campaign.into(), node.into(), first.into(), last.into()];
+    // What is read of them after it stands.
+    tx.lock_rows(&format!("SELECT id {named}"), &values)?;
+    let ranges = tx.all(
+        &format!("SELECT id, first_ordinal, end_ordinal {named}"),
+        &values,
+        |row| Ok((row.int(0)?, row.int(1)?..row.int(2)?)),
     )?;
+    for (lease, range) in ranges {
+        let assigned = ordinals.iter().filter(|ordinal| range.contains(ordinal));
+        let Some(newest) = assigned.max() else {
+            continue;
+        };
+        tx.execute(
+            "UPDATE lease SET next_ordinal = $1 WHERE id = $2 AND holder = $3 \
+             AND first_ordinal < $1 AND end_ordinal >= $1 AND next_ordinal < $1",
+            &[(newest + 1).into(), lease.into(), node.into()],
+        )?;
+    }
     Ok(())
 }
 

@@ -667,7 +667,7 @@ fn a_range_is_handed_over_and_comes_back_only_by_a_newer_grant() {
     assert_eq!(number(&mut pair.hub, own), 99);
     pair.hub
         .write("note", "an assignment", |writing| {
-            has_assigned(writing.tx, node, 1, 50)
+            has_assigned(writing.tx, node, 1, &[50])
         })
         .unwrap();
     pair.top_up(60);

@@ -99,6 +99,11 @@ impl<'f> Facts<'f> {
         })
     }
 
+    /// The codes that entries of the batch name, as they stand here.
+    pub(super) fn codes(&self) -> impl Iterator<Item = &CodeRow> {
+        self.codes.values()
+    }
+
     /// Judges the entry at a place of the batch; what it changes, the next ones are judged by.
     pub(super) fn judge(&mut self, place: usize, body: &Body) -> Judged {
         let row = body.code.as_ref().and_then(|code| self.codes.get(code));
