@@ -89,7 +89,8 @@ pub(crate) fn every(tx: &Tx<'_>) -> Result<Vec<i64>, Cause> {
 
 /// A campaign by its local number.
 pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
-    tx.one(
+    tx.settled(
+        "campaign",
         &format!("SELECT {COLUMNS} FROM campaign WHERE id = $1"),
         &[campaign.into()],
         read,
@@ -100,7 +101,8 @@ pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
 
 /// A campaign by its name, with its local number.
 pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign)>, Cause> {
-    tx.one(
+    tx.settled(
+        "campaign",
         &format!("SELECT {COLUMNS} FROM campaign WHERE name = $1"),
         &[id.as_str().into()],
         read,
@@ -234,7 +236,8 @@ fn fallback_fault(tx: &Tx<'_>, rules: &Rules) -> Result<Option<String>, Cause> {
         return Ok(None);
     };
     let form = stand_in_form(text);
-    let known = tx.one(
+    let known = tx.settled(
+        "campaign",
         "SELECT m.name FROM code c JOIN campaign m ON m.id = c.campaign WHERE c.folded = $1",
         &[(&form).into()],
         |row| row.text(0),
