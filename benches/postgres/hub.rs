@@ -45,7 +45,7 @@ pub(crate) fn redemptions(
     std::thread::scope(|scope| {
         let hub = scope.spawn(move || {
             serve(hub, move || {
-                drop(ended.recv());
+                ended.recv().unwrap_or_default();
             })
         });
         let rate = ask_all(address, codes, clients, part);

@@ -121,7 +121,8 @@ pub(crate) fn hold(tx: &Tx<'_>, id: &CampaignId) -> Result<(), Cause> {
 /// The key of a campaign's contact hashes, by its local number.
 pub(crate) fn contact_key(tx: &Tx<'_>, campaign: i64) -> Result<Vec<u8>, Cause> {
     Ok(tx
-        .one(
+        .settled(
+            "campaign",
             "SELECT contact_key FROM campaign WHERE id = $1",
             &[campaign.into()],
             |row| row.blob(0),
@@ -236,8 +237,7 @@ fn fallback_fault(tx: &Tx<'_>, rules: &Rules) -> Result<Option<String>, Cause> {
         return Ok(None);
     };
     let form = stand_in_form(text);
-    let known = tx.settled(
-        "campaign",
+    let known = tx.one(
         "SELECT m.name FROM code c JOIN campaign m ON m.id = c.campaign WHERE c.folded = $1",
         &[(&form).into()],
         |row| row.text(0),
