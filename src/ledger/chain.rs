@@ -195,7 +195,8 @@ pub(crate) fn append(
     let body = serde_json::to_string(&body)?;
     let hash = chained(&head.hash, body.as_bytes());
     let seq = head.seq + 1;
-    let local = tx.insert(
+    let local = tx.insert_row(
+        "entry",
         "INSERT INTO entry (node, incarnation, seq, at_ms, kind, campaign, code, \
          previous_of_code, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          RETURNING id",
@@ -213,9 +214,10 @@ pub(crate) fn append(
         ],
     )?;
     if let Some(text) = &side {
-        tx.later(
+        tx.row(
             "INSERT INTO side (entry, salt, text) VALUES ($1, $2, $3)",
             &[local.into(), setting.salt.as_slice().into(), text.into()],
+            0,
         )?;
     }
     head.seq = seq;

@@ -74,7 +74,8 @@ pub(crate) struct Rights {
 impl Rights {
     /// What a ledger that has joined a hub may do; none: a shop alone, or a hub.
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
-        tx.one(
+        tx.settled(
+            "hub_link",
             "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1",
             &[],
             |row| {
@@ -134,7 +135,8 @@ impl Ledger {
 
 /// The link to the hub; none: a shop alone, or a hub.
 pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
-    tx.one(
+    tx.settled(
+        "hub_link",
         "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
          l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
          l.clock_offset_ms, l.hub_life FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",

@@ -31,6 +31,7 @@ mod error;
 mod feed;
 mod find;
 mod given_out;
+mod group;
 mod intake;
 mod join;
 mod joining;
@@ -66,6 +67,7 @@ mod tokens;
 #[cfg(test)]
 mod told_tests;
 mod verify;
+mod waiting;
 mod witness;
 
 use std::fs::File;
@@ -81,6 +83,7 @@ pub use crate::ledger::console::Today;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
+pub use crate::ledger::group::Expected;
 pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
@@ -349,13 +352,17 @@ impl Ledger {
     /// Several use cases, stored by one commit: `answer` is asked for each question in turn, and what
     /// it answers is stored when this returns. One that fails harms no other. Where another process was
     /// faster or the connection was lost, so that nothing is stored, each is asked again by itself.
-    pub fn answer_together<Q, A>(
+    ///
+    /// What is expected of them is looked up beforehand, where that is faster: of anything else, each
+    /// asks for itself.
+    pub fn answer_together<'q, Q, A>(
         &mut self,
-        questions: &[Q],
-        mut answer: impl FnMut(&mut Ledger, &Q) -> A,
+        questions: &'q [Q],
+        expect: impl FnMut(&mut Ledger, &'q Q) -> Expected<'q>,
+        mut answer: impl FnMut(&mut Ledger, &'q Q) -> A,
     ) -> Result<Vec<A>, LedgerError> {
         let (op, thing) = ("store", "several answers");
-        let began = self.begin_together();
+        let began = self.begin_together(questions, expect);
         if began.is_ok() {
             let answers = questions
                 .iter()
@@ -374,8 +381,20 @@ impl Ledger {
             .collect())
     }
 
-    fn begin_together(&mut self) -> Result<(), Cause> {
+    fn begin_together<'q, Q>(
+        &mut self,
+        questions: &'q [Q],
+        mut expect: impl FnMut(&mut Ledger, &'q Q) -> Expected<'q>,
+    ) -> Result<(), Cause> {
         self.engine.begin_together()?;
+        if self.has_several_writers() {
+            let expected: Vec<Expected<'q>> =
+                questions.iter().map(|question| expect(self, question)).collect();
+            if let Err(cause) = self.engine.look_ahead(&expected, self.phone_region) {
+                drop(self.engine.end_together());
+                return Err(cause);
+            }
+        }
         if let Engine::Sqlite(sqlite) = &mut self.engine {
             let head = sqlite.read(Head::load);
             match head {

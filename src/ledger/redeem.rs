@@ -20,6 +20,7 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::group::Absent;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
@@ -481,7 +482,7 @@ impl<'s> Case<'s> {
         let entry = self.append(writing, fact, (row, found))?;
         // The guard: nobody has used, voided, passed on or taken away this code since it was looked
         // at, and no other entry tells of it.
-        writing.tx.guarded(
+        writing.tx.guarded_row(
             "UPDATE code SET uses_made = uses_made + 1, state = $1, newest_entry = $2 \
              WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7 \
              AND coalesce(customer, 0) = $8 AND coalesce(newest_entry, 0) = $9",
@@ -496,6 +497,7 @@ impl<'s> Case<'s> {
                 row.customer.unwrap_or(0).into(),
                 row.newest_entry.unwrap_or(0).into(),
             ],
+            2,
             "this code was just used elsewhere",
         )?;
         self.bind(writing, row, entry.local)?;
@@ -591,7 +593,7 @@ impl<'s> Case<'s> {
 
     /// Binds the key, in the transaction of its act; a console's acceptance waits to be shown.
     fn bind(&self, writing: &Writing<'_, '_>, row: &CodeRow, entry: i64) -> Result<(), Cause> {
-        writing.tx.later(
+        writing.tx.row(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, 'redeem', $3, $4)",
             &[
@@ -600,6 +602,7 @@ impl<'s> Case<'s> {
                 row.id.into(),
                 entry.into(),
             ],
+            1,
         )?;
         self.keep_unshown(writing, row, entry)
     }
@@ -972,6 +975,9 @@ fn binding(
     key: &Key,
     row: Option<&CodeRow>,
 ) -> Result<(KeyBinding, Option<i64>), Cause> {
+    if tx.is_absent(Absent::Key(caller, key.as_str())) {
+        return Ok((KeyBinding::Free, None));
+    }
     let bound = tx.one(
         "SELECT k.verb, k.subject, k.entry, r.entry FROM act_key k \
          LEFT JOIN reversal r ON r.redemption = k.entry WHERE k.caller = $1 AND k.key = $2",

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use counterfoil::desk::{act, mint_key};
-use counterfoil::ledger::{Database, Ledger, Scan};
+use counterfoil::ledger::{Database, Expected, Ledger, Scan};
 use jiff::Timestamp;
 use postgres::error::SqlState;
 use serde_json::{Value, json};
@@ -389,7 +389,7 @@ fn one_that_fails_harms_no_other_of_those_answered_together() {
         // Each twice: the second scan sees the first one's use, before anything is committed.
         let scans: Vec<&String> = codes.iter().chain(&codes).collect();
         let told = ledger
-            .answer_together(&scans, |ledger, code| {
+            .answer_together(&scans, |_, _| Expected::Anything, |ledger, code| {
                 let act = act("till", None, now()).unwrap();
                 let minted = mint_key(act.now).unwrap();
                 let scan = Scan::new(code.as_bytes(), &minted);
@@ -429,7 +429,7 @@ fn a_group_that_meets_another_process_half_way_is_answered_one_by_one() {
     let mut is_first = true;
     let key = "shared".parse().unwrap();
     let told = ledger
-        .answer_together(&codes, |ledger, code| {
+        .answer_together(&codes, |_, _| Expected::Anything, |ledger, code| {
             let act = act("till", None, now()).unwrap();
             let minted = mint_key(act.now).unwrap();
             let scan = Scan {
