@@ -336,6 +336,18 @@ pub struct WireCampaign {
     pub contact_key: String,
     /// Shapes of codes generated anywhere: prefix and length.
     pub shapes: Vec<(String, u32)>,
+    /// Its test mode, where it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_mode: Option<WireTestMode>,
+}
+
+/// A campaign's test mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireTestMode {
+    /// When it ends.
+    pub until_ms: i64,
+    /// The test customers, by hashes alone.
+    pub customers: Vec<WireCustomer>,
 }
 
 /// A code as it stands.
@@ -463,6 +475,10 @@ pub struct Question {
     pub operator: Option<String>,
     /// The key.
     pub key: String,
+    /// Which of the asking ledger's askings it is, rising: of two under one key, the later one counts.
+    /// 0: of what is not numbered, since nothing is done by it, or only once however often it is asked.
+    #[serde(default)]
+    pub number: i64,
     /// What.
     pub verb: Verb,
 }
@@ -489,7 +505,8 @@ pub enum Verb {
     },
     /// To undo a redemption.
     Reverse {
-        /// The redemption, by the name of its entry; none: the newest one of the code.
+        /// The redemption, by the name of its entry; none: nothing is undone, and the newest one of the
+        /// code is named.
         redemption: Option<String>,
         /// The code, folded, where it is known.
         code: Option<String>,
@@ -557,6 +574,13 @@ pub enum Told {
     Wait,
     /// The hub takes the caller for the holder: nothing was done, and the caller decides.
     Held,
+    /// A later asking of the same question came first, and was answered: nothing was done.
+    Overtaken,
+    /// Which redemption of a code is its newest: nothing was done, and that one is to be asked about.
+    Newest {
+        /// The name of its entry.
+        redemption: String,
+    },
     /// To a reversal.
     Reversed {
         /// The answer.

@@ -12,6 +12,7 @@ use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer, WireLease, WireOperator,
+    WireTestMode,
 };
 use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::{state_number, state_of};
@@ -22,7 +23,7 @@ use crate::ledger::lease::{hand_over_code, split};
 use crate::ledger::link::Heard;
 use crate::ledger::second_code::are_alike;
 use crate::ledger::tally::{Shift, move_leased};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally, test_mode};
 
 /// Codes that the hub told of came in under this name of their batch.
 pub(crate) const TOLD_BATCH: &str = "told";
@@ -247,7 +248,17 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
             )?;
         }
         self.campaigns.insert(told.campaign.clone(), campaign);
-        Ok(())
+        self.test_mode(campaign, told.test_mode.as_ref())
+    }
+
+    fn test_mode(&mut self, campaign: i64, told: Option<&WireTestMode>) -> Result<(), Cause> {
+        let mut testers = Vec::new();
+        for customer in told.iter().flat_map(|told| &told.customers) {
+            self.customer(customer)?;
+            testers.push(self.customer_named(&customer.customer)?);
+        }
+        let until_ms = told.map(|told| told.until_ms);
+        test_mode::take_told(self.tx(), campaign, until_ms, &testers)
     }
 
     fn campaign_named(&mut self, name: &CampaignId) -> Result<i64, Cause> {

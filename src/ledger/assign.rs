@@ -29,6 +29,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::group::Absent;
 use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
+use crate::ledger::link::Rights;
 use crate::ledger::log::end_life;
 use crate::ledger::second_code::alike;
 use crate::ledger::tally::{count_hour, move_tally_under};
@@ -348,6 +349,7 @@ impl Case<'_> {
             counter: self.act.counter.clone(),
             operator: self.act.operator.clone(),
             key: self.key.to_string(),
+            number: 0,
             verb: wire::Verb::Assign {
                 campaign: self.campaign.id.clone(),
                 contacts: self
@@ -377,6 +379,14 @@ impl Case<'_> {
         let facts = self.facts(writing)?;
         let word = match decide(self.request.context, facts) {
             ClaimDecision::Answer(word) => word,
+            ClaimDecision::DrawTest if self.is_at_store(writing)? => {
+                self.because = Some(format!(
+                    "{} is in test mode and this is a test customer: test codes are drawn at the \
+                     hub, and no store gives a real one to whoever tests",
+                    self.campaign.id
+                ));
+                ClaimWord::NotEligible
+            }
             ClaimDecision::DrawTest => self.draw_test(writing)?,
             ClaimDecision::Draw => match self.next_code(writing)? {
                 Next::Code(row, grant_number) => self.give(writing, &row, grant_number)?,
@@ -397,7 +407,7 @@ impl Case<'_> {
         if word == ClaimWord::NeedsHub && self.because.is_none() {
             self.must_ask(writing)?;
         }
-        if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
+        if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) && self.because.is_none() {
             let zone = zone_of(&writing.head)?;
             self.because = facts
                 .openness
@@ -430,6 +440,11 @@ impl Case<'_> {
             openness: self.openness(writing, is_tester)?,
             source: self.source(writing, is_tester)?,
         })
+    }
+
+    /// Whether it is asked at a counter of a store that has a hub.
+    fn is_at_store(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        Ok(self.store.is_some() || Rights::load(writing.tx)?.is_some())
     }
 
     /// Where a code for the customer would come from.

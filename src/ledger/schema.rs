@@ -33,6 +33,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0007_many_stores",
         include_str!("../../assets/migrations/0007_many_stores.sql"),
     ),
+    (
+        "0008_asks",
+        include_str!("../../assets/migrations/0008_asks.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

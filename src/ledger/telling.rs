@@ -12,14 +12,14 @@ use crate::domain::entry::{Body, hex};
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     CODES_MAX, Cursor, Down, Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer,
-    WireLease, WireOperator, WireStory,
+    WireLease, WireOperator, WireStory, WireTestMode,
 };
 use crate::ledger::chain::side_of;
 use crate::ledger::codes::{shapes, state_number};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
-use crate::ledger::{Act, Ledger, LedgerError, campaigns, customers, nodes, stores};
+use crate::ledger::{Act, Ledger, LedgerError, campaigns, customers, nodes, stores, test_mode};
 
 /// Rows of the feed that are looked at for one page.
 const ROWS_MAX: i64 = 2_000;
@@ -504,7 +504,24 @@ pub(crate) fn wire_campaign(tx: &Tx<'_>, campaign: i64) -> Result<WireCampaign, 
         rules: told.rules,
         contact_key: hex(&campaigns::contact_key(tx, campaign)?),
         shapes,
+        test_mode: wire_test_mode(tx, campaign)?,
     })
+}
+
+fn wire_test_mode(tx: &Tx<'_>, campaign: i64) -> Result<Option<WireTestMode>, Cause> {
+    let Some((until_ms, testers)) = test_mode::state(tx, campaign)? else {
+        return Ok(None);
+    };
+    let mut customers = Vec::new();
+    for tester in testers {
+        for one in with_joined(tx, tester)? {
+            customers.push(wire_customer(tx, one)?);
+        }
+    }
+    Ok(Some(WireTestMode {
+        until_ms,
+        customers,
+    }))
 }
 
 fn wire_conflict(row: &Row<'_>) -> Result<WireConflict, Cause> {
