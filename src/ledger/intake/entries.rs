@@ -23,7 +23,7 @@ use crate::ledger::log::end_life;
 use crate::ledger::lookups::{by_ids, lock_many};
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
-    Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,
+    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code, setting_of,
 };
 
 /// Why a code is ended that was given out under a key that was given up.
@@ -50,7 +50,7 @@ pub(super) fn take(
         .iter()
         .map(|entry| serde_json::from_str(&entry.wire.body).ok())
         .collect();
-    people::merge(writing, up, &bodies)?;
+    people::merge(writing, &up.customers, &bodies)?;
     hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
     let mut batch: Vec<Stored<'_>> = new
@@ -75,7 +75,8 @@ pub(super) fn take(
     raise_faults(writing, &batch, now_ms)?;
     let mut persons = agree(writing.tx, &writing.head, &newest, now_ms)?;
     for stored in &batch {
-        follow(writing, sender, stored, &mut persons, act)?;
+        let was_known = stored.entry.wire.seq <= up.hub.former_seq;
+        follow(writing, sender, stored, &mut persons, (was_known, act))?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
     // Of an act that is known nothing changes here; its writer has counted it beside what it was told.
@@ -351,11 +352,14 @@ fn follow(
     sender: &Sender,
     stored: &Stored<'_>,
     persons: &mut Persons,
-    act: &Act,
+    (was_known, act): (bool, &Act),
 ) -> Result<(), Cause> {
     let Some(body) = stored.body else {
         return Ok(());
     };
+    if was_known && let Some(code) = stored.judged.code {
+        recovery::had_before(writing.tx, code)?;
+    }
     if let Fact::HandedOver {
         grant_number,
         range,
@@ -363,7 +367,7 @@ fn follow(
     {
         if let Some(campaign) = stored.judged.campaign {
             let code = stored.judged.code;
-            lease::has_handed_over(
+            let is_ours = lease::has_handed_over(
                 writing.tx,
                 sender.node,
                 campaign,
@@ -371,6 +375,9 @@ fn follow(
                 *grant_number,
                 *range,
             )?;
+            if is_ours && was_known {
+                recovery::had_range_before(writing.tx, campaign, code, *range)?;
+            }
         }
     } else if let Fact::CustomersJoined { gone } = &body.fact {
         if let (Some(kept), Some((gone, _))) = (

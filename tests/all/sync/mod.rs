@@ -11,6 +11,7 @@ mod feed;
 mod judging;
 mod lives;
 mod orders;
+mod restored;
 mod scribe;
 mod stock;
 mod two_hubs;
