@@ -22,6 +22,8 @@ CREATE TABLE hub_use (
 
 -- At a store: entries up to here were acknowledged by a life of the hub that is gone.
 ALTER TABLE hub_link ADD COLUMN former_seq INTEGER NOT NULL DEFAULT 0;
+-- And entries up to here were written under its leases.
+ALTER TABLE hub_link ADD COLUMN former_head INTEGER NOT NULL DEFAULT 0;
 -- What is known of codes after this one is still to be told to the hub; none: there is nothing.
 ALTER TABLE hub_link ADD COLUMN retold_after INTEGER;
 -- The hub waits for its manager: it was put back.

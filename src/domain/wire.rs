@@ -222,6 +222,8 @@ pub struct HubKnown {
     pub acked_seq: i64,
     /// Its entries that a life of the hub had which is gone.
     pub former_seq: i64,
+    /// Its entries that were written under the leases of such a life.
+    pub former_head: i64,
 }
 
 /// What a store knows of codes, told to a hub that was restored: a page of it.

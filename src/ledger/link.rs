@@ -41,6 +41,8 @@ pub struct HubLink {
     pub clock_offset_ms: i64,
     /// Own entries up to this seq were at a life of the hub that is gone.
     pub former_seq: i64,
+    /// And up to this one, they were written under its leases.
+    pub former_head: i64,
     /// What is known of codes after this one is still to be told to a hub that was restored; none:
     /// there is nothing.
     pub retold_after: Option<i64>,
@@ -55,6 +57,7 @@ impl HubLink {
             life: self.hub_life,
             acked_seq: self.acked_seq,
             former_seq: self.former_seq,
+            former_head: self.former_head,
         }
     }
 
@@ -154,7 +157,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
     tx.one(
         "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
          l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
+         l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, l.former_head FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
         &[],
         |row| {
             Ok(HubLink {
@@ -177,6 +180,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
                 former_seq: row.int(14)?,
                 retold_after: row.maybe_int(15)?,
                 hub_is_behind: row.int(16)? != 0,
+                former_head: row.int(17)?,
             })
         },
     )
@@ -274,12 +278,14 @@ fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> R
     lives::drop_rights(writing.tx, &link.hub)?;
     writing.tx.execute(
         "UPDATE hub_link SET hub_life = $1, acked_seq = $2, feed_position = 0, \
-         feed_code_after = 0, feed_goal = $3, former_seq = $4, retold_after = 0 WHERE id = 1",
+         feed_code_after = 0, feed_goal = $3, former_seq = $4, \
+         former_head = $5, retold_after = 0 WHERE id = 1",
         &[
             welcome.hub_life.into(),
             link.acked_seq.min(welcome.acked_through).into(),
             welcome.feed_position.into(),
             link.former_seq.max(link.acked_seq).into(),
+            writing.head.seq.into(),
         ],
     )?;
     Ok(())

@@ -333,16 +333,14 @@ impl Recovery<'_> {
             .and_then(|name| self.people.get(name).copied());
         let is_lost_owner = customer.is_some()
             && customer != row.customer.map(|own| standing(writing.tx, own)).transpose()?;
+        // What a store holds, it will tell of itself.
         let is_held = row.holder == OWN_NODE;
-        if is_held && is_lost_owner || !lost.is_empty() {
-            self.suspect(writing, row, CodeState::Available)?;
-        }
-        let is_given = told_state != CodeState::Available;
         let may_be_used = told.uses_made as usize > row.uses_made as usize + lost.len();
-        if is_held && is_given && row.state == CodeState::Available {
-            self.suspect(writing, row, CodeState::Available)?;
-        } else if is_held && may_be_used || told_state == CodeState::Suspect {
-            self.suspect(writing, row, row.state)?;
+        let may_be_given = told_state != CodeState::Available
+            && row.state == CodeState::Available
+            && customer.is_none();
+        if is_held && (may_be_used || may_be_given) || told_state == CodeState::Suspect {
+            self.suspect(writing, row)?;
         }
         if is_held && is_lost_owner {
             let fact = Fact::Assigned {
@@ -373,14 +371,14 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// A code that is in this state, and can be given out or used still, may have been spent.
+    /// A code that can be given out or used still may have been spent.
     fn suspect(
         &mut self,
         writing: &Writing<'_, '_>,
         row: &CodeRow,
-        state: CodeState,
     ) -> Result<(), Cause> {
-        if row.state != state || !matches!(state, CodeState::Available | CodeState::Assigned) {
+        let state = row.state;
+        if !matches!(state, CodeState::Available | CodeState::Assigned) {
             return Ok(());
         }
         let changed = writing.tx.execute(

@@ -62,7 +62,10 @@ pub(super) fn take(
             body: body.as_ref(),
             judged: body
                 .as_ref()
-                .map_or_else(Judged::default, |body| facts.judge(place, body)),
+                .map_or_else(Judged::default, |body| {
+                    let is_under_former = entry.wire.seq <= up.hub.former_head;
+                    facts.judge(place, body, is_under_former)
+                }),
             local: 0,
         })
         .collect();

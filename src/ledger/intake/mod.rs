@@ -210,6 +210,8 @@ fn answer(
     stores::contact(tx, sender.node, &up.hello, Some(up.feed_position), act)?;
     let outcomes = outcomes(tx, sender, up)?;
     let mut welcome = stores::welcome(tx, sender.node, act.now)?;
+    // Found out in this very transaction, perhaps.
+    welcome.is_behind = writing.head.is_behind();
     let is_its_life = up.hello.incarnation == sender.incarnation;
     if welcome.standing == Standing::Active && (!is_its_life || forked_after.is_some()) {
         welcome.standing = Standing::Quarantined;

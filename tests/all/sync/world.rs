@@ -537,6 +537,7 @@ pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
                 life: link.hub_life,
                 acked_seq: link.acked_seq,
                 former_seq: link.former_seq,
+                former_head: link.former_head,
             },
         };
         let act = hub.act();
