@@ -231,7 +231,7 @@ pub(crate) fn assign(
     let Some(word) = case.answer(writing)? else {
         return Ok(None);
     };
-    if word == ClaimWord::NeedsHub && asks == Asks::Hub {
+    if word == ClaimWord::NeedsHub && asks == Asks::Hub && !writing.head.is_behind() {
         return Ok(Some(Ok(Claimed::Ask(Box::new(case.question())))));
     }
     case.introduce(writing, word)?;
@@ -453,7 +453,7 @@ impl Case<'_> {
             Source::TestPart
         } else if self.is_arriving(writing)? {
             Source::Import
-        } else if must_ask(writing.tx, &self.campaign, self.act)?.is_some() {
+        } else if must_ask(writing, &self.campaign, self.act)?.is_some() {
             Source::Hub
         } else {
             Source::Pool
@@ -815,7 +815,7 @@ impl Case<'_> {
 
     /// Whether only the hub may give a code now; why is told with the answer.
     pub(super) fn must_ask(&mut self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
-        self.because = must_ask(writing.tx, &self.campaign, self.act)?;
+        self.because = must_ask(writing, &self.campaign, self.act)?;
         Ok(self.because.is_some())
     }
 

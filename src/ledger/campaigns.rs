@@ -147,7 +147,7 @@ fn read(row: &Row<'_>) -> Result<(i64, Campaign), Cause> {
     Ok((row.int(0)?, campaign))
 }
 
-fn create(
+pub(crate) fn create(
     writing: &mut Writing<'_, '_>,
     id: &CampaignId,
     rules: &Rules,
@@ -253,7 +253,7 @@ fn fallback_fault(tx: &Tx<'_>, rules: &Rules) -> Result<Option<String>, Cause> {
     }))
 }
 
-fn pause(
+pub(crate) fn pause(
     writing: &mut Writing<'_, '_>,
     id: &CampaignId,
     is_paused: bool,

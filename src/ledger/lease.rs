@@ -322,7 +322,7 @@ pub(crate) fn top_up(
     act: &Act,
 ) -> Result<(), Cause> {
     let store = stores::load(writing.tx, node)?;
-    if store.standing != Standing::Active {
+    if store.standing != Standing::Active || writing.head.is_behind() {
         return Ok(());
     }
     for demand in demands {
@@ -829,14 +829,21 @@ pub(crate) fn faults(tx: &Tx<'_>) -> Result<Vec<String>, Cause> {
 /// Why this ledger gives nothing out by itself, where it has a hub: it has not heard from it for too
 /// long, it was told not to, or the campaign says so.
 pub(crate) fn must_ask(
-    tx: &Tx<'_>,
+    writing: &Writing<'_, '_>,
     campaign: &Campaign,
     act: &Act,
 ) -> Result<Option<String>, Cause> {
-    let Some(link) = link::load(tx)? else {
+    let id = &campaign.id;
+    if writing.head.is_behind() {
+        return Ok(Some(format!(
+            "this hub was put back to an older state, and does not know which codes of {id} are given \
+             out, so nothing was given: a manager runs `counterfoil hub restored`, then ask again \
+             under the same key"
+        )));
+    }
+    let Some(link) = link::load(writing.tx)? else {
         return Ok(None);
     };
-    let id = &campaign.id;
     if campaign.rules.offline_assign == OfflineAssign::Hub {
         return Ok(Some(format!(
             "codes of {id} are given out by the hub alone, so nothing was given here"

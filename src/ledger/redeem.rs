@@ -338,8 +338,9 @@ impl<'s> Case<'s> {
             customer,
             first: self.first.clone(),
             void_reason: void_reason(tx, row)?,
-            is_under_restore: row.id <= writing.head.restored_code_id
-                && row.assigned_incarnation != Some(writing.head.incarnation),
+            is_under_restore: writing.head.is_behind()
+                || row.id <= writing.head.restored_code_id
+                    && row.assigned_incarnation != Some(writing.head.incarnation),
             customer_redemptions_today: made_today(
                 tx,
                 row.campaign,

@@ -37,6 +37,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0008_asks",
         include_str!("../../assets/migrations/0008_asks.sql"),
     ),
+    (
+        "0009_restored",
+        include_str!("../../assets/migrations/0009_restored.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

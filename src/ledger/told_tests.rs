@@ -15,7 +15,7 @@ use crate::domain::ids::{CampaignId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::operator::Role;
 use crate::domain::wire::{
-    CODES_MAX, Cursor, Demand, Down, Hello, Item, Page, Standing, WIRE, WireConflict,
+    CODES_MAX, Cursor, Demand, Down, Hello, HubKnown, Item, Page, Standing, WIRE, WireConflict,
 };
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::lease::{has_assigned, has_handed_over, top_up};
@@ -256,6 +256,7 @@ fn page_for(hub: &mut Ledger, store: &mut Ledger) -> Page {
         },
         after: link.cursor,
         wait_ms: 0,
+        hub: HubKnown::default(),
     };
     hub.down_page(&down, &act()).unwrap()
 }

@@ -61,6 +61,24 @@ impl TestDatabase {
         cluster().connect(&self.name)
     }
 
+    /// A dump of it as it is now, under a name of its own; nobody may have it open.
+    pub(crate) fn dump(&self) -> TestDatabase {
+        let dump = TestDatabase::new();
+        dump.is_now(self);
+        dump
+    }
+
+    /// Restores it from a dump; nobody may have it open.
+    pub(crate) fn is_now(&self, dump: &TestDatabase) {
+        let mut server = cluster().connect("postgres");
+        for statement in [
+            format!("DROP DATABASE {} WITH (FORCE)", self.name),
+            format!("CREATE DATABASE {} TEMPLATE {}", self.name, dump.name),
+        ] {
+            server.batch_execute(&statement).unwrap();
+        }
+    }
+
     /// One number, by SQL of our own.
     pub(crate) fn count(&self, sql: &str) -> i64 {
         let sql = format!("SELECT CAST(({sql}) AS BIGINT)");

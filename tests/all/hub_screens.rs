@@ -33,6 +33,7 @@ fn online() -> HubStatus {
         position: 4_200,
         last_contact_ms: Some(after(0).as_millisecond()),
         clock_offset_ms: 0,
+        hub_is_behind: false,
     }
 }
 

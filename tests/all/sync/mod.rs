@@ -12,6 +12,7 @@ mod judging;
 mod late;
 mod lives;
 mod orders;
+mod restored;
 mod scribe;
 mod stock;
 mod testers;
