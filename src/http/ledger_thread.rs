@@ -84,12 +84,22 @@ struct Answer {
     is_later: bool,
 }
 
-/// Begins the thread; it ends once nobody can ask any more.
+/// Says that the thread has ended, however it did.
+struct Farewell(watch::Sender<()>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.send_replace(());
+    }
+}
+
+/// Begins the thread; it ends once nobody can ask any more, or by a bug, and says so by `end`.
 pub(super) fn begin(
     ledger: Ledger,
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
     feed: watch::Sender<i64>,
+    end: watch::Sender<()>,
 ) -> io::Result<(Asks, JoinHandle<()>)> {
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
@@ -103,7 +113,10 @@ pub(super) fn begin(
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
-        .spawn(move || keeper.keep(&questions))?;
+        .spawn(move || {
+            let _farewell = Farewell(end);
+            keeper.keep(&questions);
+        })?;
     Ok((asks, thread))
 }
 

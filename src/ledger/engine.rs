@@ -5,6 +5,8 @@
 //! on SQLite one writer has the ledger to itself; on PostgreSQL many write at once, so that what one
 //! has read may have been changed by another before it writes ([`Tx::lock_rows`], [`Tx::guarded`]).
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use crate::ledger::error::Cause;
@@ -389,6 +391,15 @@ impl<'c> Tx<'c> {
         match self {
             Tx::Sqlite(_) => self.all(sql, values, read),
             Tx::Postgres(_) => self.all(&format!("{sql} FOR UPDATE SKIP LOCKED"), values, read),
+        }
+    }
+
+    /// The transactions that have begun to write entries or attempts and have not ended, as they are
+    /// just now and not as this view of the ledger was begun; on SQLite there is none to be waited for.
+    pub(crate) fn writers_of_the_log(&self) -> Result<BTreeSet<String>, Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(BTreeSet::new()),
+            Tx::Postgres(open) => open.writers_of_the_log(),
         }
     }
 

@@ -24,6 +24,7 @@ mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
+mod database;
 mod edit;
 mod engine;
 mod erase;
@@ -78,6 +79,7 @@ use rustix::fs::{FlockOperation, flock};
 pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
 pub use crate::ledger::console::Today;
+pub use crate::ledger::database::Database;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
@@ -91,7 +93,6 @@ pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
     PoolFigures, Progress, Step,
 };
-pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
