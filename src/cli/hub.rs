@@ -45,6 +45,7 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
     }
     let mut ledger = context.open()?;
     ledger.end_old_secrets(&context.act()?)?;
+    ledger.finish_fences(&context.act()?)?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let bound = TcpListener::bind(args.listen)
         .and_then(|listener| Ok((listener.local_addr()?, listener)))

@@ -30,6 +30,7 @@ mod engine;
 mod erase;
 mod error;
 mod feed;
+mod fence;
 mod find;
 mod given_out;
 mod intake;

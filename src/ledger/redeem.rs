@@ -26,7 +26,7 @@ use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::{
     Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers, feed,
-    is_clock_behind, nodes, pending, place_of, setting_of,
+    fence, is_clock_behind, nodes, pending, place_of, setting_of,
 };
 
 /// How long after a crash an acceptance that nobody saw is repeated to a rescan at its counter.
@@ -413,6 +413,11 @@ impl<'s> Case<'s> {
         let Some(row) = self.row.as_ref().filter(|_| is_held && depends) else {
             return Ok(None);
         };
+        if fence::is_pending(writing.tx, row.holder)? {
+            return Err(Cause::Changed(
+                "what the store of this code held is just being taken back".into(),
+            ));
+        }
         if row.state == CodeState::Suspect {
             // Whoever held it does not spend it any more.
             return Ok(None);

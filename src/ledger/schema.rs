@@ -29,6 +29,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0006_token_rotation",
         include_str!("../../assets/migrations/0006_token_rotation.sql"),
     ),
+    (
+        "0007_fence",
+        include_str!("../../assets/migrations/0007_fence.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -148,6 +148,8 @@ pub fn answer(
     if hello.wire != WIRE {
         return Ok(Err(Barred::Wire(hello.wire)));
     }
+    // What an ended life held is taken back before anybody is answered by it.
+    ledger.finish_fences(act)?;
     if let Request::Join(join) = request {
         return Ok(match ledger.enrol(join, secret, act)? {
             Ok(joined) => said(&joined),
