@@ -11,8 +11,6 @@ mod arguments;
 
 mod hub;
 
-
-
 mod take_in;
 mod writer;
 
@@ -63,7 +61,12 @@ impl Times {
             let place = self.each.len().saturating_sub(1) * per_mille / 1000;
             self.each.get(place).copied().unwrap_or_default()
         };
-        format!("p50 {:.1?}, p99 {:.1?}, longest {:.1?}", at(500), at(990), at(1000))
+        format!(
+            "p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
+            at(500),
+            at(990),
+            at(1000)
+        )
     }
 
     fn sum(&self) -> f64 {

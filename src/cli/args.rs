@@ -44,6 +44,12 @@ pub(crate) struct Global {
     pub(crate) data: Option<PathBuf>,
     /// The ledger in a PostgreSQL database, `postgres://USER@HOST/NAME`, in the place of one in a
     /// folder; also by `COUNTERFOIL_DATABASE`. A password never stands here [default: the ledger in --data]
+    ///
+    /// `?sslmode=` says how safely its server is reached, as for libpq: `disable`, no TLS; `prefer`, TLS
+    /// where the server has it, with any certificate [default on this computer]; `require`, TLS, with any
+    /// certificate [default elsewhere]; `verify-ca`, with one signed by whom `&sslrootcert=FILE` (PEM)
+    /// names [default: whom this computer trusts]; `verify-full`, and it is for the host of the URL.
+    /// From `require` on nothing is ever sent in clear; with a sslrootcert, `require` is `verify-ca`
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Print one JSON object a line on standard output, and errors as JSON on standard error

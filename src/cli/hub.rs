@@ -49,6 +49,7 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
     if let Some(store) = ledger.behind_of()? {
         warn(&store::behind_words(&store));
     }
+    ledger.finish_fences(&context.act()?)?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let bound = TcpListener::bind(args.listen)
         .and_then(|listener| Ok((listener.local_addr()?, listener)))

@@ -85,12 +85,22 @@ struct Answer {
     is_later: bool,
 }
 
-/// Begins the thread; it ends once nobody can ask any more.
+/// Says that the thread has ended, however it did.
+struct Farewell(watch::Sender<()>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.send_replace(());
+    }
+}
+
+/// Begins the thread; it ends once nobody can ask any more, or by a bug, and says so by `end`.
 pub(super) fn begin(
     ledger: Ledger,
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
     feed: watch::Sender<i64>,
+    end: watch::Sender<()>,
 ) -> io::Result<(Asks, JoinHandle<()>)> {
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
@@ -104,7 +114,10 @@ pub(super) fn begin(
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
-        .spawn(move || keeper.keep(&questions))?;
+        .spawn(move || {
+            let _farewell = Farewell(end);
+            keeper.keep(&questions);
+        })?;
     Ok((asks, thread))
 }
 
@@ -250,6 +263,13 @@ impl Desk {
     fn told(&self, ledger: &mut Ledger, question: &Question, minted: Option<&Key>) -> Told {
         let mut token = None;
         let answer = self.answer(ledger, question, minted, &mut token);
+        if answer.is_err()
+            && let Ok(act) = act(SYNC_COUNTER, None, (self.clock)())
+        {
+            // It may have been put off because another process died while it took back what a store
+            // held: whoever asks again is answered. Where that fails too, so does the next question.
+            drop(ledger.finish_fences(&act));
+        }
         Told {
             is_later: answer.as_ref().is_ok_and(|answer| answer.is_later),
             answer: answer.map(|answer| answer.text),

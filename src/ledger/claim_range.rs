@@ -62,11 +62,7 @@ fn another(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<bool, Cause> {
 
 /// Where several claims are committed at once, they hold their range meanwhile, and its cursor is
 /// moved once for all of them.
-fn next_of_range(
-    tx: &Tx<'_>,
-    campaign: i64,
-    writer: i64,
-) -> Result<Option<(i64, i64)>, Cause> {
+fn next_of_range(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<Option<(i64, i64)>, Cause> {
     let Some((group, _)) = tx.group() else {
         return Ok(None);
     };

@@ -5,6 +5,8 @@
 //! on SQLite one writer has the ledger to itself; on PostgreSQL many write at once, so that what one
 //! has read may have been changed by another before it writes ([`Tx::lock_rows`], [`Tx::guarded`]).
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use crate::domain::contact::PhoneRegion;
@@ -441,9 +443,11 @@ impl<'c> Tx<'c> {
         let number = group.number(table, |count| open.numbers(table, count))?;
         let with_number: Vec<Value<'_>> = values.iter().copied().chain([number.into()]).collect();
         let last = with_number.len();
-        let sql = sql
-            .replacen(") VALUES (", ", id) VALUES (", 1)
-            .replacen(") RETURNING id", &format!(", ${last})"), 1);
+        let sql = sql.replacen(") VALUES (", ", id) VALUES (", 1).replacen(
+            ") RETURNING id",
+            &format!(", ${last})"),
+            1,
+        );
         self.row(&sql, &with_number, last - 1)?;
         Ok(number)
     }
@@ -511,6 +515,15 @@ impl<'c> Tx<'c> {
         match self {
             Tx::Sqlite(_) => self.all(sql, values, read),
             Tx::Postgres(_) => self.all(&format!("{sql} FOR UPDATE SKIP LOCKED"), values, read),
+        }
+    }
+
+    /// The transactions that have begun to write entries or attempts and have not ended, as they are
+    /// just now and not as this view of the ledger was begun; on SQLite there is none to be waited for.
+    pub(crate) fn writers_of_the_log(&self) -> Result<BTreeSet<String>, Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(BTreeSet::new()),
+            Tx::Postgres(open) => open.writers_of_the_log(),
         }
     }
 
@@ -628,9 +641,7 @@ impl Many<'_> {
     /// PostgreSQL the first value of its answer, which the statement asks for.
     pub(crate) fn insert(&mut self, values: &[Value<'_>]) -> Result<i64, Cause> {
         match self {
-            Many::Sqlite(statement) => {
-                Ok(statement.insert(rusqlite::params_from_iter(values))?)
-            }
+            Many::Sqlite(statement) => Ok(statement.insert(rusqlite::params_from_iter(values))?),
             Many::Postgres(open, sql) => open
                 .query(sql, values)?
                 .first()

@@ -174,7 +174,8 @@ impl Group {
             "code" => {
                 let is_meant = |row: &postgres::Row| {
                     let id = postgres::int(row, 0).ok().flatten();
-                    let is_it = |value: &Value<'_>| matches!(value, Value::Int(of) if Some(*of) == id);
+                    let is_it =
+                        |value: &Value<'_>| matches!(value, Value::Int(of) if Some(*of) == id);
                     values.iter().any(is_it)
                 };
                 self.codes.borrow_mut().retain(|_, row| !is_meant(row));
@@ -400,7 +401,9 @@ impl Sought {
                 };
                 let forms: Vec<(ContactKind, String)> = contacts
                     .iter()
-                    .filter_map(|(kind, text)| Some((*kind, normal_form(*kind, text, region).ok()?)))
+                    .filter_map(|(kind, text)| {
+                        Some((*kind, normal_form(*kind, text, region).ok()?))
+                    })
                     .collect();
                 let recognition = Recognition::of(tx, local, &campaign.rules)?;
                 for (kind, form) in identifying(&campaign.rules, &forms) {
@@ -420,7 +423,8 @@ impl Sought {
             } => {
                 self.add_key(caller, key);
                 if let Some(folded) = read_scan(raw, allowed_hosts, &[]).candidates.first() {
-                    self.codes.push(vec![Owned::Text(folded.as_str().to_owned())]);
+                    self.codes
+                        .push(vec![Owned::Text(folded.as_str().to_owned())]);
                 }
             }
         }

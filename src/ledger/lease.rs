@@ -19,7 +19,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::tally::{DAY_MS, move_leased};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, campaigns, link, nodes, setting_of, stores,
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, fence, link, nodes, setting_of, stores,
 };
 
 /// The hub's own ranges that one grant is cut from at most.
@@ -500,7 +500,8 @@ fn tell_alike(tx: &Tx<'_>, lease: i64, cut_off: i64) -> Result<(), Cause> {
     Ok(())
 }
 
-fn next_grant(tx: &Tx<'_>, campaign: i64) -> Result<i64, Cause> {
+/// Draws the number of a campaign's next grant.
+pub(crate) fn next_grant(tx: &Tx<'_>, campaign: i64) -> Result<i64, Cause> {
     tx.one(
         "UPDATE campaign SET newest_grant = newest_grant + 1 WHERE id = $1 RETURNING newest_grant",
         &[campaign.into()],
@@ -577,6 +578,10 @@ pub(crate) fn has_handed_over(
     grant_number: i64,
     range: Option<(u64, u64)>,
 ) -> Result<bool, Cause> {
+    if fence::is_pending(tx, node)? {
+        // The life that says so has ended, and what it held is on its way back.
+        return Ok(false);
+    }
     match (code, range) {
         (_, Some((first, end))) => {
             let rest = Rest {

@@ -25,11 +25,13 @@ mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
+mod database;
 mod edit;
 mod engine;
 mod erase;
 mod error;
 mod feed;
+mod fence;
 mod find;
 mod given_out;
 mod group;
@@ -82,6 +84,7 @@ use rustix::fs::{FlockOperation, flock};
 pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
 pub use crate::ledger::console::Today;
+pub use crate::ledger::database::Database;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
@@ -96,7 +99,6 @@ pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
     PoolFigures, Progress, Step,
 };
-pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
@@ -390,8 +392,10 @@ impl Ledger {
     ) -> Result<(), Cause> {
         self.engine.begin_together()?;
         if self.has_several_writers() {
-            let expected: Vec<Expected<'q>> =
-                questions.iter().map(|question| expect(self, question)).collect();
+            let expected: Vec<Expected<'q>> = questions
+                .iter()
+                .map(|question| expect(self, question))
+                .collect();
             if let Err(cause) = self.engine.look_ahead(&expected, self.phone_region) {
                 drop(self.engine.end_together());
                 return Err(cause);

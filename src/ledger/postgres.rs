@@ -20,9 +20,8 @@
 //! with it: a use case costs as many round trips as it has questions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -30,18 +29,18 @@ use std::time::Duration;
 
 use futures_core::Stream as _;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
 pub(crate) use tokio_postgres::Row;
 
+use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::CHAIN_START;
 use crate::ledger::chain::Head;
 use crate::ledger::claim_range;
-use crate::domain::contact::PhoneRegion;
+use crate::ledger::database::{Database, unsafe_words};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::group::{Expected, Group};
@@ -52,12 +51,6 @@ const TRIES_MAX: u32 = 12;
 
 /// The first pause before a lost connection is made anew; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// How long a server may take to answer that it is there.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
-
-/// A connection on which nothing has come for so long is looked after.
-const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Statements that wait for the next are sent by themselves when there are so many.
 const WAITING_MAX: usize = 24;
@@ -80,92 +73,6 @@ const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// One view for all that a use case reads.
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// A database on a PostgreSQL server, by its URL.
-#[derive(Clone)]
-pub struct Database {
-    config: Config,
-}
-
-impl std::fmt::Debug for Database {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.shown())
-    }
-}
-
-impl Database {
-    /// Reads `postgres://USER@HOST/NAME`. What is wrong with it is said without its password.
-    pub fn parse(url: &str) -> Result<Database, String> {
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err("a database is named as postgres://USER@HOST/NAME".into());
-        }
-        // What is wrong with it may stand beside its password: not told.
-        let Ok(mut config) = url.parse::<Config>() else {
-            return Err("this is no URL of a database: postgres://USER@HOST/NAME".into());
-        };
-        if config.get_hosts().is_empty() {
-            return Err("the URL names no host".into());
-        }
-        let is_near = config.get_hosts().iter().all(|host| match host {
-            Host::Unix(_) => true,
-            Host::Tcp(name) => {
-                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-            }
-        });
-        let mode = config.get_ssl_mode();
-        if mode != SslMode::Disable && !(mode == SslMode::Prefer && is_near) {
-            return Err(
-                "codes would cross the network in clear, for TLS to a database is not \
-                        built in: reach it by a Unix socket, by a tunnel on 127.0.0.1, or say \
-                        ?sslmode=disable"
-                    .into(),
-            );
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIME);
-        }
-        config.keepalives_idle(KEEPALIVE);
-        config.application_name("counterfoil");
-        Ok(Database { config })
-    }
-
-    /// Whether the URL holds a password.
-    pub fn has_password(&self) -> bool {
-        self.config.get_password().is_some()
-    }
-
-    /// Goes on with a password from elsewhere.
-    #[must_use]
-    pub fn with_password(mut self, password: &str) -> Database {
-        self.config.password(password);
-        self
-    }
-
-    /// Host, port, database and user, as a password file names them.
-    pub fn account(&self) -> [String; 4] {
-        let user = self.config.get_user().unwrap_or_default();
-        let host = match self.config.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            Some(Host::Unix(_)) | None => "localhost".to_owned(),
-        };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
-        [
-            host,
-            port.to_string(),
-            self.config.get_dbname().unwrap_or(user).to_owned(),
-            user.to_owned(),
-        ]
-    }
-
-    /// The URL without its password.
-    pub fn shown(&self) -> String {
-        let [mut host, port, name, user] = self.account();
-        if let Some(Host::Unix(folder)) = self.config.get_hosts().first() {
-            host = folder.display().to_string();
-        }
-        format!("postgres://{user}@{host}:{port}/{name}")
-    }
-}
 
 /// A ledger on a server, and this process as one of its writers.
 pub(crate) struct Postgres {
@@ -625,15 +532,19 @@ const BY_INDEX: &str = "SELECT set_config('enable_seqscan', 'off', true), \
 
 impl Session {
     fn open(runtime: &Arc<Runtime>, database: &Database) -> Result<Session, Cause> {
+        let tls = database.tls()?;
         let client = runtime
             .block_on(async {
-                let (client, connection) = database.config.connect(NoTls).await?;
+                let (client, connection) = database.config().connect(tls).await?;
                 // Its end shows in whatever is asked next.
                 drop(tokio::spawn(async move { drop(connection.await) }));
                 client.batch_execute(SETTINGS).await?;
                 Ok(client)
             })
-            .map_err(|error: Error| Cause::Unreachable(words_of(&error)))?;
+            .map_err(|error: Error| match unsafe_words(&error) {
+                Some(words) => Cause::Unsafe(words),
+                None => Cause::Unreachable(words_of(&error)),
+            })?;
         let session = Session {
             runtime: Arc::clone(runtime),
             client,
@@ -804,10 +715,16 @@ impl Session {
             .iter()
             .map(|waiting| self.statement_of(waiting))
             .collect::<Result<_, _>>()
-            .map_err(|cause| if of_others > 0 { of_another(&cause) } else { cause })?;
-        let (sent, answer) = self
-            .runtime
-            .block_on(in_order(&self.client, &all, &statements, asked));
+            .map_err(|cause| {
+                if of_others > 0 {
+                    of_another(&cause)
+                } else {
+                    cause
+                }
+            })?;
+        let (sent, answer) =
+            self.runtime
+                .block_on(in_order(&self.client, &all, &statements, asked));
         for (place, (waiting, changed)) in all.iter().zip(sent).enumerate() {
             let found = match (changed, waiting.changes()) {
                 (Ok(changed), Some((wanted, words))) if changed != wanted => {
@@ -928,6 +845,24 @@ impl Open<'_> {
         take: impl FnMut(&Row) -> Result<(), Cause>,
     ) -> Result<(), Cause> {
         self.session.each(sql, values, take)
+    }
+
+    /// A transaction holds its lock on a table from before it takes a number in it until what it wrote
+    /// is seen by everybody (`ROW EXCLUSIVE`, chapter 13.3 of PostgreSQL's manual).
+    pub(crate) fn writers_of_the_log(&self) -> Result<BTreeSet<String>, Cause> {
+        let rows = self.query(
+            "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted \
+             AND mode = 'RowExclusiveLock' AND database = \
+             (SELECT oid FROM pg_database WHERE datname = current_database()) \
+             AND relation IN (CAST('entry' AS regclass), CAST('attempt' AS regclass))",
+            &[],
+        )?;
+        let names = rows.iter().map(|row| text(row, 0));
+        Ok(names
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     pub(crate) fn is_silent(&self, writer: i64) -> Result<bool, Cause> {
@@ -1123,7 +1058,7 @@ pub(crate) fn blob(row: &Row, column: usize) -> Result<Option<Vec<u8>>, Cause> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Database, whole};
+    use super::whole;
 
     #[test]
     fn sums_are_read_as_they_are_sent() {
@@ -1145,24 +1080,5 @@ mod tests {
         // Zeros at the end are not sent.
         assert_eq!(whole(&sent(2, 0, &[5])), Some(500_000_000));
         assert_eq!(whole(&sent(-1, 0, &[5000])), None);
-    }
-
-    #[test]
-    fn a_url_is_named_without_its_password() {
-        let database = Database::parse("postgres://ana:secret@localhost:5433/hub").unwrap();
-        assert!(database.has_password());
-        assert_eq!(database.shown(), "postgres://ana@localhost:5433/hub");
-        assert_eq!(format!("{database:?}"), database.shown());
-        for wrong in [
-            "hub",
-            "mysql://ana@localhost/hub",
-            "postgres://ana@db.example/hub",
-            "postgres://ana@localhost/hub?sslmode=require",
-            "postgres:///hub",
-        ] {
-            assert!(Database::parse(wrong).is_err(), "{wrong}");
-        }
-        assert!(Database::parse("postgres://ana@db.example/hub?sslmode=disable").is_ok());
-        assert!(Database::parse("postgres://ana@%2Ftmp/hub").is_ok());
     }
 }

@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::entry::{Body, Fact, Recovered, unhex_hash};
 use crate::domain::verdict::CodeState;
-use crate::domain::wire::{
-    CODES_MAX, KnownCodes, WireCampaign, WireCode, WireCustomer, WireStory,
-};
+use crate::domain::wire::{CODES_MAX, KnownCodes, WireCampaign, WireCode, WireCustomer, WireStory};
 use crate::ledger::agreed::agree;
 use crate::ledger::arrivals::TOLD_BATCH;
 use crate::ledger::chain::{OWN_NODE, take_code_ids};
@@ -332,7 +330,11 @@ impl Recovery<'_> {
             .as_ref()
             .and_then(|name| self.people.get(name).copied());
         let is_lost_owner = customer.is_some()
-            && customer != row.customer.map(|own| standing(writing.tx, own)).transpose()?;
+            && customer
+                != row
+                    .customer
+                    .map(|own| standing(writing.tx, own))
+                    .transpose()?;
         // What a store holds, it will tell of itself.
         let is_held = row.holder == OWN_NODE;
         let may_be_used = told.uses_made as usize > row.uses_made as usize + lost.len();
@@ -355,7 +357,9 @@ impl Recovery<'_> {
                     .uses_made
                     .saturating_add(u32::try_from(made).unwrap_or(u32::MAX))
                     .saturating_add(1),
-                certainty: crate::domain::verdict::Certainty::Confirmed.as_str().to_owned(),
+                certainty: crate::domain::verdict::Certainty::Confirmed
+                    .as_str()
+                    .to_owned(),
                 overrode: Vec::new(),
                 approved_by: None,
             };
@@ -372,11 +376,7 @@ impl Recovery<'_> {
     }
 
     /// A code that can be given out or used still may have been spent.
-    fn suspect(
-        &mut self,
-        writing: &Writing<'_, '_>,
-        row: &CodeRow,
-    ) -> Result<(), Cause> {
+    fn suspect(&mut self, writing: &Writing<'_, '_>, row: &CodeRow) -> Result<(), Cause> {
         let state = row.state;
         if !matches!(state, CodeState::Available | CodeState::Assigned) {
             return Ok(());

@@ -20,14 +20,14 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::group::Absent;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::group::Absent;
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::{
     Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers, feed,
-    is_clock_behind, nodes, pending, place_of, setting_of,
+    fence, is_clock_behind, nodes, pending, place_of, setting_of,
 };
 
 /// How long after a crash an acceptance that nobody saw is repeated to a rescan at its counter.
@@ -416,6 +416,11 @@ impl<'s> Case<'s> {
         let Some(row) = self.row.as_ref().filter(|_| is_held && depends) else {
             return Ok(None);
         };
+        if fence::is_pending(writing.tx, row.holder)? {
+            return Err(Cause::Changed(
+                "what the store of this code held is just being taken back".into(),
+            ));
+        }
         if row.state == CodeState::Suspect {
             // Whoever held it does not spend it any more.
             return Ok(None);

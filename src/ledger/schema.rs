@@ -41,6 +41,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0009_restored",
         include_str!("../../assets/migrations/0009_restored.sql"),
     ),
+    (
+        "0010_fence",
+        include_str!("../../assets/migrations/0010_fence.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

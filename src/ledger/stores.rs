@@ -14,8 +14,9 @@ use crate::domain::wire::{Hello, Join, Joined, Standing, WIRE, Welcome};
 use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
+use crate::ledger::fence::{self, Lost};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Writing, behind, feed, link, lives, nodes, setting_of, stock,
+    Act, Ledger, LedgerError, Writing, behind, feed, link, nodes, setting_of, stock,
 };
 
 /// What stands in place of a node's name until it has joined; no node is called so.
@@ -118,9 +119,12 @@ impl Ledger {
         standing: Standing,
         act: &Act,
     ) -> Result<Result<StoreNode, Refusal>, LedgerError> {
-        self.write("change store", store, |writing| {
+        self.finish_fences(act)?;
+        let done = self.write("change store", store, |writing| {
             set_standing(writing, store, label, standing, act)
-        })
+        })?;
+        self.finish_fences(act)?;
+        Ok(done)
     }
 
     /// Notes that a node called: when, how its clock stands, and how far it is.
@@ -310,12 +314,6 @@ fn set_standing(
     }
     let ends = matches!(standing, Standing::WrittenOff | Standing::Stolen);
     let is_fenced = matches!(known.standing, Standing::WrittenOff | Standing::Stolen);
-    let suspects = if ends && has_come && !is_fenced {
-        let lost = lives::Lost::Anything;
-        lives::fence(writing.tx, known.number, lost)?
-    } else {
-        0
-    };
     if known.standing == Standing::Invited {
         stock::discard(writing.tx, known.number)?;
     }
@@ -328,15 +326,17 @@ fn set_standing(
             known.number.into(),
         ],
     )?;
-    writing.append(
-        Fact::StoreStanding {
-            node: known.node.clone().unwrap_or_default(),
-            store: known.called(),
-            standing: standing.as_str().to_owned(),
-            suspects,
-        },
-        &setting_of(act),
-    )?;
+    let fact = Fact::StoreStanding {
+        node: known.node.clone().unwrap_or_default(),
+        store: known.called(),
+        standing: standing.as_str().to_owned(),
+        suspects: 0,
+    };
+    if ends && has_come && !is_fenced {
+        fence::begin(writing.tx, known.number, Lost::Anything, &fact, act)?;
+    } else {
+        writing.append(fact, &setting_of(act))?;
+    }
     Ok(Ok(load(writing.tx, known.number)?))
 }
 

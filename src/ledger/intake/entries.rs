@@ -24,7 +24,8 @@ use crate::ledger::log::end_life;
 use crate::ledger::lookups::lock_many;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
-    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code, setting_of,
+    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code,
+    setting_of,
 };
 
 /// Why a code is ended that was given out under a key that was given up.
@@ -64,12 +65,10 @@ pub(super) fn take(
         .map(|(place, (entry, body))| Stored {
             entry,
             body: body.as_ref(),
-            judged: body
-                .as_ref()
-                .map_or_else(Judged::default, |body| {
-                    let is_under_former = entry.wire.seq <= up.hub.former_head;
-                    facts.judge(place, body, is_under_former)
-                }),
+            judged: body.as_ref().map_or_else(Judged::default, |body| {
+                let is_under_former = entry.wire.seq <= up.hub.former_head;
+                facts.judge(place, body, is_under_former)
+            }),
             local: 0,
             previous: None,
         })
@@ -320,10 +319,7 @@ fn count(writing: &Writing<'_, '_>, sender: &Sender, batch: &[Stored<'_>]) -> Re
             Some(campaign),
         ) = (&body.fact, stored.judged.campaign)
         {
-            ordinals
-                .entry(campaign)
-                .or_default()
-                .push(at.cast_signed());
+            ordinals.entry(campaign).or_default().push(at.cast_signed());
         }
     }
     for (campaign, ordinals) in ordinals {
