@@ -6,7 +6,7 @@ pub(crate) const USAGE: &str = "cargo bench --bench sync -- [OPTIONS]
   --rounds N     turns of each of them, an upload and what is new (5)
   --each N       entries of an upload of theirs (10)
   --codes N      codes of a first sync (1000000)
-  --part NAME    take-in, mix, stores or first; may be repeated (all)
+  --part NAME    take-in, stores or first; may be repeated (all)
   --quick        small sizes, to see that it runs
 COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME, an empty database: take-in on PostgreSQL as well";
 
@@ -14,7 +14,6 @@ COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME, an empty database: take-in
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     TakeIn,
-    Mix,
     Stores,
     First,
 }
@@ -59,7 +58,6 @@ impl Arguments {
                 "--codes" => read.codes = number()?,
                 "--part" => read.parts.push(match words.next()?.as_str() {
                     "take-in" => Part::TakeIn,
-                    "mix" => Part::Mix,
                     "stores" => Part::Stores,
                     "first" => Part::First,
                     _ => return None,

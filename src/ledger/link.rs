@@ -32,6 +32,8 @@ pub struct HubLink {
     pub cursor: Cursor,
     /// The newest position of the feed that the hub told of.
     pub feed_goal: i64,
+    /// Codes of batches that the hub has still to tell of, as it last said.
+    pub codes_ahead: u64,
     /// The last contact by our clock, milliseconds since 1970; none: never.
     pub last_contact_ms: Option<i64>,
     /// Time counted since, which no clock shortens.
@@ -110,6 +112,24 @@ impl Ledger {
         self.read("read", "the link to the hub", load)
     }
 
+    /// How many codes are here, and how many are still to come in batches that the hub has not told
+    /// of to their ends.
+    pub fn codes_told(&mut self) -> Result<(u64, u64), LedgerError> {
+        self.read("read", "the link to the hub", |tx| {
+            let ahead = load(tx)?.map_or(0, |link| link.codes_ahead);
+            let here = match ahead {
+                0 => None,
+                _ => tx.one(
+                    "SELECT coalesce(sum(available + assigned + redeemed + void + suspect), 0) \
+                     FROM tally",
+                    &[],
+                    |row| row.int(0),
+                )?,
+            };
+            Ok((here.unwrap_or(0).max(0).unsigned_abs(), ahead))
+        })
+    }
+
     /// Counts time without a contact, by a clock that nobody can set: whoever keeps one says now and
     /// then how much has passed since it last said so.
     pub fn age_contact(&mut self, passed_ms: i64) -> Result<(), LedgerError> {
@@ -137,7 +157,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
     tx.one(
         "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
          l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms, l.hub_life FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
+         l.clock_offset_ms, l.hub_life, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
         &[],
         |row| {
             Ok(HubLink {
@@ -157,6 +177,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
                 contact_age_ms: row.int(11)?,
                 clock_offset_ms: row.int(12)?,
                 hub_life: row.int(13)?,
+                codes_ahead: row.int(14)?.max(0).unsigned_abs(),
             })
         },
     )

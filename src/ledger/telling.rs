@@ -53,7 +53,33 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
         items: telling.items,
         cursor: telling.cursor,
         more: is_more,
+        codes_ahead: codes_ahead(tx, telling.cursor, head)?,
     })
+}
+
+/// Codes of the batches that stand in the feed after a place, up to its head.
+fn codes_ahead(tx: &Tx<'_>, cursor: Cursor, head: i64) -> Result<u64, Cause> {
+    let whole = tx.one(
+        "SELECT coalesce(sum(b.code_count), 0) FROM feed f JOIN batch b ON b.id = f.subject \
+         WHERE f.kind = $1 AND f.position > $2 AND f.position <= $3 AND b.is_published = 1",
+        &[
+            FeedKind::Batch.number().into(),
+            cursor.position.into(),
+            head.into(),
+        ],
+        |row| row.int(0),
+    )?;
+    let told = match cursor.code_after {
+        0 => None,
+        last => tx.one(
+            "SELECT first_code FROM batch WHERE first_code <= $1 AND first_code + code_count > $1 \
+             AND is_published = 1",
+            &[last.into()],
+            |row| Ok(last - row.int(0)? + 1),
+        )?,
+    };
+    let left = whole.unwrap_or(0) - told.unwrap_or(0);
+    Ok(left.max(0).unsigned_abs())
 }
 
 /// A page that is being written.

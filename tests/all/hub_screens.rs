@@ -30,6 +30,8 @@ fn online() -> HubStatus {
         pending: 0,
         behind: 0,
         position: 4_200,
+        codes_here: 0,
+        codes_ahead: 0,
         last_contact_ms: Some(after(0).as_millisecond()),
         clock_offset_ms: 0,
     }
