@@ -202,7 +202,8 @@ fn status_scenes() -> Vec<Scene> {
             "hub-first-sync",
             false,
             with_hub(HubStatus {
-                behind: 5_800,
+                codes_here: 420_000,
+                codes_ahead: 580_000,
                 ..online()
             }),
         ),
