@@ -3,8 +3,8 @@
 pub(crate) const USAGE: &str = "cargo bench --bench sync -- [OPTIONS]
   --entries N    entries that are taken in, 500 a batch (100000)
   --stores N     stores of one hub (1000)
-  --rounds N     turns of each of them, an upload and what is new (5)
-  --each N       entries of an upload of theirs (10)
+  --rounds N     turns of each of them, an upload and what is new (3)
+  --each N       entries of an upload of theirs (2)
   --codes N      codes of a first sync (1000000)
   --part NAME    take-in, stores or first; may be repeated (all)
   --quick        small sizes, to see that it runs
@@ -34,8 +34,8 @@ impl Arguments {
         let mut read = Arguments {
             entries: 100_000,
             stores: 1_000,
-            rounds: 5,
-            each: 10,
+            rounds: 3,
+            each: 2,
             codes: 1_000_000,
             parts: Vec::new(),
         };

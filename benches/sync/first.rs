@@ -75,7 +75,9 @@ pub(crate) fn measure(arguments: &Arguments) {
     })
     .expect("all of it is here");
     let took = began.elapsed().as_secs_f64();
-    let here = ledger.pools(None, Timestamp::now()).expect("pools").expect("pools");
+    let pools = ledger.pools(None, Timestamp::now());
+    let pools = pools.expect("pools").expect("pools");
+    let total: u64 = pools.iter().map(|pool| pool.total).sum();
     let (peak, _) = served.spent();
     println!(
         "first sync, SQLite over HTTP: {} codes in {took:.1} s: {:.0} codes/s, {} pages; the store's \
@@ -86,12 +88,12 @@ pub(crate) fn measure(arguments: &Arguments) {
         size_mib(&folder),
     );
     println!(
-        "first sync: cut off after {before} codes and {pages_before} pages; went on with the page to {}; \
-         pools: {here:?}",
+        "first sync: cut off after {before} codes and {pages_before} pages, it went on after {} codes; \
+         {total} codes are there",
         after.unwrap_or_default(),
     );
     println!(
-        "first sync: {} scans of codes that had come were answered in between: {}",
+        "first sync: {} checks of any code were answered in between: {}",
         counter.answered,
         counter.times.shown()
     );

@@ -157,7 +157,9 @@ fn code(number: u64) -> String {
     (0..16)
         .map(|place| {
             let letter = usize::try_from((mixed >> (4 * place)) & 15).expect("a letter");
-            LETTERS.get(letter).map_or('B', |letter| char::from(*letter))
+            LETTERS
+                .get(letter)
+                .map_or('B', |letter| char::from(*letter))
         })
         .collect()
 }

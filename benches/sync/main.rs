@@ -68,7 +68,12 @@ impl Times {
             let place = self.each.len().saturating_sub(1) * per_mille / 1000;
             self.each.get(place).copied().unwrap_or_default()
         };
-        format!("p50 {:.1?}, p99 {:.1?}, longest {:.1?}", at(500), at(990), at(1000))
+        format!(
+            "p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
+            at(500),
+            at(990),
+            at(1000)
+        )
     }
 
     fn extend(&mut self, mut others: Times) {

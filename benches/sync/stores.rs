@@ -59,13 +59,22 @@ pub(crate) fn measure(arguments: &Arguments) {
     let (_, before) = served.spent();
     for round in 0..rounds {
         let at = Instant::now();
-        up.extend(in_turns(&stores, |store, times| {
-            let batch: Vec<String> = store.codes.iter().skip(round * each).take(each).cloned().collect();
-            let batch = store.writer.batch(&batch);
-            let answer: UpAnswer = times.measure(|| store.line.ask(Route::Up.path(), &batch));
-            assert_eq!(answer.welcome.acked_through, store.writer.newest());
-            0
-        }).0);
+        up.extend(
+            in_turns(&stores, |store, times| {
+                let batch: Vec<String> = store
+                    .codes
+                    .iter()
+                    .skip(round * each)
+                    .take(each)
+                    .cloned()
+                    .collect();
+                let batch = store.writer.batch(&batch);
+                let answer: UpAnswer = times.measure(|| store.line.ask(Route::Up.path(), &batch));
+                assert_eq!(answer.welcome.acked_through, store.writer.newest());
+                0
+            })
+            .0,
+        );
         sent_in += at.elapsed().as_secs_f64();
         let (times, codes) = in_turns(&stores, |store, times| {
             let mut told = 0;

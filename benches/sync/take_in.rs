@@ -72,8 +72,7 @@ pub(crate) fn measure(arguments: &Arguments, kept: &Kept) {
                     .map(|batches| {
                         scope.spawn(move || {
                             let database = Database::parse(url).expect("a URL");
-                            let mut ledger =
-                                Ledger::open_in(&database, &act()).expect("a ledger");
+                            let mut ledger = Ledger::open_in(&database, &act()).expect("a ledger");
                             take_in(&mut ledger, batches)
                         })
                     })

@@ -86,7 +86,9 @@ pub(super) fn join(
     }
     ledger.join_hub(&address, &joined, &context.act()?)??;
     let bar = bar(context);
-    let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| show(&bar, progress));
+    let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
+        show(&bar, progress)
+    });
     bar.finish_and_clear();
     let words = match &synced {
         Ok(_) => "joined; everything the hub has is here".to_owned(),
@@ -151,7 +153,9 @@ pub(super) fn sync(
     }
     let mut hub = HubConnection::of(&link, context.config.hub_ca.value.as_deref())?;
     let bar = bar(context);
-    let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| show(&bar, progress));
+    let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
+        show(&bar, progress)
+    });
     bar.finish_and_clear();
     let reach = match &synced {
         Ok(_) => Reach::Online,

@@ -202,11 +202,13 @@ impl SyncProgress {
             });
         }
         let link = ledger.hub_link()?;
-        Ok(link.map_or_else(SyncProgress::default, |link| SyncProgress {
-            done: link.cursor.position.unsigned_abs(),
-            goal: link.feed_goal.unsigned_abs(),
-            counts_codes: false,
-        }))
+        Ok(
+            link.map_or_else(SyncProgress::default, |link| SyncProgress {
+                done: link.cursor.position.unsigned_abs(),
+                goal: link.feed_goal.unsigned_abs(),
+                counts_codes: false,
+            }),
+        )
     }
 }
 

@@ -103,9 +103,7 @@ pub(crate) fn update(
     if tx.writer().is_none() {
         let (given, found) = changes(&|place| format!("${place}"));
         let sql = format!("UPDATE {table} SET {given} WHERE {found}");
-        return rows
-            .iter()
-            .try_for_each(|row| tx.guarded(&sql, row, words));
+        return rows.iter().try_for_each(|row| tx.guarded(&sql, row, words));
     }
     let (given_to, found_by) = changes(&|place| format!("v.column{place}"));
     let width = given.len() + found.len();

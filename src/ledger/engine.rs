@@ -506,9 +506,7 @@ impl Many<'_> {
     /// PostgreSQL the first value of its answer, which the statement asks for.
     pub(crate) fn insert(&mut self, values: &[Value<'_>]) -> Result<i64, Cause> {
         match self {
-            Many::Sqlite(statement) => {
-                Ok(statement.insert(rusqlite::params_from_iter(values))?)
-            }
+            Many::Sqlite(statement) => Ok(statement.insert(rusqlite::params_from_iter(values))?),
             Many::Postgres(open, sql) => open
                 .query(sql, values)?
                 .first()

@@ -112,24 +112,6 @@ impl Ledger {
         self.read("read", "the link to the hub", load)
     }
 
-    /// How many codes are here, and how many are still to come in batches that the hub has not told
-    /// of to their ends.
-    pub fn codes_told(&mut self) -> Result<(u64, u64), LedgerError> {
-        self.read("read", "the link to the hub", |tx| {
-            let ahead = load(tx)?.map_or(0, |link| link.codes_ahead);
-            let here = match ahead {
-                0 => None,
-                _ => tx.one(
-                    "SELECT coalesce(sum(available + assigned + redeemed + void + suspect), 0) \
-                     FROM tally",
-                    &[],
-                    |row| row.int(0),
-                )?,
-            };
-            Ok((here.unwrap_or(0).max(0).unsigned_abs(), ahead))
-        })
-    }
-
     /// Counts time without a contact, by a clock that nobody can set: whoever keeps one says now and
     /// then how much has passed since it last said so.
     pub fn age_contact(&mut self, passed_ms: i64) -> Result<(), LedgerError> {

@@ -416,14 +416,7 @@ fn changed_codes(
         .filter(|(kind, _, _)| *kind == FeedKind::Code)
         .map(|(_, subject, _)| *subject)
         .collect();
-    let found = bulk::find(
-        tx,
-        &format!("{CODE} AND c.id"),
-        &[],
-        &codes,
-        "",
-        told_code,
-    )?;
+    let found = bulk::find(tx, &format!("{CODE} AND c.id"), &[], &codes, "", told_code)?;
     Ok(found.into_iter().map(|code| (code.id, code)).collect())
 }
 

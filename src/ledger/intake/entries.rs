@@ -316,10 +316,7 @@ fn count(writing: &Writing<'_, '_>, sender: &Sender, batch: &[Stored<'_>]) -> Re
             Some(campaign),
         ) = (&body.fact, stored.judged.campaign)
         {
-            ordinals
-                .entry(campaign)
-                .or_default()
-                .push(at.cast_signed());
+            ordinals.entry(campaign).or_default().push(at.cast_signed());
         }
     }
     for (campaign, ordinals) in ordinals {
