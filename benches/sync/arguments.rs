@@ -3,10 +3,10 @@
 pub(crate) const USAGE: &str = "cargo bench --bench sync -- [OPTIONS]
   --entries N    entries that are taken in, 500 a batch (100000)
   --stores N     stores of one hub (1000)
-  --rounds N     turns of each of them, an upload and what is new (5)
-  --each N       entries of an upload of theirs (10)
+  --rounds N     turns of each of them, an upload and what is new (3)
+  --each N       entries of an upload of theirs (2)
   --codes N      codes of a first sync (1000000)
-  --part NAME    take-in, mix, stores or first; may be repeated (all)
+  --part NAME    take-in, stores or first; may be repeated (all)
   --quick        small sizes, to see that it runs
 COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME, an empty database: take-in on PostgreSQL as well";
 
@@ -14,7 +14,6 @@ COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME, an empty database: take-in
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     TakeIn,
-    Mix,
     Stores,
     First,
 }
@@ -35,8 +34,8 @@ impl Arguments {
         let mut read = Arguments {
             entries: 100_000,
             stores: 1_000,
-            rounds: 5,
-            each: 10,
+            rounds: 3,
+            each: 2,
             codes: 1_000_000,
             parts: Vec::new(),
         };
@@ -59,7 +58,6 @@ impl Arguments {
                 "--codes" => read.codes = number()?,
                 "--part" => read.parts.push(match words.next()?.as_str() {
                     "take-in" => Part::TakeIn,
-                    "mix" => Part::Mix,
                     "stores" => Part::Stores,
                     "first" => Part::First,
                     _ => return None,

@@ -54,8 +54,10 @@ impl Hub {
         Hub { place, ledger }
     }
 
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.place.path().join("hub")
+    /// Leaves its folder to another process; it goes with what is answered beside it.
+    pub(crate) fn close(self) -> (PathBuf, tempfile::TempDir) {
+        let folder = self.place.path().join("hub");
+        (folder, self.place)
     }
 
     pub(crate) fn place(&self) -> &Path {

@@ -8,9 +8,10 @@
 )]
 
 mod arguments;
-
+mod first;
 mod hub;
-
+mod line;
+mod stores;
 mod take_in;
 mod writer;
 
@@ -30,10 +31,16 @@ fn main() {
         println!("COUNTERFOIL_BENCH_DATABASE names no empty database: only SQLite is measured");
     }
     if arguments.has(Part::TakeIn) {
-        take_in::measure(&arguments, Kept::InFolder);
+        take_in::measure(&arguments, &Kept::InFolder);
         if let Some(url) = &database {
-            take_in::measure(&arguments, Kept::In(url.clone()));
+            take_in::measure(&arguments, &Kept::In(url.clone()));
         }
+    }
+    if arguments.has(Part::Stores) {
+        stores::measure(&arguments);
+    }
+    if arguments.has(Part::First) {
+        first::measure(&arguments);
     }
 }
 
@@ -69,8 +76,9 @@ impl Times {
         )
     }
 
-    fn sum(&self) -> f64 {
-        self.each.iter().sum::<Duration>().as_secs_f64()
+    fn extend(&mut self, mut others: Times) {
+        self.each.append(&mut others.each);
+        self.processor += others.processor;
     }
 }
 

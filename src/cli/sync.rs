@@ -19,7 +19,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::wire::{Join, Joined, Standing};
 use crate::http::client::{HubUrl, PlainHttp};
 use crate::http::sync_loop::{
-    Delivered, HubConnection, LineFault, Stopped, SyncLoop, SyncSetup, sync_once,
+    Delivered, HubConnection, LineFault, Stopped, SyncLoop, SyncProgress, SyncSetup, sync_once,
 };
 use crate::ledger::{HubAddress, Ledger};
 use crate::sync::courier::{Missed, status};
@@ -86,9 +86,8 @@ pub(super) fn join(
     }
     ledger.join_hub(&address, &joined, &context.act()?)??;
     let bar = bar(context);
-    let synced = sync_once(&mut ledger, &mut hub, now, &mut |done, goal| {
-        bar.set_length(goal);
-        bar.set_position(done);
+    let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
+        show(&bar, progress)
     });
     bar.finish_and_clear();
     let words = match &synced {
@@ -115,6 +114,7 @@ fn bring(
     mut joined: Joined,
 ) -> Result<Joined, Failure> {
     let bar = bar(context);
+    bar.set_message("pieces");
     bar.set_length(asked.pieces);
     while joined.pieces < asked.pieces {
         let from = joined.pieces;
@@ -153,9 +153,8 @@ pub(super) fn sync(
     }
     let mut hub = HubConnection::of(&link, context.config.hub_ca.value.as_deref())?;
     let bar = bar(context);
-    let synced = sync_once(&mut ledger, &mut hub, now, &mut |done, goal| {
-        bar.set_length(goal);
-        bar.set_position(done);
+    let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
+        show(&bar, progress)
     });
     bar.finish_and_clear();
     let reach = match &synced {
@@ -254,6 +253,7 @@ fn status_json(status: &HubStatus, words: &str) -> serde_json::Value {
         "unsent": status.unsent,
         "pending": status.pending,
         "behind": status.behind,
+        "codes_ahead": status.codes_ahead,
         "clock_offset_ms": status.clock_offset_ms,
         "hub_is_behind": status.hub_is_behind,
         "why": status.why(),
@@ -305,12 +305,22 @@ fn token(file: Option<&Path>) -> Result<String, Failure> {
     Ok(line)
 }
 
+fn show(bar: &ProgressBar, progress: SyncProgress) {
+    bar.set_message(if progress.counts_codes {
+        "codes"
+    } else {
+        "changes"
+    });
+    bar.set_length(progress.goal);
+    bar.set_position(progress.done);
+}
+
 fn bar(context: &Context) -> ProgressBar {
     if !context.draws_bars() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len}, {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} of {len} {msg}, {eta} left") {
         bar.set_style(style);
     }
     bar

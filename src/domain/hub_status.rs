@@ -54,6 +54,10 @@ pub struct HubStatus {
     pub behind: u64,
     /// The position of the feed that is applied here.
     pub position: u64,
+    /// Codes that are here, while others are still to come.
+    pub codes_here: u64,
+    /// Codes of batches that are still to come: a first sync is under way.
+    pub codes_ahead: u64,
     /// The last contact, milliseconds since 1970; none: never.
     pub last_contact_ms: Option<i64>,
     /// Our clock less the hub's.
@@ -138,6 +142,10 @@ impl HubStatus {
 
     /// How much of a hundred is applied of what the hub has told, where much is still to come.
     fn percent_done(&self) -> Option<u64> {
+        if self.codes_ahead > 0 {
+            let goal = self.codes_here.saturating_add(self.codes_ahead);
+            return self.codes_here.saturating_mul(100).checked_div(goal);
+        }
         if self.behind < BEHIND_SPOKEN_OF {
             return None;
         }
@@ -177,7 +185,12 @@ impl HubStatus {
                 }
             });
         let short_kept = short_kept.filter(|_| self.unsent > 0);
-        let all = [Some(head), told.clone(), asked, kept, end.clone(), clock];
+        // The longest way says how much that is, in the middle of a first sync.
+        let told_fully = match (&told, self.codes_ahead) {
+            (Some(told), ahead @ 1..) => Some(format!("{told}, {ahead} codes to come")),
+            _ => told.clone(),
+        };
+        let all = [Some(head), told_fully, asked, kept, end.clone(), clock];
         let few = [
             Some(short_head.clone()),
             told.clone(),
@@ -382,6 +395,8 @@ mod tests {
             pending: 0,
             behind: 0,
             position: 4_200,
+            codes_here: 0,
+            codes_ahead: 0,
             last_contact_ms: Some(now().as_millisecond()),
             clock_offset_ms: 0,
             hub_is_behind: false,
@@ -447,6 +462,21 @@ mod tests {
             ]
         );
         assert_eq!(behind.health(now()), HubHealth::Waits);
+        // A first sync: one change of the feed, and a million codes in it.
+        let first = HubStatus {
+            codes_here: 420_000,
+            codes_ahead: 580_000,
+            ..online()
+        };
+        assert_eq!(
+            said(&first),
+            [
+                "hub online · sync 42 %, 580000 codes to come · 0 to send",
+                "online · sync 42 %",
+                "online"
+            ]
+        );
+        assert_eq!(first.health(now()), HubHealth::Waits);
         let off = HubStatus {
             clock_offset_ms: -185_000,
             ..online()

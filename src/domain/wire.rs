@@ -332,6 +332,9 @@ pub struct Page {
     pub cursor: Cursor,
     /// Whether more is there already.
     pub more: bool,
+    /// Codes of batches that are still to come after this page: how long a first sync goes on.
+    #[serde(default)]
+    pub codes_ahead: u64,
 }
 
 /// One thing as it stands at the hub.

@@ -180,6 +180,38 @@ impl Delivered {
     }
 }
 
+/// How far a ledger is in what its hub tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SyncProgress {
+    /// What is here.
+    pub done: u64,
+    /// What there is.
+    pub goal: u64,
+    /// Whether these are codes: else they are changes.
+    pub counts_codes: bool,
+}
+
+impl SyncProgress {
+    fn of(ledger: &mut Ledger) -> Result<SyncProgress, LedgerError> {
+        let (here, ahead) = ledger.codes_told()?;
+        if ahead > 0 {
+            return Ok(SyncProgress {
+                done: here,
+                goal: here.saturating_add(ahead),
+                counts_codes: true,
+            });
+        }
+        let link = ledger.hub_link()?;
+        Ok(
+            link.map_or_else(SyncProgress::default, |link| SyncProgress {
+                done: link.cursor.position.unsigned_abs(),
+                goal: link.feed_goal.unsigned_abs(),
+                counts_codes: false,
+            }),
+        )
+    }
+}
+
 /// Why bringing a ledger up to date ended early.
 #[derive(Debug)]
 pub enum Stopped {
@@ -197,12 +229,12 @@ impl From<LedgerError> for Stopped {
 
 /// Brings a ledger and its hub up to date with each other, once: up, down, up what came of that, and
 /// down what that was answered with, as the codes that it is lent.
-/// `progress` is told the position of the feed and the newest one.
+/// `progress` is told how far it is: in codes where whole batches are to come, else in changes.
 pub fn sync_once(
     ledger: &mut Ledger,
     hub: &mut HubConnection,
     clock: fn() -> Timestamp,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(SyncProgress),
 ) -> Result<Delivered, Stopped> {
     let mut delivered = Delivered::default();
     run_line(Line::Up, ledger, hub, clock, &mut delivered, progress)?;
@@ -223,7 +255,7 @@ fn run_line(
     hub: &mut HubConnection,
     clock: fn() -> Timestamp,
     delivered: &mut Delivered,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut dyn FnMut(SyncProgress),
 ) -> Result<(), Stopped> {
     let mut courier = Courier::new(line);
     loop {
@@ -245,12 +277,7 @@ fn run_line(
             }
         };
         delivered.add(did);
-        if let Some(link) = ledger.hub_link()? {
-            progress(
-                link.cursor.position.unsigned_abs(),
-                link.feed_goal.unsigned_abs(),
-            );
-        }
+        progress(SyncProgress::of(ledger)?);
         match did {
             Did::Nothing | Did::Told { is_more: false, .. } => return Ok(()),
             Did::Sent { .. } | Did::Told { .. } | Did::Answered | Did::Reborn => {}

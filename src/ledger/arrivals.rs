@@ -110,8 +110,13 @@ pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Re
     }
     arrivals.finish()?;
     writing.tx.execute(
-        "UPDATE hub_link SET feed_position = $1, feed_code_after = $2 WHERE id = 1",
-        &[page.cursor.position.into(), page.cursor.code_after.into()],
+        "UPDATE hub_link SET feed_position = $1, feed_code_after = $2, codes_ahead = $3 \
+         WHERE id = 1",
+        &[
+            page.cursor.position.into(),
+            page.cursor.code_after.into(),
+            page.codes_ahead.cast_signed().into(),
+        ],
     )?;
     Ok(true)
 }

@@ -33,6 +33,8 @@ pub struct HubLink {
     pub cursor: Cursor,
     /// The newest position of the feed that the hub told of.
     pub feed_goal: i64,
+    /// Codes of batches that the hub has still to tell of, as it last said.
+    pub codes_ahead: u64,
     /// The last contact by our clock, milliseconds since 1970; none: never.
     pub last_contact_ms: Option<i64>,
     /// Time counted since, which no clock shortens.
@@ -159,7 +161,8 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
         "hub_link",
         "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
          l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, l.former_head FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
+         l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, \
+         l.former_head, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
         &[],
         |row| {
             Ok(HubLink {
@@ -183,6 +186,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
                 retold_after: row.maybe_int(15)?,
                 hub_is_behind: row.int(16)? != 0,
                 former_head: row.int(17)?,
+                codes_ahead: row.int(18)?.max(0).unsigned_abs(),
             })
         },
     )

@@ -67,7 +67,8 @@ const SILENCE_MS: i64 = 60_000;
 const SETTINGS: &str = "SET default_transaction_isolation = 'read committed';
     SET lock_timeout = '20s';
     SET idle_in_transaction_session_timeout = '60s';
-    SET client_min_messages = 'warning'";
+    SET client_min_messages = 'warning';
+    SET random_page_cost = 1.1";
 
 const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 

@@ -1,7 +1,7 @@
 //! More codes of one person than a campaign allows: two nodes that were apart have each given one, or
 //! two customers turned out to be one. Both stay; each beyond the limit is one conflict.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::conflict::ConflictKind;
 use crate::domain::verdict::CodeState;
@@ -34,6 +34,7 @@ pub(crate) fn are_alike(
 /// Looks whether people have more codes than they may, and raises or closes what is to be.
 pub(crate) fn look(tx: &Tx<'_>, head: &Head, persons: &Persons, now_ms: i64) -> Result<(), Cause> {
     let mut seen = Persons::new();
+    let mut limits = BTreeMap::new();
     for (campaign, customer) in persons {
         let customer = standing(tx, *customer)?;
         if seen.contains(&(*campaign, customer)) {
@@ -41,7 +42,15 @@ pub(crate) fn look(tx: &Tx<'_>, head: &Head, persons: &Persons, now_ms: i64) -> 
         }
         let alike = alike(tx, *campaign, customer)?;
         seen.extend(alike.iter().map(|one| (*campaign, *one)));
-        look_at(tx, head, *campaign, &alike, now_ms)?;
+        let limit = match limits.get(campaign) {
+            Some(known) => *known,
+            None => {
+                let limit = campaigns::load(tx, *campaign)?.rules.per_customer as usize;
+                limits.insert(*campaign, limit);
+                limit
+            }
+        };
+        look_at(tx, head, (*campaign, limit), &alike, now_ms)?;
     }
     Ok(())
 }
@@ -95,7 +104,7 @@ struct Had {
 fn look_at(
     tx: &Tx<'_>,
     head: &Head,
-    campaign: i64,
+    (campaign, limit): (i64, usize),
     customers: &BTreeSet<i64>,
     now_ms: i64,
 ) -> Result<(), Cause> {
@@ -109,7 +118,6 @@ fn look_at(
             }
         }
     }
-    let limit = campaigns::load(tx, campaign)?.rules.per_customer as usize;
     let mut beyond = BTreeSet::new();
     if live.len() > limit {
         let mut in_turn = Vec::new();

@@ -5,7 +5,7 @@
 //! meanwhile is told with the next page. A page ends after [`CODES_MAX`] codes, in the middle of a
 //! batch too, and the next begins where it ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, Hash, Recovered, hex};
@@ -19,7 +19,9 @@ use crate::ledger::codes::{shapes, state_number};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
-use crate::ledger::{Act, Ledger, LedgerError, campaigns, customers, nodes, stores, test_mode};
+use crate::ledger::{
+    Act, Ledger, LedgerError, bulk, campaigns, customers, nodes, stores, test_mode,
+};
 
 /// Rows of the feed that are looked at for one page.
 const ROWS_MAX: i64 = 2_000;
@@ -56,14 +58,40 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
     };
     let mut telling = Telling::new(tx, node, after);
     let is_more = telling.gather(head)?;
-    telling.put_codes();
+    telling.put_codes()?;
     Ok(Page {
         welcome,
         after: down.after,
         items: telling.items,
         cursor: telling.cursor,
         more: is_more,
+        codes_ahead: codes_ahead(tx, telling.cursor, head)?,
     })
+}
+
+/// Codes of the batches that stand in the feed after a place, up to its head.
+fn codes_ahead(tx: &Tx<'_>, cursor: Cursor, head: i64) -> Result<u64, Cause> {
+    let whole = tx.one(
+        "SELECT coalesce(sum(b.code_count), 0) FROM feed f JOIN batch b ON b.id = f.subject \
+         WHERE f.kind = $1 AND f.position > $2 AND f.position <= $3 AND b.is_published = 1",
+        &[
+            FeedKind::Batch.number().into(),
+            cursor.position.into(),
+            head.into(),
+        ],
+        |row| row.int(0),
+    )?;
+    let told = match cursor.code_after {
+        0 => None,
+        last => tx.one(
+            "SELECT first_code FROM batch WHERE first_code <= $1 AND first_code + code_count > $1 \
+             AND is_published = 1",
+            &[last.into()],
+            |row| Ok(last - row.int(0)? + 1),
+        )?,
+    };
+    let left = whole.unwrap_or(0) - told.unwrap_or(0);
+    Ok(left.max(0).unsigned_abs())
 }
 
 /// A page that is being written.
@@ -73,7 +101,7 @@ struct Telling<'t, 'c> {
     after: Cursor,
     cursor: Cursor,
     items: Vec<Item>,
-    codes: Vec<WireCode>,
+    codes: Vec<ToldCode>,
     owners: Vec<WireCustomer>,
     code_count: usize,
     campaigns: BTreeSet<i64>,
@@ -112,10 +140,11 @@ impl<'t, 'c> Telling<'t, 'c> {
             |row| Ok((FeedKind::of_number(row.int(0)?)?, row.int(1)?, row.int(2)?)),
         )?;
         let is_all = i64::try_from(rows.len()).is_ok_and(|count| count < ROWS_MAX);
+        let mut changed = changed_codes(self.tx, &rows)?;
         for (kind, subject, position) in rows {
             let is_whole = match kind {
                 FeedKind::Batch => self.tell_batch(subject)?,
-                FeedKind::Code => self.tell_code(subject)?,
+                FeedKind::Code => self.tell_code(changed.remove(&subject))?,
                 FeedKind::Campaign => self.tell_campaign(subject)?,
                 FeedKind::Customer => self.tell_customer(subject)?,
                 FeedKind::Lease => self.tell_lease(subject)?,
@@ -146,22 +175,26 @@ impl<'t, 'c> Telling<'t, 'c> {
     }
 
     /// The codes gathered so far stand before whatever comes next.
-    fn put_codes(&mut self) {
+    fn put_codes(&mut self) -> Result<(), Cause> {
         if !self.owners.is_empty() {
             self.items.push(Item::Customers {
                 customers: std::mem::take(&mut self.owners),
             });
         }
         if !self.codes.is_empty() {
+            let mut codes = std::mem::take(&mut self.codes);
+            complete(self.tx, &mut codes)?;
             self.items.push(Item::Codes {
-                codes: std::mem::take(&mut self.codes),
+                codes: codes.into_iter().map(|code| code.wire).collect(),
             });
         }
+        Ok(())
     }
 
-    fn put(&mut self, item: Item) {
-        self.put_codes();
+    fn put(&mut self, item: Item) -> Result<(), Cause> {
+        self.put_codes()?;
         self.items.push(item);
+        Ok(())
     }
 
     /// A batch from where the page before ended in it; whether it was told to its end.
@@ -203,11 +236,11 @@ impl<'t, 'c> Telling<'t, 'c> {
         Ok(false)
     }
 
-    fn tell_code(&mut self, code: i64) -> Result<bool, Cause> {
+    fn tell_code(&mut self, code: Option<ToldCode>) -> Result<bool, Cause> {
         if self.room() == 0 {
             return Ok(false);
         }
-        if let Some(code) = load_code(self.tx, code)? {
+        if let Some(code) = code {
             self.put_code(code)?;
         }
         Ok(true)
@@ -215,14 +248,13 @@ impl<'t, 'c> Telling<'t, 'c> {
 
     /// A code, and before it what the store must know to read it: its campaign, where that has
     /// changed since, and whose it is.
-    fn put_code(&mut self, mut code: ToldCode) -> Result<(), Cause> {
+    fn put_code(&mut self, code: ToldCode) -> Result<(), Cause> {
         self.introduce_campaign(code.campaign)?;
         if let Some(customer) = code.customer {
             self.put_owner(customer)?;
         }
         self.code_count += 1;
-        code.complete(self.tx)?;
-        self.codes.push(code.wire);
+        self.codes.push(code);
         Ok(())
     }
 
@@ -268,7 +300,7 @@ impl<'t, 'c> Telling<'t, 'c> {
     fn tell_campaign(&mut self, campaign: i64) -> Result<bool, Cause> {
         if self.campaigns.insert(campaign) {
             let told = wire_campaign(self.tx, campaign)?;
-            self.put(Item::Campaign(Box::new(told)));
+            self.put(Item::Campaign(Box::new(told)))?;
         }
         Ok(true)
     }
@@ -292,7 +324,7 @@ impl<'t, 'c> Telling<'t, 'c> {
         )?;
         if let Some((campaign, lease)) = found {
             self.introduce_campaign(campaign)?;
-            self.put(Item::Lease(lease));
+            self.put(Item::Lease(lease))?;
         }
         Ok(true)
     }
@@ -306,7 +338,7 @@ impl<'t, 'c> Telling<'t, 'c> {
             |row| row.text(0),
         )?;
         if let Some(code) = recalled {
-            self.put(Item::Recall { code });
+            self.put(Item::Recall { code })?;
         }
         Ok(true)
     }
@@ -321,7 +353,7 @@ impl<'t, 'c> Telling<'t, 'c> {
             wire_conflict,
         )?;
         if let Some(conflict) = found {
-            self.put(Item::Conflict(Box::new(conflict)));
+            self.put(Item::Conflict(Box::new(conflict)))?;
         }
         Ok(true)
     }
@@ -341,7 +373,7 @@ impl<'t, 'c> Telling<'t, 'c> {
             },
         )?;
         if let Some(operator) = found {
-            self.put(Item::Operator(operator));
+            self.put(Item::Operator(operator))?;
         }
         Ok(true)
     }
@@ -395,80 +427,123 @@ pub(crate) fn use_name(body: &Body, hash: &Hash) -> String {
         .unwrap_or_else(|| Recovered::name_of(hash))
 }
 
-fn load_code(tx: &Tx<'_>, code: i64) -> Result<Option<ToldCode>, Cause> {
-    tx.one(&format!("{CODE} AND c.id = $1"), &[code.into()], told_code)
+/// The codes among the subjects of these rows of the feed.
+fn changed_codes(
+    tx: &Tx<'_>,
+    rows: &[(FeedKind, i64, i64)],
+) -> Result<BTreeMap<i64, ToldCode>, Cause> {
+    let codes: Vec<i64> = rows
+        .iter()
+        .filter(|(kind, _, _)| *kind == FeedKind::Code)
+        .map(|(_, subject, _)| *subject)
+        .collect();
+    let found = bulk::find(tx, &format!("{CODE} AND c.id"), &[], &codes, "", told_code)?;
+    Ok(found.into_iter().map(|code| (code.id, code)).collect())
 }
 
-impl ToldCode {
-    /// Adds what stands in the code's entries: who first redeemed it, and why it is void.
-    fn complete(&mut self, tx: &Tx<'_>) -> Result<(), Cause> {
-        let is_void = self.wire.state == state_number(CodeState::Void);
-        if self.wire.uses_made == 0 && !is_void {
-            return Ok(());
+/// What an entry of a code's list tells of it.
+struct Told {
+    code: i64,
+    previous: Option<i64>,
+    /// Why the code is void, where this ended it.
+    void_reason: Option<Option<String>>,
+    /// The use that it tells of, where that was not undone.
+    first: Option<WireStory>,
+    /// What that use is called, where it is this ledger's own.
+    own_use: Option<String>,
+}
+
+/// Adds what stands in the entries of codes: who first redeemed them, and why they are void. One step
+/// of all their lists at a time.
+fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
+    let mut places = BTreeMap::new();
+    let mut next = Vec::new();
+    for (place, code) in codes.iter().enumerate() {
+        let is_void = code.wire.state == state_number(CodeState::Void);
+        if code.wire.uses_made > 0 || is_void {
+            places.insert(code.id, (place, is_void));
+            next.extend(code.newest_entry);
         }
-        let mut next = self.newest_entry;
-        let mut is_newest_end = is_void;
-        while let Some(entry) = next {
-            let (kind, body, reversal, store, side, previous, node, hash) = tx
-                .one(
-                    "SELECT e.kind, e.body, r.entry, coalesce(n.store, l.store), s.text, \
-                     e.previous_of_code, e.node, e.hash FROM entry e \
-                     JOIN node n ON n.id = e.node JOIN ledger l ON l.id = 1 LEFT JOIN reversal r ON r.redemption = e.id \
-                     LEFT JOIN side s ON s.entry = e.id WHERE e.id = $1",
-                    &[entry.into()],
-                    |row| {
-                        Ok((
-                            row.text(0)?,
-                            row.text(1)?,
-                            row.maybe_int(2)?,
-                            row.text(3)?,
-                            row.maybe_text(4)?,
-                            row.maybe_int(5)?,
-                            row.int(6)?,
-                            row.hash(7)?,
-                        ))
-                    },
-                )?
-                .ok_or_else(|| Cause::Damaged(format!("entry {entry} is missing")))?;
-            if is_newest_end && kind == "voided" {
-                self.wire.void_reason = side_of(side.as_deref())?.reason;
-                is_newest_end = false;
+    }
+    while !next.is_empty() {
+        next.sort_unstable();
+        let read = bulk::find(
+            tx,
+            "SELECT e.code, e.kind, e.body, r.entry, coalesce(n.store, l.store), s.text, \
+             e.previous_of_code, e.node, e.hash FROM entry e JOIN node n ON n.id = e.node \
+             JOIN ledger l ON l.id = 1 LEFT JOIN reversal r ON r.redemption = e.id \
+             LEFT JOIN side s ON s.entry = e.id WHERE e.id",
+            &[],
+            &next,
+            "",
+            told_entry,
+        )?;
+        next.clear();
+        for told in read {
+            let Some((place, is_newest_end)) = places.get_mut(&told.code) else {
+                continue;
+            };
+            let Some(code) = codes.get_mut(*place) else {
+                continue;
+            };
+            next.extend(told.previous);
+            code.wire.hub_uses.extend(told.own_use);
+            if let Some(reason) = told.void_reason.filter(|_| *is_newest_end) {
+                code.wire.void_reason = reason;
+                *is_newest_end = false;
             }
-            if kind == "redeemed" && reversal.is_none() {
-                let body: Body = serde_json::from_str(&body)?;
-                if node == OWN_NODE {
-                    self.wire.hub_uses.push(use_name(&body, &hash));
-                }
-                // What this hub did for a store happened at that store's counter.
-                let (store, counter) =
-                    nodes::asking_counter(tx, &body.counter)?.unwrap_or((store, body.counter));
-                self.wire.first = Some(WireStory {
-                    at_ms: body.at_ms,
-                    store,
-                    counter,
-                    operator: body.operator,
-                });
+            if let Some(first) = told.first {
+                code.wire.first = Some(first);
             }
-            next = previous;
         }
-        // One that the hub made for a store happened at the store's counter.
-        if let Some(first) = &mut self.wire.first
+    }
+    // What this hub did for a store happened at that store's counter.
+    for code in codes {
+        if let Some(first) = &mut code.wire.first
             && let Some((store, counter)) = nodes::asking_counter(tx, &first.counter)?
         {
             first.store = store;
             first.counter = counter;
         }
-        Ok(())
     }
+    Ok(())
+}
+
+fn told_entry(row: &Row<'_>) -> Result<Told, Cause> {
+    let kind = row.text(1)?;
+    let void_reason = if kind == "voided" {
+        Some(side_of(row.maybe_text(5)?.as_deref())?.reason)
+    } else {
+        None
+    };
+    let (mut first, mut own_use) = (None, None);
+    if kind == "redeemed" && row.maybe_int(3)?.is_none() {
+        let body: Body = serde_json::from_str(&row.text(2)?)?;
+        if row.int(7)? == OWN_NODE {
+            own_use = Some(use_name(&body, &row.hash(8)?));
+        }
+        first = Some(WireStory {
+            at_ms: body.at_ms,
+            store: row.text(4)?,
+            counter: body.counter,
+            operator: body.operator,
+        });
+    }
+    Ok(Told {
+        code: row.int(0)?,
+        previous: row.maybe_int(6)?,
+        void_reason,
+        first,
+        own_use,
+    })
 }
 
 /// A code as stores are told of it; none: it is not to be told of.
 pub(crate) fn wire_code(tx: &Tx<'_>, code: i64) -> Result<Option<WireCode>, Cause> {
-    let Some(mut told) = load_code(tx, code)? else {
-        return Ok(None);
-    };
-    told.complete(tx)?;
-    Ok(Some(told.wire))
+    let told = tx.one(&format!("{CODE} AND c.id = $1"), &[code.into()], told_code)?;
+    let mut told: Vec<ToldCode> = told.into_iter().collect();
+    complete(tx, &mut told)?;
+    Ok(told.into_iter().next().map(|told| told.wire))
 }
 
 /// A customer and everybody who was joined to them.

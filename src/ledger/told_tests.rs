@@ -540,6 +540,7 @@ fn a_first_sync_that_is_cut_off_at_every_page_and_in_every_page_resumes() {
     generate(&mut hub, "winter", 2_000, true);
     let mut pair = Pair::of(folder, hub);
     let (mut pages, mut codes) = (0, 0);
+    let mut left = 20_000;
     loop {
         let page = pair.page();
         for items in 0..=page.items.len() {
@@ -555,6 +556,12 @@ fn a_first_sync_that_is_cut_off_at_every_page_and_in_every_page_resumes() {
         let in_page = codes_in(&page.items);
         assert!(in_page <= CODES_MAX);
         (pages, codes) = (pages + 1, codes + in_page);
+        // How far it is can be said at any page.
+        let (here, ahead) = pair.store.codes_told().unwrap();
+        assert_eq!(ahead, page.codes_ahead);
+        assert!(ahead <= left, "{ahead} after {left}");
+        assert!(ahead == 0 || here + ahead == 20_000, "{here} and {ahead}");
+        left = ahead;
         // Meanwhile the hub goes on, in what was told and in what was not.
         if pages % 3 == 1 {
             let change = |rules: &mut Rules| rules.offer = format!("Free coffee {pages}");
@@ -569,6 +576,7 @@ fn a_first_sync_that_is_cut_off_at_every_page_and_in_every_page_resumes() {
         }
     }
     assert!(pages >= 10, "{pages}");
+    assert_eq!(left, 0);
     assert!((20_000..20_100).contains(&codes), "{codes}");
     pair.pull();
     pair.assert_alike();

@@ -393,6 +393,7 @@ pub fn status(
     };
     let (_, seq) = ledger.newest_entry()?;
     let pending = ledger.unanswered_questions()?.len();
+    let (codes_here, codes_ahead) = ledger.codes_told()?;
     Ok(Some(HubStatus {
         reach,
         standing: link.standing,
@@ -403,6 +404,8 @@ pub fn status(
             .max(0)
             .unsigned_abs(),
         position: link.cursor.position.max(0).unsigned_abs(),
+        codes_here,
+        codes_ahead,
         last_contact_ms: link.last_contact_ms,
         clock_offset_ms: link.clock_offset_ms,
         hub_is_behind: link.hub_is_behind,

@@ -175,10 +175,8 @@ pub fn answer(
             Ok(joined) => said(&joined),
             Err(refusal) => Err(refusal.into()),
         }),
-        Request::Up(up) => {
-            note(ledger, &store, hello, Some(up.feed_position), act)?;
-            Ok(said(&ledger.take_in(up, act)?))
-        }
+        // It notes the contact with what it takes in.
+        Request::Up(up) => Ok(said(&ledger.take_in(up, act)?)),
         Request::Down(down) => {
             note(ledger, &store, hello, Some(down.after.position), act)?;
             let told = (hello.incarnation, down.after.position);

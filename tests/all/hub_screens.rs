@@ -31,6 +31,8 @@ fn online() -> HubStatus {
         pending: 0,
         behind: 0,
         position: 4_200,
+        codes_here: 0,
+        codes_ahead: 0,
         last_contact_ms: Some(after(0).as_millisecond()),
         clock_offset_ms: 0,
         hub_is_behind: false,
@@ -202,7 +204,8 @@ fn status_scenes() -> Vec<Scene> {
             "hub-first-sync",
             false,
             with_hub(HubStatus {
-                behind: 5_800,
+                codes_here: 420_000,
+                codes_ahead: 580_000,
                 ..online()
             }),
         ),

@@ -9,7 +9,7 @@ use crate::domain::refusal::Refusal;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::tally::{DAY_MS, HOUR_MS, hour_of};
-use crate::ledger::{Ledger, LedgerError, campaigns};
+use crate::ledger::{Ledger, LedgerError, campaigns, link};
 
 /// One campaign's pool. `total` is the sum of the seven states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,6 +58,24 @@ pub struct LeasedTo {
 }
 
 impl Ledger {
+    /// How many codes are here, and how many are still to come in batches that the hub has not told
+    /// of to their ends.
+    pub fn codes_told(&mut self) -> Result<(u64, u64), LedgerError> {
+        self.read("read", "the link to the hub", |tx| {
+            let ahead = link::load(tx)?.map_or(0, |link| link.codes_ahead);
+            let here = match ahead {
+                0 => None,
+                _ => tx.one(
+                    "SELECT coalesce(sum(available + assigned + redeemed + void + suspect), 0) \
+                     FROM tally",
+                    &[],
+                    |row| row.int(0),
+                )?,
+            };
+            Ok((here.unwrap_or(0).max(0).unsigned_abs(), ahead))
+        })
+    }
+
     /// The figures of one campaign, or of all in the order of their beginning.
     pub fn pools(
         &mut self,
