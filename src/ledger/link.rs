@@ -9,6 +9,15 @@ use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
 
 pub use crate::domain::hub_status::SOFT_END_MS;
 
+/// What of the link a single act depends on.
+pub(crate) const RIGHTS: &str =
+    "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1";
+
+/// The whole of it.
+pub(crate) const LINK: &str = "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
+    l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
+    l.clock_offset_ms, l.hub_life FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
+
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubLink {
@@ -76,7 +85,7 @@ impl Rights {
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
         tx.settled(
             "hub_link",
-            "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1",
+            RIGHTS,
             &[],
             |row| {
                 Ok(Rights {
@@ -137,9 +146,7 @@ impl Ledger {
 pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
     tx.settled(
         "hub_link",
-        "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
-         l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms, l.hub_life FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
+        LINK,
         &[],
         |row| {
             Ok(HubLink {

@@ -600,6 +600,8 @@ struct Session {
     statements: RefCell<BTreeMap<String, Statement>>,
     /// By the statement of one row, that of many.
     of_many: RefCell<BTreeMap<String, Statement>>,
+    /// What never changes.
+    lasting: RefCell<BTreeMap<(String, Vec<Owned>), Vec<Row>>>,
     queue: RefCell<Queue>,
     is_streaming: Cell<bool>,
     /// Several use cases are committed at once just now.
@@ -639,6 +641,7 @@ impl Session {
             client,
             statements: RefCell::default(),
             of_many: RefCell::default(),
+            lasting: RefCell::default(),
             queue: RefCell::default(),
             is_streaming: Cell::new(false),
             group: None,
@@ -704,24 +707,38 @@ impl Session {
         Ok(statement)
     }
 
-    /// The rows that join rows of ours, which the query calls `v` with columns `c1`, `c2` and so on.
-    fn query_rows(&self, sql: &str, rows: &[Vec<Owned>]) -> Result<Vec<Row>, Cause> {
-        let width = rows.first().map_or(0, Vec::len);
-        let mut lists = Vec::new();
-        let mut names = Vec::new();
-        for (place, value) in (1..).zip(rows.first().into_iter().flatten()) {
-            lists.push(format!("CAST(${place} AS {}[])", value.kind()));
-            names.push(format!("c{place}"));
+    /// Asks several questions without waiting in between.
+    fn query_all(&self, questions: &[Ahead<'_>]) -> Result<Vec<Vec<Row>>, Cause> {
+        let statements: Vec<Statement> = questions
+            .iter()
+            .map(|question| self.prepared(&question.sql))
+            .collect::<Result<_, _>>()?;
+        let bound: Vec<Vec<&(dyn ToSql + Sync)>> = questions
+            .iter()
+            .map(|question| question.bound.iter().map(|value| value as _).collect())
+            .collect();
+        let asked: Vec<_> = statements
+            .iter()
+            .zip(&bound)
+            .map(|(statement, bound)| (Box::pin(self.client.query(statement, bound)), None))
+            .collect();
+        self.after_waiting(all_of(asked))
+    }
+
+    /// Answers that never change, once they are committed: a group begins with what is.
+    fn lasting(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        if self.group.is_none() {
+            return self.query(sql, values);
         }
-        let from = format!(
-            "FROM unnest({}) AS v({}) ",
-            lists.join(", "),
-            names.join(", ")
-        );
-        let statement = self.prepared(&sql.replacen("FROM v ", &from, 1))?;
-        let columns: Vec<Bound<'_>> = (0..width).map(|place| Bound::Column(rows, place)).collect();
-        let bound: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
-        self.after_waiting(self.client.query(&statement, &bound))
+        let asked = (sql.to_owned(), values.iter().map(Owned::of).collect());
+        if let Some(rows) = self.lasting.borrow().get(&asked) {
+            return Ok(rows.clone());
+        }
+        let rows = self.query(sql, values)?;
+        if !rows.is_empty() {
+            self.lasting.borrow_mut().insert(asked, rows.clone());
+        }
+        Ok(rows)
     }
 
     fn prepared(&self, sql: &str) -> Result<Statement, Cause> {
@@ -829,6 +846,70 @@ impl Session {
 /// and each is asked by itself.
 fn of_another(cause: &Cause) -> Cause {
     Cause::Dropped(format!("another of the group: {cause}"))
+}
+
+/// A question that is asked without waiting for the ones before it.
+pub(crate) struct Ahead<'q> {
+    sql: String,
+    bound: Vec<Bound<'q>>,
+}
+
+impl<'q> Ahead<'q> {
+    pub(crate) fn new(sql: impl Into<String>, values: &'q [Owned]) -> Ahead<'q> {
+        Ahead {
+            sql: sql.into(),
+            bound: values.iter().map(Bound::One).collect(),
+        }
+    }
+
+    /// Of the rows that join these, which the query calls `v` with columns `c1`, `c2` and so on.
+    pub(crate) fn of_rows(sql: &str, rows: &'q [Vec<Owned>]) -> Ahead<'q> {
+        let mut lists = Vec::new();
+        let mut names = Vec::new();
+        for (place, value) in (1..).zip(rows.first().into_iter().flatten()) {
+            lists.push(format!("CAST(${place} AS {}[])", value.kind()));
+            names.push(format!("c{place}"));
+        }
+        let from = format!(
+            "FROM unnest({}) AS v({}) ",
+            lists.join(", "),
+            names.join(", ")
+        );
+        Ahead {
+            sql: sql.replacen("FROM v ", &from, 1),
+            bound: (0..names.len()).map(|place| Bound::Column(rows, place)).collect(),
+        }
+    }
+
+    /// For numbers of new rows of a table, which nobody else has.
+    pub(crate) fn numbers(table: &str, count: &'q Owned) -> Ahead<'q> {
+        let sql = format!(
+            "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) \
+             FROM generate_series(1, CAST($1 AS BIGINT))"
+        );
+        Ahead::new(sql, std::slice::from_ref(count))
+    }
+}
+
+/// All answers, in order; the first failure is told.
+async fn all_of<F>(mut asked: Vec<(std::pin::Pin<Box<F>>, Option<F::Output>)>) -> Result<Vec<Vec<Row>>, Error>
+where
+    F: Future<Output = Result<Vec<Row>, Error>>,
+{
+    poll_fn(|context| {
+        let mut is_done = true;
+        for (asking, answer) in &mut asked {
+            if answer.is_none()
+                && let Poll::Ready(done) = asking.as_mut().poll(context)
+            {
+                *answer = Some(done);
+            }
+            is_done &= answer.is_some();
+        }
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    asked.into_iter().filter_map(|(_, answer)| answer).collect()
 }
 
 /// Every statement in its turn, all under way at once.
@@ -956,23 +1037,14 @@ impl Open<'_> {
         self.session.group.as_ref()
     }
 
-    /// The rows that join rows of ours, which the query calls `v` with columns `c1`, `c2` and so on.
-    pub(crate) fn query_rows(&self, sql: &str, rows: &[Vec<Owned>]) -> Result<Vec<Row>, Cause> {
-        self.session.query_rows(sql, rows)
+    /// Asks several questions without waiting in between.
+    pub(crate) fn query_all(&self, questions: &[Ahead<'_>]) -> Result<Vec<Vec<Row>>, Cause> {
+        self.session.query_all(questions)
     }
 
-    /// So many numbers for new rows of a table: nobody else has them.
-    pub(crate) fn numbers(&self, table: &'static str, count: i64) -> Result<Vec<i64>, Cause> {
-        self.query(
-            &format!(
-                "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) \
-                 FROM generate_series(1, CAST($1 AS BIGINT))"
-            ),
-            &[count.into()],
-        )?
-        .iter()
-        .filter_map(|row| int(row, 0).transpose())
-        .collect()
+    /// Answers that never change.
+    pub(crate) fn lasting(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        self.session.lasting(sql, values)
     }
 }
 
