@@ -86,7 +86,10 @@ pub(crate) fn run<T: Send>(
             #[expect(clippy::disallowed_methods, reason = "a bench runs for a time")]
             std::thread::sleep(Duration::from_millis(5));
         }
-        let (count, seconds) = (counted.load(Ordering::Acquire), began.elapsed().as_secs_f64());
+        let (count, seconds) = (
+            counted.load(Ordering::Acquire),
+            began.elapsed().as_secs_f64(),
+        );
         is_over.store(true, Ordering::Release);
         let answers = callers
             .into_iter()

@@ -10,12 +10,12 @@ use crate::domain::claim::{
 use crate::domain::contact::normal_form;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
+use crate::domain::ids::EntryId;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{self, Asked, Question};
-use crate::domain::ids::EntryId;
 use crate::ledger::chain::{Appended, OWN_NODE};
 use crate::ledger::claim_range;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, state_number};

@@ -62,11 +62,7 @@ fn another(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<bool, Cause> {
 
 /// Where several claims are committed at once, they hold their range meanwhile, and its cursor is
 /// moved once for all of them.
-fn next_of_range(
-    tx: &Tx<'_>,
-    campaign: i64,
-    writer: i64,
-) -> Result<Option<(i64, i64)>, Cause> {
+fn next_of_range(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<Option<(i64, i64)>, Cause> {
     let Some((group, open)) = tx.group() else {
         return Ok(None);
     };
@@ -76,7 +72,7 @@ fn next_of_range(
     if let Some(used_up) = group.take_range(campaign) {
         store(tx, &used_up, writer)?;
     }
-    group.take_ranges(open, &[(campaign, 1)], writer)?;
+    group.take_range_of(open, campaign, writer)?;
     Ok(group.next_place(campaign))
 }
 

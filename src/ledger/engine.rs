@@ -465,9 +465,11 @@ impl<'c> Tx<'c> {
         let number = group.number(table, open)?;
         let with_number: Vec<Value<'_>> = values.iter().copied().chain([number.into()]).collect();
         let last = with_number.len();
-        let sql = sql
-            .replacen(") VALUES (", ", id) VALUES (", 1)
-            .replacen(") RETURNING id", &format!(", ${last})"), 1);
+        let sql = sql.replacen(") VALUES (", ", id) VALUES (", 1).replacen(
+            ") RETURNING id",
+            &format!(", ${last})"),
+            1,
+        );
         self.row(&sql, &with_number, last - 1)?;
         Ok(number)
     }

@@ -18,7 +18,7 @@ use crate::ledger::customers::{Recognition, kind_number};
 use crate::ledger::engine::{Row, Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::link::{LINK, RIGHTS};
-use crate::ledger::postgres::Ahead;
+use crate::ledger::pipeline::Ahead;
 use crate::ledger::waiting::Owned;
 use crate::ledger::{campaigns, postgres};
 
@@ -86,11 +86,14 @@ impl Absent<'_> {
 }
 
 /// Numbers that are taken from the server in one go.
-const NUMBERS_AT_ONCE: i64 = 32;
+const NUMBERS_AT_ONCE: usize = 32;
+
+/// Codes of a range that are looked at in one go.
+const CODES_AT_ONCE: i64 = 32;
 
 /// This process's range of a pool that has codes left, held to the end of the transaction.
 const RANGE: &str = "SELECT id, next_ordinal, end_ordinal, code_grant FROM claim_range \
-    WHERE campaign = $1 AND writer = $2 AND next_ordinal < end_ordinal ORDER BY id LIMIT 1 FOR UPDATE";
+    WHERE campaign = $1 AND writer = $2 AND next_ordinal < end_ordinal ORDER BY id LIMIT 1";
 
 /// The part of a range of a pool that is given away here.
 #[derive(Debug, Clone, Copy)]
@@ -143,7 +146,10 @@ impl Group {
 
     fn keep_settled(&self, table: &'static str, asked: Asked, rows: &[postgres::Row]) {
         let mut settled = self.settled.borrow_mut();
-        settled.entry(table).or_default().insert(asked, rows.to_vec());
+        settled
+            .entry(table)
+            .or_default()
+            .insert(asked, rows.to_vec());
     }
 
     /// Whether it was looked for beforehand, and was nowhere, and was not written since.
@@ -178,7 +184,8 @@ impl Group {
             "code" => {
                 let is_meant = |row: &postgres::Row| {
                     let id = postgres::int(row, 0).ok().flatten();
-                    let is_it = |value: &Value<'_>| matches!(value, Value::Int(of) if Some(*of) == id);
+                    let is_it =
+                        |value: &Value<'_>| matches!(value, Value::Int(of) if Some(*of) == id);
                     values.iter().any(is_it)
                 };
                 self.codes.borrow_mut().retain(|_, row| !is_meant(row));
@@ -212,8 +219,8 @@ impl Group {
         if let Some(number) = next(self) {
             return Ok(number);
         }
-        let count = Owned::Int(NUMBERS_AT_ONCE);
-        for rows in open.query_all(&[Ahead::numbers(table, &count)])? {
+        let wanted = wanted(NUMBERS_AT_ONCE);
+        for rows in open.query_all(&[Ahead::numbers(table, &wanted)])? {
             self.keep_numbers(table, &rows)?;
         }
         next(self).ok_or_else(|| Cause::Damaged(format!("no number for a row of {table}")))
@@ -228,23 +235,20 @@ impl Group {
         Ok(())
     }
 
-    /// Holds this process's ranges of these pools to the end of the transaction, and looks at so many
-    /// of their next codes; a pool of which it has none is left out.
-    pub(crate) fn take_ranges(
+    /// Holds this process's range of a pool to the end of the transaction, where it has one, and looks
+    /// at the next of its codes.
+    pub(crate) fn take_range_of(
         &self,
         open: &postgres::Open<'_>,
-        pools: &[(i64, i64)],
+        campaign: i64,
         writer: i64,
     ) -> Result<(), Cause> {
-        let values: Vec<[Owned; 2]> = pools
-            .iter()
-            .map(|(campaign, _)| [Owned::Int(*campaign), Owned::Int(writer)])
-            .collect();
-        let ranges: Vec<Ahead<'_>> = values.iter().map(|of| Ahead::new(RANGE, of)).collect();
-        let found = open.query_all(&ranges)?;
-        self.keep_ranges(open, pools, &found)
+        let of = [Owned::Int(campaign), Owned::Int(writer)];
+        let found = open.query_all(&[Ahead::new(RANGE, &of).locking()])?;
+        self.keep_ranges(open, &[(campaign, CODES_AT_ONCE)], &found)
     }
 
+    /// Keeps the ranges that were found of these pools, and looks at so many of their next codes.
     fn keep_ranges(
         &self,
         open: &postgres::Open<'_>,
@@ -334,20 +338,20 @@ impl Group {
             sought.add(tx, one, region)?;
         }
         let pools: Vec<(i64, i64)> = sought.pools.into_iter().collect();
-        let claims = pools.iter().map(|(_, claims)| claims).sum();
-        let acts = Owned::Int(i64::try_from(expected.len()).unwrap_or(NUMBERS_AT_ONCE));
-        let claims = Owned::Int(claims);
+        let acts = wanted(expected.len());
+        let customers = wanted(sought.keys.len());
         let tables = [
             ("act_key", "caller", "key", sought.keys),
             ("contact_hash", "campaign", "hash", sought.hashes),
             ("contact", "kind", "normal_form", sought.contacts),
         ];
-        let mut questions = vec![
-            Ahead::new(LINK, &[]),
-            Ahead::new(RIGHTS, &[]),
-            Ahead::numbers("entry", &acts),
-            Ahead::numbers("customer", &claims),
-        ];
+        let mut questions = vec![Ahead::new(LINK, &[]), Ahead::new(RIGHTS, &[])];
+        if !acts.is_empty() {
+            questions.push(Ahead::numbers("entry", &acts));
+        }
+        if !pools.is_empty() {
+            questions.push(Ahead::numbers("customer", &customers));
+        }
         for (table, part, column, rows) in &tables {
             let sql = format!(
                 "SELECT t.{part}, t.{column} FROM v \
@@ -366,15 +370,18 @@ impl Group {
             .iter()
             .map(|(campaign, _)| [Owned::Int(*campaign), Owned::Int(open.writer)])
             .collect();
-        questions.extend(ranges.iter().map(|of| Ahead::new(RANGE, of)));
+        questions.extend(ranges.iter().map(|of| Ahead::new(RANGE, of).locking()));
 
         let mut answers = open.query_all(&questions)?.into_iter();
         let mut next = || answers.next().unwrap_or_default();
         for sql in [LINK, RIGHTS] {
             self.keep_settled("hub_link", (sql.to_owned(), Vec::new()), &next());
         }
-        for table in ["entry", "customer"] {
-            self.keep_numbers(table, &next())?;
+        if !acts.is_empty() {
+            self.keep_numbers("entry", &next())?;
+        }
+        if !pools.is_empty() {
+            self.keep_numbers("customer", &next())?;
         }
         for (table, _, _, rows) in tables {
             if !rows.is_empty() {
@@ -426,6 +433,11 @@ impl Group {
         }
         Ok(campaigns)
     }
+}
+
+/// As many rows as numbers are wanted.
+fn wanted(count: usize) -> Vec<Vec<Owned>> {
+    vec![vec![Owned::Null]; count]
 }
 
 fn pair(row: &postgres::Row) -> Result<(Owned, Owned), Cause> {
@@ -481,7 +493,9 @@ impl Sought {
                 };
                 let forms: Vec<(ContactKind, String)> = contacts
                     .iter()
-                    .filter_map(|(kind, text)| Some((*kind, normal_form(*kind, text, region).ok()?)))
+                    .filter_map(|(kind, text)| {
+                        Some((*kind, normal_form(*kind, text, region).ok()?))
+                    })
                     .collect();
                 *self.pools.entry(local).or_default() += 1;
                 let recognition = Recognition::of(tx, local, &campaign.rules)?;
@@ -502,7 +516,8 @@ impl Sought {
             } => {
                 self.add_key(caller, key);
                 if let Some(folded) = read_scan(raw, allowed_hosts, &[]).candidates.first() {
-                    self.codes.push(vec![Owned::Text(folded.as_str().to_owned())]);
+                    self.codes
+                        .push(vec![Owned::Text(folded.as_str().to_owned())]);
                 }
             }
         }

@@ -83,19 +83,14 @@ pub(crate) struct Rights {
 impl Rights {
     /// What a ledger that has joined a hub may do; none: a shop alone, or a hub.
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
-        tx.settled(
-            "hub_link",
-            RIGHTS,
-            &[],
-            |row| {
-                Ok(Rights {
-                    standing: standing_of(row.int(0)?)?,
-                    acked_seq: row.int(1)?,
-                    last_contact_ms: row.maybe_int(2)?,
-                    contact_age_ms: row.int(3)?,
-                })
-            },
-        )
+        tx.settled("hub_link", RIGHTS, &[], |row| {
+            Ok(Rights {
+                standing: standing_of(row.int(0)?)?,
+                acked_seq: row.int(1)?,
+                last_contact_ms: row.maybe_int(2)?,
+                contact_age_ms: row.int(3)?,
+            })
+        })
     }
 
     fn age_ms(self, now_ms: i64) -> i64 {
@@ -144,31 +139,26 @@ impl Ledger {
 
 /// The link to the hub; none: a shop alone, or a hub.
 pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
-    tx.settled(
-        "hub_link",
-        LINK,
-        &[],
-        |row| {
-            Ok(HubLink {
-                url: row.text(0)?,
-                ca_file: row.maybe_text(1)?.map(PathBuf::from),
-                secret: row.text(2)?,
-                hub: row.text(3)?,
-                standing: standing_of(row.int(4)?)?,
-                acked_seq: row.int(5)?,
-                acked_attempt: row.int(6)?,
-                cursor: Cursor {
-                    position: row.int(7)?,
-                    code_after: row.int(8)?,
-                },
-                feed_goal: row.int(9)?,
-                last_contact_ms: row.maybe_int(10)?,
-                contact_age_ms: row.int(11)?,
-                clock_offset_ms: row.int(12)?,
-                hub_life: row.int(13)?,
-            })
-        },
-    )
+    tx.settled("hub_link", LINK, &[], |row| {
+        Ok(HubLink {
+            url: row.text(0)?,
+            ca_file: row.maybe_text(1)?.map(PathBuf::from),
+            secret: row.text(2)?,
+            hub: row.text(3)?,
+            standing: standing_of(row.int(4)?)?,
+            acked_seq: row.int(5)?,
+            acked_attempt: row.int(6)?,
+            cursor: Cursor {
+                position: row.int(7)?,
+                code_after: row.int(8)?,
+            },
+            feed_goal: row.int(9)?,
+            last_contact_ms: row.maybe_int(10)?,
+            contact_age_ms: row.int(11)?,
+            clock_offset_ms: row.int(12)?,
+            hub_life: row.int(13)?,
+        })
+    })
 }
 
 /// What becomes of an answer of the hub.

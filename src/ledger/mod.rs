@@ -47,6 +47,7 @@ mod operators;
 mod outbox;
 mod pending;
 mod person;
+mod pipeline;
 mod pool;
 mod postgres;
 mod redeem;
@@ -388,8 +389,10 @@ impl Ledger {
     ) -> Result<(), Cause> {
         self.engine.begin_together()?;
         if self.has_several_writers() {
-            let expected: Vec<Expected<'q>> =
-                questions.iter().map(|question| expect(self, question)).collect();
+            let expected: Vec<Expected<'q>> = questions
+                .iter()
+                .map(|question| expect(self, question))
+                .collect();
             if let Err(cause) = self.engine.look_ahead(&expected, self.phone_region) {
                 drop(self.engine.end_together());
                 return Err(cause);

@@ -25,7 +25,6 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream as _;
@@ -38,14 +37,15 @@ use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
 pub(crate) use tokio_postgres::Row;
 
+use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::CHAIN_START;
 use crate::ledger::chain::Head;
 use crate::ledger::claim_range;
-use crate::domain::contact::PhoneRegion;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::group::{Expected, Group};
-use crate::ledger::waiting::{Bound, Joins, Owned, Queue, Waiting, for_many, sendable};
+use crate::ledger::pipeline::{Ahead, all_of, in_order};
+use crate::ledger::waiting::{Joins, Owned, Queue, Waiting, for_many, sendable};
 
 /// How often a use case is run anew before it is given up.
 const TRIES_MAX: u32 = 12;
@@ -821,10 +821,16 @@ impl Session {
             .iter()
             .map(|waiting| self.statement_of(waiting))
             .collect::<Result<_, _>>()
-            .map_err(|cause| if of_others > 0 { of_another(&cause) } else { cause })?;
-        let (sent, answer) = self
-            .runtime
-            .block_on(in_order(&self.client, &all, &statements, asked));
+            .map_err(|cause| {
+                if of_others > 0 {
+                    of_another(&cause)
+                } else {
+                    cause
+                }
+            })?;
+        let (sent, answer) =
+            self.runtime
+                .block_on(in_order(&self.client, &all, &statements, asked));
         for (place, (waiting, changed)) in all.iter().zip(sent).enumerate() {
             let found = match (changed, waiting.changes()) {
                 (Ok(changed), Some((wanted, words))) if changed != wanted => {
@@ -846,119 +852,6 @@ impl Session {
 /// and each is asked by itself.
 fn of_another(cause: &Cause) -> Cause {
     Cause::Dropped(format!("another of the group: {cause}"))
-}
-
-/// A question that is asked without waiting for the ones before it.
-pub(crate) struct Ahead<'q> {
-    sql: String,
-    bound: Vec<Bound<'q>>,
-}
-
-impl<'q> Ahead<'q> {
-    pub(crate) fn new(sql: impl Into<String>, values: &'q [Owned]) -> Ahead<'q> {
-        Ahead {
-            sql: sql.into(),
-            bound: values.iter().map(Bound::One).collect(),
-        }
-    }
-
-    /// Of the rows that join these, which the query calls `v` with columns `c1`, `c2` and so on.
-    pub(crate) fn of_rows(sql: &str, rows: &'q [Vec<Owned>]) -> Ahead<'q> {
-        let mut lists = Vec::new();
-        let mut names = Vec::new();
-        for (place, value) in (1..).zip(rows.first().into_iter().flatten()) {
-            lists.push(format!("CAST(${place} AS {}[])", value.kind()));
-            names.push(format!("c{place}"));
-        }
-        let from = format!(
-            "FROM unnest({}) AS v({}) ",
-            lists.join(", "),
-            names.join(", ")
-        );
-        Ahead {
-            sql: sql.replacen("FROM v ", &from, 1),
-            bound: (0..names.len()).map(|place| Bound::Column(rows, place)).collect(),
-        }
-    }
-
-    /// For numbers of new rows of a table, which nobody else has.
-    pub(crate) fn numbers(table: &str, count: &'q Owned) -> Ahead<'q> {
-        let sql = format!(
-            "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) \
-             FROM generate_series(1, CAST($1 AS BIGINT))"
-        );
-        Ahead::new(sql, std::slice::from_ref(count))
-    }
-}
-
-/// All answers, in order; the first failure is told.
-async fn all_of<F>(mut asked: Vec<(std::pin::Pin<Box<F>>, Option<F::Output>)>) -> Result<Vec<Vec<Row>>, Error>
-where
-    F: Future<Output = Result<Vec<Row>, Error>>,
-{
-    poll_fn(|context| {
-        let mut is_done = true;
-        for (asking, answer) in &mut asked {
-            if answer.is_none()
-                && let Poll::Ready(done) = asking.as_mut().poll(context)
-            {
-                *answer = Some(done);
-            }
-            is_done &= answer.is_some();
-        }
-        if is_done { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    asked.into_iter().filter_map(|(_, answer)| answer).collect()
-}
-
-/// Every statement in its turn, all under way at once.
-async fn in_order<R>(
-    client: &Client,
-    waiting: &[Waiting],
-    statements: &[Statement],
-    asked: impl Future<Output = R>,
-) -> (Vec<Result<u64, Error>>, R) {
-    let mut sent: Vec<_> = waiting
-        .iter()
-        .zip(statements)
-        .map(|(one, statement)| {
-            let sending = client.execute_raw(statement, one.bound());
-            (Box::pin(sending), None)
-        })
-        .collect();
-    let mut asked = pin!(asked);
-    let mut answer = None;
-    let answer = poll_fn(|context| {
-        // Whoever is looked at first is sent first.
-        let mut is_done = true;
-        for (sending, changed) in &mut sent {
-            if changed.is_none()
-                && let Poll::Ready(done) = sending.as_mut().poll(context)
-            {
-                *changed = Some(done);
-            }
-            is_done &= changed.is_some();
-        }
-        if answer.is_none()
-            && let Poll::Ready(done) = asked.as_mut().poll(context)
-        {
-            answer = Some(done);
-        }
-        match answer.take() {
-            Some(done) if is_done => Poll::Ready(done),
-            early => {
-                answer = early;
-                Poll::Pending
-            }
-        }
-    })
-    .await;
-    let sent = sent
-        .into_iter()
-        .filter_map(|(_, changed)| changed)
-        .collect();
-    (sent, answer)
 }
 
 /// A setting of the server, and what is wrong with its value.

@@ -20,8 +20,8 @@ use crate::ledger::codes::{
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::group::Absent;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::group::Absent;
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally_under};

@@ -342,7 +342,8 @@ mod tests {
     #[test]
     fn use_cases_that_are_done_wait_as_one() {
         let mut queue = Queue::default();
-        let row = |sql, value: i64| Waiting::new(sql, &[Value::Int(value)], Joins::Rows { by: 0 }, None);
+        let row =
+            |sql, value: i64| Waiting::new(sql, &[Value::Int(value)], Joins::Rows { by: 0 }, None);
         let sum = |kind: &str| {
             let values = [Value::Int(1), Value::Text(kind)];
             Waiting::new("sum", &values, Joins::Sums { added: 1, same: 1 }, None)
@@ -374,7 +375,10 @@ mod tests {
                 ("sum", 1)
             ]
         );
-        let sums: Vec<&Owned> = done.iter().filter_map(|one| one.rows.first()?.first()).collect();
+        let sums: Vec<&Owned> = done
+            .iter()
+            .filter_map(|one| one.rows.first()?.first())
+            .collect();
         assert_eq!(sums.get(2), Some(&&Owned::Int(3)));
     }
 }

@@ -330,7 +330,7 @@ fn what_a_killed_hub_has_answered_is_stored() {
 }
 
 /// The clock of the programs on the same ledger.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     #[expect(
         clippy::disallowed_methods,
         reason = "the same clock as the programs on the same ledger"
@@ -338,7 +338,7 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-fn open(shop: &Shop, kept: Kept) -> Ledger {
+pub(crate) fn open(shop: &Shop, kept: Kept) -> Ledger {
     let act = act("test", None, now()).unwrap();
     match kept {
         Kept::InFolder => Ledger::open(shop.folder(), &act).unwrap().0,
@@ -389,14 +389,18 @@ fn one_that_fails_harms_no_other_of_those_answered_together() {
         // Each twice: the second scan sees the first one's use, before anything is committed.
         let scans: Vec<&String> = codes.iter().chain(&codes).collect();
         let told = ledger
-            .answer_together(&scans, |_, _| Expected::Anything, |ledger, code| {
-                let act = act("till", None, now()).unwrap();
-                let minted = mint_key(act.now).unwrap();
-                let scan = Scan::new(code.as_bytes(), &minted);
-                ledger
-                    .redeem(&scan, &act)
-                    .map(|answer| answer.verdict.word())
-            })
+            .answer_together(
+                &scans,
+                |_, _| Expected::Anything,
+                |ledger, code| {
+                    let act = act("till", None, now()).unwrap();
+                    let minted = mint_key(act.now).unwrap();
+                    let scan = Scan::new(code.as_bytes(), &minted);
+                    ledger
+                        .redeem(&scan, &act)
+                        .map(|answer| answer.verdict.word())
+                },
+            )
             .unwrap();
         assert!(turns() - before <= 1, "one commit: {}", turns() - before);
         for (place, (code, told)) in scans.iter().zip(told).enumerate() {
@@ -429,24 +433,28 @@ fn a_group_that_meets_another_process_half_way_is_answered_one_by_one() {
     let mut is_first = true;
     let key = "shared".parse().unwrap();
     let told = ledger
-        .answer_together(&codes, |_, _| Expected::Anything, |ledger, code| {
-            let act = act("till", None, now()).unwrap();
-            let minted = mint_key(act.now).unwrap();
-            let scan = Scan {
-                key: Some(&key),
-                ..Scan::new(code.as_bytes(), &minted)
-            };
-            if std::mem::take(&mut is_first) {
-                // Another process binds the same key, to the last of these codes, and commits.
-                let last = Scan {
+        .answer_together(
+            &codes,
+            |_, _| Expected::Anything,
+            |ledger, code| {
+                let act = act("till", None, now()).unwrap();
+                let minted = mint_key(act.now).unwrap();
+                let scan = Scan {
                     key: Some(&key),
-                    ..Scan::new(codes.last().unwrap().as_bytes(), &minted)
+                    ..Scan::new(code.as_bytes(), &minted)
                 };
-                let word = other.redeem(&last, &act).unwrap().verdict.word();
-                assert_eq!(word, "accepted");
-            }
-            ledger.redeem(&scan, &act).unwrap().verdict.word()
-        })
+                if std::mem::take(&mut is_first) {
+                    // Another process binds the same key, to the last of these codes, and commits.
+                    let last = Scan {
+                        key: Some(&key),
+                        ..Scan::new(codes.last().unwrap().as_bytes(), &minted)
+                    };
+                    let word = other.redeem(&last, &act).unwrap().verdict.word();
+                    assert_eq!(word, "accepted");
+                }
+                ledger.redeem(&scan, &act).unwrap().verdict.word()
+            },
+        )
         .unwrap();
     let mut expected = vec!["key_conflict"; 5];
     expected.push("replayed");
