@@ -1,7 +1,7 @@
 //! Several statements under way at once: none waits for the answer of the one before it.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -58,13 +58,18 @@ impl<'q> Ahead<'q> {
     }
 }
 
+/// A question under way, and its answer once there is one.
+type Asked<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+
 /// All answers, in order; the first failure is told.
-pub(crate) async fn all_of<F>(
-    mut asked: Vec<(std::pin::Pin<Box<F>>, Option<F::Output>)>,
-) -> Result<Vec<Vec<Row>>, Error>
+pub(crate) async fn all_of<F>(questions: Vec<F>) -> Result<Vec<Vec<Row>>, Error>
 where
     F: Future<Output = Result<Vec<Row>, Error>>,
 {
+    let mut asked: Vec<Asked<F>> = questions
+        .into_iter()
+        .map(|question| (Box::pin(question), None))
+        .collect();
     poll_fn(|context| {
         let mut is_done = true;
         for (asking, answer) in &mut asked {

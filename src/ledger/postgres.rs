@@ -593,6 +593,9 @@ pub(crate) fn enroll(tx: &Tx<'_>, writer: i64) -> Result<(), Cause> {
     )
 }
 
+/// A question, and what was asked for.
+type Asked = (String, Vec<Owned>);
+
 /// One connection.
 struct Session {
     runtime: Arc<Runtime>,
@@ -601,7 +604,7 @@ struct Session {
     /// By the statement of one row, that of many.
     of_many: RefCell<BTreeMap<String, Statement>>,
     /// What never changes.
-    lasting: RefCell<BTreeMap<(String, Vec<Owned>), Vec<Row>>>,
+    lasting: RefCell<BTreeMap<Asked, Vec<Row>>>,
     queue: RefCell<Queue>,
     is_streaming: Cell<bool>,
     /// Several use cases are committed at once just now.
@@ -720,7 +723,7 @@ impl Session {
         let asked: Vec<_> = statements
             .iter()
             .zip(&bound)
-            .map(|(statement, bound)| (Box::pin(self.client.query(statement, bound)), None))
+            .map(|(statement, bound)| self.client.query(statement, bound))
             .collect();
         self.after_waiting(all_of(asked))
     }

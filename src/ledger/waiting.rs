@@ -237,13 +237,13 @@ pub(crate) fn for_many(sql: &str, types: &[Type]) -> String {
         lists.join(", "),
         names.join(", ")
     );
-    let named = sql.replace('$', "v.c");
-    if let Some((head, values)) = named.split_once(" VALUES (")
+    let of_many = sql.replace('$', "v.c");
+    if let Some((head, values)) = of_many.split_once(" VALUES (")
         && let Some((row, tail)) = values.split_once(')')
     {
         return format!("{head} SELECT {row}{from}{tail}");
     }
-    named.replacen(" WHERE ", &format!("{from} WHERE "), 1)
+    of_many.replacen(" WHERE ", &format!("{from} WHERE "), 1)
 }
 
 /// A value of a statement that waits: of its one row, or one column of its rows.
