@@ -10,54 +10,66 @@ use std::time::Duration;
 use counterfoil::desk::act;
 use counterfoil::domain::token::{Scope, TokenName};
 use counterfoil::http::{Hub, Limits, serve};
-use counterfoil::ledger::Ledger;
+use counterfoil::ledger::{Database, Ledger};
 
 use crate::callers::{Until, run};
 use crate::now;
 
 const SECRET: &str = "cf_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Redemptions a second over HTTP: a hub in this process, answering so many clients.
-pub(crate) fn redemptions(
-    mut ledger: Ledger,
-    codes: &[String],
-    clients: usize,
-    part: Duration,
-) -> f64 {
+/// A program that may redeem.
+pub(crate) fn let_in(ledger: &mut Ledger) {
     let act = act("bench", None, now()).expect("an act");
     let name: TokenName = "web".parse().expect("a name");
     ledger
         .add_token(&name, &[Scope::Redeem], SECRET, &act)
         .expect("kept")
         .expect("a token");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
-    let address = listener.local_addr().expect("an address");
-    let hub = Hub {
-        ledger,
-        listener,
-        certificate: None,
-        limits: Limits::default(),
-        log: Box::new(io::sink()),
-        allowed_hosts: Vec::new(),
-        clock: now,
-    };
-    let (end, ended) = sync_channel::<()>(1);
+}
+
+/// Redemptions a second over HTTP: so many hubs, each with a ledger of its own on the same database,
+/// and so many clients in all.
+pub(crate) fn redemptions(
+    database: &Database,
+    codes: &[String],
+    hubs: usize,
+    clients: usize,
+    part: Duration,
+) -> f64 {
     std::thread::scope(|scope| {
-        let hub = scope.spawn(move || {
-            serve(hub, move || {
-                ended.recv().unwrap_or_default();
-            })
-        });
-        let rate = ask_all(address, codes, clients, part);
-        drop(end);
-        hub.join().expect("a hub").expect("a hub that ended well");
+        let mut addresses = Vec::new();
+        let mut ends = Vec::new();
+        for _ in 0..hubs {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+            addresses.push(listener.local_addr().expect("an address"));
+            let started = act("bench", None, now()).expect("an act");
+            let hub = Hub {
+                ledger: Ledger::open_in(database, &started).expect("a ledger"),
+                listener,
+                certificate: None,
+                limits: Limits::default(),
+                log: Box::new(io::sink()),
+                allowed_hosts: Vec::new(),
+                clock: now,
+            };
+            let (end, ended) = sync_channel::<()>(1);
+            ends.push(end);
+            scope.spawn(move || {
+                serve(hub, move || ended.recv().unwrap_or_default())
+                    .expect("a hub that ended well");
+            });
+        }
+        let rate = ask_all(&addresses, codes, clients, part);
+        drop(ends);
         rate
     })
 }
 
-fn ask_all(address: SocketAddr, codes: &[String], clients: usize, part: Duration) -> f64 {
+fn ask_all(addresses: &[SocketAddr], codes: &[String], clients: usize, part: Duration) -> f64 {
     let share = codes.len() / clients;
     let (rate, _) = run(clients, Until::Passed(part), |caller| {
+        let own = caller.place() % addresses.len();
+        let address = *addresses.get(own).expect("a hub");
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("no delay");
         let mut answers = BufReader::new(stream.try_clone().expect("a connection"));

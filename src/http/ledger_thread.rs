@@ -58,6 +58,9 @@ pub(super) type Asks = SyncSender<Question>;
 /// Questions answered by one commit, at most.
 const GROUP_MAX: usize = 32;
 
+/// How long a group of questions is waited for, where the one before was one of several.
+const MOMENT: Duration = Duration::from_micros(300);
+
 /// How often it is looked for what other processes have committed, where several write one ledger.
 const NEWS_OF_OTHERS: Duration = Duration::from_millis(250);
 
@@ -71,6 +74,8 @@ struct Keeper {
     feed: watch::Sender<i64>,
     /// When the feed was last looked at.
     told_at: Instant,
+    /// The last questions came together.
+    is_busy: bool,
 }
 
 /// What answers need beside the ledger.
@@ -111,6 +116,7 @@ pub(super) fn begin(
         },
         feed,
         told_at: instant(),
+        is_busy: false,
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
@@ -140,8 +146,7 @@ impl Keeper {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let mut group = vec![first];
-            group.extend(questions.try_iter().take(GROUP_MAX - 1));
+            let group = self.group_of(first, questions);
             // A store's upload is a commit of its own: a till does not wait for hundreds of entries.
             let (of_stores, group): (Vec<_>, Vec<_>) = group
                 .into_iter()
@@ -158,6 +163,24 @@ impl Keeper {
             }
             self.ledger.rest_if_due();
         }
+    }
+
+    /// What is answered by one commit: what has come meanwhile. Where a server is asked, and those
+    /// who were answered last may be about to ask again, they are given a moment to do so.
+    fn group_of(&mut self, first: Question, questions: &Receiver<Question>) -> Vec<Question> {
+        let mut group = vec![first];
+        group.extend(questions.try_iter().take(GROUP_MAX - 1));
+        if self.is_busy && self.ledger.has_several_writers() {
+            let began = instant();
+            while group.len() < GROUP_MAX
+                && let Some(left) = MOMENT.checked_sub(began.elapsed())
+                && let Ok(next) = questions.recv_timeout(left)
+            {
+                group.push(next);
+            }
+        }
+        self.is_busy = group.len() > 1;
+        group
     }
 
     /// The next question; while stores wait for news that other processes may commit, only for so long.

@@ -121,8 +121,7 @@ pub(crate) fn hold(tx: &Tx<'_>, id: &CampaignId) -> Result<(), Cause> {
 /// The key of a campaign's contact hashes, by its local number.
 pub(crate) fn contact_key(tx: &Tx<'_>, campaign: i64) -> Result<Vec<u8>, Cause> {
     Ok(tx
-        .settled(
-            "campaign",
+        .lasting(
             "SELECT contact_key FROM campaign WHERE id = $1",
             &[campaign.into()],
             |row| row.blob(0),

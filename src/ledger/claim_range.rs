@@ -8,8 +8,8 @@
 //! has a code left.
 
 use crate::ledger::chain::OWN_NODE;
-use crate::ledger::codes::{CodeRow, by_place};
-use crate::ledger::engine::Tx;
+use crate::ledger::codes::{CodeRow, by_place, code_row};
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::group::Range;
 
@@ -63,7 +63,7 @@ fn another(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<bool, Cause> {
 /// Where several claims are committed at once, they hold their range meanwhile, and its cursor is
 /// moved once for all of them.
 fn next_of_range(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<Option<(i64, i64)>, Cause> {
-    let Some((group, _)) = tx.group() else {
+    let Some((group, open)) = tx.group() else {
         return Ok(None);
     };
     if let Some(next) = group.next_place(campaign) {
@@ -72,29 +72,7 @@ fn next_of_range(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<Option<(i64,
     if let Some(used_up) = group.take_range(campaign) {
         store(tx, &used_up, writer)?;
     }
-    tx.lock_rows(
-        "SELECT id FROM claim_range WHERE campaign = $1 AND writer = $2 \
-         AND next_ordinal < end_ordinal ORDER BY id LIMIT 1",
-        &[campaign.into(), writer.into()],
-    )?;
-    let range = tx.one(
-        "SELECT id, next_ordinal, end_ordinal, code_grant FROM claim_range \
-         WHERE campaign = $1 AND writer = $2 AND next_ordinal < end_ordinal ORDER BY id LIMIT 1",
-        &[campaign.into(), writer.into()],
-        |row| {
-            Ok(Range {
-                id: row.int(0)?,
-                next_ordinal: row.int(1)?,
-                end_ordinal: row.int(2)?,
-                code_grant: row.int(3)?,
-                stored_ordinal: row.int(1)?,
-            })
-        },
-    )?;
-    let Some(range) = range else {
-        return Ok(None);
-    };
-    group.keep_range(campaign, range);
+    group.take_range_of(open, campaign, writer)?;
     Ok(group.next_place(campaign))
 }
 
@@ -118,8 +96,11 @@ pub(crate) fn store(tx: &Tx<'_>, range: &Range, writer: i64) -> Result<(), Cause
 
 /// The code at a place of a pool that this process may claim.
 pub(crate) fn code_at(tx: &Tx<'_>, campaign: i64, ordinal: i64) -> Result<Option<CodeRow>, Cause> {
-    match tx.group() {
-        Some((group, open)) => group.code_at(open, campaign, ordinal),
+    let known = tx
+        .group()
+        .and_then(|(group, _)| group.code_at(campaign, ordinal));
+    match known {
+        Some(row) => code_row(&Row::Postgres(&row)).map(Some),
         None => by_place(tx, campaign, ordinal),
     }
 }

@@ -30,7 +30,7 @@ impl CustomerDay {
 
     /// Counts several.
     pub(crate) fn count(self, tx: &Tx<'_>, amount: u32) -> Result<(), Cause> {
-        tx.later(
+        tx.count_row(
             "INSERT INTO customer_day (campaign, customer, day, amount) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (campaign, customer, day) \
              DO UPDATE SET amount = customer_day.amount + excluded.amount",

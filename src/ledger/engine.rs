@@ -353,6 +353,14 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Counts a row up by its last value, written together with others as by [`Tx::row`].
+    pub(crate) fn count_row(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => self.execute(sql, values).map(drop),
+            Tx::Postgres(open) => open.later(sql, values, Joins::Counts, None),
+        }
+    }
+
     /// Counts up: the first values are added. Where several use cases are committed at once on
     /// PostgreSQL, those of the same `same` values after them are added up first; what follows stands
     /// as the first one has it.
@@ -429,6 +437,22 @@ impl<'c> Tx<'c> {
             .transpose()
     }
 
+    /// The first row of an answer that never changes: on PostgreSQL it is asked for once.
+    pub(crate) fn lasting<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, Cause>,
+    ) -> Result<Option<T>, Cause> {
+        let Tx::Postgres(open) = self else {
+            return self.one(sql, values, read);
+        };
+        let rows = open.lasting(sql, values)?;
+        rows.first()
+            .map(|row| read(&Row::Postgres(row)))
+            .transpose()
+    }
+
     /// Inserts one row into a table and answers its id. Several use cases that are committed at once
     /// take their numbers in one go, and write their rows together.
     pub(crate) fn insert_row(
@@ -440,7 +464,7 @@ impl<'c> Tx<'c> {
         let Some((group, open)) = self.group() else {
             return self.insert(sql, values);
         };
-        let number = group.number(table, |count| open.numbers(table, count))?;
+        let number = group.number(table, open)?;
         let with_number: Vec<Value<'_>> = values.iter().copied().chain([number.into()]).collect();
         let last = with_number.len();
         let sql = sql.replacen(") VALUES (", ", id) VALUES (", 1).replacen(

@@ -6,17 +6,19 @@
 //! Whatever one of them writes is forgotten here, and looked up anew by the next that asks.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::domain::campaign::ContactKind;
 use crate::domain::contact::{PhoneRegion, normal_form};
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::reading::read as read_scan;
 use crate::ledger::assign::identifying;
-use crate::ledger::codes::{CODE_COLUMNS, CodeRow, code_row};
+use crate::ledger::codes::CODE_COLUMNS;
 use crate::ledger::customers::{Recognition, kind_number};
 use crate::ledger::engine::{Row, Tx, Value};
 use crate::ledger::error::Cause;
+use crate::ledger::link::{LINK, RIGHTS};
+use crate::ledger::pipeline::Ahead;
 use crate::ledger::waiting::Owned;
 use crate::ledger::{campaigns, postgres};
 
@@ -84,10 +86,14 @@ impl Absent<'_> {
 }
 
 /// Numbers that are taken from the server in one go.
-const NUMBERS_AT_ONCE: i64 = 32;
+const NUMBERS_AT_ONCE: usize = 32;
 
 /// Codes of a range that are looked at in one go.
 const CODES_AT_ONCE: i64 = 32;
+
+/// This process's range of a pool that has codes left, held to the end of the transaction.
+const RANGE: &str = "SELECT id, next_ordinal, end_ordinal, code_grant FROM claim_range \
+    WHERE campaign = $1 AND writer = $2 AND next_ordinal < end_ordinal ORDER BY id LIMIT 1";
 
 /// The part of a range of a pool that is given away here.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +116,7 @@ pub(crate) struct Group {
     absent: RefCell<BTreeMap<(&'static str, Owned), BTreeSet<Owned>>>,
     codes: RefCell<BTreeMap<String, postgres::Row>>,
     public_ids: RefCell<BTreeMap<i64, String>>,
-    numbers: RefCell<BTreeMap<&'static str, std::vec::IntoIter<i64>>>,
+    numbers: RefCell<BTreeMap<&'static str, VecDeque<i64>>>,
     ranges: RefCell<BTreeMap<i64, Range>>,
     places: RefCell<BTreeMap<(i64, i64), postgres::Row>>,
 }
@@ -134,12 +140,16 @@ impl Group {
             return Ok(rows.clone());
         }
         let rows = ask()?;
-        self.settled
-            .borrow_mut()
+        self.keep_settled(table, asked, &rows);
+        Ok(rows)
+    }
+
+    fn keep_settled(&self, table: &'static str, asked: Asked, rows: &[postgres::Row]) {
+        let mut settled = self.settled.borrow_mut();
+        settled
             .entry(table)
             .or_default()
-            .insert(asked, rows.clone());
-        Ok(rows)
+            .insert(asked, rows.to_vec());
     }
 
     /// Whether it was looked for beforehand, and was nowhere, and was not written since.
@@ -200,20 +210,86 @@ impl Group {
     pub(crate) fn number(
         &self,
         table: &'static str,
-        take: impl FnOnce(i64) -> Result<Vec<i64>, Cause>,
+        open: &postgres::Open<'_>,
     ) -> Result<i64, Cause> {
-        let known = self
-            .numbers
-            .borrow_mut()
-            .get_mut(table)
-            .and_then(Iterator::next);
-        if let Some(number) = known {
+        let next = |group: &Group| {
+            let mut numbers = group.numbers.borrow_mut();
+            numbers.get_mut(table).and_then(VecDeque::pop_front)
+        };
+        if let Some(number) = next(self) {
             return Ok(number);
         }
-        let mut taken = take(NUMBERS_AT_ONCE)?.into_iter();
-        let first = taken.next();
-        self.numbers.borrow_mut().insert(table, taken);
-        first.ok_or_else(|| Cause::Damaged(format!("no number for a row of {table}")))
+        let wanted = wanted(NUMBERS_AT_ONCE);
+        for rows in open.query_all(&[Ahead::numbers(table, &wanted)])? {
+            self.keep_numbers(table, &rows)?;
+        }
+        next(self).ok_or_else(|| Cause::Damaged(format!("no number for a row of {table}")))
+    }
+
+    fn keep_numbers(&self, table: &'static str, rows: &[postgres::Row]) -> Result<(), Cause> {
+        let mut numbers = self.numbers.borrow_mut();
+        let kept = numbers.entry(table).or_default();
+        for row in rows {
+            kept.extend(postgres::int(row, 0)?);
+        }
+        Ok(())
+    }
+
+    /// Holds this process's range of a pool to the end of the transaction, where it has one, and looks
+    /// at the next of its codes.
+    pub(crate) fn take_range_of(
+        &self,
+        open: &postgres::Open<'_>,
+        campaign: i64,
+        writer: i64,
+    ) -> Result<(), Cause> {
+        let of = [Owned::Int(campaign), Owned::Int(writer)];
+        let found = open.query_all(&[Ahead::new(RANGE, &of).locking()])?;
+        self.keep_ranges(open, &[(campaign, CODES_AT_ONCE)], &found)
+    }
+
+    /// Keeps the ranges that were found of these pools, and looks at so many of their next codes.
+    fn keep_ranges(
+        &self,
+        open: &postgres::Open<'_>,
+        pools: &[(i64, i64)],
+        found: &[Vec<postgres::Row>],
+    ) -> Result<(), Cause> {
+        let mut places = Vec::new();
+        for ((campaign, wanted), rows) in pools.iter().zip(found) {
+            let Some(row) = rows.first() else {
+                continue;
+            };
+            let row = Row::Postgres(row);
+            let range = Range {
+                id: row.int(0)?,
+                next_ordinal: row.int(1)?,
+                end_ordinal: row.int(2)?,
+                code_grant: row.int(3)?,
+                stored_ordinal: row.int(1)?,
+            };
+            let end = range.end_ordinal.min(range.next_ordinal + wanted);
+            places.push([
+                Owned::Int(*campaign),
+                Owned::Int(range.next_ordinal),
+                Owned::Int(end),
+            ]);
+            self.ranges.borrow_mut().insert(*campaign, range);
+        }
+        let codes = format!(
+            "SELECT {CODE_COLUMNS} FROM pool_slot p JOIN code c ON c.id = p.code \
+             WHERE p.campaign = $1 AND p.ordinal >= $2 AND p.ordinal < $3"
+        );
+        let codes: Vec<Ahead<'_>> = places.iter().map(|of| Ahead::new(&codes, of)).collect();
+        let mut kept = self.places.borrow_mut();
+        for row in open.query_all(&codes)?.into_iter().flatten() {
+            if let (Some(campaign), Some(ordinal)) =
+                (postgres::int(&row, 3)?, postgres::int(&row, 4)?)
+            {
+                kept.insert((campaign, ordinal), row);
+            }
+        }
+        Ok(())
     }
 
     /// The next place of the range of a pool that is given away here, and the grant of its code.
@@ -225,10 +301,6 @@ impl Group {
             range.next_ordinal += 1;
             (ordinal, range.code_grant)
         })
-    }
-
-    pub(crate) fn keep_range(&self, campaign: i64, range: Range) {
-        self.ranges.borrow_mut().insert(campaign, range);
     }
 
     pub(crate) fn take_range(&self, campaign: i64) -> Option<Range> {
@@ -248,43 +320,12 @@ impl Group {
         *self.ranges.borrow_mut() = ranges;
     }
 
-    /// The code at a place of a pool; those that come after it are looked up with it.
-    pub(crate) fn code_at(
-        &self,
-        open: &postgres::Open<'_>,
-        campaign: i64,
-        ordinal: i64,
-    ) -> Result<Option<CodeRow>, Cause> {
-        let known = self.places.borrow_mut().remove(&(campaign, ordinal));
-        if let Some(row) = known {
-            return code_row(&Row::Postgres(&row)).map(Some);
-        }
-        let end = self
-            .ranges
-            .borrow()
-            .get(&campaign)
-            .map_or(ordinal + 1, |range| range.end_ordinal)
-            .min(ordinal + CODES_AT_ONCE);
-        let mut found = None;
-        for row in open.query(
-            &format!(
-                "SELECT {CODE_COLUMNS} FROM pool_slot p JOIN code c ON c.id = p.code \
-                 WHERE p.campaign = $1 AND p.ordinal >= $2 AND p.ordinal < $3"
-            ),
-            &[campaign.into(), ordinal.into(), end.into()],
-        )? {
-            match postgres::int(&row, 4)? {
-                Some(of) if of == ordinal => found = Some(code_row(&Row::Postgres(&row))?),
-                Some(of) => {
-                    self.places.borrow_mut().insert((campaign, of), row);
-                }
-                None => {}
-            }
-        }
-        Ok(found)
+    /// The code at a place of a pool, where it was looked at beforehand.
+    pub(crate) fn code_at(&self, campaign: i64, ordinal: i64) -> Option<postgres::Row> {
+        self.places.borrow_mut().remove(&(campaign, ordinal))
     }
 
-    /// Looks up what a group is about to ask.
+    /// Looks up what a group is about to ask: what depends on nothing is asked at once.
     pub(crate) fn look_ahead(
         &self,
         tx: &Tx<'_>,
@@ -296,58 +337,107 @@ impl Group {
         for one in expected {
             sought.add(tx, one, region)?;
         }
+        let pools: Vec<(i64, i64)> = sought.pools.into_iter().collect();
+        let acts = wanted(expected.len());
+        let customers = wanted(sought.keys.len());
+        let tables = [
+            ("act_key", "caller", "key", sought.keys),
+            ("contact_hash", "campaign", "hash", sought.hashes),
+            ("contact", "kind", "normal_form", sought.contacts),
+        ];
+        let mut questions = vec![Ahead::new(LINK, &[]), Ahead::new(RIGHTS, &[])];
+        if !acts.is_empty() {
+            questions.push(Ahead::numbers("entry", &acts));
+        }
+        if !pools.is_empty() {
+            questions.push(Ahead::numbers("customer", &customers));
+        }
+        for (table, part, column, rows) in &tables {
+            let sql = format!(
+                "SELECT t.{part}, t.{column} FROM v \
+                 JOIN {table} t ON t.{part} = v.c1 AND t.{column} = v.c2"
+            );
+            questions.extend((!rows.is_empty()).then(|| Ahead::of_rows(&sql, rows)));
+        }
+        let codes = format!(
+            "SELECT {CODE_COLUMNS}, u.public_id FROM v JOIN code c ON c.folded = v.c1 \
+             JOIN batch b ON b.id = c.batch LEFT JOIN customer u ON u.id = c.customer \
+             WHERE b.is_published = 1"
+        );
+        let has_codes = !sought.codes.is_empty();
+        questions.extend(has_codes.then(|| Ahead::of_rows(&codes, &sought.codes)));
+        let ranges: Vec<[Owned; 2]> = pools
+            .iter()
+            .map(|(campaign, _)| [Owned::Int(*campaign), Owned::Int(open.writer)])
+            .collect();
+        questions.extend(ranges.iter().map(|of| Ahead::new(RANGE, of).locking()));
+
+        let mut answers = open.query_all(&questions)?.into_iter();
+        let mut next = || answers.next().unwrap_or_default();
+        for sql in [LINK, RIGHTS] {
+            self.keep_settled("hub_link", (sql.to_owned(), Vec::new()), &next());
+        }
+        if !acts.is_empty() {
+            self.keep_numbers("entry", &next())?;
+        }
+        if !pools.is_empty() {
+            self.keep_numbers("customer", &next())?;
+        }
+        for (table, _, _, rows) in tables {
+            if !rows.is_empty() {
+                self.keep_absent(table, rows, &next())?;
+            }
+        }
+        let found = if has_codes { next() } else { Vec::new() };
+        let campaigns = self.keep_codes(found)?;
+        let ranges: Vec<Vec<postgres::Row>> = answers.collect();
+        self.keep_ranges(open, &pools, &ranges)?;
+        for campaign in campaigns {
+            campaigns::load(tx, campaign)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps what is not among the rows that were found of those that were sought.
+    fn keep_absent(
+        &self,
+        table: &'static str,
+        sought: Vec<Vec<Owned>>,
+        found: &[postgres::Row],
+    ) -> Result<(), Cause> {
+        let found: BTreeSet<(Owned, Owned)> = found.iter().map(pair).collect::<Result<_, _>>()?;
         let mut absent = self.absent.borrow_mut();
-        for (table, columns, what) in [
-            ("act_key", ["caller", "key"], sought.keys),
-            ("contact_hash", ["campaign", "hash"], sought.hashes),
-            ("contact", ["kind", "normal_form"], sought.contacts),
-        ] {
-            if what.is_empty() {
-                continue;
-            }
-            let [part, column] = columns;
-            let found: BTreeSet<(Owned, Owned)> = open
-                .query_rows(
-                    &format!(
-                        "SELECT t.{part}, t.{column} FROM v \
-                         JOIN {table} t ON t.{part} = v.c1 AND t.{column} = v.c2"
-                    ),
-                    &what,
-                )?
-                .iter()
-                .map(pair)
-                .collect::<Result<_, _>>()?;
-            for row in what {
-                let Ok([part, column]) = <[Owned; 2]>::try_from(row) else {
-                    continue;
-                };
-                if !found.contains(&(part.clone(), column.clone())) {
-                    absent.entry((table, column)).or_default().insert(part);
-                }
-            }
-        }
-        if sought.codes.is_empty() {
-            return Ok(());
-        }
-        let (mut codes, mut ids) = (self.codes.borrow_mut(), self.public_ids.borrow_mut());
-        for row in open.query_rows(
-            &format!(
-                "SELECT {CODE_COLUMNS}, u.public_id FROM v JOIN code c ON c.folded = v.c1 \
-                 JOIN batch b ON b.id = c.batch LEFT JOIN customer u ON u.id = c.customer \
-                 WHERE b.is_published = 1"
-            ),
-            &sought.codes,
-        )? {
-            if let (Some(customer), Some(id)) = (postgres::int(&row, 8)?, postgres::text(&row, 13)?)
+        for row in sought {
+            if let Ok([part, column]) = <[Owned; 2]>::try_from(row)
+                && !found.contains(&(part.clone(), column.clone()))
             {
-                ids.insert(customer, id);
-            }
-            if let Some(folded) = postgres::text(&row, 1)? {
-                codes.insert(folded, row);
+                absent.entry((table, column)).or_default().insert(part);
             }
         }
         Ok(())
     }
+
+    /// Keeps codes that are about to be redeemed, with their customers' ids; of which campaigns.
+    fn keep_codes(&self, found: Vec<postgres::Row>) -> Result<BTreeSet<i64>, Cause> {
+        let mut campaigns = BTreeSet::new();
+        let (mut codes, mut ids) = (self.codes.borrow_mut(), self.public_ids.borrow_mut());
+        for row in found {
+            if let (Some(customer), Some(id)) = (postgres::int(&row, 8)?, postgres::text(&row, 13)?)
+            {
+                ids.insert(customer, id);
+            }
+            campaigns.extend(postgres::int(&row, 3)?);
+            if let Some(folded) = postgres::text(&row, 1)? {
+                codes.insert(folded, row);
+            }
+        }
+        Ok(campaigns)
+    }
+}
+
+/// As many rows as numbers are wanted.
+fn wanted(count: usize) -> Vec<Vec<Owned>> {
+    vec![vec![Owned::Null]; count]
 }
 
 fn pair(row: &postgres::Row) -> Result<(Owned, Owned), Cause> {
@@ -378,6 +468,8 @@ struct Sought {
     hashes: Vec<Vec<Owned>>,
     contacts: Vec<Vec<Owned>>,
     codes: Vec<Vec<Owned>>,
+    /// How many codes are claimed of each campaign.
+    pools: BTreeMap<i64, i64>,
 }
 
 impl Sought {
@@ -405,6 +497,7 @@ impl Sought {
                         Some((*kind, normal_form(*kind, text, region).ok()?))
                     })
                     .collect();
+                *self.pools.entry(local).or_default() += 1;
                 let recognition = Recognition::of(tx, local, &campaign.rules)?;
                 for (kind, form) in identifying(&campaign.rules, &forms) {
                     for hash in recognition.hashes(kind, &form)? {

@@ -10,6 +10,16 @@ use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
 
 pub use crate::domain::hub_status::SOFT_END_MS;
 
+/// What of the link a single act depends on.
+pub(crate) const RIGHTS: &str =
+    "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1";
+
+/// The whole of it.
+pub(crate) const LINK: &str = "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
+    l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
+    l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, \
+     l.former_head, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
+
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubLink {
@@ -96,19 +106,14 @@ pub(crate) struct Rights {
 impl Rights {
     /// What a ledger that has joined a hub may do; none: a shop alone, or a hub.
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
-        tx.settled(
-            "hub_link",
-            "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1",
-            &[],
-            |row| {
-                Ok(Rights {
-                    standing: standing_of(row.int(0)?)?,
-                    acked_seq: row.int(1)?,
-                    last_contact_ms: row.maybe_int(2)?,
-                    contact_age_ms: row.int(3)?,
-                })
-            },
-        )
+        tx.settled("hub_link", RIGHTS, &[], |row| {
+            Ok(Rights {
+                standing: standing_of(row.int(0)?)?,
+                acked_seq: row.int(1)?,
+                last_contact_ms: row.maybe_int(2)?,
+                contact_age_ms: row.int(3)?,
+            })
+        })
     }
 
     fn age_ms(self, now_ms: i64) -> i64 {
@@ -157,39 +162,31 @@ impl Ledger {
 
 /// The link to the hub; none: a shop alone, or a hub.
 pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
-    tx.settled(
-        "hub_link",
-        "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
-         l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, \
-         l.former_head, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
-        &[],
-        |row| {
-            Ok(HubLink {
-                url: row.text(0)?,
-                ca_file: row.maybe_text(1)?.map(PathBuf::from),
-                secret: row.text(2)?,
-                hub: row.text(3)?,
-                standing: standing_of(row.int(4)?)?,
-                acked_seq: row.int(5)?,
-                acked_attempt: row.int(6)?,
-                cursor: Cursor {
-                    position: row.int(7)?,
-                    code_after: row.int(8)?,
-                },
-                feed_goal: row.int(9)?,
-                last_contact_ms: row.maybe_int(10)?,
-                contact_age_ms: row.int(11)?,
-                clock_offset_ms: row.int(12)?,
-                hub_life: row.int(13)?,
-                former_seq: row.int(14)?,
-                retold_after: row.maybe_int(15)?,
-                hub_is_behind: row.int(16)? != 0,
-                former_head: row.int(17)?,
-                codes_ahead: row.int(18)?.max(0).unsigned_abs(),
-            })
-        },
-    )
+    tx.settled("hub_link", LINK, &[], |row| {
+        Ok(HubLink {
+            url: row.text(0)?,
+            ca_file: row.maybe_text(1)?.map(PathBuf::from),
+            secret: row.text(2)?,
+            hub: row.text(3)?,
+            standing: standing_of(row.int(4)?)?,
+            acked_seq: row.int(5)?,
+            acked_attempt: row.int(6)?,
+            cursor: Cursor {
+                position: row.int(7)?,
+                code_after: row.int(8)?,
+            },
+            feed_goal: row.int(9)?,
+            last_contact_ms: row.maybe_int(10)?,
+            contact_age_ms: row.int(11)?,
+            clock_offset_ms: row.int(12)?,
+            hub_life: row.int(13)?,
+            former_seq: row.int(14)?,
+            retold_after: row.maybe_int(15)?,
+            hub_is_behind: row.int(16)? != 0,
+            former_head: row.int(17)?,
+            codes_ahead: row.int(18)?.max(0).unsigned_abs(),
+        })
+    })
 }
 
 /// What becomes of an answer of the hub.

@@ -50,6 +50,7 @@ mod operators;
 mod outbox;
 mod pending;
 mod person;
+mod pipeline;
 mod pool;
 mod postgres;
 mod recovery;

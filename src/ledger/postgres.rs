@@ -24,7 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream as _;
@@ -44,7 +43,8 @@ use crate::ledger::database::{Database, unsafe_words};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::group::{Expected, Group};
-use crate::ledger::waiting::{Bound, Joins, Owned, Queue, Waiting, for_many, sendable};
+use crate::ledger::pipeline::{Ahead, all_of, in_order};
+use crate::ledger::waiting::{Joins, Owned, Queue, Waiting, for_many, sendable};
 
 /// How often a use case is run anew before it is given up.
 const TRIES_MAX: u32 = 12;
@@ -501,6 +501,9 @@ pub(crate) fn enroll(tx: &Tx<'_>, writer: i64) -> Result<(), Cause> {
     )
 }
 
+/// A question, and what was asked for.
+type Asked = (String, Vec<Owned>);
+
 /// One connection.
 struct Session {
     runtime: Arc<Runtime>,
@@ -508,6 +511,8 @@ struct Session {
     statements: RefCell<BTreeMap<String, Statement>>,
     /// By the statement of one row, that of many.
     of_many: RefCell<BTreeMap<String, Statement>>,
+    /// What never changes.
+    lasting: RefCell<BTreeMap<Asked, Vec<Row>>>,
     queue: RefCell<Queue>,
     is_streaming: Cell<bool>,
     /// Several use cases are committed at once just now.
@@ -551,6 +556,7 @@ impl Session {
             client,
             statements: RefCell::default(),
             of_many: RefCell::default(),
+            lasting: RefCell::default(),
             queue: RefCell::default(),
             is_streaming: Cell::new(false),
             group: None,
@@ -616,24 +622,38 @@ impl Session {
         Ok(statement)
     }
 
-    /// The rows that join rows of ours, which the query calls `v` with columns `c1`, `c2` and so on.
-    fn query_rows(&self, sql: &str, rows: &[Vec<Owned>]) -> Result<Vec<Row>, Cause> {
-        let width = rows.first().map_or(0, Vec::len);
-        let mut lists = Vec::new();
-        let mut names = Vec::new();
-        for (place, value) in (1..).zip(rows.first().into_iter().flatten()) {
-            lists.push(format!("CAST(${place} AS {}[])", value.kind()));
-            names.push(format!("c{place}"));
+    /// Asks several questions without waiting in between.
+    fn query_all(&self, questions: &[Ahead<'_>]) -> Result<Vec<Vec<Row>>, Cause> {
+        let statements: Vec<Statement> = questions
+            .iter()
+            .map(|question| self.prepared(&question.sql))
+            .collect::<Result<_, _>>()?;
+        let bound: Vec<Vec<&(dyn ToSql + Sync)>> = questions
+            .iter()
+            .map(|question| question.bound.iter().map(|value| value as _).collect())
+            .collect();
+        let asked: Vec<_> = statements
+            .iter()
+            .zip(&bound)
+            .map(|(statement, bound)| self.client.query(statement, bound))
+            .collect();
+        self.after_waiting(all_of(asked))
+    }
+
+    /// Answers that never change, once they are committed: a group begins with what is.
+    fn lasting(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        if self.group.is_none() {
+            return self.query(sql, values);
         }
-        let from = format!(
-            "FROM unnest({}) AS v({}) ",
-            lists.join(", "),
-            names.join(", ")
-        );
-        let statement = self.prepared(&sql.replacen("FROM v ", &from, 1))?;
-        let columns: Vec<Bound<'_>> = (0..width).map(|place| Bound::Column(rows, place)).collect();
-        let bound: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
-        self.after_waiting(self.client.query(&statement, &bound))
+        let asked = (sql.to_owned(), values.iter().map(Owned::of).collect());
+        if let Some(rows) = self.lasting.borrow().get(&asked) {
+            return Ok(rows.clone());
+        }
+        let rows = self.query(sql, values)?;
+        if !rows.is_empty() {
+            self.lasting.borrow_mut().insert(asked, rows.clone());
+        }
+        Ok(rows)
     }
 
     fn prepared(&self, sql: &str) -> Result<Statement, Cause> {
@@ -749,55 +769,6 @@ fn of_another(cause: &Cause) -> Cause {
     Cause::Dropped(format!("another of the group: {cause}"))
 }
 
-/// Every statement in its turn, all under way at once.
-async fn in_order<R>(
-    client: &Client,
-    waiting: &[Waiting],
-    statements: &[Statement],
-    asked: impl Future<Output = R>,
-) -> (Vec<Result<u64, Error>>, R) {
-    let mut sent: Vec<_> = waiting
-        .iter()
-        .zip(statements)
-        .map(|(one, statement)| {
-            let sending = client.execute_raw(statement, one.bound());
-            (Box::pin(sending), None)
-        })
-        .collect();
-    let mut asked = pin!(asked);
-    let mut answer = None;
-    let answer = poll_fn(|context| {
-        // Whoever is looked at first is sent first.
-        let mut is_done = true;
-        for (sending, changed) in &mut sent {
-            if changed.is_none()
-                && let Poll::Ready(done) = sending.as_mut().poll(context)
-            {
-                *changed = Some(done);
-            }
-            is_done &= changed.is_some();
-        }
-        if answer.is_none()
-            && let Poll::Ready(done) = asked.as_mut().poll(context)
-        {
-            answer = Some(done);
-        }
-        match answer.take() {
-            Some(done) if is_done => Poll::Ready(done),
-            early => {
-                answer = early;
-                Poll::Pending
-            }
-        }
-    })
-    .await;
-    let sent = sent
-        .into_iter()
-        .filter_map(|(_, changed)| changed)
-        .collect();
-    (sent, answer)
-}
-
 /// A setting of the server, and what is wrong with its value.
 type Checked = (&'static str, fn(&str) -> Option<&'static str>);
 
@@ -892,23 +863,14 @@ impl Open<'_> {
         self.session.group.as_ref()
     }
 
-    /// The rows that join rows of ours, which the query calls `v` with columns `c1`, `c2` and so on.
-    pub(crate) fn query_rows(&self, sql: &str, rows: &[Vec<Owned>]) -> Result<Vec<Row>, Cause> {
-        self.session.query_rows(sql, rows)
+    /// Asks several questions without waiting in between.
+    pub(crate) fn query_all(&self, questions: &[Ahead<'_>]) -> Result<Vec<Vec<Row>>, Cause> {
+        self.session.query_all(questions)
     }
 
-    /// So many numbers for new rows of a table: nobody else has them.
-    pub(crate) fn numbers(&self, table: &'static str, count: i64) -> Result<Vec<i64>, Cause> {
-        self.query(
-            &format!(
-                "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) \
-                 FROM generate_series(1, CAST($1 AS BIGINT))"
-            ),
-            &[count.into()],
-        )?
-        .iter()
-        .filter_map(|row| int(row, 0).transpose())
-        .collect()
+    /// Answers that never change.
+    pub(crate) fn lasting(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        self.session.lasting(sql, values)
     }
 }
 

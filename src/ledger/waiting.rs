@@ -54,6 +54,8 @@ pub(crate) enum Joins {
     Never,
     /// It writes a row; theirs are written with it, in the order of this value.
     Rows { by: usize },
+    /// It counts up by its last value; theirs are written with it, those of one key as one.
+    Counts,
     /// So many values are added up where as many that follow are the same; the first one's others
     /// stand.
     Sums { added: usize, same: usize },
@@ -91,7 +93,7 @@ impl Waiting {
         }
         match self.joins {
             Joins::Never => Some(other),
-            Joins::Rows { .. } => {
+            Joins::Rows { .. } | Joins::Counts => {
                 self.rows.extend(other.rows);
                 None
             }
@@ -116,12 +118,30 @@ impl Waiting {
     /// As it is sent: in the order in which all take their locks. One that writes over what is there
     /// writes it once.
     fn in_order(mut self) -> Waiting {
-        if let Joins::Rows { by } = self.joins {
-            self.rows
-                .sort_by(|one, other| (one.get(by), one).cmp(&(other.get(by), other)));
-            if self.sql.contains(" DO UPDATE ") {
-                self.rows.dedup();
+        match self.joins {
+            Joins::Rows { by } => {
+                self.rows
+                    .sort_by(|one, other| (one.get(by), one).cmp(&(other.get(by), other)));
+                if self.sql.contains(" DO UPDATE ") {
+                    self.rows.dedup();
+                }
             }
+            Joins::Counts => {
+                self.rows.sort_unstable();
+                self.rows.dedup_by(|more, kept| {
+                    let (Some((Owned::Int(more), key)), Some((Owned::Int(sum), same))) =
+                        (more.split_last(), kept.split_last_mut())
+                    else {
+                        return false;
+                    };
+                    if key != &*same {
+                        return false;
+                    }
+                    *sum += more;
+                    true
+                });
+            }
+            Joins::Never | Joins::Sums { .. } => {}
         }
         self
     }
@@ -217,13 +237,13 @@ pub(crate) fn for_many(sql: &str, types: &[Type]) -> String {
         lists.join(", "),
         names.join(", ")
     );
-    let named = sql.replace('$', "v.c");
-    if let Some((head, values)) = named.split_once(" VALUES (")
+    let of_many = sql.replace('$', "v.c");
+    if let Some((head, values)) = of_many.split_once(" VALUES (")
         && let Some((row, tail)) = values.split_once(')')
     {
         return format!("{head} SELECT {row}{from}{tail}");
     }
-    named.replacen(" WHERE ", &format!("{from} WHERE "), 1)
+    of_many.replacen(" WHERE ", &format!("{from} WHERE "), 1)
 }
 
 /// A value of a statement that waits: of its one row, or one column of its rows.

@@ -330,7 +330,7 @@ fn what_a_killed_hub_has_answered_is_stored() {
 }
 
 /// The clock of the programs on the same ledger.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     #[expect(
         clippy::disallowed_methods,
         reason = "the same clock as the programs on the same ledger"
@@ -338,7 +338,7 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
-fn open(shop: &Shop, kept: Kept) -> Ledger {
+pub(crate) fn open(shop: &Shop, kept: Kept) -> Ledger {
     let act = act("test", None, now()).unwrap();
     match kept {
         Kept::InFolder => Ledger::open(shop.folder(), &act).unwrap().0,

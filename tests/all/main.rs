@@ -44,4 +44,5 @@ mod stores;
 mod sync;
 mod test_mode;
 mod tidy;
+mod together;
 mod verdicts;
