@@ -101,7 +101,7 @@ pub(super) struct Case<'r> {
     /// The code that is told of: of the key, else the newest that can be used, else the newest.
     pub(super) told: Option<CodeRow>,
     /// Why nothing is given, in words.
-    because: Option<String>,
+    pub(super) because: Option<String>,
     /// The store that asks this hub; none: it is asked here.
     store: Option<String>,
 }
@@ -186,10 +186,6 @@ pub(crate) enum Asks {
     /// It is not, or cannot be.
     Never,
 }
-
-/// An answer; none where only the cursor moved on, past codes that have ended, and the claim is to
-/// be asked again.
-pub(super) type Told = Option<Result<Claim, Refusal>>;
 
 /// Where the cursor came to.
 pub(super) enum Next {
@@ -286,6 +282,7 @@ fn witnessed(
             key: case.key,
             entry,
             verb: "assign",
+            replaced: None,
             reason: None,
         };
         witnessed.append(writing, Some(row), asked.code.as_ref(), act)?;

@@ -12,6 +12,7 @@ mod judging;
 mod late;
 mod lives;
 mod orders;
+mod replaced;
 mod scribe;
 mod stock;
 mod testers;
