@@ -65,20 +65,20 @@ pub(super) fn replace(
     context.need_manager(&mut ledger)?;
     let act = context.act()?;
     let minted = mint_key(act.now)?;
-    let claim = ledger.replace(
-        &ReplaceRequest {
-            raw: args.code.as_bytes(),
-            reason: &args.reason,
-            key: args.key.as_ref(),
-            minted: &minted,
-            // Whoever replaces here has shown to be a manager.
-            approved_by: None,
-            only_unused: false,
-            prints: printer.is_some(),
-            random: random()?,
-        },
-        &act,
-    )??;
+    let request = ReplaceRequest {
+        raw: args.code.as_bytes(),
+        reason: &args.reason,
+        key: args.key.as_ref(),
+        minted: &minted,
+        // Whoever replaces here has shown to be a manager.
+        approved_by: None,
+        only_unused: false,
+        prints: printer.is_some(),
+        random: random()?,
+    };
+    let mut line = Line::of(&mut ledger)?;
+    let line = line.as_mut().map(|line| line as &mut dyn HubLine);
+    let claim = desk::replace(&mut ledger, &request, line, &act)??;
     let slip = print_slip(printer.as_ref(), &mut ledger, &claim)?;
     tell(context, &claim, slip, out)
 }

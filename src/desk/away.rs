@@ -1,18 +1,21 @@
 //! Asking the hub what this ledger may not decide alone: a code that another node holds, a claim that
 //! only the hub may answer, a redemption that only the hub may undo.
 //!
-//! Two ways lead here. The command line asks and waits, with [`redeem`], [`assign`] and [`reverse`].
-//! A console never waits for the network: it takes the question from `scan_or_ask`, `sign_up_or_ask`
-//! or `undo_or_ask`, has another thread ask it, and brings what was heard to `heard_scan`,
-//! `heard_sign_up` or `heard_undo`.
+//! Two ways lead here. The command line asks and waits, with [`redeem`], [`assign`],
+//! [`replace`] and [`reverse`].
+//! A console never waits for the network: it takes the question from `scan_or_ask`, `sign_up_or_ask`,
+//! `replace_or_ask` or `undo_or_ask`, has another thread ask it, and brings what was heard to
+//! `heard_scan`, `heard_sign_up`, `heard_replacement` or `heard_undo`.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::desk::find::replacement_of;
 use crate::desk::sign_up::claim_of;
-use crate::desk::{Desk, Extra, Moment, Scanned, mint_key, random};
+use crate::desk::{Desk, Extra, Moment, Replaced, Scanned, mint_key, random};
 use crate::domain::claim::Claim;
+use crate::domain::finding::ReplaceAsk;
 use crate::domain::ids::EntryId;
 use crate::domain::refusal::Refusal;
 use crate::domain::reversal::Reversal;
@@ -20,8 +23,8 @@ use crate::domain::sign_up::SignUpAsk;
 use crate::domain::verdict::{Answer, Approval};
 use crate::domain::wire::{AskHub, Asked, Question, Told, Verb};
 use crate::ledger::{
-    Act, ClaimRequest, Claimed, FromHub, HeardBy, Judged, Ledger, LedgerError, Scan, Undo,
-    UndoRequest, Undone,
+    Act, ClaimRequest, Claimed, FromHub, HeardBy, Judged, Ledger, LedgerError, ReplaceRequest,
+    Scan, Undo, UndoRequest, Undone,
 };
 
 /// How long a counter waits for the hub's answer.
@@ -66,6 +69,15 @@ pub struct AskedSignUp {
     /// The question.
     pub question: Question,
     ask: SignUpAsk,
+}
+
+/// A replacement about which the hub is asked.
+#[derive(Debug, Clone)]
+pub struct AskedReplacement {
+    /// The question.
+    pub question: Question,
+    ask: ReplaceAsk,
+    approval: Option<Approval>,
 }
 
 /// An undo about which the hub is asked.
@@ -153,6 +165,43 @@ fn heard_of_claim(
     }
     // Asked again under its key, or for the same customer, it is the same code.
     ledger.assign(request, act)
+}
+
+/// Ends a code and gives its customer another, and asks the hub where only the hub may.
+pub fn replace(
+    ledger: &mut Ledger,
+    request: &ReplaceRequest<'_>,
+    line: Option<&mut dyn HubLine>,
+    act: &Act,
+) -> Result<Result<Claim, Refusal>, LedgerError> {
+    let Some(line) = line else {
+        return ledger.replace(request, act);
+    };
+    match ledger.replace_or_ask(request, act)? {
+        Err(refusal) => Ok(Err(refusal)),
+        Ok(Claimed::Answered(claim)) => Ok(Ok(*claim)),
+        Ok(Claimed::Ask(question)) => {
+            let ask = ledger.ask_of(&question, act.now)?;
+            let heard = line.ask(&ask, ASK_DEADLINE);
+            heard_of_replacement(ledger, request, (&question, heard), act)
+        }
+    }
+}
+
+fn heard_of_replacement(
+    ledger: &mut Ledger,
+    request: &ReplaceRequest<'_>,
+    (question, heard): (&Question, Result<Asked, Miss>),
+    act: &Act,
+) -> Result<Result<Claim, Refusal>, LedgerError> {
+    if let Ok(asked) = heard
+        && let FromHub::Answer(claim) =
+            ledger.witness_replacement(request, question, &asked, act)?
+    {
+        return Ok(claim);
+    }
+    // Asked again under its key, it is the same code.
+    ledger.replace(request, act)
 }
 
 /// Undoes a redemption, and asks the hub where only the hub may.
@@ -298,6 +347,47 @@ impl Desk {
         let act = self.act(now)?;
         let request = claim_of(&asked.ask, random()?);
         heard_of_claim(&mut self.ledger, &request, (&asked.question, heard), &act)
+    }
+
+    /// Like [`Desk::replace`], where the hub is in reach.
+    pub fn replace_or_ask(
+        &mut self,
+        ask: &ReplaceAsk,
+        approval: Option<&Approval>,
+        now: Timestamp,
+    ) -> Result<Sought<Replaced, AskedReplacement>, LedgerError> {
+        if let Some(refused) = self.replace_refused(ask, approval, now)? {
+            return Ok(Sought::Answered(refused));
+        }
+        let act = self.act(now)?;
+        let request = replacement_of(ask, approval, random()?);
+        Ok(match self.ledger.replace_or_ask(&request, &act)? {
+            Err(refusal) => Sought::Answered(Replaced::Refused(refusal)),
+            Ok(Claimed::Answered(claim)) => Sought::Answered(Replaced::Answered(claim)),
+            Ok(Claimed::Ask(question)) => Sought::AskHub(Box::new(AskedReplacement {
+                question: *question,
+                ask: ask.clone(),
+                approval: approval.cloned(),
+            })),
+        })
+    }
+
+    /// What was heard from the hub about a replacement.
+    pub fn heard_replacement(
+        &mut self,
+        asked: &AskedReplacement,
+        heard: Result<Asked, Miss>,
+        now: Timestamp,
+    ) -> Result<Replaced, LedgerError> {
+        let act = self.act(now)?;
+        let request = replacement_of(&asked.ask, asked.approval.as_ref(), random()?);
+        let heard = (&asked.question, heard);
+        Ok(
+            match heard_of_replacement(&mut self.ledger, &request, heard, &act)? {
+                Ok(claim) => Replaced::Answered(Box::new(claim)),
+                Err(refusal) => Replaced::Refused(refusal),
+            },
+        )
     }
 
     /// Like [`Desk::undo`], where the hub is in reach.

@@ -58,33 +58,53 @@ impl Desk {
         approval: Option<&Approval>,
         now: Timestamp,
     ) -> Result<Replaced, LedgerError> {
+        if let Some(refused) = self.replace_refused(ask, approval, now)? {
+            return Ok(refused);
+        }
         let act = self.act(now)?;
-        if approval.is_none() && !self.ledger.operators()?.is_empty() {
-            return Ok(Replaced::NeedsApproval);
-        }
-        let request = ReplaceRequest {
-            raw: ask.code.as_bytes(),
-            reason: &ask.reason,
-            key: Some(&ask.key),
-            minted: &ask.key,
-            approved_by: approval.and_then(|approval| approval.by.as_deref()),
-            only_unused: true,
-            prints: ask.prints,
-            random: random()?,
-        };
-        let life = match self.ledger.found_life(ask.code.as_bytes(), &ask.key)? {
-            Ok(life) => life,
-            Err(refusal) => return Ok(Replaced::Refused(refusal)),
-        };
-        // Replaced under this key before, it is void by now: that is for the ledger to tell.
-        if let Some(fault) = life.replace_fault(now)
-            && life.life.state != "void"
-        {
-            return Ok(Replaced::Fault(fault));
-        }
+        let request = replacement_of(ask, approval, random()?);
         Ok(match self.ledger.replace(&request, &act)? {
             Ok(claim) => Replaced::Answered(Box::new(claim)),
             Err(refusal) => Replaced::Refused(refusal),
         })
+    }
+
+    /// Why such a code is not replaced at a counter.
+    pub(super) fn replace_refused(
+        &mut self,
+        ask: &ReplaceAsk,
+        approval: Option<&Approval>,
+        now: Timestamp,
+    ) -> Result<Option<Replaced>, LedgerError> {
+        if approval.is_none() && !self.ledger.operators()?.is_empty() {
+            return Ok(Some(Replaced::NeedsApproval));
+        }
+        let life = match self.ledger.found_life(ask.code.as_bytes(), &ask.key)? {
+            Ok(life) => life,
+            Err(refusal) => return Ok(Some(Replaced::Refused(refusal))),
+        };
+        // Replaced under this key before, it is void by now: that is for the ledger to tell.
+        Ok(life
+            .replace_fault(now)
+            .filter(|_| life.life.state != "void")
+            .map(Replaced::Fault))
+    }
+}
+
+/// A replacement as the ledger is asked it.
+pub(super) fn replacement_of<'a>(
+    ask: &'a ReplaceAsk,
+    approval: Option<&'a Approval>,
+    random: [u8; 14],
+) -> ReplaceRequest<'a> {
+    ReplaceRequest {
+        raw: ask.code.as_bytes(),
+        reason: &ask.reason,
+        key: Some(&ask.key),
+        minted: &ask.key,
+        approved_by: approval.and_then(|approval| approval.by.as_deref()),
+        only_unused: true,
+        prints: ask.prints,
+        random,
     }
 }

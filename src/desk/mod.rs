@@ -18,7 +18,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use crate::desk::away::{
-    ASK_DEADLINE, AskedScan, AskedSignUp, AskedUndo, HubLine, Miss, Sought, assign, redeem, reverse,
+    ASK_DEADLINE, AskedReplacement, AskedScan, AskedSignUp, AskedUndo, HubLine, Miss, Sought,
+    assign, redeem, replace, reverse,
 };
 pub use crate::desk::find::Replaced;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up, set_up_in};

@@ -577,6 +577,17 @@ pub enum Verb {
         #[serde(default)]
         consents: bool,
     },
+    /// To end a code that another node holds, and give its customer another.
+    Replace {
+        /// The code, folded.
+        code: String,
+        /// Why.
+        reason: String,
+        /// The manager who approved, where one was asked.
+        approved_by: Option<String>,
+        /// Not where uses of it were made.
+        only_unused: bool,
+    },
 }
 
 /// The hub's answer to a [`Question`].
@@ -640,7 +651,7 @@ pub enum Told {
         /// When.
         at_ms: i64,
     },
-    /// To a claim.
+    /// To a claim, or a replacement.
     Assigned {
         /// The word of the contract.
         word: ClaimWord,

@@ -107,7 +107,7 @@ pub(super) struct Case<'r> {
     /// The entry by which a code was given just now.
     given_by: Option<EntryId>,
     /// Why nothing is given, in words.
-    because: Option<String>,
+    pub(super) because: Option<String>,
     /// The store that asks this hub; none: it is asked here.
     store: Option<String>,
 }
@@ -192,10 +192,6 @@ pub(crate) enum Asks {
     /// It is not, or cannot be.
     Never,
 }
-
-/// An answer; none where only the cursor moved on, past codes that have ended, and the claim is to
-/// be asked again.
-pub(super) type Told = Option<Result<Claim, Refusal>>;
 
 /// Where the cursor came to.
 pub(super) enum Next {
@@ -292,6 +288,7 @@ fn witnessed(
             key: case.key,
             entry,
             verb: "assign",
+            replaced: None,
             reason: None,
         };
         witnessed.append(writing, Some(row), asked.code.as_ref(), act)?;

@@ -9,21 +9,23 @@
 use jiff::tz::TimeZone;
 
 use crate::domain::campaign::ContactKind;
-use crate::domain::claim::{ClaimContext, ClaimWord};
+use crate::domain::claim::{Claim, ClaimContext, ClaimWord};
 use crate::domain::entry::{CHAIN_START, chained};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::reversal::{Reversal, ReversalWord};
-use crate::domain::verdict::{Answer, ApartCause, Approval, Band, Story};
+use crate::domain::verdict::{Answer, ApartCause, Approval, Band, CodeState, Story};
 use crate::domain::wire::{
     AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireCustomer, WireStory,
 };
 use crate::ledger::assign::{Asks, ClaimRequest, Claimed, assign};
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, by_id, find, look_up, newest_redemption, redemption};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, FeedKind};
 use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, redeem};
+use crate::ledger::replace::{ReplaceRequest, replace};
 use crate::ledger::reverse::{Undo, UndoRequest, Undone, reverse};
 use crate::ledger::telling::{wire_code, wire_customer};
 use crate::ledger::{Act, Ledger, LedgerError, Place, Writing, customers, nodes, stores, zone_of};
@@ -117,6 +119,10 @@ fn answer(
         Verb::Redeem { .. } => answer_redemption(writing, &ask.question, &asking, &act)?,
         Verb::Reverse { .. } => answer_reversal(writing, &ask.question, &asking, &act)?,
         Verb::Assign { .. } => match answer_claim(writing, &ask.question, &asking, &act)? {
+            Some(answered) => answered,
+            None => return Ok(None),
+        },
+        Verb::Replace { .. } => match answer_replacement(writing, &ask.question, &asking, &act)? {
             Some(answered) => answered,
             None => return Ok(None),
         },
@@ -238,6 +244,74 @@ fn answer_claim(
         Some(Ok(Claimed::Ask(_))) => return Err(NO_HUB),
         Some(Ok(Claimed::Answered(claim))) => claim,
     };
+    tell_claim(writing, *claim).map(Some)
+}
+
+/// Ends a code that no store holds, and gives its customer another from the hub's own range; none
+/// where only the cursor moved on.
+fn answer_replacement(
+    writing: &mut Writing<'_, '_>,
+    question: &Question,
+    asking: &AskingStore,
+    act: &Act,
+) -> Result<Option<Answered>, Cause> {
+    let Verb::Replace {
+        code,
+        reason,
+        approved_by,
+        only_unused,
+    } = &question.verb
+    else {
+        return Err(Cause::Unexpected("this is no question about a replacement"));
+    };
+    if asking.barred.is_some() {
+        let because = "the hub replaces no codes for this store any more: ask the hub's manager";
+        return Ok(Some(nothing_given(ClaimWord::NeedsHub, because)));
+    }
+    let key = key_of(question)?;
+    if let Some(row) = find(writing.tx, code)?
+        && row.state == CodeState::Assigned
+        && row.holder != OWN_NODE
+        && !is_bound(writing.tx, &act.counter, &key)?
+    {
+        if row.holder == asking.node {
+            return Ok(Some(nothing_done(Told::Held)));
+        }
+        recall(writing.tx, &row, act)?;
+        if asking.waits {
+            return Ok(Some(nothing_done(Told::Wait)));
+        }
+        let because = "another store holds this code and did not hand it over in time, so nothing \
+                       was changed: ask again under the same key";
+        return Ok(Some(nothing_given(ClaimWord::NeedsHub, because)));
+    }
+    let request = ReplaceRequest {
+        raw: code.as_bytes(),
+        reason,
+        key: Some(&key),
+        minted: &key,
+        approved_by: approved_by.as_deref(),
+        only_unused: *only_unused,
+        prints: false,
+        random: drawn_for(question, act),
+    };
+    Ok(Some(match replace(writing, &request, Asks::Never, act)? {
+        None => return Ok(None),
+        Some(Err(refusal)) => nothing_given(ClaimWord::NotEligible, &refusal.to_string()),
+        Some(Ok(Claimed::Ask(_))) => return Err(NO_HUB),
+        Some(Ok(Claimed::Answered(claim))) => tell_claim(writing, *claim)?,
+    }))
+}
+
+fn nothing_done(told: Told) -> Answered {
+    Answered {
+        told,
+        code: None,
+        customer: None,
+    }
+}
+
+fn tell_claim(writing: &Writing<'_, '_>, claim: Claim) -> Result<Answered, Cause> {
     let row = match &claim.code {
         Some(code) => look_up(writing.tx, code.as_bytes(), &[])?.0,
         None => None,
@@ -246,7 +320,7 @@ fn answer_claim(
         Some(id) => customers::by_public_id(writing.tx, id)?,
         None => None,
     };
-    Ok(Some(Answered {
+    Ok(Answered {
         told: Told::Assigned {
             word: claim.word,
             entry: claim.assignment_id,
@@ -257,7 +331,7 @@ fn answer_claim(
             Some((customer, _)) => Some(wire_customer(writing.tx, customer)?),
             None => None,
         },
-    }))
+    })
 }
 
 fn contacts_of(told: &[(String, String)]) -> Result<Vec<(ContactKind, String)>, Cause> {

@@ -190,6 +190,7 @@ fn verb_of(question: &Question) -> &'static str {
         Verb::Redeem { .. } => "redeem",
         Verb::Reverse { .. } => "reverse",
         Verb::Assign { .. } => "assign",
+        Verb::Replace { .. } => "replace",
     }
 }
 

@@ -81,7 +81,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let heard = self.hear_answer(question, asked, act, |writing| match &question.verb {
             Verb::Reverse { .. } => witness_reversal(writing, question, asked, act).map(drop),
-            Verb::Redeem { .. } | Verb::Assign { .. } => {
+            Verb::Redeem { .. } | Verb::Assign { .. } | Verb::Replace { .. } => {
                 witness(writing, question, asked, HeardBy::Nobody, act).map(drop)
             }
         })?;
@@ -283,6 +283,7 @@ impl ToldRedemption<'_> {
             key: &self.key,
             entry: hub_entry,
             verb: "redeem",
+            replaced: None,
             reason: None,
         };
         let entry = witnessed.append(writing, row, self.code, act)?;
@@ -346,7 +347,7 @@ impl ToldRedemption<'_> {
                 Some(code.clone()).filter(|_| row.is_none()),
                 approved.as_ref().map(|(_, reason)| reason.clone()),
             ),
-            Verb::Reverse { .. } | Verb::Assign { .. } => (None, None),
+            Verb::Reverse { .. } | Verb::Assign { .. } | Verb::Replace { .. } => (None, None),
         };
         attempts::note(
             writing,
@@ -373,6 +374,8 @@ pub(crate) struct Witnessed<'a> {
     /// The hub's entry.
     pub(crate) entry: &'a str,
     pub(crate) verb: &'static str,
+    /// The code that the new one is for, where one was replaced.
+    pub(crate) replaced: Option<i64>,
     pub(crate) reason: Option<String>,
 }
 
@@ -426,7 +429,7 @@ impl Witnessed<'_> {
         }
         let subject = match (self.verb, row) {
             ("assign", Some(row)) => row.customer.unwrap_or(0),
-            (_, Some(row)) => row.id,
+            (_, Some(row)) => self.replaced.unwrap_or(row.id),
             (_, None) => 0,
         };
         let unknown = match (&self.question.verb, row) {
@@ -532,7 +535,7 @@ fn witness_reversal(
                 key: Some(key.as_str()),
                 reason: match &question.verb {
                     Verb::Reverse { reason, .. } => Some(reason.clone()),
-                    Verb::Redeem { .. } | Verb::Assign { .. } => None,
+                    Verb::Redeem { .. } | Verb::Assign { .. } | Verb::Replace { .. } => None,
                 },
                 ..attempts::Attempt::default()
             },
@@ -575,9 +578,10 @@ impl ToldReversal<'_> {
             key: self.key,
             entry: self.entry,
             verb: "reverse",
+            replaced: None,
             reason: match &self.question.verb {
                 Verb::Reverse { reason, .. } => Some(reason.clone()),
-                Verb::Redeem { .. } | Verb::Assign { .. } => None,
+                Verb::Redeem { .. } | Verb::Assign { .. } | Verb::Replace { .. } => None,
             },
         };
         let entry = witnessed.append(writing, Some(row), Some(code), act)?;

@@ -342,7 +342,10 @@ impl DeskThread {
         }
         let msg = asked.asking();
         hub.asked.push((number, asked));
-        self.say(msg)
+        match msg {
+            Some(msg) => self.say(msg),
+            None => Ok(()),
+        }
     }
 
     /// An asker has come back: what it heard is judged, and told.

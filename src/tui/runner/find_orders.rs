@@ -46,12 +46,17 @@ fn carried_out(desk: &mut Desk, order: FindOrder, now: Timestamp) -> Result<Find
                 Ok(approval) => approval,
                 Err(refusal) => return Ok(FindTold::Refused(refusal.to_string())),
             };
-            Ok(match desk.replace(&ask, approval.as_ref(), now)? {
-                Replaced::Answered(claim) => FindTold::Replaced(claim),
-                Replaced::NeedsApproval => FindTold::NeedsApproval,
-                Replaced::Fault(fault) => FindTold::Refused(fault.to_string()),
-                Replaced::Refused(refusal) => FindTold::Refused(refusal.to_string()),
-            })
+            desk.replace(&ask, approval.as_ref(), now).map(replaced)
         }
+    }
+}
+
+/// What became of a wish for another code, as it is told.
+pub(super) fn replaced(answer: Replaced) -> FindTold {
+    match answer {
+        Replaced::Answered(claim) => FindTold::Replaced(claim),
+        Replaced::NeedsApproval => FindTold::NeedsApproval,
+        Replaced::Fault(fault) => FindTold::Refused(fault.to_string()),
+        Replaced::Refused(refusal) => FindTold::Refused(refusal.to_string()),
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::desk::{
-    AskedScan, AskedSignUp, AskedUndo, Desk, Extra, MODE_PRIVATE, Miss, Moment, Scanned, Sought,
-    act, counter_fault, set_up,
+    AskedReplacement, AskedScan, AskedSignUp, AskedUndo, Desk, Extra, MODE_PRIVATE, Miss, Moment,
+    Scanned, Sought, act, counter_fault, set_up,
 };
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{name_fault, pin_fault};
@@ -38,6 +38,11 @@ pub(super) enum Asked {
         key: Key,
         asked: Box<AskedSignUp>,
     },
+    /// For an order of the Find screen.
+    Replace {
+        number: u64,
+        asked: Box<AskedReplacement>,
+    },
     Undo {
         asked: Box<AskedUndo>,
         undoer: Undoer,
@@ -57,6 +62,7 @@ impl Asked {
         match self {
             Asked::Scan { asked, .. } => &asked.question,
             Asked::SignUp { asked, .. } => &asked.question,
+            Asked::Replace { asked, .. } => &asked.question,
             Asked::Undo { asked, .. } => &asked.question,
         }
     }
@@ -65,16 +71,17 @@ impl Asked {
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Asked::Scan { number, .. } => Some(*number),
-            Asked::SignUp { .. } | Asked::Undo { .. } => None,
+            Asked::SignUp { .. } | Asked::Replace { .. } | Asked::Undo { .. } => None,
         }
     }
 
-    /// What is shown until the hub has answered.
-    pub(super) fn asking(&self) -> Msg {
+    /// What is shown until the hub has answered; none: the screen waits for the answer as it is.
+    pub(super) fn asking(&self) -> Option<Msg> {
         match self {
-            Asked::Scan { number, .. } => Msg::AskingHub { number: *number },
-            Asked::SignUp { key, .. } => Msg::SignUpAsksHub { key: key.clone() },
-            Asked::Undo { .. } => Msg::UndoAsksHub,
+            Asked::Scan { number, .. } => Some(Msg::AskingHub { number: *number }),
+            Asked::SignUp { key, .. } => Some(Msg::SignUpAsksHub { key: key.clone() }),
+            Asked::Replace { .. } => None,
+            Asked::Undo { .. } => Some(Msg::UndoAsksHub),
         }
     }
 }
@@ -91,6 +98,10 @@ pub(super) fn heard(
         Asked::SignUp { key, asked } => {
             sign_up_orders::claimed(key, desk.heard_sign_up(&asked, heard, moment.now)?)
         }
+        Asked::Replace { number, asked } => Msg::FindTold {
+            number,
+            told: find_orders::replaced(desk.heard_replacement(&asked, heard, moment.now)?),
+        },
         Asked::Undo { asked, undoer } => {
             undone(desk.heard_undo(&asked, heard, moment.now)?, undoer)
         }
@@ -368,6 +379,20 @@ fn find(
     {
         let wish = (redemption_id.as_str(), reason.as_str(), approval.as_ref());
         return undo(desk, wish, Undoer::Find(number), now, is_in_reach);
+    }
+    if let FindOrder::Replace { ask, approval } = &order
+        && is_in_reach
+    {
+        let told = match approve(desk, approval.as_ref(), now)? {
+            Err(refusal) => FindTold::Refused(refusal.to_string()),
+            Ok(approval) => match desk.replace_or_ask(ask, approval.as_ref(), now)? {
+                Sought::Answered(answer) => find_orders::replaced(answer),
+                Sought::AskHub(asked) => {
+                    return Ok(Answered::Ask(Asked::Replace { number, asked }));
+                }
+            },
+        };
+        return Ok(Answered::Told(Some(Msg::FindTold { number, told })));
     }
     let told = find_orders::answer(desk, order, now);
     Ok(Answered::Told(Some(Msg::FindTold { number, told })))

@@ -13,6 +13,7 @@ mod late;
 mod lives;
 mod orders;
 mod restored;
+mod replaced;
 mod scribe;
 mod stock;
 mod testers;
