@@ -87,7 +87,9 @@ pub enum Refusal {
     #[error("no restore waits to be settled")]
     NothingToSettle,
     /// A store knows more of this hub than there is in it.
-    #[error("this hub was put back to an older state: a store knows more of it than it does itself")]
+    #[error(
+        "this hub was put back to an older state: a store knows more of it than it does itself"
+    )]
     IsBehind,
     /// This ledger has no stores.
     #[error("this ledger is no hub: it has let no store in")]

@@ -23,7 +23,8 @@ use crate::ledger::log::end_life;
 use crate::ledger::lookups::{by_ids, lock_many};
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
-    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code, setting_of,
+    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code,
+    setting_of,
 };
 
 /// Why a code is ended that was given out under a key that was given up.
@@ -60,12 +61,10 @@ pub(super) fn take(
         .map(|(place, (entry, body))| Stored {
             entry,
             body: body.as_ref(),
-            judged: body
-                .as_ref()
-                .map_or_else(Judged::default, |body| {
-                    let is_under_former = entry.wire.seq <= up.hub.former_head;
-                    facts.judge(place, body, is_under_former)
-                }),
+            judged: body.as_ref().map_or_else(Judged::default, |body| {
+                let is_under_former = entry.wire.seq <= up.hub.former_head;
+                facts.judge(place, body, is_under_former)
+            }),
             local: 0,
         })
         .collect();

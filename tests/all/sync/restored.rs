@@ -101,7 +101,10 @@ fn what_its_stores_were_told_comes_back_to_a_restored_hub_once() {
     ));
     // Whoever has a code is told of it, and given no other.
     let claim = hub.claim(SPRING, "ana@example.org");
-    assert_eq!((claim.word, claim.code), (ClaimWord::AlreadyAssigned, Some(given.clone())));
+    assert_eq!(
+        (claim.word, claim.code),
+        (ClaimWord::AlreadyAssigned, Some(given.clone()))
+    );
     // Both stores have told of all three; each stands there once, and says from whom.
     assert_eq!(hub.count(RECOVERED), 3);
     assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 1);
@@ -250,7 +253,10 @@ fn a_hub_that_was_put_back_unnoticed_is_found_out_and_stops() {
     comes_into_line(&mut hub, &mut stores);
     assert_eq!(state(&hub, CARDS[0]), REDEEMED);
     assert_eq!(state(&hub, &given), SUSPECT);
-    assert_eq!(hub.claim(SPRING, "ben@example.org").word, ClaimWord::PoolExhausted);
+    assert_eq!(
+        hub.claim(SPRING, "ben@example.org").word,
+        ClaimWord::PoolExhausted
+    );
     assert_eq!(hub.count(OPEN), 0);
     for store in &mut stores {
         assert!(!store.ledger.hub_link().unwrap().unwrap().hub_is_behind);
@@ -277,7 +283,9 @@ fn a_campaign_that_a_restored_hub_does_not_know_comes_back_and_gives_nothing_out
     hub.generate(SPRING, 3, false);
     comes_into_line(&mut hub, &mut stores);
     assert_eq!(
-        hub.count("SELECT count(*) FROM code c JOIN campaign m ON m.id = c.campaign WHERE m.name = 'late'"),
+        hub.count(
+            "SELECT count(*) FROM code c JOIN campaign m ON m.id = c.campaign WHERE m.name = 'late'"
+        ),
         7
     );
     assert_eq!(state(&hub, "LATE-0001"), REDEEMED);
@@ -309,7 +317,12 @@ fn a_hub_restored_by_its_command_hears_from_its_stores_as_well() {
     assert_eq!(state(&hub, CARDS[0]), REDEEMED);
     assert_eq!(state(&hub, CARDS[3]), ASSIGNED);
     assert_eq!(state(&hub, &given), SUSPECT);
-    assert_eq!(hub.count(&format!("SELECT count(*) FROM code WHERE state = {AVAILABLE} AND holder = 1")), 0);
+    assert_eq!(
+        hub.count(&format!(
+            "SELECT count(*) FROM code WHERE state = {AVAILABLE} AND holder = 1"
+        )),
+        0
+    );
     assert_eq!(hub.count(OPEN), 0);
     hub.assert_well();
 }
