@@ -398,7 +398,8 @@ impl World {
             let Some(before) = before.filter(|before| *before != seen.state) else {
                 continue;
             };
-            let is_told_better = place != Place::Hub && before == SUSPECT;
+            // So does what another store assigned, until a hub that fell back has heard of it again.
+            let is_told_better = place != Place::Hub && (before == SUSPECT || self.falls > 0);
             if (seen.state == AVAILABLE && !is_told_better) || before == VOID {
                 return broken(
                     Law::I6Forward,

@@ -561,6 +561,15 @@ impl World {
 
     /// A process dies, a disk is kept, or put back.
     fn trouble(&mut self) -> Checked<()> {
+        if self.game.hub_falls_back && self.dice.is_one_in(3) {
+            return if self.dice.is_one_in(2) {
+                self.hub_falls_back()
+            } else {
+                self.hub.back_up();
+                self.trace.step("a backup of the hub");
+                Ok(())
+            };
+        }
         let place = self.any_place();
         let what = self.dice.weighted(&[
             (10, Trouble::Crash),
@@ -601,12 +610,6 @@ impl World {
                 self.set_disk_back(store);
                 Ok(())
             }
-            (Trouble::BackUp | Trouble::KeepDisk, Place::Hub) if self.game.hub_falls_back => {
-                self.hub.back_up();
-                self.trace.step("a backup of the hub");
-                Ok(())
-            }
-            (Trouble::Restore, Place::Hub) if self.game.hub_falls_back => self.hub_falls_back(),
             (_, Place::Hub) => {
                 self.trace.step("the hub rests");
                 self.hub.ledger().rest().undisturbed("rest")
@@ -650,6 +653,7 @@ impl World {
         self.watch.forget(Place::Hub);
         self.watch.forget_feed();
         self.falls += 1;
+        self.record.count("hub_fell_back");
         self.trace.step(&format!(
             "backup {backup} of the hub is put back, new machine {is_new_machine}: {found}"
         ));
@@ -658,6 +662,10 @@ impl World {
 
     /// A manager at the hub looks whether it was found to be behind.
     pub(crate) fn mind_hub(&mut self) -> Checked<()> {
+        if !self.game.hub_falls_back {
+            // Nobody looks: what stores know more of is a fault that was planted.
+            return Ok(());
+        }
         let store = self
             .hub
             .ledger()
