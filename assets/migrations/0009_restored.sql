@@ -24,6 +24,8 @@ CREATE TABLE hub_use (
 ALTER TABLE hub_link ADD COLUMN former_seq INTEGER NOT NULL DEFAULT 0;
 -- And entries up to here were written under its leases.
 ALTER TABLE hub_link ADD COLUMN former_head INTEGER NOT NULL DEFAULT 0;
+-- Codes after this one are still to be named to the hub, before entries about them; none: all are.
+ALTER TABLE hub_link ADD COLUMN named_after INTEGER;
 -- What is known of codes after this one is still to be told to the hub; none: there is nothing.
 ALTER TABLE hub_link ADD COLUMN retold_after INTEGER;
 -- The hub waits for its manager: it was put back.

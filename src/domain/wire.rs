@@ -229,6 +229,9 @@ pub struct HubKnown {
 /// What a store knows of codes, told to a hub that was restored: a page of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownCodes {
+    /// They are named only, so that the hub knows again what entries are about that follow; how they
+    /// stand is told once it has all entries.
+    pub names_only: bool,
     /// The campaigns that they belong to.
     pub campaigns: Vec<WireCampaign>,
     /// Those who have them: hashes only.
@@ -276,9 +279,9 @@ pub struct UpAnswer {
     /// The store's newest entry that the hub has too, where a hash differed: what follows belongs
     /// to a life that the hub does not know.
     pub forked_after: Option<i64>,
-    /// [`KnownCodes::through`] of what the hub has taken in with this.
+    /// [`KnownCodes::names_only`] and [`KnownCodes::through`] of what the hub has taken in with this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_through: Option<i64>,
+    pub known_through: Option<(bool, i64)>,
 }
 
 /// What became of an entry at the hub.

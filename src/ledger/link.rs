@@ -18,7 +18,7 @@ pub(crate) const RIGHTS: &str =
 pub(crate) const LINK: &str = "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
     l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
     l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, \
-     l.former_head, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
+     l.former_head, l.codes_ahead, l.named_after FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
 
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct HubLink {
     pub former_seq: i64,
     /// And up to this one, they were written under its leases.
     pub former_head: i64,
+    /// Codes after this one are still to be named to a hub that was restored; none: all are.
+    pub named_after: Option<i64>,
     /// What is known of codes after this one is still to be told to a hub that was restored; none:
     /// there is nothing.
     pub retold_after: Option<i64>,
@@ -185,6 +187,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
             hub_is_behind: row.int(16)? != 0,
             former_head: row.int(17)?,
             codes_ahead: row.int(18)?.max(0).unsigned_abs(),
+            named_after: row.maybe_int(19)?,
         })
     })
 }
@@ -270,8 +273,8 @@ pub(crate) fn hear(
     Ok(heard)
 }
 
-/// The hub was restored: it acknowledged and told what it does not know any more. What it lacks goes
-/// up again, then what is known here of every code, what it has comes down again, and nothing is held until it has told so.
+/// The hub was restored: it acknowledged and told what it does not know any more. The codes that are
+/// known here are named to it, what it lacks goes up again, then what is known here of every code, what it has comes down again, and nothing is held until it has told so.
 fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> Result<(), Cause> {
     // What is held comes back by the very grant by which it was held.
     writing.tx.execute(
@@ -279,10 +282,12 @@ fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> R
         &[OWN_NODE.into()],
     )?;
     lives::drop_rights(writing.tx, &link.hub)?;
+    // Conflicts are the hub's, by numbers of its own: those that stand are told again by others.
+    writing.tx.execute("DELETE FROM conflict", &[])?;
     writing.tx.execute(
         "UPDATE hub_link SET hub_life = $1, acked_seq = $2, feed_position = 0, \
          feed_code_after = 0, feed_goal = $3, former_seq = $4, \
-         former_head = $5, retold_after = 0 WHERE id = 1",
+         former_head = $5, named_after = 0, retold_after = 0 WHERE id = 1",
         &[
             welcome.hub_life.into(),
             link.acked_seq.min(welcome.acked_through).into(),

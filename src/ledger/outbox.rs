@@ -83,7 +83,12 @@ pub(crate) fn batch_after(
         return Ok(None);
     };
     let head = Head::load(tx)?;
-    let (entries, bodies) = entries_after(tx, &head, seq)?;
+    let is_named = link.named_after.is_none() || seq != link.acked_seq;
+    let (entries, bodies) = if is_named {
+        entries_after(tx, &head, seq)?
+    } else {
+        (Vec::new(), Vec::new())
+    };
     let first = entries.first().map_or(head.seq + 1, |entry| entry.seq);
     let previous = hash_before(tx, &head, first)?;
     // The hub has all entries first: what they tell is not to be told as lost.
@@ -324,8 +329,8 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
             &[answer.attempts_through.into()],
         )?;
     }
-    if let Some(through) = answer.known_through {
-        recovery::has_told(writing.tx, through)?;
+    if let Some((names_only, through)) = answer.known_through {
+        recovery::has_told(writing.tx, names_only, through)?;
     }
     let mut heard = keep_outcomes(writing.tx, answer)?;
     heard.is_active = is_this_life && welcome.standing == Standing::Active;

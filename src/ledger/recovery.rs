@@ -1,7 +1,7 @@
 //! After a hub was restored: what it has lost of itself, and its stores still know.
 //!
-//! A store brings its own entries again, and then tells of every code as it knew it from the life of
-//! the hub that is gone. Invariant: what the hub finds there and has not got is written anew by its own
+//! A store names the codes that it knows, brings its own entries again, and then tells of every code as
+//! it knew it from the life of the hub that is gone. Invariant: what the hub finds there and has not got is written anew by its own
 //! entries, which say from whom; each lost use once, however many stores tell of it. What only may have
 //! been spent is suspect. Not here: what a store holds; that is told to it by the feed.
 
@@ -33,15 +33,17 @@ const PAGE: usize = CODES_MAX / 2;
 
 /// At a store: what is to be told next of codes to a hub that was restored; none: nothing.
 pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCodes>, Cause> {
-    let Some(after) = link.retold_after else {
+    let Some(after) = link.named_after.or(link.retold_after) else {
         return Ok(None);
     };
+    let names_only = link.named_after.is_some();
     let told = tx.all(
         &format!("{CODE} AND c.id > $1 ORDER BY c.id LIMIT $2"),
         &[after.into(), (PAGE as u64).cast_signed().into()],
         told_code,
     )?;
     let mut known = KnownCodes {
+        names_only,
         campaigns: Vec::new(),
         customers: Vec::new(),
         codes: Vec::new(),
@@ -55,7 +57,7 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
         if campaigns.insert(code.campaign) {
             known.campaigns.push(wire_campaign(tx, code.campaign)?);
         }
-        if let Some(customer) = code.customer {
+        if let Some(customer) = code.customer.filter(|_| !names_only) {
             for one in with_joined(tx, customer)? {
                 if customers.insert(one) {
                     known.customers.push(wire_customer(tx, one)?);
@@ -63,7 +65,7 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
             }
         }
         let (id, mut wire) = (code.id, code.wire);
-        if wire.uses_made > 0 {
+        if wire.uses_made > 0 && !names_only {
             wire.first = first_elsewhere(tx, id)?;
             wire.hub_uses = tx.all(
                 "SELECT entry FROM hub_use WHERE code = $1 ORDER BY entry",
@@ -92,10 +94,17 @@ fn first_elsewhere(tx: &Tx<'_>, code: i64) -> Result<Option<WireStory>, Cause> {
 }
 
 /// At a store: the hub has taken in what was told up to here.
-pub(crate) fn has_told(tx: &Tx<'_>, through: i64) -> Result<(), Cause> {
+pub(crate) fn has_told(tx: &Tx<'_>, names_only: bool, through: i64) -> Result<(), Cause> {
+    let column = if names_only {
+        "named_after"
+    } else {
+        "retold_after"
+    };
     tx.execute(
-        "UPDATE hub_link SET retold_after = CASE WHEN $1 = $2 THEN NULL ELSE $1 END \
-         WHERE id = 1 AND retold_after < $1",
+        &format!(
+            "UPDATE hub_link SET {column} = CASE WHEN $1 = $2 THEN NULL ELSE $1 END \
+             WHERE id = 1 AND {column} < $1"
+        ),
         &[through.into(), i64::MAX.into()],
     )?;
     Ok(())
@@ -168,6 +177,9 @@ pub(crate) fn take(
         if !rows.contains_key(&told.code) {
             recovery.add(writing, told)?;
         }
+    }
+    if known.names_only {
+        return recovery.finish(writing);
     }
     if recovery.codes > 0 {
         rows = rows_of(writing.tx, &folded)?;

@@ -200,13 +200,8 @@ impl Ledger {
             let suspects = if is_store {
                 0
             } else {
-                // One entry of a hub lends many codes.
-                let is_bound = !is_hub || why == MOVED || cue.missing_min() > 0;
-                make_suspect(&tx, if is_bound { missing } else { i64::MAX })?
+                suspect_what_is_left(&tx, is_hub && why != MOVED, missing, cue)?
             };
-            if is_hub && why != MOVED {
-                behind::renew(&tx)?;
-            }
             if needs_approval {
                 writing.head.restored_code_id = writing.head.next_code_id - 1;
             }
@@ -330,6 +325,21 @@ fn estimate_missing(tx: &Tx<'_>, newest_at_ms: i64, act: &Act) -> Result<i64, Ca
         .saturating_mul(3)
         .saturating_mul(days)
         .max(MISSING_MIN))
+}
+
+/// What may have been issued is suspect. One entry of a hub lends many codes, so that of a hub all are
+/// that are left, where nobody names a bound.
+fn suspect_what_is_left(
+    tx: &Tx<'_>,
+    is_restored_hub: bool,
+    missing: i64,
+    cue: Cue,
+) -> Result<u64, Cause> {
+    if is_restored_hub {
+        behind::renew(tx)?;
+    }
+    let is_bound = !is_restored_hub || cue.missing_min() > 0;
+    make_suspect(tx, if is_bound { missing } else { i64::MAX })
 }
 
 /// So many codes from the cursor of every lease become suspect: any of them may have been issued.

@@ -3,6 +3,10 @@
 
 mod barred;
 #[path = "../all/cluster.rs"]
+#[expect(
+    dead_code,
+    reason = "the same server as the other tests have, and less is asked of it"
+)]
 mod cluster;
 mod joining;
 mod leases;

@@ -204,13 +204,18 @@ impl World {
         }
         let place = scanned.place;
         let before = self.record.of_key(place, &answer.key).cloned();
+        let is_of_lost_life = self.falls > 0 && before.as_ref().is_some_and(Told::has_died);
         let same = before
             .filter(|act| act.what == What::Use && !act.has_died() && act.code == scanned.code);
         match &answer.verdict {
             Verdict::Accepted { certainty } => {
-                let is_provisional = *certainty != Certainty::Confirmed;
+                // After a hub fell back a manager vouches for what nobody knows.
+                let is_vouched_for = self.falls > 0 && scanned.approval.is_some();
+                let is_provisional = *certainty != Certainty::Confirmed || is_vouched_for;
                 self.keep_use(scanned, answer, is_provisional)
             }
+            // What they were told then stands, and its entry is gone.
+            Verdict::Replayed if is_of_lost_life => Ok(()),
             Verdict::Replayed if same.is_none() => {
                 // Nobody was told of it before: the hub's answer had been lost.
                 self.keep_use(scanned, answer, true)
@@ -402,6 +407,17 @@ impl World {
             return broken(Law::I4Durable, format!("{code} was given without an entry"));
         };
         let hash = self.hash_of(claimed.place, &entry)?;
+        if let Some(owner) = self.record.lost_owners.get(code)
+            && *owner != claimed.person
+        {
+            return broken(
+                Law::I2Safe,
+                format!(
+                    "{code} was given to person {owner} in a life that is gone, and now to {}",
+                    claimed.person
+                ),
+            );
+        }
         let before: Vec<Place> = self
             .record
             .codes_of(code)

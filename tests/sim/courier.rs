@@ -229,7 +229,10 @@ impl World {
             }
             Request::Down(down) => {
                 let page: Page = read(json);
-                self.saw_given_out(page.cursor.position);
+                // A hub that was found behind tells nothing, and gives the store's own cursor back.
+                if !page.welcome.is_behind {
+                    self.saw_given_out(page.cursor.position);
+                }
                 format!(
                     "{} items after {}/{} through {}/{}",
                     page.items.len(),

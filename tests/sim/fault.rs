@@ -36,11 +36,13 @@ pub(crate) enum Fault {
     OverUnsent,
     /// A page is lost, and its cursor is not.
     LostPage,
+    /// A store does not tell a hub that was restored what it knows.
+    Untold,
 }
 
 impl Fault {
     /// Every fault, with the law that must be found broken.
-    pub(crate) const ALL: [(Fault, Law); 12] = [
+    pub(crate) const ALL: [(Fault, Law); 13] = [
         (Fault::TwoHands, Law::I1Exclusive),
         (Fault::Unspent, Law::I2Safe),
         (Fault::LostConflict, Law::I3NeverSilent),
@@ -53,6 +55,7 @@ impl Fault {
         (Fault::LentTwice, Law::I10Leased),
         (Fault::OverUnsent, Law::Unsent),
         (Fault::LostPage, Law::Agree),
+        (Fault::Untold, Law::I6Forward),
     ];
 }
 
@@ -95,6 +98,15 @@ impl World {
                 self.hub.meddle(late) > 0
             }
             Fault::LentTwice => self.lend_twice(),
+            Fault::Untold => {
+                let untold = "UPDATE hub_link SET named_after = NULL, retold_after = NULL \
+                              WHERE retold_after IS NOT NULL";
+                for store in 0..self.stores.len() {
+                    self.stores[store].node.meddle(untold);
+                }
+                // Again whenever the hub falls back.
+                false
+            }
         };
         if self.is_planted {
             self.trace.step(&format!("{fault:?} is planted"));

@@ -53,6 +53,7 @@ pub(crate) fn in_every_order(seed: u64, steps: u64) -> Checked<()> {
         steps,
         fault: None,
         goes_on: false,
+        hub_falls_back: false,
     });
     world.first_contact()?;
     world.steps(steps)?;

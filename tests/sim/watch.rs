@@ -8,7 +8,7 @@ use counterfoil::domain::wire::Standing;
 use rusqlite::OptionalExtension as _;
 
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
-use crate::record::{Fate, Place};
+use crate::record::{Fate, Place, What};
 use crate::world::World;
 
 /// How many steps go by between two looks at everything.
@@ -158,8 +158,7 @@ impl World {
     }
 
     /// What only the former ledger of a store knew has died; what the hub knows of it is forgotten here.
-    pub(crate) fn mark_died(&mut self, store: usize) {
-        let place = Place::Store(store);
+    pub(crate) fn mark_died(&mut self, place: Place) {
         for number in 0..self.record.acts.len() {
             if self.record.acts[number].place != place || self.record.acts[number].has_died() {
                 continue;
@@ -173,6 +172,11 @@ impl World {
                 (false, true) => Fate::Forgotten,
                 (false, false) => Fate::Died,
             };
+            let lost = (act.fate == Fate::Died && act.what == What::Code)
+                .then(|| (act.code.clone(), act.person));
+            if let (true, Some((code, Some(person)))) = (self.game.hub_falls_back, lost) {
+                self.record.lost_owners.insert(code, person);
+            }
         }
     }
 
@@ -372,6 +376,13 @@ impl World {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .expect("a store");
+        if self.game.hub_falls_back {
+            // It has not heard yet that the hub is another.
+            let life = self.hub.life();
+            if link.as_ref().is_none_or(|link| link.hub_life < life) {
+                return Ok(false);
+            }
+        }
         let is_trusted = standing == Standing::Active.number() && known == life;
         Ok(is_trusted && link.is_some_and(|link| link.may_hold(now_ms)))
     }
@@ -387,7 +398,8 @@ impl World {
             let Some(before) = before.filter(|before| *before != seen.state) else {
                 continue;
             };
-            let is_told_better = place != Place::Hub && before == SUSPECT;
+            // So does what another store assigned, until a hub that fell back has heard of it again.
+            let is_told_better = place != Place::Hub && (before == SUSPECT || self.falls > 0);
             if (seen.state == AVAILABLE && !is_told_better) || before == VOID {
                 return broken(
                     Law::I6Forward,

@@ -35,6 +35,8 @@ pub(crate) struct Game {
     pub(crate) fault: Option<Fault>,
     /// Whether it goes on after something was broken: for whoever looks for faults.
     pub(crate) goes_on: bool,
+    /// Whether the hub is put back to older states, too: what only it knew is gone then.
+    pub(crate) hub_falls_back: bool,
 }
 
 /// A store's ledger, its courier, and what became of it.
@@ -88,6 +90,8 @@ pub(crate) struct World {
     pub(crate) keys: u64,
     pub(crate) calls: u64,
     pub(crate) found: Vec<Found>,
+    /// How often the hub fell back.
+    pub(crate) falls: u64,
     /// Nobody can be asked, and everybody knows it.
     pub(crate) is_apart: bool,
     /// What was planted was planted.
@@ -197,6 +201,7 @@ impl World {
             keys: 0,
             calls: 0,
             found: Vec::new(),
+            falls: 0,
             is_apart: false,
             is_planted: false,
             place,
@@ -556,6 +561,15 @@ impl World {
 
     /// A process dies, a disk is kept, or put back.
     fn trouble(&mut self) -> Checked<()> {
+        if self.game.hub_falls_back && self.dice.is_one_in(3) {
+            return if self.dice.is_one_in(2) {
+                self.hub_falls_back()
+            } else {
+                self.hub.back_up();
+                self.trace.step("a backup of the hub");
+                Ok(())
+            };
+        }
         let place = self.any_place();
         let what = self.dice.weighted(&[
             (10, Trouble::Crash),
@@ -596,7 +610,6 @@ impl World {
                 self.set_disk_back(store);
                 Ok(())
             }
-            // A hub is backed up by other means; its restore is tested elsewhere.
             (_, Place::Hub) => {
                 self.trace.step("the hub rests");
                 self.hub.ledger().rest().undisturbed("rest")
@@ -623,6 +636,56 @@ impl World {
         ));
     }
 
+    /// The hub is an older one: what only it knew has died with it.
+    fn hub_falls_back(&mut self) -> Checked<()> {
+        let count = self.hub.backups.len();
+        if count == 0 {
+            self.trace.step("the hub has no backup");
+            return Ok(());
+        }
+        let act = self.act(Place::Hub, "start");
+        let backup = self.dice.below(count);
+        let is_new_machine = self.dice.is_one_in(2);
+        let found = self.hub.restore(backup, is_new_machine, &act);
+        for place in self.places() {
+            self.mark_died(place);
+        }
+        self.watch.forget(Place::Hub);
+        self.watch.forget_feed();
+        self.falls += 1;
+        self.record.count("hub_fell_back");
+        self.trace.step(&format!(
+            "backup {backup} of the hub is put back, new machine {is_new_machine}: {found}"
+        ));
+        Ok(())
+    }
+
+    /// A manager at the hub looks whether it was found to be behind.
+    pub(crate) fn mind_hub(&mut self) -> Checked<()> {
+        if !self.game.hub_falls_back {
+            // Nobody looks: what stores know more of is a fault that was planted.
+            return Ok(());
+        }
+        let store = self
+            .hub
+            .ledger()
+            .behind_of()
+            .undisturbed("look at the hub")?;
+        let Some(store) = store else {
+            return Ok(());
+        };
+        let act = self.act(Place::Hub, "back room");
+        let begun = self
+            .hub
+            .ledger()
+            .begin_hub_life(None, &act)
+            .undisturbed("begin a life of the hub")?;
+        self.record.count("hub_found_behind");
+        self.trace
+            .step(&format!("{store} knows more than the hub: {begun:?}"));
+        Ok(())
+    }
+
     fn set_disk_back(&mut self, store: usize) {
         let Some(disk) = self.stores[store].disk.take() else {
             self.trace
@@ -641,7 +704,7 @@ impl World {
     /// A store's ledger is an older one: what only the newer one knew has died with it.
     fn reborn(&mut self, store: usize) {
         self.forget_calls(Place::Store(store));
-        self.mark_died(store);
+        self.mark_died(Place::Store(store));
         self.watch.forget(Place::Store(store));
     }
 
@@ -655,6 +718,7 @@ impl World {
 
     /// What a manager at the hub does.
     fn manage(&mut self) -> Checked<()> {
+        self.mind_hub()?;
         let store = self.any_store();
         match self.dice.below(10) {
             0..4 => self.settle_conflict(),

@@ -194,7 +194,7 @@ pub(crate) fn take_in(
         && up.hub.life == answer.welcome.hub_life
     {
         recovery::take(writing, &sender.name, known, act)?;
-        answer.known_through = Some(known.through);
+        answer.known_through = Some((known.names_only, known.through));
     }
     Ok(answer)
 }
