@@ -760,6 +760,14 @@ pub(crate) enum HubCommand {
         /// The ledger's file, `ledger.db`, with the files beside it
         file: PathBuf,
     },
+    /// This hub was put back to an older state, by a dump or a copied file: begin a new life of it, so
+    /// that nothing is given out or honoured twice; its stores tell what they know
+    Restored {
+        /// How many codes may have been given out here since that state, of each campaign, and lent to
+        /// stores; else all that are left are suspect, and never given out
+        #[arg(long, value_name = "N")]
+        missing: Option<u32>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -37,21 +37,25 @@ pub fn side_hash(salt: &[u8; 16], text: &str) -> String {
 
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
+    let digit = |four: u8| char::from_digit(u32::from(four), 16).unwrap_or('0');
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// The bytes of a text that [`hex`] has written; none: it is not one.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u32>> = text.chars().map(|letter| letter.to_digit(16)).collect();
-    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    digits
-        .chunks(2)
-        .map(|pair| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok())
+    let digit = |letter: u8| char::from(letter).to_digit(16);
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok())
         .collect()
 }
 
@@ -91,6 +95,26 @@ pub struct Body {
     /// [`side_hash`] of the text in the side table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub side: Option<String>,
+    /// Whom the writer knows this from, where it had lost it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Recovered>,
+}
+
+/// Where an entry comes from that a restored hub has written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// The node that told of it.
+    pub node: String,
+    /// The lost entry, by [`Recovered::name_of`] its hash; none: only its effect was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+}
+
+impl Recovered {
+    /// What an entry is called that may be lost: no number, as another life gives that again.
+    pub fn name_of(hash: &Hash) -> String {
+        hex(hash.get(..8).unwrap_or_default())
+    }
 }
 
 /// The erasable text of an entry.
@@ -389,6 +413,16 @@ pub enum Fact {
     },
     /// The entry's key was given up: what was done under it is undone, and it is refused for ever.
     Withdrawn,
+    /// What this ledger had lost came back from a store: beside what stands in entries of its own,
+    /// codes that were not known any more, and codes that may have been spent.
+    Recovered {
+        /// The store's node.
+        node: String,
+        /// Codes that were not known any more; they are suspect.
+        codes: u64,
+        /// Codes that became suspect.
+        suspects: u64,
+    },
     /// A person settled a conflict.
     ConflictSettled {
         /// The hub's number of it.
@@ -444,6 +478,7 @@ impl Fact {
             Fact::HandedOver { .. } => "handed_over",
             Fact::Witnessed { .. } => "witnessed",
             Fact::Withdrawn => "withdrawn",
+            Fact::Recovered { .. } => "recovered",
             Fact::ConflictSettled { .. } => "conflict_settled",
         }
     }
@@ -474,6 +509,7 @@ mod tests {
             operator: Some("ana".into()),
             key: None,
             side: None,
+            recovered: None,
         }
     }
 

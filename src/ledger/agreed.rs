@@ -1,6 +1,7 @@
 //! Codes that entries of several nodes are about: their lists are read, added up by the one
 //! [`add_up`], and what comes out is written: state, uses, customer, tallies, and conflicts.
 
+use std::borrow::Cow;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::{CodeRow, state_number};
 use crate::ledger::conflicts::{self, Kept};
 use crate::ledger::customer_day::CustomerDay;
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::lookups::{by_ids, numbers_of};
 use crate::ledger::tally::Shift;
@@ -29,6 +30,26 @@ const EXPIRED: &str = "expired";
 /// Customers with their campaign whose live codes are others than before.
 pub(crate) type Persons = BTreeSet<(i64, i64)>;
 
+/// What whoever calls has read and written just now, so that it need not be read again.
+pub(crate) struct Fresh<'b> {
+    /// Each code, as it stood before, with the newest entry of its list.
+    pub(crate) codes: Vec<(CodeRow, Option<i64>)>,
+    /// New entries, by their local numbers.
+    pub(crate) entries: BTreeMap<i64, FreshEntry<'b>>,
+}
+
+/// A new entry of a code's list.
+pub(crate) struct FreshEntry<'b> {
+    /// The number of the node that wrote it.
+    pub(crate) node: i64,
+    /// Its name for ever.
+    pub(crate) id: EntryId,
+    /// What stands in it.
+    pub(crate) body: &'b Body,
+    /// The one before it in the list, by its local number.
+    pub(crate) previous: Option<i64>,
+}
+
 /// Writes what the entries of codes add up to. Each code comes with the newest entry of its list,
 /// where that is a new one. Answers whose codes are others than before.
 pub(crate) fn agree(
@@ -38,8 +59,30 @@ pub(crate) fn agree(
     now_ms: i64,
 ) -> Result<Persons, Cause> {
     let numbers: Vec<i64> = codes.keys().copied().collect();
-    let rows = by_ids(tx, &numbers)?;
-    let mut lists = Lists::load(tx, &rows, codes)?;
+    let codes = by_ids(tx, &numbers)?
+        .into_iter()
+        .map(|row| {
+            let newest = codes.get(&row.id).copied().flatten().or(row.newest_entry);
+            (row, newest)
+        })
+        .collect();
+    let fresh = Fresh {
+        codes,
+        entries: BTreeMap::new(),
+    };
+    agree_knowing(tx, head, fresh, now_ms)
+}
+
+/// The same where some of it is known.
+pub(crate) fn agree_knowing(
+    tx: &Tx<'_>,
+    head: &Head,
+    fresh: Fresh<'_>,
+    now_ms: i64,
+) -> Result<Persons, Cause> {
+    let Fresh { codes, entries } = fresh;
+    let numbers: Vec<i64> = codes.iter().map(|(row, _)| row.id).collect();
+    let mut lists = Lists::load(tx, &codes, entries)?;
     let mut kept = BTreeMap::<i64, Vec<Kept>>::new();
     for conflict in conflicts::of_codes(tx, &numbers)? {
         kept.entry(conflict.code).or_default().push(conflict);
@@ -52,20 +95,22 @@ pub(crate) fn agree(
         now_ms,
         shifts: BTreeMap::new(),
         persons: Persons::new(),
+        codes: Vec::new(),
     };
-    for row in &rows {
+    for (row, newest) in &codes {
         let rules = match rules.entry(row.campaign) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(campaigns::load(tx, row.campaign)?.rules),
         };
         let case = Case {
             row,
-            newest: codes.get(&row.id).copied().flatten().or(row.newest_entry),
+            newest: *newest,
             list: lists.of_code.remove(&row.id).unwrap_or_default(),
             kept: kept.remove(&row.id).unwrap_or_default(),
         };
         agreement.write(&case, rules, &customers)?;
     }
+    agreement.write_codes()?;
     for (campaign, shift) in agreement.shifts {
         shift.write(tx, campaign)?;
     }
@@ -73,32 +118,48 @@ pub(crate) fn agree(
 }
 
 /// An entry of a code's list that matters to what they add up to.
-struct Listed {
+struct Listed<'b> {
     number: i64,
     node: i64,
     name: String,
     seq: i64,
-    body: Body,
+    body: Cow<'b, Body>,
 }
 
 /// The lists of entries of several codes.
 #[derive(Default)]
-struct Lists {
-    of_code: BTreeMap<i64, Vec<Listed>>,
+struct Lists<'b> {
+    of_code: BTreeMap<i64, Vec<Listed<'b>>>,
 }
 
-impl Lists {
-    /// Reads every list from its newest entry on, one step of all lists at a time.
+impl<'b> Lists<'b> {
+    /// Follows every list from its newest entry on: through those that are known, and then one step of
+    /// all lists at a time.
     fn load(
         tx: &Tx<'_>,
-        rows: &[CodeRow],
-        newest: &BTreeMap<i64, Option<i64>>,
-    ) -> Result<Lists, Cause> {
+        codes: &[(CodeRow, Option<i64>)],
+        mut known: BTreeMap<i64, FreshEntry<'b>>,
+    ) -> Result<Lists<'b>, Cause> {
         let mut lists = Lists::default();
-        let mut next: Vec<i64> = rows
-            .iter()
-            .filter_map(|row| newest.get(&row.id).copied().flatten().or(row.newest_entry))
-            .collect();
+        let mut next = Vec::new();
+        for (row, newest) in codes {
+            let mut at = *newest;
+            while let Some((number, entry)) =
+                at.and_then(|number| Some((number, known.remove(&number)?)))
+            {
+                at = entry.previous;
+                if matters(entry.body.fact.kind()) {
+                    lists.of_code.entry(row.id).or_default().push(Listed {
+                        number,
+                        node: entry.node,
+                        name: entry.id.to_string(),
+                        seq: entry.id.seq.cast_signed(),
+                        body: Cow::Borrowed(entry.body),
+                    });
+                }
+            }
+            next.extend(at);
+        }
         while !next.is_empty() {
             next.sort_unstable();
             let read = bulk::find(
@@ -109,12 +170,7 @@ impl Lists {
                 &next,
                 "",
                 |row| {
-                    let kind = row.text(3)?;
-                    let is_wanted = matches!(
-                        kind.as_str(),
-                        "assigned" | "redeemed" | "reversed" | "voided"
-                    );
-                    let listed = if is_wanted {
+                    let listed = if matters(&row.text(3)?) {
                         let seq = row.int(7)?;
                         let id = EntryId {
                             node: row.text(5)?,
@@ -126,7 +182,7 @@ impl Lists {
                             node: row.int(4)?,
                             name: id.to_string(),
                             seq,
-                            body: serde_json::from_str(&row.text(8)?)?,
+                            body: Cow::Owned(serde_json::from_str(&row.text(8)?)?),
                         })
                     } else {
                         None
@@ -149,15 +205,19 @@ impl Lists {
     /// A reversal may name the store's own entry of an act that the hub's entry stands for.
     fn follow_same_acts(&mut self, tx: &Tx<'_>) -> Result<(), Cause> {
         for list in self.of_code.values_mut() {
-            let names: BTreeSet<String> = list.iter().map(|listed| listed.name.clone()).collect();
-            for listed in list {
-                let Fact::Reversed { redemption, .. } = &mut listed.body.fact else {
-                    continue;
-                };
-                if names.contains(redemption) {
-                    continue;
+            let mut originals = Vec::new();
+            for (place, listed) in list.iter().enumerate() {
+                if let Fact::Reversed { redemption, .. } = &listed.body.fact
+                    && list.iter().all(|other| other.name != *redemption)
+                    && let Some(original) = same_act(tx, redemption)?
+                {
+                    originals.push((place, original));
                 }
-                if let Some(original) = same_act(tx, redemption)? {
+            }
+            for (place, original) in originals {
+                if let Some(listed) = list.get_mut(place)
+                    && let Fact::Reversed { redemption, .. } = &mut listed.body.to_mut().fact
+                {
                     *redemption = original;
                 }
             }
@@ -175,6 +235,11 @@ impl Lists {
             .collect();
         named.into_iter().collect()
     }
+}
+
+/// Whether entries of a kind matter to what a code's entries add up to.
+fn matters(kind: &str) -> bool {
+    matches!(kind, "assigned" | "redeemed" | "reversed" | "voided")
 }
 
 /// The entry that stands for the act of another one, both by their names for ever.
@@ -203,14 +268,14 @@ fn same_act(tx: &Tx<'_>, name: &str) -> Result<Option<String>, Cause> {
 }
 
 /// A code with everything that is known of it.
-struct Case<'r> {
+struct Case<'r, 'b> {
     row: &'r CodeRow,
     newest: Option<i64>,
-    list: Vec<Listed>,
+    list: Vec<Listed<'b>>,
     kept: Vec<Kept>,
 }
 
-impl Case<'_> {
+impl Case<'_, '_> {
     fn is_kept(&self, entry: &str, kind: ConflictKind) -> bool {
         self.kept
             .iter()
@@ -275,7 +340,7 @@ impl Case<'_> {
 }
 
 /// What an entry tells of its code, and whether its writer was certain.
-fn told(listed: &Listed, customers: &BTreeMap<String, i64>) -> Option<(CodeFact, bool)> {
+fn told(listed: &Listed<'_>, customers: &BTreeMap<String, i64>) -> Option<(CodeFact, bool)> {
     let body = &listed.body;
     if let Fact::Assigned { expires_at_ms, .. } = &body.fact {
         let customer = body
@@ -316,12 +381,14 @@ struct Agreement<'t, 'c> {
     now_ms: i64,
     shifts: BTreeMap<i64, Shift>,
     persons: Persons,
+    /// What is to be written of each code.
+    codes: Vec<Vec<Value<'static>>>,
 }
 
 impl Agreement<'_, '_> {
     fn write(
         &mut self,
-        case: &Case<'_>,
+        case: &Case<'_, '_>,
         rules: &Rules,
         customers: &BTreeMap<String, i64>,
     ) -> Result<(), Cause> {
@@ -331,7 +398,7 @@ impl Agreement<'_, '_> {
         }
         let entries = case.entries(customers);
         let sum = add_up(&case.ground(&entries, rules.uses), &entries);
-        self.write_code(case, &sum)?;
+        self.note_code(case, &sum);
         let shift = self.shifts.entry(row.campaign).or_default();
         shift.count(row.state, row.uses_made, row.holder, -1);
         shift.count(sum.state, sum.uses_made, row.holder, 1);
@@ -345,7 +412,7 @@ impl Agreement<'_, '_> {
     }
 
     /// Whatever is known of a test code, its state stays.
-    fn move_list(&self, case: &Case<'_>) -> Result<(), Cause> {
+    fn move_list(&self, case: &Case<'_, '_>) -> Result<(), Cause> {
         self.tx.execute(
             "UPDATE code SET newest_entry = $1 WHERE id = $2",
             &[case.newest.into(), case.row.id.into()],
@@ -353,7 +420,7 @@ impl Agreement<'_, '_> {
         Ok(())
     }
 
-    fn write_code(&self, case: &Case<'_>, sum: &Sum) -> Result<(), Cause> {
+    fn note_code(&mut self, case: &Case<'_, '_>, sum: &Sum) {
         let row = case.row;
         let is_given_now = row.customer.is_none() && sum.customer.is_some();
         // Whose assignment is told by an entry is known in this life.
@@ -362,22 +429,34 @@ impl Agreement<'_, '_> {
         } else {
             row.assigned_incarnation
         };
-        self.tx.guarded(
-            "UPDATE code SET state = $1, uses_made = $2, customer = $3, expires_at_ms = $4, \
-             assigned_incarnation = $5, newest_entry = $6 WHERE id = $7 AND state = $8 \
-             AND uses_made = $9 AND coalesce(newest_entry, 0) = $10",
+        self.codes.push(vec![
+            state_number(sum.state).into(),
+            sum.uses_made.into(),
+            sum.customer.into(),
+            sum.expires_at_ms.into(),
+            incarnation.into(),
+            case.newest.into(),
+            row.id.into(),
+            state_number(row.state).into(),
+            row.uses_made.into(),
+            row.newest_entry.unwrap_or(0).into(),
+        ]);
+    }
+
+    fn write_codes(&self) -> Result<(), Cause> {
+        bulk::update(
+            self.tx,
+            "code",
             &[
-                state_number(sum.state).into(),
-                sum.uses_made.into(),
-                sum.customer.into(),
-                sum.expires_at_ms.into(),
-                incarnation.into(),
-                case.newest.into(),
-                row.id.into(),
-                state_number(row.state).into(),
-                row.uses_made.into(),
-                row.newest_entry.unwrap_or(0).into(),
+                "state",
+                "uses_made",
+                "customer",
+                "expires_at_ms",
+                "assigned_incarnation",
+                "newest_entry",
             ],
+            &["id", "state", "uses_made", "coalesce(newest_entry, 0)"],
+            &self.codes,
             "this code was just changed elsewhere",
         )
     }
@@ -402,7 +481,7 @@ impl Agreement<'_, '_> {
     }
 
     /// Redemptions that were undone, each once; what they counted of a customer's day is given back.
-    fn undo(&self, case: &Case<'_>, sum: &Sum) -> Result<(), Cause> {
+    fn undo(&self, case: &Case<'_, '_>, sum: &Sum) -> Result<(), Cause> {
         for (made, undoing) in &sum.reversed {
             let (Some(made), Some(undoing)) = (case.list.get(*made), case.list.get(*undoing))
             else {
@@ -421,7 +500,7 @@ impl Agreement<'_, '_> {
 
     fn write_conflicts(
         &self,
-        case: &Case<'_>,
+        case: &Case<'_, '_>,
         sum: &Sum,
         entries: &[CodeEntry],
     ) -> Result<(), Cause> {
@@ -449,7 +528,7 @@ impl Agreement<'_, '_> {
     }
 }
 
-fn give_back_day(tx: &Tx<'_>, head: &Head, campaign: i64, made: &Listed) -> Result<(), Cause> {
+fn give_back_day(tx: &Tx<'_>, head: &Head, campaign: i64, made: &Listed<'_>) -> Result<(), Cause> {
     let Some(public_id) = &made.body.customer else {
         return Ok(());
     };

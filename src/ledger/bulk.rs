@@ -1,13 +1,15 @@
-//! Many rows in one statement, on either engine: a statement a row is a round trip a row.
-//!
-//! The rows of a write come in pieces of a few sizes, so that the texts of statements are few and
-//! each is prepared once.
+//! Many rows at once. Where a statement is a round trip, many rows go in one, in pieces of a few sizes,
+//! so that the texts of statements are few and each is prepared once. In this process a row at a time
+//! is faster: the text of the statement is short, and it is prepared once for all of them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::ledger::engine::{Row, Tx, Value};
 use crate::ledger::error::Cause;
 
 /// Rows of one statement, the largest size that fits first.
-const SIZES: [usize; 4] = [128, 32, 8, 1];
+const SIZES: [usize; 5] = [500, 100, 25, 5, 1];
 
 /// Inserts rows. `into` names the table and its columns; `after` is what follows the values, which
 /// may answer rows.
@@ -18,11 +20,21 @@ pub(crate) fn insert(
     rows: &[Vec<Value<'_>>],
     mut take: impl FnMut(&Row<'_>) -> Result<(), Cause>,
 ) -> Result<(), Cause> {
+    let Some(width) = rows.first().map(Vec::len) else {
+        return Ok(());
+    };
+    if tx.writer().is_none() {
+        let sql = format!("{into} VALUES ({}){after}", parameters(1, width));
+        let mut one = tx.statement(&sql)?;
+        for row in rows {
+            one.each(row, &mut take)?;
+        }
+        return Ok(());
+    }
     let mut left = rows;
     while !left.is_empty() {
         let (piece, rest) = left.split_at(size_of(left.len()));
         left = rest;
-        let width = piece.first().map_or(0, Vec::len);
         let values: Vec<Value<'_>> = piece.iter().flatten().copied().collect();
         let mut sql = format!("{into} VALUES ");
         for row in 0..piece.len() {
@@ -31,7 +43,90 @@ pub(crate) fn insert(
             sql.push(')');
         }
         sql.push_str(after);
-        tx.each(&sql, &values, &mut take)?;
+        if after.contains("RETURNING") {
+            tx.each(&sql, &values, &mut take)?;
+        } else {
+            tx.later(&sql, &values)?;
+        }
+    }
+    Ok(())
+}
+
+/// Inserts rows into a table whose rows have an `id`, and answers it for each, in their order. In the
+/// column `by`, the one at this place of a row, each has another whole number.
+pub(crate) fn insert_numbered(
+    tx: &Tx<'_>,
+    into: &str,
+    (by, place): (&str, usize),
+    rows: &[Vec<Value<'_>>],
+) -> Result<Vec<i64>, Cause> {
+    let Some(width) = rows.first().map(Vec::len) else {
+        return Ok(Vec::new());
+    };
+    if tx.writer().is_none() {
+        // It knows the number of the row that it inserted, and need not be asked.
+        let sql = format!("{into} VALUES ({})", parameters(1, width));
+        let mut one = tx.statement(&sql)?;
+        return rows.iter().map(|row| one.insert(row)).collect();
+    }
+    let mut numbers = BTreeMap::new();
+    insert(tx, into, &format!(" RETURNING id, {by}"), rows, |row| {
+        numbers.insert(row.int(1)?, row.int(0)?);
+        Ok(())
+    })?;
+    rows.iter()
+        .map(|row| match row.get(place) {
+            Some(Value::Int(number)) => numbers.get(number).copied(),
+            Some(Value::Null | Value::Text(_) | Value::Blob(_)) | None => None,
+        })
+        .map(|id| id.ok_or_else(|| Cause::Damaged("an insert answered too little".into())))
+        .collect()
+}
+
+/// Changes rows, each guarded: the values of a row are those that it is given, in the order of `given`,
+/// and then those by which it must be found, in the order of `found`, all of them whole numbers. Unless
+/// each finds exactly one row, somebody was faster, as these words say.
+pub(crate) fn update(
+    tx: &Tx<'_>,
+    table: &str,
+    given: &[&str],
+    found: &[&str],
+    rows: &[Vec<Value<'_>>],
+    words: &'static str,
+) -> Result<(), Cause> {
+    let changes = |value: &dyn Fn(usize) -> String| {
+        let each = |(place, name): (usize, &&str)| format!("{name} = {}", value(place + 1));
+        let given: Vec<String> = given.iter().enumerate().map(each).collect();
+        let found: Vec<String> = (given.len()..).zip(found).map(each).collect();
+        (given.join(", "), found.join(" AND "))
+    };
+    if tx.writer().is_none() {
+        let (given, found) = changes(&|place| format!("${place}"));
+        let sql = format!("UPDATE {table} SET {given} WHERE {found}");
+        return rows.iter().try_for_each(|row| tx.guarded(&sql, row, words));
+    }
+    let (given_to, found_by) = changes(&|place| format!("v.column{place}"));
+    let width = given.len() + found.len();
+    let mut left = rows;
+    while !left.is_empty() {
+        let (piece, rest) = left.split_at(size_of(left.len()));
+        left = rest;
+        let values: Vec<Value<'_>> = piece.iter().flatten().copied().collect();
+        // Of what type the values are, is said once.
+        let first: Vec<String> = (1..=width)
+            .map(|number| format!("CAST(${number} AS BIGINT)"))
+            .collect();
+        let mut sql = format!(
+            "UPDATE {table} SET {given_to} FROM (VALUES ({})",
+            first.join(", ")
+        );
+        for row in 1..piece.len() {
+            write!(sql, ", ({})", parameters(row * width + 1, width)).unwrap_or_default();
+        }
+        write!(sql, ") AS v WHERE {found_by}").unwrap_or_default();
+        if tx.execute(&sql, &values)? != piece.len() {
+            return Err(Cause::Changed(words.to_owned()));
+        }
     }
     Ok(())
 }
@@ -94,8 +189,11 @@ fn size_of(left: usize) -> usize {
 }
 
 fn parameters(first: usize, count: usize) -> String {
-    let names: Vec<String> = (first..first + count)
-        .map(|number| format!("${number}"))
-        .collect();
-    names.join(", ")
+    let mut names = String::with_capacity(6 * count);
+    for number in first..first + count {
+        let comma = if number == first { "" } else { ", " };
+        // Writing to a string cannot fail.
+        write!(names, "{comma}${number}").unwrap_or_default();
+    }
+    names
 }

@@ -11,7 +11,7 @@
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
 use crate::ledger::test_mode::TEST_BATCH;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, bulk};
 
 /// What kind of subject changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,18 +109,63 @@ pub(crate) fn touch_unplaced(
     subject: i64,
     concerns: i64,
 ) -> Result<(), Cause> {
-    tx.later(
+    tx.row(
         "INSERT INTO feed (kind, subject, node, position) SELECT $1, $2, $3, NULL \
          WHERE EXISTS (SELECT 1 FROM store) \
          ON CONFLICT (kind, subject, node) DO UPDATE SET position = NULL",
         &[kind.number().into(), subject.into(), concerns.into()],
+        1,
+    )
+}
+
+/// Many subjects changed, each named once; where several processes write, in the order of their
+/// numbers. Whoever calls has seen that there are stores to tell.
+pub(crate) fn touch_all(
+    tx: &Tx<'_>,
+    kind: FeedKind,
+    subjects: impl Iterator<Item = i64>,
+    concerns: i64,
+) -> Result<(), Cause> {
+    let mut rows: Vec<Vec<Value<'_>>> = subjects
+        .map(|subject| {
+            vec![
+                kind.number().into(),
+                subject.into(),
+                concerns.into(),
+                Value::Null,
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if tx.writer().is_none() {
+        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        let newest = take_positions(tx, count)?;
+        for (row, position) in rows.iter_mut().zip(newest - count + 1..) {
+            if let Some(last) = row.last_mut() {
+                *last = position.into();
+            }
+        }
+    }
+    bulk::insert(
+        tx,
+        "INSERT INTO feed (kind, subject, node, position)",
+        " ON CONFLICT (kind, subject, node) DO UPDATE SET position = excluded.position",
+        &rows,
+        |_| Ok(()),
     )
 }
 
 fn next_position(tx: &Tx<'_>) -> Result<i64, Cause> {
+    take_positions(tx, 1)
+}
+
+/// Takes so many positions, the last of which it answers.
+fn take_positions(tx: &Tx<'_>, count: i64) -> Result<i64, Cause> {
     tx.one(
-        "UPDATE feed_head SET position = position + 1 WHERE id = 1 RETURNING position",
-        &[],
+        "UPDATE feed_head SET position = position + $1 WHERE id = 1 RETURNING position",
+        &[count.into()],
         |row| row.int(0),
     )?
     .ok_or_else(headless)
@@ -162,10 +207,7 @@ pub(crate) fn touch_range(
         &[campaign.into(), first_ordinal.into(), end_ordinal.into()],
         |row| row.int(0),
     )?;
-    for code in codes {
-        touch(tx, FeedKind::Code, code, EVERYBODY)?;
-    }
-    Ok(())
+    touch_all(tx, FeedKind::Code, codes.into_iter(), EVERYBODY)
 }
 
 /// The first store is let in: everything that is here has to be told of. Codes come with their

@@ -322,7 +322,7 @@ pub(crate) fn top_up(
     act: &Act,
 ) -> Result<(), Cause> {
     let store = stores::load(writing.tx, node)?;
-    if store.standing != Standing::Active {
+    if store.standing != Standing::Active || writing.head.is_behind() {
         return Ok(());
     }
     for demand in demands {
@@ -533,18 +533,37 @@ fn note_grant(
     Ok(())
 }
 
-/// At the hub: a store has assigned the code of an ordinal, so its range goes on after it.
+/// At the hub: a store has assigned the codes of ordinals, so its ranges go on after them.
 pub(crate) fn has_assigned(
     tx: &Tx<'_>,
     node: i64,
     campaign: i64,
-    ordinal: i64,
+    ordinals: &[i64],
 ) -> Result<(), Cause> {
-    tx.execute(
-        "UPDATE lease SET next_ordinal = $1 WHERE campaign = $2 AND holder = $3 \
-         AND first_ordinal < $1 AND end_ordinal >= $1 AND next_ordinal < $1",
-        &[(ordinal + 1).into(), campaign.into(), node.into()],
+    let (Some(first), Some(last)) = (ordinals.iter().min(), ordinals.iter().max()) else {
+        return Ok(());
+    };
+    let named = "FROM lease WHERE campaign = $1 AND holder = $2 AND end_ordinal > $3 \
+                 AND first_ordinal <= $4 ORDER BY id";
+    let values = [campaign.into(), node.into(), first.into(), last.into()];
+    // What is read of them after it stands.
+    tx.lock_rows(&format!("SELECT id {named}"), &values)?;
+    let ranges = tx.all(
+        &format!("SELECT id, first_ordinal, end_ordinal {named}"),
+        &values,
+        |row| Ok((row.int(0)?, row.int(1)?..row.int(2)?)),
     )?;
+    for (lease, range) in ranges {
+        let assigned = ordinals.iter().filter(|ordinal| range.contains(ordinal));
+        let Some(newest) = assigned.max() else {
+            continue;
+        };
+        tx.execute(
+            "UPDATE lease SET next_ordinal = $1 WHERE id = $2 AND holder = $3 \
+             AND first_ordinal < $1 AND end_ordinal >= $1 AND next_ordinal < $1",
+            &[(newest + 1).into(), lease.into(), node.into()],
+        )?;
+    }
     Ok(())
 }
 
@@ -815,14 +834,21 @@ pub(crate) fn faults(tx: &Tx<'_>) -> Result<Vec<String>, Cause> {
 /// Why this ledger gives nothing out by itself, where it has a hub: it has not heard from it for too
 /// long, it was told not to, or the campaign says so.
 pub(crate) fn must_ask(
-    tx: &Tx<'_>,
+    writing: &Writing<'_, '_>,
     campaign: &Campaign,
     act: &Act,
 ) -> Result<Option<String>, Cause> {
-    let Some(link) = link::load(tx)? else {
+    let id = &campaign.id;
+    if writing.head.is_behind() {
+        return Ok(Some(format!(
+            "this hub was put back to an older state, and does not know which codes of {id} are given \
+             out, so nothing was given: a manager runs `counterfoil hub restored`, then ask again \
+             under the same key"
+        )));
+    }
+    let Some(link) = link::load(writing.tx)? else {
         return Ok(None);
     };
-    let id = &campaign.id;
     if campaign.rules.offline_assign == OfflineAssign::Hub {
         return Ok(Some(format!(
             "codes of {id} are given out by the hub alone, so nothing was given here"

@@ -512,6 +512,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Quarantined { .. }
         | Fact::LeaseGranted { .. }
         | Fact::HandedOver { .. }
+        | Fact::Recovered { .. }
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],

@@ -30,8 +30,20 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../assets/migrations/0006_token_rotation.sql"),
     ),
     (
-        "0007_fence",
-        include_str!("../../assets/migrations/0007_fence.sql"),
+        "0007_many_stores",
+        include_str!("../../assets/migrations/0007_many_stores.sql"),
+    ),
+    (
+        "0008_asks",
+        include_str!("../../assets/migrations/0008_asks.sql"),
+    ),
+    (
+        "0009_restored",
+        include_str!("../../assets/migrations/0009_restored.sql"),
+    ),
+    (
+        "0010_fence",
+        include_str!("../../assets/migrations/0010_fence.sql"),
     ),
 ];
 

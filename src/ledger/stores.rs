@@ -15,7 +15,9 @@ use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::fence::{self, Lost};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, feed, link, nodes, setting_of, stock};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, behind, feed, link, nodes, setting_of, stock,
+};
 
 /// What stands in place of a node's name until it has joined; no node is called so.
 const INVITED: &str = "invited ";
@@ -23,9 +25,6 @@ const INVITED: &str = "invited ";
 const COLUMNS: &str = "s.node, n.name, n.store, s.label, s.standing, s.timezone, s.incarnation, \
     s.acked_seq, s.feed_position, s.last_contact_ms, s.clock_offset_ms, s.unsent \
     FROM store s JOIN node n ON n.id = s.node";
-
-/// The life of a ledger that is kept on a server, where an incarnation is a process.
-const LIFE_IN_DATABASE: i64 = 1;
 
 impl Ledger {
     /// Lets a node of a store in, by an enrolment token that works once. The first one makes this
@@ -151,16 +150,11 @@ pub(crate) fn welcome(tx: &Tx<'_>, node: i64, now: jiff::Timestamp) -> Result<We
         })?
         .unwrap_or(0);
     let head = Head::load(tx)?;
-    // Processes that write one ledger together are one life of it, whichever of them a store reaches.
-    let hub_life = if tx.writer().is_some() {
-        LIFE_IN_DATABASE
-    } else {
-        head.incarnation
-    };
     Ok(Welcome {
         wire: WIRE,
+        hub_life: behind::life(tx, &head)?,
+        is_behind: head.is_behind(),
         hub: head.node,
-        hub_life,
         now_ms: now.as_millisecond(),
         standing: store.standing,
         acked_through: store.acked_seq,

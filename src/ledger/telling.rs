@@ -8,18 +8,18 @@
 use std::collections::BTreeSet;
 
 use crate::domain::conflict::ConflictKind;
-use crate::domain::entry::{Body, hex};
+use crate::domain::entry::{Body, Hash, Recovered, hex};
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     CODES_MAX, Cursor, Down, Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer,
-    WireLease, WireOperator, WireStory,
+    WireLease, WireOperator, WireStory, WireTestMode,
 };
-use crate::ledger::chain::side_of;
+use crate::ledger::chain::{OWN_NODE, side_of};
 use crate::ledger::codes::{shapes, state_number};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
-use crate::ledger::{Act, Ledger, LedgerError, campaigns, customers, nodes, stores};
+use crate::ledger::{Act, Ledger, LedgerError, campaigns, customers, nodes, stores, test_mode};
 
 /// Rows of the feed that are looked at for one page.
 const ROWS_MAX: i64 = 2_000;
@@ -38,6 +38,16 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
     let head = feed::position(tx)?;
     let mut welcome = stores::welcome(tx, node, act.now)?;
     welcome.feed_position = head;
+    if welcome.is_behind {
+        // What is here is older than what was told: nothing of it would be true.
+        return Ok(Page {
+            welcome,
+            after: down.after,
+            items: Vec::new(),
+            cursor: down.after,
+            more: false,
+        });
+    }
     // A store that is ahead of the feed was told by a life of the hub that is gone: it begins anew.
     let after = if down.after.position > head {
         Cursor::default()
@@ -339,9 +349,9 @@ impl<'t, 'c> Telling<'t, 'c> {
 
 /// A code on its way to be told, with the local numbers that are not.
 pub(crate) struct ToldCode {
-    id: i64,
-    campaign: i64,
-    customer: Option<i64>,
+    pub(crate) id: i64,
+    pub(crate) campaign: i64,
+    pub(crate) customer: Option<i64>,
     newest_entry: Option<i64>,
     pub(crate) wire: WireCode,
 }
@@ -372,8 +382,17 @@ pub(crate) fn told_code(row: &Row<'_>) -> Result<ToldCode, Cause> {
             expires_at_ms: row.maybe_int(10)?,
             first: None,
             void_reason: None,
+            hub_uses: Vec::new(),
         },
     })
+}
+
+/// What a use by an own entry is called, also once that entry was lost and came back.
+pub(crate) fn use_name(body: &Body, hash: &Hash) -> String {
+    body.recovered
+        .as_ref()
+        .and_then(|recovered| recovered.entry.clone())
+        .unwrap_or_else(|| Recovered::name_of(hash))
 }
 
 fn load_code(tx: &Tx<'_>, code: i64) -> Result<Option<ToldCode>, Cause> {
@@ -390,11 +409,11 @@ impl ToldCode {
         let mut next = self.newest_entry;
         let mut is_newest_end = is_void;
         while let Some(entry) = next {
-            let (kind, body, reversal, store, side, previous) = tx
+            let (kind, body, reversal, store, side, previous, node, hash) = tx
                 .one(
                     "SELECT e.kind, e.body, r.entry, coalesce(n.store, l.store), s.text, \
-                     e.previous_of_code FROM entry e JOIN node n ON n.id = e.node \
-                     JOIN ledger l ON l.id = 1 LEFT JOIN reversal r ON r.redemption = e.id \
+                     e.previous_of_code, e.node, e.hash FROM entry e \
+                     JOIN node n ON n.id = e.node JOIN ledger l ON l.id = 1 LEFT JOIN reversal r ON r.redemption = e.id \
                      LEFT JOIN side s ON s.entry = e.id WHERE e.id = $1",
                     &[entry.into()],
                     |row| {
@@ -405,6 +424,8 @@ impl ToldCode {
                             row.text(3)?,
                             row.maybe_text(4)?,
                             row.maybe_int(5)?,
+                            row.int(6)?,
+                            row.hash(7)?,
                         ))
                     },
                 )?
@@ -415,6 +436,9 @@ impl ToldCode {
             }
             if kind == "redeemed" && reversal.is_none() {
                 let body: Body = serde_json::from_str(&body)?;
+                if node == OWN_NODE {
+                    self.wire.hub_uses.push(use_name(&body, &hash));
+                }
                 // What this hub did for a store happened at that store's counter.
                 let (store, counter) =
                     nodes::asking_counter(tx, &body.counter)?.unwrap_or((store, body.counter));
@@ -448,7 +472,7 @@ pub(crate) fn wire_code(tx: &Tx<'_>, code: i64) -> Result<Option<WireCode>, Caus
 }
 
 /// A customer and everybody who was joined to them.
-fn with_joined(tx: &Tx<'_>, customer: i64) -> Result<Vec<i64>, Cause> {
+pub(crate) fn with_joined(tx: &Tx<'_>, customer: i64) -> Result<Vec<i64>, Cause> {
     let mut found = vec![customers::standing(tx, customer)?];
     let mut place = 0;
     while let Some(kept) = found.get(place).copied() {
@@ -504,7 +528,24 @@ pub(crate) fn wire_campaign(tx: &Tx<'_>, campaign: i64) -> Result<WireCampaign, 
         rules: told.rules,
         contact_key: hex(&campaigns::contact_key(tx, campaign)?),
         shapes,
+        test_mode: wire_test_mode(tx, campaign)?,
     })
+}
+
+fn wire_test_mode(tx: &Tx<'_>, campaign: i64) -> Result<Option<WireTestMode>, Cause> {
+    let Some((until_ms, testers)) = test_mode::state(tx, campaign)? else {
+        return Ok(None);
+    };
+    let mut customers = Vec::new();
+    for tester in testers {
+        for one in with_joined(tx, tester)? {
+            customers.push(wire_customer(tx, one)?);
+        }
+    }
+    Ok(Some(WireTestMode {
+        until_ms,
+        customers,
+    }))
 }
 
 fn wire_conflict(row: &Row<'_>) -> Result<WireConflict, Cause> {

@@ -15,7 +15,7 @@ use crate::domain::ids::{CampaignId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::operator::Role;
 use crate::domain::wire::{
-    CODES_MAX, Cursor, Demand, Down, Hello, Item, Page, Standing, WIRE, WireConflict,
+    CODES_MAX, Cursor, Demand, Down, Hello, HubKnown, Item, Page, Standing, WIRE, WireConflict,
 };
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::fence::Lost;
@@ -271,6 +271,7 @@ fn page_for(hub: &mut Ledger, store: &mut Ledger) -> Page {
         },
         after: link.cursor,
         wait_ms: 0,
+        hub: HubKnown::default(),
     };
     hub.down_page(&down, &act()).unwrap()
 }
@@ -689,7 +690,7 @@ fn a_range_is_handed_over_and_comes_back_only_by_a_newer_grant() {
     assert_eq!(number(&mut pair.hub, own), 99);
     pair.hub
         .write("note", "an assignment", |writing| {
-            has_assigned(writing.tx, node, 1, 50)
+            has_assigned(writing.tx, node, 1, &[50])
         })
         .unwrap();
     pair.top_up(60);

@@ -181,8 +181,11 @@ pub fn answer(
         }
         Request::Down(down) => {
             note(ledger, &store, hello, Some(down.after.position), act)?;
+            let told = (hello.incarnation, down.after.position);
+            let is_found = ledger.hear_of_hub(store.number, &down.hub, told, act)?;
             let page = ledger.down_page(down, act)?;
-            let is_news = !page.items.is_empty() || page.cursor != down.after || page.more;
+            let is_news =
+                is_found || !page.items.is_empty() || page.cursor != down.after || page.more;
             Ok(if is_news || is_last || down.wait_ms == 0 {
                 said(&page)
             } else {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use counterfoil::desk::{act, mint_key};
-use counterfoil::ledger::{Database, Ledger, LogFilter, LogPosition, Scan};
+use counterfoil::ledger::{Database, Expected, Ledger, LogFilter, LogPosition, Scan};
 use jiff::Timestamp;
 use postgres::error::SqlState;
 use serde_json::{Value, json};
@@ -442,14 +442,18 @@ fn one_that_fails_harms_no_other_of_those_answered_together() {
         // Each twice: the second scan sees the first one's use, before anything is committed.
         let scans: Vec<&String> = codes.iter().chain(&codes).collect();
         let told = ledger
-            .answer_together(&scans, |ledger, code| {
-                let act = act("till", None, now()).unwrap();
-                let minted = mint_key(act.now).unwrap();
-                let scan = Scan::new(code.as_bytes(), &minted);
-                ledger
-                    .redeem(&scan, &act)
-                    .map(|answer| answer.verdict.word())
-            })
+            .answer_together(
+                &scans,
+                |_, _| Expected::Anything,
+                |ledger, code| {
+                    let act = act("till", None, now()).unwrap();
+                    let minted = mint_key(act.now).unwrap();
+                    let scan = Scan::new(code.as_bytes(), &minted);
+                    ledger
+                        .redeem(&scan, &act)
+                        .map(|answer| answer.verdict.word())
+                },
+            )
             .unwrap();
         assert!(turns() - before <= 1, "one commit: {}", turns() - before);
         for (place, (code, told)) in scans.iter().zip(told).enumerate() {
@@ -482,24 +486,28 @@ fn a_group_that_meets_another_process_half_way_is_answered_one_by_one() {
     let mut is_first = true;
     let key = "shared".parse().unwrap();
     let told = ledger
-        .answer_together(&codes, |ledger, code| {
-            let act = act("till", None, now()).unwrap();
-            let minted = mint_key(act.now).unwrap();
-            let scan = Scan {
-                key: Some(&key),
-                ..Scan::new(code.as_bytes(), &minted)
-            };
-            if std::mem::take(&mut is_first) {
-                // Another process binds the same key, to the last of these codes, and commits.
-                let last = Scan {
+        .answer_together(
+            &codes,
+            |_, _| Expected::Anything,
+            |ledger, code| {
+                let act = act("till", None, now()).unwrap();
+                let minted = mint_key(act.now).unwrap();
+                let scan = Scan {
                     key: Some(&key),
-                    ..Scan::new(codes.last().unwrap().as_bytes(), &minted)
+                    ..Scan::new(code.as_bytes(), &minted)
                 };
-                let word = other.redeem(&last, &act).unwrap().verdict.word();
-                assert_eq!(word, "accepted");
-            }
-            ledger.redeem(&scan, &act).unwrap().verdict.word()
-        })
+                if std::mem::take(&mut is_first) {
+                    // Another process binds the same key, to the last of these codes, and commits.
+                    let last = Scan {
+                        key: Some(&key),
+                        ..Scan::new(codes.last().unwrap().as_bytes(), &minted)
+                    };
+                    let word = other.redeem(&last, &act).unwrap().verdict.word();
+                    assert_eq!(word, "accepted");
+                }
+                ledger.redeem(&scan, &act).unwrap().verdict.word()
+            },
+        )
         .unwrap();
     let mut expected = vec!["key_conflict"; 5];
     expected.push("replayed");

@@ -3,6 +3,7 @@
 
 mod barred;
 #[path = "../all/cluster.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod cluster;
 mod joining;
 mod leases;

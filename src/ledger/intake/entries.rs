@@ -5,25 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::conflict::ConflictKind;
 use crate::domain::entry::{Body, Fact, Side, instant, side_hash, unhex};
+use crate::domain::ids::EntryId;
 use crate::domain::local_time::day_number;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::Up;
-use crate::ledger::agreed::{Persons, agree, zone_of_node};
+use crate::ledger::agreed::{Fresh, FreshEntry, Persons, agree, agree_knowing, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, close_of, raise};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
-use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch, touch_all};
 use crate::ledger::intake::chain::NewEntry;
 use crate::ledger::intake::judge::{Facts, Judged, Known};
 use crate::ledger::intake::{PARKED, Sender, people};
 use crate::ledger::log::end_life;
-use crate::ledger::lookups::{by_ids, lock_many};
+use crate::ledger::lookups::lock_many;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
-    Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,
+    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code,
+    setting_of,
 };
 
 /// Why a code is ended that was given out under a key that was given up.
@@ -36,6 +38,8 @@ struct Stored<'b> {
     body: Option<&'b Body>,
     judged: Judged,
     local: i64,
+    /// The entry before it in its code's list.
+    previous: Option<i64>,
 }
 
 /// Takes in the entries that follow on.
@@ -50,9 +54,10 @@ pub(super) fn take(
         .iter()
         .map(|entry| serde_json::from_str(&entry.wire.body).ok())
         .collect();
-    people::merge(writing, up, &bodies)?;
+    people::merge(writing, &up.customers, &bodies)?;
     hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
+    let codes: BTreeMap<i64, CodeRow> = facts.codes().map(|row| (row.id, row.clone())).collect();
     let mut batch: Vec<Stored<'_>> = new
         .iter()
         .zip(&bodies)
@@ -60,22 +65,26 @@ pub(super) fn take(
         .map(|(place, (entry, body))| Stored {
             entry,
             body: body.as_ref(),
-            judged: body
-                .as_ref()
-                .map_or_else(Judged::default, |body| facts.judge(place, body)),
+            judged: body.as_ref().map_or_else(Judged::default, |body| {
+                let is_under_former = entry.wire.seq <= up.hub.former_head;
+                facts.judge(place, body, is_under_former)
+            }),
             local: 0,
+            previous: None,
         })
         .collect();
     let now_ms = act.now.as_millisecond();
-    let newest = write(writing, sender, &mut batch, now_ms)?;
+    let newest = write(writing, sender, &mut batch, &codes, now_ms)?;
     keep_texts(writing, &batch)?;
     keep_outcomes(writing, &batch)?;
     bind(writing, &batch)?;
     count(writing, sender, &batch)?;
     raise_faults(writing, &batch, now_ms)?;
-    let mut persons = agree(writing.tx, &writing.head, &newest, now_ms)?;
+    let fresh = fresh(sender, &batch, codes, &newest);
+    let mut persons = agree_knowing(writing.tx, &writing.head, fresh, now_ms)?;
     for stored in &batch {
-        follow(writing, sender, stored, &mut persons, act)?;
+        let was_known = stored.entry.wire.seq <= up.hub.former_seq;
+        follow(writing, sender, stored, &mut persons, (was_known, act))?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
     // Of an act that is known nothing changes here; its writer has counted it beside what it was told.
@@ -84,10 +93,41 @@ pub(super) fn take(
         .filter(|stored| stored.judged.known_by.is_some())
         .filter_map(|stored| stored.judged.code);
     let told: BTreeSet<i64> = newest.keys().copied().chain(known).collect();
-    for code in told {
-        touch(writing.tx, FeedKind::Code, code, EVERYBODY)?;
+    touch_all(writing.tx, FeedKind::Code, told.into_iter(), EVERYBODY)
+}
+
+/// The codes of a batch and its entries, as they are known.
+fn fresh<'b>(
+    sender: &Sender,
+    batch: &[Stored<'b>],
+    mut codes: BTreeMap<i64, CodeRow>,
+    newest: &BTreeMap<i64, Option<i64>>,
+) -> Fresh<'b> {
+    let entries = batch
+        .iter()
+        .filter(|stored| stored.judged.is_linked)
+        .filter_map(|stored| {
+            let wire = stored.entry.wire;
+            let entry = FreshEntry {
+                node: sender.node,
+                id: EntryId {
+                    node: sender.name.clone(),
+                    incarnation: u32::try_from(wire.incarnation).ok()?,
+                    seq: wire.seq.unsigned_abs(),
+                },
+                body: stored.body?,
+                previous: stored.previous,
+            };
+            Some((stored.local, entry))
+        })
+        .collect();
+    Fresh {
+        codes: newest
+            .iter()
+            .filter_map(|(code, newest)| Some((codes.remove(code)?, *newest)))
+            .collect(),
+        entries,
     }
-    Ok(())
 }
 
 /// Holds the codes of a batch, in the order of their numbers: whoever else changes them meanwhile is
@@ -107,19 +147,14 @@ fn write(
     writing: &Writing<'_, '_>,
     sender: &Sender,
     batch: &mut [Stored<'_>],
+    codes: &BTreeMap<i64, CodeRow>,
     now_ms: i64,
 ) -> Result<BTreeMap<i64, Option<i64>>, Cause> {
     let tx = writing.tx;
-    let codes: Vec<i64> = {
-        let codes: BTreeSet<i64> = batch
-            .iter()
-            .filter(|stored| stored.judged.is_linked)
-            .filter_map(|stored| stored.judged.code)
-            .collect();
-        codes.into_iter().collect()
-    };
-    let mut newest: BTreeMap<i64, Option<i64>> = by_ids(tx, &codes)?
-        .into_iter()
+    let mut newest: BTreeMap<i64, Option<i64>> = batch
+        .iter()
+        .filter(|stored| stored.judged.is_linked)
+        .filter_map(|stored| codes.get(&stored.judged.code?))
         .map(|row| (row.id, row.newest_entry))
         .collect();
     // The first of a code follows what is here; the number of those before the others is not known
@@ -146,32 +181,24 @@ fn write(
             ]
         })
         .collect();
-    let mut locals = BTreeMap::new();
-    bulk::insert(
+    let locals = bulk::insert_numbered(
         tx,
         "INSERT INTO entry (node, incarnation, seq, at_ms, kind, campaign, code, \
          previous_of_code, body, hash)",
-        " RETURNING id, incarnation, seq",
+        ("seq", 2),
         &rows,
-        |row| {
-            locals.insert((row.int(1)?, row.int(2)?), row.int(0)?);
-            Ok(())
-        },
     )?;
     let mut seen = BTreeSet::new();
-    for stored in batch {
-        let wire = stored.entry.wire;
-        stored.local = *locals
-            .get(&(wire.incarnation, wire.seq))
-            .ok_or_else(|| Cause::Damaged("an insert answered too little".into()))?;
+    for (stored, local) in batch.iter_mut().zip(locals) {
+        stored.local = local;
         let Some(code) = stored.judged.code.filter(|_| stored.judged.is_linked) else {
             continue;
         };
-        let before = newest.insert(code, Some(stored.local)).flatten();
+        stored.previous = newest.insert(code, Some(stored.local)).flatten();
         if !seen.insert(code) {
-            tx.execute(
+            tx.later(
                 "UPDATE entry SET previous_of_code = $1 WHERE id = $2",
-                &[before.into(), stored.local.into()],
+                &[stored.previous.into(), stored.local.into()],
             )?;
         }
     }
@@ -266,6 +293,7 @@ fn count(writing: &Writing<'_, '_>, sender: &Sender, batch: &[Stored<'_>]) -> Re
     let tx = writing.tx;
     let mut hours = Hours::default();
     let mut days = BTreeMap::<(i64, i64, i64), u32>::new();
+    let mut ordinals = BTreeMap::<i64, Vec<i64>>::new();
     let zone = zone_of_node(tx, &writing.head, sender.node)?;
     for stored in batch {
         let (Some(body), None) = (stored.body, stored.judged.known_by) else {
@@ -291,8 +319,11 @@ fn count(writing: &Writing<'_, '_>, sender: &Sender, batch: &[Stored<'_>]) -> Re
             Some(campaign),
         ) = (&body.fact, stored.judged.campaign)
         {
-            lease::has_assigned(tx, sender.node, campaign, at.cast_signed())?;
+            ordinals.entry(campaign).or_default().push(at.cast_signed());
         }
+    }
+    for (campaign, ordinals) in ordinals {
+        lease::has_assigned(tx, sender.node, campaign, &ordinals)?;
     }
     hours.write(tx)?;
     for ((campaign, customer, day), amount) in days {
@@ -351,11 +382,14 @@ fn follow(
     sender: &Sender,
     stored: &Stored<'_>,
     persons: &mut Persons,
-    act: &Act,
+    (was_known, act): (bool, &Act),
 ) -> Result<(), Cause> {
     let Some(body) = stored.body else {
         return Ok(());
     };
+    if was_known && let Some(code) = stored.judged.code {
+        recovery::had_before(writing.tx, code)?;
+    }
     if let Fact::HandedOver {
         grant_number,
         range,
@@ -363,7 +397,7 @@ fn follow(
     {
         if let Some(campaign) = stored.judged.campaign {
             let code = stored.judged.code;
-            lease::has_handed_over(
+            let is_ours = lease::has_handed_over(
                 writing.tx,
                 sender.node,
                 campaign,
@@ -371,6 +405,9 @@ fn follow(
                 *grant_number,
                 *range,
             )?;
+            if is_ours && was_known {
+                recovery::had_range_before(writing.tx, campaign, code, *range)?;
+            }
         }
     } else if let Fact::CustomersJoined { gone } = &body.fact {
         if let (Some(kept), Some((gone, _))) = (

@@ -1,4 +1,4 @@
--- 0007: what an ended life of a store held is taken back in slices: no till waits for millions of codes.
+-- 0010: what an ended life of a store held is taken back in slices: no till waits for millions of codes.
 
 -- By their holder, those that others hold: nothing of it on a shop alone.
 CREATE INDEX code_held_elsewhere ON code (holder, campaign, id) WHERE holder <> 1;
