@@ -210,9 +210,10 @@ impl Database {
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|fault| fault.to_string())?;
+    let text = std::fs::read(file).map_err(|error| format!("{error}"))?;
+    let read = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|fault| format!("it is not PEM: {fault}"))?;
     if read.is_empty() {
         return Err("there is no `-----BEGIN CERTIFICATE-----` in it".into());
     }
