@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use counterfoil::domain::wire::{Down, Item, Page, UpAnswer};
+use counterfoil::domain::wire::{Down, HubKnown, Item, Page, UpAnswer};
 use counterfoil::sync::intake::Route;
 
 use crate::arguments::Arguments;
@@ -116,6 +116,7 @@ pub(crate) fn measure(arguments: &Arguments) {
 
 fn page(store: &mut Store) -> Page {
     let down = Down {
+        hub: HubKnown::default(),
         hello: hello(&store.writer.node),
         after: store.writer.cursor,
         wait_ms: 0,

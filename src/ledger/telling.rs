@@ -48,6 +48,7 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
             items: Vec::new(),
             cursor: down.after,
             more: false,
+            codes_ahead: 0,
         });
     }
     // A store that is ahead of the feed was told by a life of the hub that is gone: it begins anew.

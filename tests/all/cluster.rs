@@ -68,19 +68,16 @@ impl TestDatabase {
     }
 
     /// How the program names it by the network.
-    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
     pub(crate) fn network_url(&self, host: &str, more: &str) -> String {
         format!("postgres://{OWNER}@{host}/{}?{more}", self.name)
     }
 
     /// Where its server listens.
-    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
     pub(crate) fn address() -> Ipv4Addr {
         cluster().address
     }
 
     /// The certificate of whoever signed its server's, in PEM; that one is for [`SERVER`].
-    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
     pub(crate) fn authority() -> String {
         cluster().authority.pem()
     }
