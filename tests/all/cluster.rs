@@ -88,7 +88,6 @@ impl TestDatabase {
     }
 
     /// A dump of it as it is now, under a name of its own; nobody may have it open.
-    #[allow(dead_code, reason = "not every program of tests puts a database back")]
     pub(crate) fn dump(&self) -> TestDatabase {
         let dump = TestDatabase::new();
         dump.is_now(self);
@@ -96,7 +95,6 @@ impl TestDatabase {
     }
 
     /// Restores it from a dump; nobody may have it open.
-    #[allow(dead_code, reason = "not every program of tests puts a database back")]
     pub(crate) fn is_now(&self, dump: &TestDatabase) {
         let mut server = cluster().connect("postgres");
         for statement in [
