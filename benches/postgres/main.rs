@@ -1,169 +1,204 @@
 //! The ledger on PostgreSQL against raw SQL on the same server, in one run: claims against a raw
-//! `FOR UPDATE SKIP LOCKED` with its partial index at 32 clients, redemptions against the raw
-//! conditional update. It reports ratios and asserts none.
+//! `FOR UPDATE SKIP LOCKED` with its partial index at 32 clients, and again after a million of them;
+//! redemptions over HTTP against the raw conditional update at 32 clients. It reports ratios and
+//! asserts none.
 //!
 //! `COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME cargo bench --bench postgres`, an empty
-//! database; `-- SECONDS` for a longer run of each part.
+//! database; `-- --seconds 20` for longer parts, `-- --quick` to see that it runs: a second each, and
+//! without the million.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
     reason = "a bench prints figures, and ends at the first fault"
 )]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+mod callers;
+mod hub;
+mod raw;
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use counterfoil::desk::{act, fill_random, mint_key, random, set_up_in};
 use counterfoil::domain::campaign::{ContactKind, Rules};
 use counterfoil::domain::claim::{ClaimContext, ClaimWord};
 use counterfoil::domain::code::Shape;
-use counterfoil::domain::ids::CampaignId;
+use counterfoil::domain::ids::{CampaignId, Key};
 use counterfoil::domain::notes::Notes;
-use counterfoil::ledger::{ClaimRequest, Database, Drawing, GenerateOrder, Ledger, LongWork, Scan};
+use counterfoil::ledger::{
+    ClaimRequest, Database, Drawing, Expected, GenerateOrder, Ledger, LongWork, Scan,
+};
 use jiff::Timestamp;
 use postgres::{Client, NoTls};
 
-const RAW_CLIENTS: usize = 32;
-const WRITERS: usize = 4;
-const GROUP: usize = 32;
-const CODES: u64 = 300_000;
+use crate::callers::{Until, run};
 
-fn now() -> Timestamp {
+/// Clients of the raw statements, and of the hub.
+const CLIENTS: usize = 32;
+
+/// Processes of the hub, each answering groups of what waits: as many wait as there are clients.
+const WRITERS: [(usize, usize); 2] = [(2, CLIENTS / 2), (4, CLIENTS)];
+
+const MILLION: usize = 1_000_000;
+
+pub(crate) fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
     Timestamp::now()
 }
 
-/// Runs `work` in so many threads for so long; how often a second it counted.
-fn rate(threads: usize, seconds: u64, work: impl Fn(usize, &AtomicBool, &AtomicU64) + Sync) -> f64 {
-    let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        for thread in 0..threads {
-            let (work, stop, count) = (&work, &stop, &count);
-            scope.spawn(move || work(thread, stop, count));
-        }
-        #[expect(clippy::disallowed_methods, reason = "a bench runs for a time")]
-        std::thread::sleep(Duration::from_secs(seconds));
-        stop.store(true, Ordering::Release);
-    });
-    #[expect(clippy::cast_precision_loss, reason = "a figure to be printed")]
-    let rate = count.load(Ordering::Acquire) as f64 / seconds as f64;
-    rate
+pub(crate) fn instant() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
+    Instant::now()
 }
 
-fn raw(url: &str, seconds: u64, sql: &str) -> f64 {
-    rate(RAW_CLIENTS, seconds, |thread, stop, count| {
-        let mut client = Client::connect(url, NoTls).expect("a connection");
-        let statement = client.prepare(sql).expect("a statement");
-        let mut place = i64::try_from(thread).expect("a number");
-        while !stop.load(Ordering::Acquire) {
-            place += i64::try_from(RAW_CLIENTS).expect("a number");
-            if client.execute(&statement, &[&place]).expect("an answer") == 1 {
-                count.fetch_add(1, Ordering::AcqRel);
-            }
-        }
-    })
+/// How much is measured.
+struct Sizes {
+    part: Duration,
+    codes: u64,
+    has_million: bool,
 }
 
-fn claims(database: &Database, campaign: &CampaignId, seconds: u64) -> (f64, Vec<String>) {
-    let given = std::sync::Mutex::new(Vec::new());
-    let found = rate(WRITERS, seconds, |thread, stop, count| {
+impl Sizes {
+    fn read() -> Sizes {
+        let words: Vec<String> = std::env::args().collect();
+        let is_quick = words.iter().any(|word| word == "--quick");
+        let asked = words
+            .iter()
+            .position(|word| word == "--seconds")
+            .and_then(|place| words.get(place + 1)?.parse().ok());
+        Sizes {
+            part: Duration::from_secs(asked.unwrap_or(if is_quick { 1 } else { 10 })),
+            codes: if is_quick { 200_000 } else { 2_500_000 },
+            has_million: !is_quick,
+        }
+    }
+}
+
+/// A claim that is about to be made: by whom, and under which key.
+struct Person {
+    contacts: [(ContactKind, String); 1],
+    minted: Key,
+}
+
+/// Claims by so many processes in groups of so many, until it is enough; how many a second, and the
+/// codes.
+fn claims(
+    database: &Database,
+    campaign: &CampaignId,
+    (writers, group): (usize, usize),
+    until: Until,
+) -> (f64, Vec<String>) {
+    let (rate, given) = run(writers, until, |caller| {
         let started = act("bench", None, now()).expect("an act");
         let mut ledger = Ledger::open_in(database, &started).expect("a ledger");
+        let mut given = Vec::new();
         let mut next = 0_u64;
-        while !stop.load(Ordering::Acquire) {
-            let people: Vec<String> = (0..GROUP)
+        while caller.goes_on() {
+            let people: Vec<Person> = (0..group)
                 .map(|_| {
                     next += 1;
-                    format!(
-                        "c{thread}-{next}-{}@example.org",
-                        started.now.as_millisecond()
-                    )
+                    let run = started.now.as_millisecond();
+                    let email = format!("c{}-{next}-{run}@example.org", caller.place());
+                    Person {
+                        contacts: [(ContactKind::Email, email)],
+                        minted: mint_key(now()).expect("a key"),
+                    }
                 })
                 .collect();
             let told = ledger
-                .answer_together(&people, |ledger, email| {
-                    let act = act("bench", None, now()).expect("an act");
-                    let request = ClaimRequest {
+                .answer_together(
+                    &people,
+                    |_, person| Expected::Claim {
+                        caller: "bench".into(),
+                        key: &person.minted,
                         campaign,
-                        contacts: &[(ContactKind::Email, email.clone())],
-                        context: ClaimContext::Send,
-                        key: None,
-                        minted: &mint_key(act.now).expect("a key"),
-                        trigger: None,
-                        notes: Notes::default(),
-                        resends: false,
-                        prints: false,
-                        name: None,
-                        consents: false,
-                        random: random().expect("random bytes"),
-                    };
-                    ledger
-                        .assign(&request, &act)
-                        .expect("kept")
-                        .expect("a claim")
-                })
+                        contacts: &person.contacts,
+                    },
+                    |ledger, person| {
+                        let act = act("bench", None, now()).ok()?;
+                        let request = ClaimRequest {
+                            campaign,
+                            contacts: &person.contacts,
+                            context: ClaimContext::Send,
+                            key: None,
+                            minted: &person.minted,
+                            trigger: None,
+                            notes: Notes::default(),
+                            resends: false,
+                            prints: false,
+                            name: None,
+                            consents: false,
+                            random: random().ok()?,
+                        };
+                        ledger.assign(&request, &act).ok()?.ok()
+                    },
+                )
                 .expect("answers");
-            let codes = told
-                .into_iter()
-                .filter(|claim| claim.word == ClaimWord::Assigned)
-                .filter_map(|claim| claim.code);
-            let before = given.lock().expect("a list").len();
-            let mut all = given.lock().expect("a list");
-            all.extend(codes);
-            count.fetch_add((all.len() - before) as u64, Ordering::AcqRel);
+            let before = given.len();
+            given.extend(
+                told.into_iter()
+                    .flatten()
+                    .filter(|claim| claim.word == ClaimWord::Assigned)
+                    .filter_map(|claim| claim.code),
+            );
+            caller.count(given.len() - before);
         }
+        given
     });
-    (found, given.into_inner().expect("a list"))
+    (rate, given.into_iter().flatten().collect())
 }
 
-fn redemptions(database: &Database, codes: &[String], seconds: u64) -> f64 {
-    let share = codes.len() / WRITERS;
-    rate(WRITERS, seconds, |thread, stop, count| {
+/// Redemptions without HTTP, as the hub's ledger thread makes them.
+fn redemptions(
+    database: &Database,
+    codes: &[String],
+    (writers, group): (usize, usize),
+    part: Duration,
+) -> f64 {
+    let share = codes.len() / writers;
+    let (rate, _) = run(writers, Until::Passed(part), |caller| {
         let started = act("bench", None, now()).expect("an act");
         let mut ledger = Ledger::open_in(database, &started).expect("a ledger");
-        for group in codes
+        let own: Vec<(&String, Key)> = codes
             .iter()
-            .skip(thread * share)
+            .skip(caller.place() * share)
             .take(share)
-            .collect::<Vec<_>>()
-            .chunks(GROUP)
-        {
-            if stop.load(Ordering::Acquire) {
+            .map(|code| (code, mint_key(now()).expect("a key")))
+            .collect();
+        for group in own.chunks(group) {
+            if !caller.goes_on() {
                 return;
             }
             let told = ledger
-                .answer_together(group, |ledger, code| {
-                    let act = act("bench", None, now()).expect("an act");
-                    let minted = mint_key(act.now).expect("a key");
-                    let scan = Scan::new(code.as_bytes(), &minted);
-                    ledger.redeem(&scan, &act).expect("kept").verdict.word()
-                })
+                .answer_together(
+                    group,
+                    |_, (code, minted)| Expected::Redemption {
+                        caller: "bench".into(),
+                        key: minted,
+                        raw: code.as_bytes(),
+                        allowed_hosts: &[],
+                    },
+                    |ledger, (code, minted)| {
+                        let act = act("bench", None, now()).ok()?;
+                        let scan = Scan::new(code.as_bytes(), minted);
+                        Some(ledger.redeem(&scan, &act).ok()?.verdict.word())
+                    },
+                )
                 .expect("answers");
-            let accepted = told.iter().filter(|word| **word == "accepted").count();
-            count.fetch_add(accepted as u64, Ordering::AcqRel);
+            caller.count(
+                told.iter()
+                    .filter(|word| **word == Some("accepted"))
+                    .count(),
+            );
         }
-    })
+        caller.is_out();
+    });
+    rate
 }
 
-fn main() {
-    let Ok(url) = std::env::var("COUNTERFOIL_BENCH_DATABASE") else {
-        println!("COUNTERFOIL_BENCH_DATABASE names no empty database: nothing was measured");
-        return;
-    };
-    let seconds = std::env::args()
-        .find_map(|word| word.parse().ok())
-        .unwrap_or(10);
-    let mut client = Client::connect(&url, NoTls).expect("a connection");
-    client
-        .batch_execute(&format!(
-            "CREATE TABLE raw_code (id BIGINT PRIMARY KEY, state BIGINT NOT NULL, customer BIGINT); \
-             INSERT INTO raw_code SELECT g, 0, NULL FROM generate_series(1, {CODES}) g; \
-             CREATE INDEX raw_free ON raw_code (id) WHERE state = 0; ANALYZE raw_code"
-        ))
-        .expect("a raw table");
-    let database = Database::parse(&url).expect("a database");
+fn filled(database: &Database, codes: u64) -> (Ledger, CampaignId) {
     let begun = act("bench", None, now()).expect("an act");
-    let mut ledger = set_up_in(&database, "Bench", "Europe/Berlin", &begun)
+    let mut ledger = set_up_in(database, "Bench", "Europe/Berlin", &begun)
         .expect("kept")
         .expect("a ledger");
     let campaign: CampaignId = "coffee".parse().expect("a name");
@@ -173,7 +208,7 @@ fn main() {
         .expect("a campaign");
     let order = GenerateOrder {
         campaign: campaign.clone(),
-        count: CODES,
+        count: codes,
         drawing: Drawing::Shape(Shape::standard()),
         is_given_out: false,
     };
@@ -186,26 +221,86 @@ fn main() {
         .generate_codes(&order, &begun, &mut work)
         .expect("kept")
         .expect("codes");
-    let claim = "UPDATE raw_code SET state = 1, customer = $1 WHERE id = (SELECT id FROM raw_code \
-                 WHERE state = 0 ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)";
-    let raw_claims = raw(&url, seconds, claim);
-    let (our_claims, codes) = claims(&database, &campaign, seconds);
-    client
-        .batch_execute("UPDATE raw_code SET state = 1")
-        .expect("assigned");
-    let raw_uses = raw(
-        &url,
-        seconds,
-        "UPDATE raw_code SET state = 2 WHERE id = $1 AND state = 1",
+    (ledger, campaign)
+}
+
+fn line(what: &str, rate: f64) {
+    println!("| {what} | {rate:.0}/s | |");
+}
+
+fn ratio(what: &str, found: f64, goal: f64) {
+    let verdict = if found >= goal { "met" } else { "**missed**" };
+    println!("| {what} | {found:.2} | ≥ {goal}: {verdict} |");
+}
+
+fn main() {
+    let Ok(url) = std::env::var("COUNTERFOIL_BENCH_DATABASE") else {
+        println!("COUNTERFOIL_BENCH_DATABASE names no empty database: nothing was measured");
+        return;
+    };
+    let sizes = Sizes::read();
+    let mut client = Client::connect(&url, NoTls).expect("a connection");
+    raw::begin(&mut client, sizes.codes);
+    let database = Database::parse(&url).expect("a database");
+    let (ledger, campaign) = filled(&database, sizes.codes);
+    client.batch_execute("CHECKPOINT").expect("a quiet disk");
+
+    let raw_claims = raw::claims(&url, CLIENTS, sizes.part);
+    line(
+        &format!("raw SKIP LOCKED claims, {CLIENTS} clients"),
+        raw_claims,
     );
-    let our_uses = redemptions(&database, &codes, seconds);
-    println!("raw SKIP LOCKED claims at {RAW_CLIENTS} clients: {raw_claims:.0}/s");
-    println!("claims, {WRITERS} writers, groups of {GROUP}: {our_claims:.0}/s");
-    println!(
-        "claims, product : raw = {:.2} (goal 1.5)",
-        our_claims / raw_claims
+    let mut codes = Vec::new();
+    for (writers, group) in WRITERS {
+        let (rate, given) = claims(
+            &database,
+            &campaign,
+            (writers, group),
+            Until::Passed(sizes.part),
+        );
+        codes.extend(given);
+        line(
+            &format!("claims, {writers} processes, groups of {group}"),
+            rate,
+        );
+        let what = format!("the same, product : raw ({} in flight)", writers * group);
+        ratio(&what, rate / raw_claims, 1.5);
+    }
+    if sizes.has_million {
+        let [_, many] = WRITERS;
+        let (fresh, given) = claims(&database, &campaign, many, Until::Passed(sizes.part));
+        codes.extend(given);
+        let missing = MILLION.saturating_sub(codes.len());
+        let (rate, given) = claims(&database, &campaign, many, Until::Counted(missing));
+        codes.extend(given);
+        line(&format!("claims, until there were {}", codes.len()), rate);
+        let (late, given) = claims(&database, &campaign, many, Until::Passed(sizes.part));
+        codes.extend(given);
+        line("claims after a million", late);
+        ratio("the same over those before", late / fresh, 0.95);
+        line(
+            "raw SKIP LOCKED claims once more, now that some are used",
+            raw::claims(&url, CLIENTS, sizes.part),
+        );
+    }
+    raw::assign_all(&mut client);
+    let raw_uses = raw::redemptions(&url, CLIENTS, sizes.part);
+    line(
+        &format!("raw conditional updates, {CLIENTS} clients"),
+        raw_uses,
     );
-    println!("raw conditional updates at {RAW_CLIENTS} clients: {raw_uses:.0}/s");
-    println!("redemptions, {WRITERS} writers, groups of {GROUP}, without HTTP: {our_uses:.0}/s");
-    println!("redemptions, product : raw = {:.2}", our_uses / raw_uses);
+    let (of_hub, others) = codes.split_at(codes.len() / 2);
+    let over_http = hub::redemptions(ledger, of_hub, CLIENTS, sizes.part);
+    line(
+        &format!("redemptions over HTTP, {CLIENTS} clients, one process"),
+        over_http,
+    );
+    ratio("the same, product : raw", over_http / raw_uses, 0.5);
+    let [few, _] = WRITERS;
+    let bare = redemptions(&database, others, few, sizes.part);
+    let (writers, group) = few;
+    line(
+        &format!("without HTTP, {writers} processes, groups of {group}"),
+        bare,
+    );
 }

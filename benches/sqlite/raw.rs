@@ -49,9 +49,9 @@ const TALLY: &str = "UPDATE tally SET available = available + $1, assigned = ass
     redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
     uses_made = uses_made + $6 WHERE campaign = $7 AND part = $8";
 
-const HOUR: &str = "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
-    VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (hour, campaign, kind, part) \
-    DO UPDATE SET amount = tally_hour.amount + 1, first_entry = CASE \
+const HOUR: &str = "INSERT INTO tally_hour (amount, campaign, hour, kind, part, first_entry) \
+    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hour, campaign, kind, part) \
+    DO UPDATE SET amount = tally_hour.amount + excluded.amount, first_entry = CASE \
     WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
     ELSE tally_hour.first_entry END";
 
@@ -161,7 +161,7 @@ impl<'c> Raw<'c> {
             .execute(params![0, -1, 1, 0, 0, 1, campaign, 0])?;
         let hour = planned.at_ms.div_euclid(3_600_000);
         self.hour
-            .execute(params![campaign, hour, "redeemed", 0, entry])?;
+            .execute(params![1, campaign, hour, "redeemed", 0, entry])?;
         let [
             _,
             incarnation,

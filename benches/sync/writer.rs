@@ -2,7 +2,7 @@
 
 use counterfoil::desk::mint_key;
 use counterfoil::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, hex};
-use counterfoil::domain::wire::{Cursor, Up, WireEntry};
+use counterfoil::domain::wire::{Cursor, HubKnown, Up, WireEntry};
 use jiff::Timestamp;
 
 use crate::hub::{campaign, hello};
@@ -42,6 +42,8 @@ impl Writer {
             attempts: Vec::new(),
             demands: Vec::new(),
             feed_position: self.cursor.position,
+            hub: HubKnown::default(),
+            known: None,
         }
     }
 
@@ -63,6 +65,7 @@ impl Writer {
             operator: Some("ana".into()),
             key: Some(mint_key(now).expect("a key").to_string()),
             side: None,
+            recovered: None,
         };
         let body = serde_json::to_string(&body).expect("JSON");
         self.seq += 1;

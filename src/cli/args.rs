@@ -44,6 +44,12 @@ pub(crate) struct Global {
     pub(crate) data: Option<PathBuf>,
     /// The ledger in a PostgreSQL database, `postgres://USER@HOST/NAME`, in the place of one in a
     /// folder; also by `COUNTERFOIL_DATABASE`. A password never stands here [default: the ledger in --data]
+    ///
+    /// `?sslmode=` says how safely its server is reached, as for libpq: `disable`, no TLS; `prefer`, TLS
+    /// where the server has it, with any certificate [default on this computer]; `require`, TLS, with any
+    /// certificate [default elsewhere]; `verify-ca`, with one signed by whom `&sslrootcert=FILE` (PEM)
+    /// names [default: whom this computer trusts]; `verify-full`, and it is for the host of the URL.
+    /// From `require` on nothing is ever sent in clear; with a sslrootcert, `require` is `verify-ca`
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub(crate) database: Option<String>,
     /// Print one JSON object a line on standard output, and errors as JSON on standard error
@@ -753,6 +759,14 @@ pub(crate) enum HubCommand {
     Adopt {
         /// The ledger's file, `ledger.db`, with the files beside it
         file: PathBuf,
+    },
+    /// This hub was put back to an older state, by a dump or a copied file: begin a new life of it, so
+    /// that nothing is given out or honoured twice; its stores tell what they know
+    Restored {
+        /// How many codes may have been given out here since that state, of each campaign, and lent to
+        /// stores; else all that are left are suspect, and never given out
+        #[arg(long, value_name = "N")]
+        missing: Option<u32>,
     },
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::domain::ids::MalformedName;
 use crate::domain::refusal::Refusal;
+use crate::http::HubFault;
 use crate::ledger::{Cause, LedgerError};
 
 /// A failed command: what failed, what to do, and the exit code.
@@ -57,6 +58,7 @@ impl From<LedgerError> for Failure {
             Cause::Raced(_) => ("raced", 5),
             Cause::Dropped(_) => ("connection_lost", 5),
             Cause::Unreachable(_) => ("database_unreachable", 5),
+            Cause::Unsafe(_) => ("database_not_safe", 5),
             Cause::OutcomeUnknown => ("outcome_unknown", 3),
             Cause::OnlyInFiles(_) => ("only_in_files", 2),
         };
@@ -102,6 +104,22 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<HubFault> for Failure {
+    fn from(fault: HubFault) -> Self {
+        match fault {
+            HubFault::Io(error) => Failure::from(error),
+            HubFault::LedgerThread => Failure {
+                code: "bug",
+                message: fault.to_string(),
+                hint: "start the hub again (its service does so by itself), run `counterfoil verify`, \
+                       and report the lines above"
+                    .into(),
+                exit: 70,
+            },
+        }
+    }
+}
+
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Failure {
@@ -110,5 +128,16 @@ impl From<serde_json::Error> for Failure {
             hint: "please report this".into(),
             exit: 70,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, HubFault};
+
+    #[test]
+    fn a_hub_that_failed_by_a_bug_ends_as_a_bug_does() {
+        let failure = Failure::from(HubFault::LedgerThread);
+        assert_eq!((failure.code, failure.exit), ("bug", 70));
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn run(
         Some(HubCommand::Token(command)) => token(context, command, out),
         Some(HubCommand::Store(command)) => store::run(context, command, out),
         Some(HubCommand::Adopt { file }) => store::adopt(context, &file, out),
+        Some(HubCommand::Restored { missing }) => store::restored(context, missing, out),
     }
 }
 
@@ -45,6 +46,10 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
     }
     let mut ledger = context.open()?;
     ledger.end_old_secrets(&context.act()?)?;
+    if let Some(store) = ledger.behind_of()? {
+        warn(&store::behind_words(&store));
+    }
+    ledger.finish_fences(&context.act()?)?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
     let bound = TcpListener::bind(args.listen)
         .and_then(|listener| Ok((listener.local_addr()?, listener)))

@@ -43,6 +43,9 @@ pub(super) fn log(
     let stop = stop_flag()?;
     let mut position = LogPosition::default();
     loop {
+        if args.follow {
+            ledger.look_ahead(&mut position)?;
+        }
         while let Some(lines) = ledger.log_page(&mut position, &filter)? {
             for line in &lines {
                 write_line(context, line, &zone, out)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use crate::cli::args::{StoreCommand, StoreName};
-use crate::cli::context::{Context, moment, now, open_given};
+use crate::cli::context::{Context, moment, now, open_given, warn};
 use crate::cli::failure::Failure;
 use crate::desk::random;
 use crate::domain::entry::{hex, instant};
@@ -69,6 +69,33 @@ pub(super) fn adopt(
             out,
             "{}: {} entries taken in, {} in conflict",
             adopted.store, adopted.entries, adopted.conflicts
+        )?;
+    }
+    Ok(0)
+}
+
+/// Begins a new life of a hub that was put back to an older state.
+pub(super) fn restored(
+    context: &mut Context,
+    missing: Option<u32>,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let mut ledger = context.open()?;
+    context.need_manager(&mut ledger)?;
+    let rebirth = ledger.begin_hub_life(missing, &context.act()?)??;
+    if context.is_json {
+        let value = serde_json::json!({
+            "restored": rebirth.why, "missing": rebirth.missing, "suspects": rebirth.suspects,
+            "needs_approval": rebirth.needs_approval,
+        });
+        writeln!(out, "{value}")?;
+    } else {
+        writeln!(
+            out,
+            "a new life of this hub has begun: {} codes are suspect and never given out; what is \
+             honoured here needs a manager until `counterfoil restore --settle`, best once every \
+             store has been in touch",
+            rebirth.suspects
         )?;
     }
     Ok(0)
@@ -137,6 +164,9 @@ fn suspects(ledger: &mut Ledger) -> Result<u64, Failure> {
 fn list(context: &Context, ledger: &mut Ledger, out: &mut dyn Write) -> Result<u8, Failure> {
     let stores = ledger.stores()?;
     let newest = ledger.feed_position()?;
+    if let Some(store) = ledger.behind_of()? {
+        warn(&behind_words(&store));
+    }
     let zone = ledger.place()?.zone;
     if stores.is_empty() && !context.is_json {
         writeln!(out, "no store is let in: `counterfoil hub store add NAME`")?;
@@ -149,6 +179,15 @@ fn list(context: &Context, ledger: &mut Ledger, out: &mut dyn Write) -> Result<u
         }
     }
     Ok(0)
+}
+
+/// What is said of a hub of which a store knows more than there is in it.
+pub(super) fn behind_words(store: &str) -> String {
+    format!(
+        "{store} knows more of this hub than there is in it: it was put back to an older state. It gives \
+         nothing out, and honours only what a manager approves; begin a new life of it with \
+         `counterfoil hub restored`"
+    )
 }
 
 fn json(store: &StoreNode, newest: i64) -> serde_json::Value {

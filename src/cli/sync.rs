@@ -255,6 +255,7 @@ fn status_json(status: &HubStatus, words: &str) -> serde_json::Value {
         "behind": status.behind,
         "codes_ahead": status.codes_ahead,
         "clock_offset_ms": status.clock_offset_ms,
+        "hub_is_behind": status.hub_is_behind,
         "why": status.why(),
         "message": words,
     })

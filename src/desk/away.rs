@@ -18,7 +18,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::reversal::Reversal;
 use crate::domain::sign_up::SignUpAsk;
 use crate::domain::verdict::{Answer, Approval};
-use crate::domain::wire::{AskHub, Asked, Question};
+use crate::domain::wire::{AskHub, Asked, Question, Told, Verb};
 use crate::ledger::{
     Act, ClaimRequest, Claimed, FromHub, HeardBy, Judged, Ledger, LedgerError, Scan, Undo,
     UndoRequest, Undone,
@@ -109,7 +109,7 @@ fn heard_of_scan(
         Ok(asked) => match ledger.witness(question, &asked, heard_by, act)? {
             FromHub::Answer(answer) => Ok(answer),
             FromHub::NothingDone => ledger.redeem(scan, act),
-            FromHub::NotTheHub => ledger.unanswered(scan, act),
+            FromHub::NoAnswer => ledger.unanswered(scan, act),
         },
         Err(Miss::NotSent) => {
             ledger.not_asked(question)?;
@@ -165,13 +165,44 @@ pub fn reverse(
     let Some(line) = line else {
         return ledger.reverse(request, act);
     };
-    match ledger.reverse_or_ask(request, act)? {
-        Undone::Answered(reversal) => Ok(reversal),
-        Undone::Ask(question) => {
-            let ask = ledger.ask_of(&question, act.now)?;
-            let heard = line.ask(&ask, ASK_DEADLINE);
-            heard_of_reversal(ledger, request, (&question, heard), act)
+    let mut undone = ledger.reverse_or_ask(request, act)?;
+    loop {
+        let question = match undone {
+            Undone::Answered(reversal) => return Ok(reversal),
+            Undone::Ask(question) => question,
+        };
+        let ask = ledger.ask_of(&question, act.now)?;
+        let mut heard = line.ask(&ask, ASK_DEADLINE);
+        if is_unnamed(&question) {
+            if let Some(newest) = newest_named(&heard) {
+                undone = ledger.reverse_newest_or_ask(request, &newest, act)?;
+                continue;
+            }
+            // Nothing is done by asking for a name.
+            heard = heard.map_err(|_| Miss::NotSent);
         }
+        return heard_of_reversal(ledger, request, (&question, heard), act);
+    }
+}
+
+fn is_unnamed(question: &Question) -> bool {
+    matches!(
+        question.verb,
+        Verb::Reverse {
+            redemption: None,
+            ..
+        }
+    )
+}
+
+/// The redemption that the hub names as the newest of the code.
+fn newest_named(heard: &Result<Asked, Miss>) -> Option<EntryId> {
+    match heard {
+        Ok(Asked {
+            told: Told::Newest { redemption },
+            ..
+        }) => redemption.parse().ok(),
+        Ok(_) | Err(_) => None,
     }
 }
 
@@ -185,7 +216,7 @@ fn heard_of_reversal(
         Ok(asked) => match ledger.witness_reversal(question, &asked, act)? {
             FromHub::Answer(reversal) => Ok(reversal),
             FromHub::NothingDone => ledger.reverse(request, act),
-            FromHub::NotTheHub => ledger.unanswered_reversal(request, act),
+            FromHub::NoAnswer => ledger.unanswered_reversal(request, act),
         },
         Err(Miss::NotSent) => {
             ledger.not_asked(question)?;

@@ -95,6 +95,26 @@ pub struct Body {
     /// [`side_hash`] of the text in the side table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub side: Option<String>,
+    /// Whom the writer knows this from, where it had lost it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Recovered>,
+}
+
+/// Where an entry comes from that a restored hub has written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// The node that told of it.
+    pub node: String,
+    /// The lost entry, by [`Recovered::name_of`] its hash; none: only its effect was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+}
+
+impl Recovered {
+    /// What an entry is called that may be lost: no number, as another life gives that again.
+    pub fn name_of(hash: &Hash) -> String {
+        hex(hash.get(..8).unwrap_or_default())
+    }
 }
 
 /// The erasable text of an entry.
@@ -393,6 +413,16 @@ pub enum Fact {
     },
     /// The entry's key was given up: what was done under it is undone, and it is refused for ever.
     Withdrawn,
+    /// What this ledger had lost came back from a store: beside what stands in entries of its own,
+    /// codes that were not known any more, and codes that may have been spent.
+    Recovered {
+        /// The store's node.
+        node: String,
+        /// Codes that were not known any more; they are suspect.
+        codes: u64,
+        /// Codes that became suspect.
+        suspects: u64,
+    },
     /// A person settled a conflict.
     ConflictSettled {
         /// The hub's number of it.
@@ -448,6 +478,7 @@ impl Fact {
             Fact::HandedOver { .. } => "handed_over",
             Fact::Witnessed { .. } => "witnessed",
             Fact::Withdrawn => "withdrawn",
+            Fact::Recovered { .. } => "recovered",
             Fact::ConflictSettled { .. } => "conflict_settled",
         }
     }
@@ -478,6 +509,7 @@ mod tests {
             operator: Some("ana".into()),
             key: None,
             side: None,
+            recovered: None,
         }
     }
 

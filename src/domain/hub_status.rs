@@ -62,6 +62,8 @@ pub struct HubStatus {
     pub last_contact_ms: Option<i64>,
     /// Our clock less the hub's.
     pub clock_offset_ms: i64,
+    /// The hub was put back to an older state, and waits for its manager.
+    pub hub_is_behind: bool,
 }
 
 /// What keeps the hub away that time alone does not mend.
@@ -91,7 +93,10 @@ impl HubStatus {
 
     /// Whether somebody should look at it: more than being out of reach for a while.
     pub fn needs_care(&self) -> bool {
-        self.standing != Standing::Active || !self.may_hold || self.clock_words().is_some()
+        self.standing != Standing::Active
+            || !self.may_hold
+            || self.hub_is_behind
+            || self.clock_words().is_some()
     }
 
     /// What stands in the way, where something does.
@@ -286,6 +291,12 @@ impl HubStatus {
             }
             None => {}
         }
+        if self.hub_is_behind {
+            return both(
+                "the hub was put back to an older state: its manager must begin a new life of it",
+                "hub put back",
+            );
+        }
         match (&self.reach, self.last_contact_ms) {
             (Reach::Unknown, _) => both("asking the hub …", "hub …"),
             (Reach::Online, _) => both("hub online", "online"),
@@ -388,6 +399,7 @@ mod tests {
             codes_ahead: 0,
             last_contact_ms: Some(now().as_millisecond()),
             clock_offset_ms: 0,
+            hub_is_behind: false,
         }
     }
 

@@ -86,6 +86,14 @@ pub enum Refusal {
     /// There is nothing to settle.
     #[error("no restore waits to be settled")]
     NothingToSettle,
+    /// A store knows more of this hub than there is in it.
+    #[error(
+        "this hub was put back to an older state: a store knows more of it than it does itself"
+    )]
+    IsBehind,
+    /// This ledger has no stores.
+    #[error("this ledger is no hub: it has let no store in")]
+    NotAHub,
     /// No conflict has this number.
     #[error("there is no conflict {0}")]
     NoSuchConflict(i64),
@@ -176,6 +184,8 @@ impl Refusal {
             Refusal::ExpiredSince(_) => "expired",
             Refusal::SlipNotOpen => "slip_not_open",
             Refusal::NothingToSettle => "nothing_to_settle",
+            Refusal::IsBehind => "is_behind",
+            Refusal::NotAHub => "not_a_hub",
             Refusal::NoSuchConflict(_) => "no_such_conflict",
             Refusal::ConflictSettled(_) => "conflict_settled",
             Refusal::NoOtherCode(_) => "no_other_code",
@@ -232,6 +242,8 @@ impl Refusal {
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
+            Refusal::IsBehind => "begin a new life of it first: `counterfoil hub restored`",
+            Refusal::NotAHub => "a shop alone: `counterfoil restore FILE` does all that is needed",
             Refusal::NoSuchConflict(_) => "`counterfoil conflicts list --all` shows the numbers",
             Refusal::ConflictSettled(_) => "`counterfoil conflicts show ID` tells by whom, and why",
             Refusal::NoOtherCode(_) => "settle it with --decision stand or write-off",
@@ -280,6 +292,7 @@ impl Refusal {
             | Refusal::NoSuchStore(_)
             | Refusal::JoinedAHub(_)
             | Refusal::IsAHub
+            | Refusal::NotAHub
             | Refusal::NotJoined => 2,
             Refusal::UsesMade { .. }
             | Refusal::CustomersKnown
@@ -297,6 +310,7 @@ impl Refusal {
             | Refusal::ExpiredSince(_)
             | Refusal::SlipNotOpen
             | Refusal::NothingToSettle
+            | Refusal::IsBehind
             | Refusal::ConflictSettled(_)
             | Refusal::SettledAtHub
             | Refusal::NotInvited

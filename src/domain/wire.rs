@@ -60,6 +60,10 @@ pub struct Welcome {
     pub incarnation: i64,
     /// The newest position of the feed.
     pub feed_position: i64,
+    /// The hub was put back to an older state, and waits for its manager: it tells nothing and lends
+    /// nothing until then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_behind: bool,
 }
 
 /// What a node may do.
@@ -209,6 +213,32 @@ pub struct Demand {
     pub rests: bool,
 }
 
+/// What a store knows of its hub: a hub that has come to less was put back to an older state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubKnown {
+    /// The newest life of the hub's ledger that it heard of; 0: it does not say.
+    pub life: i64,
+    /// Its entries that the hub acknowledged, in the life in which it calls.
+    pub acked_seq: i64,
+    /// Its entries that a life of the hub had which is gone.
+    pub former_seq: i64,
+    /// Its entries that were written under the leases of such a life.
+    pub former_head: i64,
+}
+
+/// What a store knows of codes, told to a hub that was restored: a page of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCodes {
+    /// The campaigns that they belong to.
+    pub campaigns: Vec<WireCampaign>,
+    /// Those who have them: hashes only.
+    pub customers: Vec<WireCustomer>,
+    /// As they stand there.
+    pub codes: Vec<WireCode>,
+    /// The store's own number of the last one; the greatest number there is: no more follow.
+    pub through: i64,
+}
+
 /// `POST /v1/sync/up`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Up {
@@ -226,6 +256,12 @@ pub struct Up {
     pub demands: Vec<Demand>,
     /// The store's position in the feed.
     pub feed_position: i64,
+    /// What it knows of the hub.
+    #[serde(default)]
+    pub hub: HubKnown,
+    /// What a hub that was restored may have lost, once it has all entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Box<KnownCodes>>,
 }
 
 /// The answer to an [`Up`]: the store keeps what is not acknowledged, and sends it again.
@@ -240,6 +276,9 @@ pub struct UpAnswer {
     /// The store's newest entry that the hub has too, where a hash differed: what follows belongs
     /// to a life that the hub does not know.
     pub forked_after: Option<i64>,
+    /// [`KnownCodes::through`] of what the hub has taken in with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_through: Option<i64>,
 }
 
 /// What became of an entry at the hub.
@@ -274,6 +313,9 @@ pub struct Down {
     pub after: Cursor,
     /// How long to wait for something new, in milliseconds.
     pub wait_ms: u64,
+    /// What it knows of the hub.
+    #[serde(default)]
+    pub hub: HubKnown,
 }
 
 /// The answer to a [`Down`]: to be applied as a whole, with its cursor.
@@ -339,6 +381,18 @@ pub struct WireCampaign {
     pub contact_key: String,
     /// Shapes of codes generated anywhere: prefix and length.
     pub shapes: Vec<(String, u32)>,
+    /// Its test mode, where it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_mode: Option<WireTestMode>,
+}
+
+/// A campaign's test mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireTestMode {
+    /// When it ends.
+    pub until_ms: i64,
+    /// The test customers, by hashes alone.
+    pub customers: Vec<WireCustomer>,
 }
 
 /// A code as it stands.
@@ -374,6 +428,9 @@ pub struct WireCode {
     /// Why it is void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void_reason: Option<String>,
+    /// Its uses that stand by the hub's own entries, each by the beginning of the entry's hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hub_uses: Vec<String>,
 }
 
 /// One act as it is told.
@@ -466,6 +523,10 @@ pub struct Question {
     pub operator: Option<String>,
     /// The key.
     pub key: String,
+    /// Which of the asking ledger's askings it is, rising: of two under one key, the later one counts.
+    /// 0: of what is not numbered, since nothing is done by it, or only once however often it is asked.
+    #[serde(default)]
+    pub number: i64,
     /// What.
     pub verb: Verb,
 }
@@ -492,7 +553,8 @@ pub enum Verb {
     },
     /// To undo a redemption.
     Reverse {
-        /// The redemption, by the name of its entry; none: the newest one of the code.
+        /// The redemption, by the name of its entry; none: nothing is undone, and the newest one of the
+        /// code is named.
         redemption: Option<String>,
         /// The code, folded, where it is known.
         code: Option<String>,
@@ -560,6 +622,13 @@ pub enum Told {
     Wait,
     /// The hub takes the caller for the holder: nothing was done, and the caller decides.
     Held,
+    /// A later asking of the same question came first, and was answered: nothing was done.
+    Overtaken,
+    /// Which redemption of a code is its newest: nothing was done, and that one is to be asked about.
+    Newest {
+        /// The name of its entry.
+        redemption: String,
+    },
     /// To a reversal.
     Reversed {
         /// The answer.

@@ -17,7 +17,7 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -94,7 +94,7 @@ pub(super) async fn answer(
     certificate: Option<HubCertificate>,
     limits: Limits,
     shared: Arc<Shared>,
-    ended: oneshot::Receiver<()>,
+    mut ended: watch::Receiver<()>,
 ) -> io::Result<()> {
     let (tell, ending) = watch::channel(());
     let mut door = Door {
@@ -108,8 +108,8 @@ pub(super) async fn answer(
     };
     let mut open = JoinSet::new();
     let lost = tokio::select! {
-        // Also where the other end is dropped: that is how the end is told.
-        _ = ended => Ok(()),
+        // Also where nobody could say it any more.
+        _ = ended.changed() => Ok(()),
         lost = door.take(&mut open) => lost,
     };
     drop((door, tell));

@@ -190,6 +190,16 @@ impl Fault {
         )
     }
 
+    /// The ledger is asked nothing any more.
+    pub(super) fn ending() -> Fault {
+        Fault::of(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ending",
+            "the hub is ending; nothing was done",
+            "ask again in a second, under the same key",
+        )
+    }
+
     /// The question may have been answered, and nobody heard it.
     pub(super) fn unheard() -> Fault {
         Fault::of(
@@ -272,7 +282,7 @@ fn told(error: &LedgerError) -> Fault {
         Cause::Busy | Cause::InUse | Cause::Raced(_) | Cause::Changed(_) => {
             ("busy", "ask again in a second, under the same key")
         }
-        Cause::Dropped(_) | Cause::Unreachable(_) => (
+        Cause::Dropped(_) | Cause::Unreachable(_) | Cause::Unsafe(_) => (
             "database_unreachable",
             "look after the hub's database, then ask again under the same key",
         ),

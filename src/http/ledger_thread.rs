@@ -13,11 +13,12 @@ use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 
 use crate::desk::{act, mint_key, random};
+use crate::domain::ids::Key;
 use crate::domain::json::{ClaimJson, VerdictJson};
 use crate::domain::token::{Scope, Secret};
 use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
-use crate::ledger::{Act, ClaimRequest, Ledger, Scan};
+use crate::ledger::{Act, ClaimRequest, Expected, Ledger, Scan};
 use crate::sync::intake::{self, Reply};
 
 /// The counter of what a hub writes because a store called.
@@ -84,12 +85,22 @@ struct Answer {
     is_later: bool,
 }
 
-/// Begins the thread; it ends once nobody can ask any more.
+/// Says that the thread has ended, however it did.
+struct Farewell(watch::Sender<()>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.send_replace(());
+    }
+}
+
+/// Begins the thread; it ends once nobody can ask any more, or by a bug, and says so by `end`.
 pub(super) fn begin(
     ledger: Ledger,
     allowed_hosts: Vec<String>,
     clock: fn() -> Timestamp,
     feed: watch::Sender<i64>,
+    end: watch::Sender<()>,
 ) -> io::Result<(Asks, JoinHandle<()>)> {
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
@@ -103,7 +114,10 @@ pub(super) fn begin(
     };
     let thread = std::thread::Builder::new()
         .name("ledger".into())
-        .spawn(move || keeper.keep(&questions))?;
+        .spawn(move || {
+            let _farewell = Farewell(end);
+            keeper.keep(&questions);
+        })?;
     Ok((asks, thread))
 }
 
@@ -136,7 +150,7 @@ impl Keeper {
                 self.answer_all(group);
             }
             for question in of_stores {
-                let told = self.desk.told(&mut self.ledger, &question);
+                let told = self.desk.told(&mut self.ledger, &question, None);
                 drop(question.tell.send(told));
             }
             if !self.ledger.has_several_writers() || self.told_at.elapsed() >= NEWS_APART {
@@ -174,24 +188,34 @@ impl Keeper {
     fn answer_all(&mut self, group: Vec<Question>) {
         let writing = group.iter().filter(|one| one.ask.writes()).count();
         let Keeper { ledger, desk, .. } = self;
+        let now = (desk.clock)();
+        // Where there is no randomness now, there may be some when it is asked.
+        let group: Vec<(Question, Option<Key>)> = group
+            .into_iter()
+            .map(|question| (question, mint_key(now).ok()))
+            .collect();
         let answers = if writing > 1 {
-            ledger.answer_together(&group, |ledger, question| desk.told(ledger, question))
+            ledger.answer_together(
+                &group,
+                |ledger, (question, minted)| desk.expected(ledger, question, minted.as_ref()),
+                |ledger, (question, minted)| desk.told(ledger, question, minted.as_ref()),
+            )
         } else {
             Ok(group
                 .iter()
-                .map(|question| desk.told(ledger, question))
+                .map(|(question, minted)| desk.told(ledger, question, minted.as_ref()))
                 .collect())
         };
         match answers {
             Ok(answers) => {
-                for (question, told) in group.into_iter().zip(answers) {
+                for ((question, _), told) in group.into_iter().zip(answers) {
                     // Where nobody listens any more, what was done stands: its key tells it again.
                     drop(question.tell.send(told));
                 }
             }
             Err(error) => {
                 let fault = Fault::from(error);
-                for question in group {
+                for (question, _) in group {
                     let told = Told {
                         token: None,
                         answer: Err(fault.clone()),
@@ -205,9 +229,47 @@ impl Keeper {
 }
 
 impl Desk {
-    fn told(&self, ledger: &mut Ledger, question: &Question) -> Told {
+    /// What a question is going to ask of the ledger, where that can be said.
+    fn expected<'q>(
+        &'q self,
+        ledger: &mut Ledger,
+        question: &'q Question,
+        minted: Option<&'q Key>,
+    ) -> Expected<'q> {
+        let bearer = question.bearer.as_ref();
+        // Whoever is not let in learns so when it is answered.
+        let known = bearer.and_then(|bearer| ledger.token_of(&bearer.secret).ok().flatten());
+        let Some((token, _)) = known else {
+            return Expected::Anything;
+        };
+        let caller = token.caller();
+        match (&question.ask, minted) {
+            (Ask::Claim(asked), Some(minted)) => Expected::Claim {
+                caller,
+                key: asked.key.as_ref().unwrap_or(minted),
+                campaign: &asked.campaign,
+                contacts: &asked.contacts,
+            },
+            (Ask::Redemption(asked), Some(minted)) => Expected::Redemption {
+                caller,
+                key: asked.key.as_ref().unwrap_or(minted),
+                raw: asked.code.as_bytes(),
+                allowed_hosts: &self.allowed_hosts,
+            },
+            _ => Expected::Anything,
+        }
+    }
+
+    fn told(&self, ledger: &mut Ledger, question: &Question, minted: Option<&Key>) -> Told {
         let mut token = None;
-        let answer = self.answer(ledger, question.bearer.as_ref(), &question.ask, &mut token);
+        let answer = self.answer(ledger, question, minted, &mut token);
+        if answer.is_err()
+            && let Ok(act) = act(SYNC_COUNTER, None, (self.clock)())
+        {
+            // It may have been put off because another process died while it took back what a store
+            // held: whoever asks again is answered. Where that fails too, so does the next question.
+            drop(ledger.finish_fences(&act));
+        }
         Told {
             is_later: answer.as_ref().is_ok_and(|answer| answer.is_later),
             answer: answer.map(|answer| answer.text),
@@ -218,16 +280,17 @@ impl Desk {
     fn answer(
         &self,
         ledger: &mut Ledger,
-        bearer: Option<&Bearer>,
-        ask: &Ask,
+        question: &Question,
+        minted: Option<&Key>,
         token: &mut Option<String>,
     ) -> Result<Answer, Fault> {
         let now = (self.clock)();
+        let (bearer, ask) = (question.bearer.as_ref(), &question.ask);
         if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
             return sync(ledger, &bearer.secret, ask, now, token);
         }
         Ok(Answer {
-            text: self.answer_program(ledger, bearer, ask, now, token)?,
+            text: self.answer_program(ledger, (bearer, ask), minted, now, token)?,
             is_later: false,
         })
     }
@@ -236,8 +299,8 @@ impl Desk {
     fn answer_program(
         &self,
         ledger: &mut Ledger,
-        bearer: Option<&Bearer>,
-        ask: &Ask,
+        (bearer, ask): (Option<&Bearer>, &Ask),
+        minted: Option<&Key>,
         now: Timestamp,
         token: &mut Option<String>,
     ) -> Result<String, Fault> {
@@ -270,20 +333,30 @@ impl Desk {
                 let pools = ledger.pools(None, now)??;
                 text(&serde_json::json!({"pools": pools}))
             }
-            Ask::Claim(claim) => Desk::claim(ledger, claim, &act(&caller, None, now)?),
-            Ask::Redemption(scan) => self.redeem(ledger, scan, &act(&caller, None, now)?),
+            Ask::Claim(claim) => {
+                let minted = minted.cloned().map_or_else(|| mint_key(now), Ok)?;
+                Desk::claim(ledger, claim, &minted, &act(&caller, None, now)?)
+            }
+            Ask::Redemption(scan) => {
+                let minted = minted.cloned().map_or_else(|| mint_key(now), Ok)?;
+                self.redeem(ledger, scan, &minted, &act(&caller, None, now)?)
+            }
             Ask::Sync(..) => Err(Fault::unauthorized()),
         }
     }
 
-    fn claim(ledger: &mut Ledger, asked: &AskedClaim, act: &Act) -> Result<String, Fault> {
-        let minted = mint_key(act.now)?;
+    fn claim(
+        ledger: &mut Ledger,
+        asked: &AskedClaim,
+        minted: &Key,
+        act: &Act,
+    ) -> Result<String, Fault> {
         let request = ClaimRequest {
             campaign: &asked.campaign,
             contacts: &asked.contacts,
             context: asked.context,
             key: asked.key.as_ref(),
-            minted: &minted,
+            minted,
             trigger: asked.trigger.as_deref(),
             notes: asked.notes.clone(),
             resends: asked.resends,
@@ -300,13 +373,13 @@ impl Desk {
         &self,
         ledger: &mut Ledger,
         asked: &AskedRedemption,
+        minted: &Key,
         act: &Act,
     ) -> Result<String, Fault> {
         if let Some(campaign) = &asked.campaign {
             // A campaign that does not exist is a wrong address; another one's code is a verdict.
             ledger.campaign(campaign)??;
         }
-        let minted = mint_key(act.now)?;
         let scan = Scan {
             allowed_hosts: &self.allowed_hosts,
             key: asked.key.as_ref(),
@@ -314,7 +387,7 @@ impl Desk {
             receipt: asked.receipt.as_deref(),
             customer: asked.customer.as_deref(),
             is_check: asked.is_check,
-            ..Scan::new(asked.code.as_bytes(), &minted)
+            ..Scan::new(asked.code.as_bytes(), minted)
         };
         let answer = ledger.redeem(&scan, act)?;
         text(&VerdictJson::of(&answer))

@@ -23,7 +23,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{oneshot, watch};
+use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::http::guesses::Guesses;
 use crate::http::log::{Counters, Log};
@@ -59,14 +60,31 @@ pub struct Hub {
     pub clock: fn() -> Timestamp,
 }
 
+/// Why a hub does not answer any more.
+#[derive(Debug, Error)]
+pub enum HubFault {
+    /// It could not begin, or lost its socket.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The thread that owns the ledger has ended by a bug: what it was about to store is not stored.
+    #[error("the hub ends, for the thread that owns its ledger has failed")]
+    LedgerThread,
+}
+
 /// Answers until `stop` returns; then takes no more questions, answers those that the ledger is already
-/// asked (for 10 s at most) and ends, within 2 s if there are none. An error means that it could not
-/// begin, or lost its socket.
-pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// asked (for 10 s at most) and ends, within 2 s if there are none. Where nobody is left to answer from
+/// the ledger it ends too: whoever watches over it begins it anew.
+pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> Result<(), HubFault> {
     let clock = hub.clock;
     let feed = watch::channel(0).0;
-    let (asks, ledger_thread) =
-        ledger_thread::begin(hub.ledger, hub.allowed_hosts, clock, feed.clone())?;
+    let (end, ended) = watch::channel(());
+    let (asks, ledger_thread) = ledger_thread::begin(
+        hub.ledger,
+        hub.allowed_hosts,
+        clock,
+        feed.clone(),
+        end.clone(),
+    )?;
     let shared = Arc::new(Shared {
         asks,
         feed,
@@ -78,12 +96,11 @@ pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
         body_time: hub.limits.body_time,
     });
     hub.listener.set_nonblocking(true)?;
-    let (end, ended) = oneshot::channel::<()>();
     std::thread::Builder::new()
         .name("signals".into())
         .spawn(move || {
             stop();
-            drop(end);
+            end.send_replace(());
         })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -97,6 +114,8 @@ pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
     ));
     // Whoever could still ask is gone: the thread ends after what it was asked.
     drop(runtime);
-    drop(ledger_thread.join());
-    served
+    if ledger_thread.join().is_err() {
+        return Err(HubFault::LedgerThread);
+    }
+    Ok(served?)
 }

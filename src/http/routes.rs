@@ -386,8 +386,9 @@ async fn asked_once(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> (Res
     };
     match shared.asks.try_send(question) {
         Ok(()) => {}
-        Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-            return (Fault::busy().into_response(), false);
+        Err(TrySendError::Full(_)) => return (Fault::busy().into_response(), false),
+        Err(TrySendError::Disconnected(_)) => {
+            return (Fault::ending().into_response(), false);
         }
     }
     let Ok(told) = told.await else {

@@ -12,6 +12,7 @@ use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer, WireLease, WireOperator,
+    WireTestMode,
 };
 use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::{state_number, state_of};
@@ -22,7 +23,7 @@ use crate::ledger::lease::{hand_over_code, split};
 use crate::ledger::link::Heard;
 use crate::ledger::second_code::are_alike;
 use crate::ledger::tally::{Shift, move_leased};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, link, nodes, slips, tally, test_mode};
 
 /// Codes that the hub told of came in under this name of their batch.
 pub(crate) const TOLD_BATCH: &str = "told";
@@ -252,7 +253,17 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
             )?;
         }
         self.campaigns.insert(told.campaign.clone(), campaign);
-        Ok(())
+        self.test_mode(campaign, told.test_mode.as_ref())
+    }
+
+    fn test_mode(&mut self, campaign: i64, told: Option<&WireTestMode>) -> Result<(), Cause> {
+        let mut testers = Vec::new();
+        for customer in told.iter().flat_map(|told| &told.customers) {
+            self.customer(customer)?;
+            testers.push(self.customer_named(&customer.customer)?);
+        }
+        let until_ms = told.map(|told| told.until_ms);
+        test_mode::take_told(self.tx(), campaign, until_ms, &testers)
     }
 
     fn campaign_named(&mut self, name: &CampaignId) -> Result<i64, Cause> {
@@ -421,7 +432,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         }
         // The hub has not seen what was done with it here: it will tell again when it has.
         if standing.newest_seq > Some(self.seen_through) {
-            return Ok(());
+            return keep_hub_uses(self.tx(), standing.id, told);
         }
         self.change_code(&standing, told)
     }
@@ -478,10 +489,14 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
             ],
         )?;
         if let Some(ordinal) = told.ordinal {
-            tx.execute(
-                "INSERT INTO pool_slot (campaign, ordinal, code) VALUES ($1, $2, $3)",
+            let placed = tx.execute(
+                "INSERT INTO pool_slot (campaign, ordinal, code) VALUES ($1, $2, $3) \
+                 ON CONFLICT DO NOTHING",
                 &[campaign.into(), ordinal.into(), id.into()],
             )?;
+            if placed == 0 {
+                take_place_of_lost(tx, campaign, ordinal, id)?;
+            }
             let end = self.ends.entry(campaign).or_default();
             *end = (*end).max(ordinal + 1);
         }
@@ -491,6 +506,7 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         if told.first.is_some() || told.void_reason.is_some() {
             tell_story(tx, id, told)?;
         }
+        keep_hub_uses(tx, id, told)?;
         let shift = self.shifts.entry(campaign).or_default();
         shift.count(state, told.uses_made, holder, 1);
         Ok(())
@@ -565,6 +581,8 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         if state == CodeState::Void && standing.state != CodeState::Void {
             slips::let_go(tx, standing.id)?;
         }
+        tx.execute("DELETE FROM hub_use WHERE code = $1", &[standing.id.into()])?;
+        keep_hub_uses(tx, standing.id, told)?;
         tell_story(tx, standing.id, told)
     }
 
@@ -828,6 +846,31 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         )?;
         Ok(())
     }
+}
+
+/// A hub that was restored gave the place to another code than the one that it had lost.
+fn take_place_of_lost(tx: &Tx<'_>, campaign: i64, ordinal: i64, code: i64) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE code SET ordinal = NULL WHERE id = \
+         (SELECT code FROM pool_slot WHERE campaign = $1 AND ordinal = $2)",
+        &[campaign.into(), ordinal.into()],
+    )?;
+    tx.execute(
+        "UPDATE pool_slot SET code = $1 WHERE campaign = $2 AND ordinal = $3",
+        &[code.into(), campaign.into(), ordinal.into()],
+    )?;
+    Ok(())
+}
+
+/// Keeps which uses are the hub's own: it may lose them.
+fn keep_hub_uses(tx: &Tx<'_>, code: i64, told: &WireCode) -> Result<(), Cause> {
+    for entry in &told.hub_uses {
+        tx.execute(
+            "INSERT INTO hub_use (code, entry) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            &[code.into(), entry.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Keeps who redeemed a code first and why it is void, as the hub tells it.

@@ -10,23 +10,26 @@ use crate::domain::claim::{
 use crate::domain::contact::normal_form;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Fact, Side, instant};
+use crate::domain::ids::EntryId;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{self, Asked, Question};
-use crate::ledger::chain::OWN_NODE;
+use crate::ledger::chain::{Appended, OWN_NODE};
 use crate::ledger::claim_range;
-use crate::ledger::codes::{CodeRow, assignment_of, by_id, by_place, is_published, state_number};
+use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, state_number};
 use crate::ledger::customers::{
     Recognition, add_contacts, add_customer, by_public_id, contacts_of, customers_of, has_ever_had,
-    hold as hold_customers, introduce, is_erased, public_id, recognise, recognise_by,
-    recognise_new, slots_of, standing, take_slot,
+    hold as hold_customers, introduce, is_erased, public_id, public_id_of, recognise, recognise_by,
+    recognise_new, slots_of, standing, take_first_slot, take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::group::Absent;
 use crate::ledger::lease::{has_more_elsewhere, is_ours_to_give, must_ask};
+use crate::ledger::link::Rights;
 use crate::ledger::log::end_life;
 use crate::ledger::second_code::alike;
 use crate::ledger::tally::{count_hour, move_tally_under};
@@ -99,6 +102,10 @@ pub(super) struct Case<'r> {
     pub(super) limit: u32,
     /// The code that is told of: of the key, else the newest that can be used, else the newest.
     pub(super) told: Option<CodeRow>,
+    /// The customer who was made of whoever was not known, with their public id.
+    made: Option<(i64, String)>,
+    /// The entry by which a code was given just now.
+    given_by: Option<EntryId>,
     /// Why nothing is given, in words.
     because: Option<String>,
     /// The store that asks this hub; none: it is asked here.
@@ -224,7 +231,7 @@ pub(crate) fn assign(
     let Some(word) = case.answer(writing)? else {
         return Ok(None);
     };
-    if word == ClaimWord::NeedsHub && asks == Asks::Hub {
+    if word == ClaimWord::NeedsHub && asks == Asks::Hub && !writing.head.is_behind() {
         return Ok(Some(Ok(Claimed::Ask(Box::new(case.question())))));
     }
     case.introduce(writing, word)?;
@@ -322,6 +329,8 @@ impl<'r> Case<'r> {
             beyond_limit: 0,
             bound_as: ("assign", None),
             told: None,
+            made: None,
+            given_by: None,
             because: None,
             store: None,
         }
@@ -340,6 +349,7 @@ impl Case<'_> {
             counter: self.act.counter.clone(),
             operator: self.act.operator.clone(),
             key: self.key.to_string(),
+            number: 0,
             verb: wire::Verb::Assign {
                 campaign: self.campaign.id.clone(),
                 contacts: self
@@ -369,6 +379,14 @@ impl Case<'_> {
         let facts = self.facts(writing)?;
         let word = match decide(self.request.context, facts) {
             ClaimDecision::Answer(word) => word,
+            ClaimDecision::DrawTest if self.is_at_store(writing)? => {
+                self.because = Some(format!(
+                    "{} is in test mode and this is a test customer: test codes are drawn at the \
+                     hub, and no store gives a real one to whoever tests",
+                    self.campaign.id
+                ));
+                ClaimWord::NotEligible
+            }
             ClaimDecision::DrawTest => self.draw_test(writing)?,
             ClaimDecision::Draw => match self.next_code(writing)? {
                 Next::Code(row, grant_number) => self.give(writing, &row, grant_number)?,
@@ -389,7 +407,7 @@ impl Case<'_> {
         if word == ClaimWord::NeedsHub && self.because.is_none() {
             self.must_ask(writing)?;
         }
-        if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) {
+        if matches!(word, ClaimWord::NotEligible | ClaimWord::NotLive) && self.because.is_none() {
             let zone = zone_of(&writing.head)?;
             self.because = facts
                 .openness
@@ -424,13 +442,18 @@ impl Case<'_> {
         })
     }
 
+    /// Whether it is asked at a counter of a store that has a hub.
+    fn is_at_store(&self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
+        Ok(self.store.is_some() || Rights::load(writing.tx)?.is_some())
+    }
+
     /// Where a code for the customer would come from.
     fn source(&self, writing: &Writing<'_, '_>, is_tester: bool) -> Result<Source, Cause> {
         Ok(if is_tester {
             Source::TestPart
         } else if self.is_arriving(writing)? {
             Source::Import
-        } else if must_ask(writing.tx, &self.campaign, self.act)?.is_some() {
+        } else if must_ask(writing, &self.campaign, self.act)?.is_some() {
             Source::Hub
         } else {
             Source::Pool
@@ -517,6 +540,9 @@ impl Case<'_> {
         let recognition = Recognition::of(writing.tx, self.local, &self.campaign.rules)?;
         for (kind, form) in self.identifying() {
             for hash in recognition.hashes(kind, &form)? {
+                if writing.tx.is_absent(Absent::Hash(self.local, &hash)) {
+                    continue;
+                }
                 let arriving = writing.tx.one(
                     "SELECT h.customer FROM contact_hash h JOIN batch b ON b.id = h.batch \
                      WHERE h.campaign = $1 AND h.hash = $2 AND b.is_published = 0",
@@ -552,6 +578,10 @@ impl Case<'_> {
 
     /// What the key is bound to; the code of its own claim is what a replay tells.
     fn binding(&mut self, writing: &Writing<'_, '_>) -> Result<ClaimKey, Cause> {
+        let own = Absent::Key(&self.act.counter, self.key.as_str());
+        if writing.tx.is_absent(own) {
+            return Ok(ClaimKey::Free);
+        }
         let bound = writing.tx.one(
             "SELECT verb, subject, entry FROM act_key WHERE caller = $1 AND key = $2",
             &[(&self.act.counter).into(), self.key.as_str().into()],
@@ -632,7 +662,8 @@ impl Case<'_> {
             return Ok(ClaimWord::PoolExhausted);
         };
         let code = (made.code, made.folded.as_str(), None);
-        let entry = self.append(writing, Fact::TestDrawn { expires_at_ms }, customer, code)?;
+        let fact = Fact::TestDrawn { expires_at_ms };
+        let entry = self.append(writing, fact, customer, code)?.local;
         writing.tx.execute(
             "UPDATE code SET newest_entry = $1 WHERE id = $2",
             &[entry.into(), made.code.into()],
@@ -655,9 +686,9 @@ impl Case<'_> {
         fact: Fact,
         customer: i64,
         code: (i64, &str, Option<i64>),
-    ) -> Result<i64, Cause> {
-        let name = public_id(writing.tx, customer)?;
-        let entry = writing.append(
+    ) -> Result<Appended, Cause> {
+        let name = self.public_id(writing.tx, customer)?;
+        writing.append(
             fact,
             &Setting {
                 campaign: Some((self.local, &self.campaign.id, self.campaign.revision)),
@@ -671,8 +702,23 @@ impl Case<'_> {
                 },
                 ..setting_of(self.act)
             },
-        )?;
-        Ok(entry.local)
+        )
+    }
+
+    /// The customer's public id; of one who was made just now it is known.
+    fn public_id(&self, tx: &Tx<'_>, customer: i64) -> Result<String, Cause> {
+        match &self.made {
+            Some((made, name)) if *made == customer => Ok(name.clone()),
+            Some(_) | None => public_id(tx, customer),
+        }
+    }
+
+    /// Makes a customer of whoever is not known.
+    fn make_customer(&mut self, writing: &Writing<'_, '_>) -> Result<i64, Cause> {
+        let customer = add_customer(writing.tx, self.request.random)?;
+        self.made = Some((customer, public_id_of(self.request.random)));
+        self.customer = Some(customer);
+        Ok(customer)
     }
 
     /// Gives the code that the cursor came to.
@@ -688,9 +734,8 @@ impl Case<'_> {
                 hold_customers(writing.tx, &[customer])?;
                 customer
             }
-            None => add_customer(writing.tx, self.request.random)?,
+            None => self.make_customer(writing)?,
         };
-        self.customer = Some(customer);
         self.keep_contacts(writing, customer, known.is_some())?;
         // Its own end, where the list had one, and that of its assignment: whichever comes first.
         let ends = [row.expires_at_ms, self.end_of_assignment()];
@@ -700,10 +745,11 @@ impl Case<'_> {
             expires_at_ms,
         };
         let code = (row.id, row.folded.as_str(), row.newest_entry);
-        let entry = self.append(writing, fact, customer, code)?;
+        let appended = self.append(writing, fact, customer, code)?;
+        let entry = appended.local;
         // The guard: still in the pool, still ours, under the grant it was looked at.
         let words = "this code was just given to somebody else";
-        writing.tx.guarded(
+        writing.tx.guarded_row(
             "UPDATE code SET state = $1, customer = $2, expires_at_ms = $3, newest_entry = $4, \
              assigned_incarnation = $5 WHERE id = $6 AND state = $7 AND holder = $8 \
              AND grant_number = $9",
@@ -718,16 +764,28 @@ impl Case<'_> {
                 OWN_NODE.into(),
                 grant_number.into(),
             ],
+            5,
             words,
         )?;
-        let has_slot = take_slot(writing.tx, self.local, customer, self.limit, row.id)?;
-        if !has_slot {
+        let is_new = known.is_none();
+        if is_new {
+            take_first_slot(writing.tx, self.local, customer, row.id)?;
+        } else if !take_slot(writing.tx, self.local, customer, self.limit, row.id)? {
             return Err(Cause::Changed(words.to_owned()));
         }
         self.bind(writing, customer, entry)?;
         self.count(writing, entry)?;
         touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)?;
-        self.told = by_id(writing.tx, row.id)?;
+        // As it stands now, by the write above.
+        self.told = Some(CodeRow {
+            state: CodeState::Assigned,
+            customer: Some(customer),
+            expires_at_ms,
+            newest_entry: Some(entry),
+            assigned_incarnation: Some(writing.head.incarnation),
+            ..row.clone()
+        });
+        self.given_by = Some(appended.id);
         Ok(ClaimWord::Assigned)
     }
 
@@ -738,7 +796,7 @@ impl Case<'_> {
             let Some((ordinal, grant_number)) = self.next_place(writing)? else {
                 return Ok(Next::End);
             };
-            let row = by_place(writing.tx, self.local, ordinal)?;
+            let row = claim_range::code_at(writing.tx, self.local, ordinal)?;
             // One that was handed over by itself stands in a range that is ours still.
             let Some(row) = row.filter(is_ours_to_give) else {
                 continue;
@@ -757,7 +815,7 @@ impl Case<'_> {
 
     /// Whether only the hub may give a code now; why is told with the answer.
     pub(super) fn must_ask(&mut self, writing: &Writing<'_, '_>) -> Result<bool, Cause> {
-        self.because = must_ask(writing.tx, &self.campaign, self.act)?;
+        self.because = must_ask(writing, &self.campaign, self.act)?;
         Ok(self.because.is_some())
     }
 
@@ -804,10 +862,8 @@ impl Case<'_> {
         if self.customer.is_some() || self.identifying().is_empty() {
             return Ok(());
         }
-        let customer = add_customer(writing.tx, self.request.random)?;
-        add_contacts(writing.tx, customer, &self.contacts)?;
-        self.customer = Some(customer);
-        Ok(())
+        let customer = self.make_customer(writing)?;
+        add_contacts(writing.tx, customer, &self.contacts)
     }
 
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
@@ -920,7 +976,7 @@ impl Case<'_> {
     /// Binds the key, in the transaction of the act.
     fn bind(&self, writing: &Writing<'_, '_>, customer: i64, entry: i64) -> Result<(), Cause> {
         let (verb, replaced) = self.bound_as;
-        writing.tx.later(
+        writing.tx.row(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, $3, $4, $5)",
             &[
@@ -930,6 +986,7 @@ impl Case<'_> {
                 replaced.unwrap_or(customer).into(),
                 entry.into(),
             ],
+            1,
         )
     }
 
@@ -1034,7 +1091,7 @@ impl Case<'_> {
         }
         let tells_whose = word.tells_code() || word == ClaimWord::NothingAssigned;
         if let Some(customer) = self.customer.filter(|_| tells_whose) {
-            claim.customer_id = Some(public_id(writing.tx, customer)?);
+            claim.customer_id = Some(self.public_id(writing.tx, customer)?);
         }
         // Who has none may have had one: it is named by its state.
         let ended = if word == ClaimWord::NothingAssigned {
@@ -1055,8 +1112,10 @@ impl Case<'_> {
             claim.beyond_limit = self.beyond_limit;
         }
         claim.code = (is_usable || self.request.resends).then(|| row.as_stored().to_owned());
-        claim.assignment_id =
-            assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string());
+        claim.assignment_id = match &self.given_by {
+            Some(entry) => Some(entry.to_string()),
+            None => assignment_of(writing.tx, &writing.head, row)?.map(|told| told.id.to_string()),
+        };
         Ok(claim)
     }
 }

@@ -89,6 +89,9 @@ impl Ledger {
                     FORGOTTEN_AT_ONCE.into(),
                 ],
             )?;
+            writing
+                .tx
+                .execute("DELETE FROM heard WHERE at_ms < $1", &[oldest_ms.into()])?;
             Ok(forgotten > 0)
         })
     }

@@ -3,7 +3,8 @@
 //!
 //! Invariants: the same question again is answered the same, never done twice. A code that a store
 //! holds is spent here only after that store has handed it over, or by the campaign's offline policy.
-//! A key that was given up is refused for ever.
+//! A key that was given up is refused for ever. Of two askings under one key, the one that was sent first
+//! does nothing once the other was answered: whoever waited was told.
 
 use jiff::tz::TimeZone;
 
@@ -13,12 +14,12 @@ use crate::domain::entry::{CHAIN_START, chained};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::reversal::{Reversal, ReversalWord};
-use crate::domain::verdict::{Answer, ApartCause, Approval, Story};
+use crate::domain::verdict::{Answer, ApartCause, Approval, Band, Story};
 use crate::domain::wire::{
     AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireCustomer, WireStory,
 };
 use crate::ledger::assign::{Asks, ClaimRequest, Claimed, assign};
-use crate::ledger::codes::{CodeRow, by_id, find, look_up, redemption};
+use crate::ledger::codes::{CodeRow, by_id, find, look_up, newest_redemption, redemption};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, FeedKind};
@@ -103,6 +104,15 @@ fn answer(
         operator: ask.question.operator.clone(),
         ..act.clone()
     };
+    let caller = (act.counter.as_str(), ask.question.key.as_str());
+    if !is_newest(writing.tx, caller, ask, &act)? {
+        return Ok(Some(Asked {
+            welcome: stores::welcome(writing.tx, node, act.now)?,
+            told: Told::Overtaken,
+            code: None,
+            customer: None,
+        }));
+    }
     let answered = match &ask.question.verb {
         Verb::Redeem { .. } => answer_redemption(writing, &ask.question, &asking, &act)?,
         Verb::Reverse { .. } => answer_reversal(writing, &ask.question, &asking, &act)?,
@@ -111,12 +121,74 @@ fn answer(
             None => return Ok(None),
         },
     };
+    settle_heard(writing.tx, caller, ask.question.number, &answered.told)?;
     Ok(Some(Asked {
         welcome: stores::welcome(writing.tx, node, act.now)?,
         told: answered.told,
         code: answered.code,
         customer: answered.customer,
     }))
+}
+
+/// Whether no later asking of a question was answered. Whoever asks it at the same moment waits here, so
+/// that one of them finds the other.
+fn is_newest(
+    tx: &Tx<'_>,
+    (caller, key): (&str, &str),
+    ask: &AskHub,
+    act: &Act,
+) -> Result<bool, Cause> {
+    if ask.question.number == 0 {
+        return Ok(true);
+    }
+    let heard = tx.execute(
+        "INSERT INTO heard (caller, key, incarnation, number, at_ms) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (caller, key) DO UPDATE SET incarnation = excluded.incarnation, \
+         number = excluded.number, at_ms = excluded.at_ms \
+         WHERE heard.incarnation < excluded.incarnation \
+         OR (heard.incarnation = excluded.incarnation AND heard.number < excluded.number)",
+        &[
+            caller.into(),
+            key.into(),
+            ask.hello.incarnation.into(),
+            ask.question.number.into(),
+            act.now.as_millisecond().into(),
+        ],
+    )?;
+    Ok(heard == 1)
+}
+
+/// An act is known by its key from now on. What is to be asked again as it is, is heard again.
+fn settle_heard(
+    tx: &Tx<'_>,
+    (caller, key): (&str, &str),
+    number: i64,
+    told: &Told,
+) -> Result<(), Cause> {
+    let is_act = match told {
+        Told::Redeemed { verdict, .. } => verdict.band() == Band::Go,
+        Told::Reversed { word, .. } => {
+            matches!(word, ReversalWord::Reversed | ReversalWord::Replayed)
+        }
+        Told::Wait | Told::Held | Told::Overtaken | Told::Newest { .. } | Told::Assigned { .. } => {
+            false
+        }
+    };
+    if number == 0 {
+        return Ok(());
+    }
+    if is_act {
+        tx.execute(
+            "DELETE FROM heard WHERE caller = $1 AND key = $2",
+            &[caller.into(), key.into()],
+        )?;
+    } else if *told == Told::Wait {
+        tx.execute(
+            "UPDATE heard SET number = number - 1 WHERE caller = $1 AND key = $2",
+            &[caller.into(), key.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Gives a customer of a store a code from the hub's own range; none where only the cursor moved on.
@@ -334,10 +406,16 @@ fn answer_reversal(
     };
     let undo = match (&id, code) {
         (Some(id), _) => Undo::Redemption(id),
-        (None, Some(code)) => Undo::Code {
-            raw: code.as_bytes(),
-            allowed_hosts: &[],
-        },
+        (None, Some(code)) => {
+            if !is_bound(writing.tx, &act.counter, &key)? {
+                return name_newest(writing, code, act);
+            }
+            // By its key alone it is told.
+            Undo::Code {
+                raw: code.as_bytes(),
+                allowed_hosts: &[],
+            }
+        }
         (None, None) => return Err(Cause::Unexpected("a store asks to undo nothing")),
     };
     let request = UndoRequest {
@@ -351,10 +429,44 @@ fn answer_reversal(
         reach: Reach::Shut,
         store: Some(asking),
     };
-    let Undone::Answered(reversal) = reverse(writing, &request, act, asker)? else {
+    let Undone::Answered(reversal) = reverse(writing, &request, None, act, asker)? else {
         return Err(NO_HUB);
     };
     tell_reversal(writing, reversal, (&act.counter, &key))
+}
+
+fn is_bound(tx: &Tx<'_>, caller: &str, key: &Key) -> Result<bool, Cause> {
+    let bound = tx.one(
+        "SELECT entry FROM act_key WHERE caller = $1 AND key = $2",
+        &[caller.into(), key.as_str().into()],
+        |row| row.int(0),
+    )?;
+    Ok(bound.is_some())
+}
+
+/// Tells which redemption of a code is its newest that stands: what is undone is asked about by name.
+fn name_newest(writing: &Writing<'_, '_>, code: &str, act: &Act) -> Result<Answered, Cause> {
+    let row = look_up(writing.tx, code.as_bytes(), &[])?.0;
+    let newest = match &row {
+        Some(row) => newest_redemption(writing.tx, &writing.head, row)?,
+        None => None,
+    };
+    let told = match newest {
+        Some(newest) => Told::Newest {
+            redemption: newest.id.to_string(),
+        },
+        None => Told::Reversed {
+            word: ReversalWord::NothingToReverse,
+            redemption: None,
+            entry: None,
+            at_ms: act.now.as_millisecond(),
+        },
+    };
+    Ok(Answered {
+        told,
+        code: told_code(writing, row.as_ref())?,
+        customer: None,
+    })
 }
 
 fn entry_of(named: &str) -> Result<EntryId, Cause> {

@@ -89,7 +89,8 @@ pub(crate) fn every(tx: &Tx<'_>) -> Result<Vec<i64>, Cause> {
 
 /// A campaign by its local number.
 pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
-    tx.one(
+    tx.settled(
+        "campaign",
         &format!("SELECT {COLUMNS} FROM campaign WHERE id = $1"),
         &[campaign.into()],
         read,
@@ -100,7 +101,8 @@ pub(crate) fn load(tx: &Tx<'_>, campaign: i64) -> Result<Campaign, Cause> {
 
 /// A campaign by its name, with its local number.
 pub(crate) fn find(tx: &Tx<'_>, id: &CampaignId) -> Result<Option<(i64, Campaign)>, Cause> {
-    tx.one(
+    tx.settled(
+        "campaign",
         &format!("SELECT {COLUMNS} FROM campaign WHERE name = $1"),
         &[id.as_str().into()],
         read,
@@ -119,7 +121,8 @@ pub(crate) fn hold(tx: &Tx<'_>, id: &CampaignId) -> Result<(), Cause> {
 /// The key of a campaign's contact hashes, by its local number.
 pub(crate) fn contact_key(tx: &Tx<'_>, campaign: i64) -> Result<Vec<u8>, Cause> {
     Ok(tx
-        .one(
+        .settled(
+            "campaign",
             "SELECT contact_key FROM campaign WHERE id = $1",
             &[campaign.into()],
             |row| row.blob(0),
@@ -144,7 +147,7 @@ fn read(row: &Row<'_>) -> Result<(i64, Campaign), Cause> {
     Ok((row.int(0)?, campaign))
 }
 
-fn create(
+pub(crate) fn create(
     writing: &mut Writing<'_, '_>,
     id: &CampaignId,
     rules: &Rules,
@@ -250,7 +253,7 @@ fn fallback_fault(tx: &Tx<'_>, rules: &Rules) -> Result<Option<String>, Cause> {
     }))
 }
 
-fn pause(
+pub(crate) fn pause(
     writing: &mut Writing<'_, '_>,
     id: &CampaignId,
     is_paused: bool,

@@ -1,12 +1,16 @@
 //! The chain of entries: appending to it, and finding the first broken link.
 
-use crate::domain::entry::{Body, Fact, Hash, Side, chained, side_hash};
+use crate::domain::entry::{Body, Fact, Hash, Recovered, Side, chained, side_hash};
 use crate::domain::ids::{CampaignId, EntryId};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 
 /// This ledger's own number among nodes.
 pub(crate) const OWN_NODE: i64 = 1;
+
+/// The number that every code is below: a store knows more than this hub, so that nobody can say what
+/// any of them is.
+pub(crate) const EVERY_CODE: i64 = i64::MAX;
 
 /// Where the chain ends, and whose it is.
 #[derive(Debug, Clone)]
@@ -72,6 +76,12 @@ impl Head {
     /// It never falls, whereas `seq` falls back to the backup's at a restore.
     pub(crate) fn written(&self) -> i64 {
         self.seq + self.lost
+    }
+
+    /// Whether a store knows more of this hub than there is in it: nothing is given out, and what is
+    /// honoured needs a manager, until one begins a new life.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.restored_code_id == EVERY_CODE
     }
 
     pub(crate) fn entry_id(&self, seq: i64) -> EntryId {
@@ -148,6 +158,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) side: Side,
     pub(crate) salt: [u8; 16],
     pub(crate) at_ms: i64,
+    /// Whom a restored hub knows it from.
+    pub(crate) recovered: Option<Recovered>,
 }
 
 /// The erasable text of an entry as it is stored; empty where there is none, or no more.
@@ -191,11 +203,13 @@ pub(crate) fn append(
         operator: setting.operator.map(str::to_owned),
         key: setting.key.map(str::to_owned),
         side: side.as_ref().map(|text| side_hash(&setting.salt, text)),
+        recovered: setting.recovered.clone(),
     };
     let body = serde_json::to_string(&body)?;
     let hash = chained(&head.hash, body.as_bytes());
     let seq = head.seq + 1;
-    let local = tx.insert(
+    let local = tx.insert_row(
+        "entry",
         "INSERT INTO entry (node, incarnation, seq, at_ms, kind, campaign, code, \
          previous_of_code, body, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
          RETURNING id",
@@ -213,9 +227,10 @@ pub(crate) fn append(
         ],
     )?;
     if let Some(text) = &side {
-        tx.later(
+        tx.row(
             "INSERT INTO side (entry, salt, text) VALUES ($1, $2, $3)",
             &[local.into(), setting.salt.as_slice().into(), text.into()],
+            0,
         )?;
     }
     head.seq = seq;

@@ -8,8 +8,10 @@
 //! has a code left.
 
 use crate::ledger::chain::OWN_NODE;
+use crate::ledger::codes::{CodeRow, by_place};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::group::Range;
 
 /// Codes in one range, at most.
 const LENGTH_MAX: i64 = 500;
@@ -24,6 +26,15 @@ pub(crate) fn next_place(
     writer: i64,
 ) -> Result<Option<(i64, i64)>, Cause> {
     loop {
+        if tx.group().is_some() {
+            if let Some(next) = next_of_range(tx, campaign, writer)? {
+                return Ok(Some(next));
+            }
+            if !another(tx, campaign, writer)? {
+                return Ok(None);
+            }
+            continue;
+        }
         let next = tx.one(
             "UPDATE claim_range SET next_ordinal = next_ordinal + 1 WHERE id = \
              (SELECT id FROM claim_range WHERE campaign = $1 AND writer = $2 \
@@ -36,12 +47,80 @@ pub(crate) fn next_place(
         if next.is_some() {
             return Ok(next);
         }
-        let is_taken = take(tx, campaign, writer, "writer IS NULL")?
-            || cut(tx, campaign, writer)?
-            || take(tx, campaign, writer, "writer IS NOT NULL")?;
-        if !is_taken {
+        if !another(tx, campaign, writer)? {
             return Ok(None);
         }
+    }
+}
+
+/// Takes another range for this process; whether there was one.
+fn another(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<bool, Cause> {
+    Ok(take(tx, campaign, writer, "writer IS NULL")?
+        || cut(tx, campaign, writer)?
+        || take(tx, campaign, writer, "writer IS NOT NULL")?)
+}
+
+/// Where several claims are committed at once, they hold their range meanwhile, and its cursor is
+/// moved once for all of them.
+fn next_of_range(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<Option<(i64, i64)>, Cause> {
+    let Some((group, _)) = tx.group() else {
+        return Ok(None);
+    };
+    if let Some(next) = group.next_place(campaign) {
+        return Ok(Some(next));
+    }
+    if let Some(used_up) = group.take_range(campaign) {
+        store(tx, &used_up, writer)?;
+    }
+    tx.lock_rows(
+        "SELECT id FROM claim_range WHERE campaign = $1 AND writer = $2 \
+         AND next_ordinal < end_ordinal ORDER BY id LIMIT 1",
+        &[campaign.into(), writer.into()],
+    )?;
+    let range = tx.one(
+        "SELECT id, next_ordinal, end_ordinal, code_grant FROM claim_range \
+         WHERE campaign = $1 AND writer = $2 AND next_ordinal < end_ordinal ORDER BY id LIMIT 1",
+        &[campaign.into(), writer.into()],
+        |row| {
+            Ok(Range {
+                id: row.int(0)?,
+                next_ordinal: row.int(1)?,
+                end_ordinal: row.int(2)?,
+                code_grant: row.int(3)?,
+                stored_ordinal: row.int(1)?,
+            })
+        },
+    )?;
+    let Some(range) = range else {
+        return Ok(None);
+    };
+    group.keep_range(campaign, range);
+    Ok(group.next_place(campaign))
+}
+
+/// Stores how far a range's cursor was moved that was held.
+pub(crate) fn store(tx: &Tx<'_>, range: &Range, writer: i64) -> Result<(), Cause> {
+    if range.next_ordinal == range.stored_ordinal {
+        return Ok(());
+    }
+    tx.guarded(
+        "UPDATE claim_range SET next_ordinal = $1 \
+         WHERE id = $2 AND writer = $3 AND next_ordinal = $4",
+        &[
+            range.next_ordinal.into(),
+            range.id.into(),
+            writer.into(),
+            range.stored_ordinal.into(),
+        ],
+        "this range was just taken",
+    )
+}
+
+/// The code at a place of a pool that this process may claim.
+pub(crate) fn code_at(tx: &Tx<'_>, campaign: i64, ordinal: i64) -> Result<Option<CodeRow>, Cause> {
+    match tx.group() {
+        Some((group, open)) => group.code_at(open, campaign, ordinal),
+        None => by_place(tx, campaign, ordinal),
     }
 }
 

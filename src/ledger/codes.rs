@@ -160,6 +160,9 @@ pub(crate) fn is_published(tx: &Tx<'_>, code: i64) -> Result<bool, Cause> {
 
 /// The code of this folding, if its batch is published.
 pub(crate) fn find(tx: &Tx<'_>, folded: &str) -> Result<Option<CodeRow>, Cause> {
+    if let Some(row) = tx.group().and_then(|(group, _)| group.code(folded)) {
+        return code_row(&Row::Postgres(&row)).map(Some);
+    }
     tx.one(
         &format!(
             "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \

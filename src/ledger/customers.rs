@@ -15,6 +15,7 @@ use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{look_up, state_number, state_of};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::group::Absent;
 use crate::ledger::{Ledger, LedgerError, campaigns};
 
 /// The stored number of a kind of contact.
@@ -118,6 +119,9 @@ pub(crate) fn is_erased(tx: &Tx<'_>, customer: i64) -> Result<bool, Cause> {
 
 /// A customer's public id.
 pub(crate) fn public_id(tx: &Tx<'_>, customer: i64) -> Result<String, Cause> {
+    if let Some(known) = tx.group().and_then(|(group, _)| group.public_id(customer)) {
+        return Ok(known);
+    }
     tx.one(
         "SELECT public_id FROM customer WHERE id = $1",
         &[customer.into()],
@@ -265,6 +269,9 @@ pub(crate) fn customers_of(
 ) -> Result<Vec<i64>, Cause> {
     let mut holders = Vec::new();
     for hash in hashes {
+        if tx.is_absent(Absent::Hash(campaign, hash)) {
+            continue;
+        }
         let holder = tx.one(
             &format!(
                 "SELECT r.customer FROM contact_hash r \
@@ -288,6 +295,9 @@ pub(crate) fn customers_of(
 
 /// The customers that have this contact.
 pub(crate) fn known_by(tx: &Tx<'_>, kind: ContactKind, form: &str) -> Result<Vec<i64>, Cause> {
+    if tx.is_absent(Absent::Contact(kind, form)) {
+        return Ok(Vec::new());
+    }
     tx.all(
         &format!(
             "SELECT DISTINCT r.customer FROM contact r \
@@ -314,11 +324,32 @@ pub(crate) fn take_slot(
     }
     // Above every other, so that the newest has the highest number.
     let number = slots.last().map_or(1, |newest| newest.number + 1);
-    tx.later(
+    put_in_slot(tx, campaign, customer, number, code)?;
+    Ok(true)
+}
+
+/// Takes the first slot of a customer who was made in this transaction.
+pub(crate) fn take_first_slot(
+    tx: &Tx<'_>,
+    campaign: i64,
+    customer: i64,
+    code: i64,
+) -> Result<(), Cause> {
+    put_in_slot(tx, campaign, customer, 1, code)
+}
+
+fn put_in_slot(
+    tx: &Tx<'_>,
+    campaign: i64,
+    customer: i64,
+    number: i64,
+    code: i64,
+) -> Result<(), Cause> {
+    tx.row(
         "INSERT INTO customer_slot (campaign, customer, slot, code) VALUES ($1, $2, $3, $4)",
         &[campaign.into(), customer.into(), number.into(), code.into()],
-    )?;
-    Ok(true)
+        1,
+    )
 }
 
 /// Gives a customer a slot for a code that is theirs, also beyond the campaign's limit.
@@ -378,9 +409,10 @@ pub(crate) fn recognise_new(
         }
     }
     for hash in all {
-        tx.later(
+        tx.row(
             "INSERT INTO contact_hash (campaign, hash, customer) VALUES ($1, $2, $3)",
             &[campaign.into(), hash.as_slice().into(), customer.into()],
+            1,
         )?;
     }
     Ok(())
@@ -388,7 +420,8 @@ pub(crate) fn recognise_new(
 
 /// A new customer, of whom nothing is known yet.
 pub(crate) fn add_customer(tx: &Tx<'_>, random: [u8; 14]) -> Result<i64, Cause> {
-    tx.insert(
+    tx.insert_row(
+        "customer",
         "INSERT INTO customer (public_id) VALUES ($1) RETURNING id",
         &[(&public_id_of(random)).into()],
     )
@@ -401,10 +434,11 @@ pub(crate) fn add_contacts(
     contacts: &[(ContactKind, String)],
 ) -> Result<(), Cause> {
     for (kind, form) in contacts {
-        tx.later(
+        tx.row(
             "INSERT INTO contact (customer, kind, normal_form) VALUES ($1, $2, $3) \
              ON CONFLICT DO NOTHING",
             &[customer.into(), kind_number(*kind).into(), form.into()],
+            0,
         )?;
     }
     Ok(())

@@ -5,11 +5,16 @@
 //! on SQLite one writer has the ledger to itself; on PostgreSQL many write at once, so that what one
 //! has read may have been changed by another before it writes ([`Tx::lock_rows`], [`Tx::guarded`]).
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
+use crate::domain::contact::PhoneRegion;
 use crate::ledger::error::Cause;
+use crate::ledger::group::{Absent, Expected, Group};
 use crate::ledger::postgres::{self, Postgres};
 use crate::ledger::sqlite::Sqlite;
+use crate::ledger::waiting::Joins;
 
 /// What a ledger is kept in.
 pub(crate) enum Engine {
@@ -37,6 +42,18 @@ impl Engine {
         match self {
             Engine::Sqlite(sqlite) => sqlite.write(work),
             Engine::Postgres(postgres) => postgres.write(work),
+        }
+    }
+
+    /// Looks up what the use cases are about to ask that are committed at once.
+    pub(crate) fn look_ahead(
+        &mut self,
+        expected: &[Expected<'_>],
+        region: Option<PhoneRegion>,
+    ) -> Result<(), Cause> {
+        match self {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(postgres) => postgres.look_ahead(expected, region),
         }
     }
 
@@ -322,8 +339,117 @@ impl<'c> Tx<'c> {
     pub(crate) fn later(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Cause> {
         match self {
             Tx::Sqlite(_) => self.execute(sql, values).map(drop),
-            Tx::Postgres(open) => open.later(sql, values, None),
+            Tx::Postgres(open) => open.later(sql, values, Joins::Never, None),
         }
+    }
+
+    /// Writes one row whose outcome nobody looks at. Where several use cases are committed at once on
+    /// PostgreSQL, those of the same statement are written together, in the order of their value
+    /// `by`, counted from 0: the one by which all who write them take their locks.
+    pub(crate) fn row(&self, sql: &str, values: &[Value<'_>], by: usize) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => self.execute(sql, values).map(drop),
+            Tx::Postgres(open) => open.later(sql, values, Joins::Rows { by }, None),
+        }
+    }
+
+    /// Counts up: the first values are added. Where several use cases are committed at once on
+    /// PostgreSQL, those of the same `same` values after them are added up first; what follows stands
+    /// as the first one has it.
+    pub(crate) fn sum(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        (added, same): (usize, usize),
+    ) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => self.execute(sql, values).map(drop),
+            Tx::Postgres(open) => open.later(sql, values, Joins::Sums { added, same }, None),
+        }
+    }
+
+    /// A guarded write that is the same for several use cases: it is looked at once for all of them.
+    pub(crate) fn guarded_once(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        words: &'static str,
+    ) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => self.guarded(sql, values, words),
+            Tx::Postgres(open) => {
+                let same = values.len();
+                open.later(sql, values, Joins::Sums { added: 0, same }, Some(words))
+            }
+        }
+    }
+
+    /// A guarded write of one row, written together with those of other use cases as by [`Tx::row`].
+    pub(crate) fn guarded_row(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        by: usize,
+        words: &'static str,
+    ) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => self.guarded(sql, values, words),
+            Tx::Postgres(open) => open.later(sql, values, Joins::Rows { by }, Some(words)),
+        }
+    }
+
+    /// What several use cases that are committed at once know together, on PostgreSQL.
+    pub(crate) fn group(&self) -> Option<(&Group, &postgres::Open<'c>)> {
+        match self {
+            Tx::Sqlite(_) => None,
+            Tx::Postgres(open) => open.group().map(|group| (group, open)),
+        }
+    }
+
+    /// Whether it is known beforehand that this is nowhere.
+    pub(crate) fn is_absent(&self, what: Absent<'_>) -> bool {
+        self.group().is_some_and(|(group, _)| group.is_absent(what))
+    }
+
+    /// The first row of an answer of a table that seldom changes: several use cases that are committed
+    /// at once ask for it once, until one of them writes to it.
+    pub(crate) fn settled<T>(
+        &self,
+        table: &'static str,
+        sql: &str,
+        values: &[Value<'_>],
+        read: impl Fn(&Row<'_>) -> Result<T, Cause>,
+    ) -> Result<Option<T>, Cause> {
+        let Some((group, open)) = self.group() else {
+            return self.one(sql, values, read);
+        };
+        let rows = group.settled(table, sql, values, || open.query(sql, values))?;
+        rows.first()
+            .map(|row| read(&Row::Postgres(row)))
+            .transpose()
+    }
+
+    /// Inserts one row into a table and answers its id. Several use cases that are committed at once
+    /// take their numbers in one go, and write their rows together.
+    pub(crate) fn insert_row(
+        &self,
+        table: &'static str,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<i64, Cause> {
+        let Some((group, open)) = self.group() else {
+            return self.insert(sql, values);
+        };
+        let number = group.number(table, |count| open.numbers(table, count))?;
+        let with_number: Vec<Value<'_>> = values.iter().copied().chain([number.into()]).collect();
+        let last = with_number.len();
+        let sql = sql.replacen(") VALUES (", ", id) VALUES (", 1).replacen(
+            ") RETURNING id",
+            &format!(", ${last})"),
+            1,
+        );
+        self.row(&sql, &with_number, last - 1)?;
+        Ok(number)
     }
 
     /// Runs one guarded write: unless it changes exactly one row, somebody was faster, as these words
@@ -340,7 +466,7 @@ impl<'c> Tx<'c> {
                 1 => Ok(()),
                 _ => Err(Cause::Changed(words.to_owned())),
             },
-            Tx::Postgres(open) => open.later(sql, values, Some(words)),
+            Tx::Postgres(open) => open.later(sql, values, Joins::Never, Some(words)),
         }
     }
 
@@ -389,6 +515,15 @@ impl<'c> Tx<'c> {
         match self {
             Tx::Sqlite(_) => self.all(sql, values, read),
             Tx::Postgres(_) => self.all(&format!("{sql} FOR UPDATE SKIP LOCKED"), values, read),
+        }
+    }
+
+    /// The transactions that have begun to write entries or attempts and have not ended, as they are
+    /// just now and not as this view of the ledger was begun; on SQLite there is none to be waited for.
+    pub(crate) fn writers_of_the_log(&self) -> Result<BTreeSet<String>, Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(BTreeSet::new()),
+            Tx::Postgres(open) => open.writers_of_the_log(),
         }
     }
 
@@ -498,7 +633,7 @@ impl Many<'_> {
                 statement.execute(rusqlite::params_from_iter(values))?;
                 Ok(())
             }
-            Many::Postgres(open, sql) => open.later(sql, values, None),
+            Many::Postgres(open, sql) => open.later(sql, values, Joins::Never, None),
         }
     }
 

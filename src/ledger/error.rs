@@ -92,6 +92,9 @@ pub enum Cause {
     /// The server cannot be reached, or does not let us in.
     #[error("PostgreSQL cannot be used: {0}")]
     Unreachable(String),
+    /// The server cannot be reached as safely as its URL asks for. Nothing was sent to it.
+    #[error("PostgreSQL cannot be reached safely: {0}")]
+    Unsafe(String),
     /// The connection was lost while the server stored, and what came of it cannot be asked.
     #[error("the connection to PostgreSQL was lost, and whether this was stored is not known")]
     OutcomeUnknown,
@@ -133,6 +136,7 @@ impl LedgerError {
             Cause::Engine(_) | Cause::Postgres(_) => "run `counterfoil verify`".into(),
             Cause::Raced(_) => "try again; nothing was used up".into(),
             Cause::Dropped(_) | Cause::Unreachable(_) => "look whether the database runs and lets this user in; the URL is named by --database, COUNTERFOIL_DATABASE or hub.database".into(),
+            Cause::Unsafe(_) => "name the authority of the server's certificate as sslrootcert=FILE, and its host as the certificate does; a server without TLS gets it by `ssl = on`; `counterfoil hub --help` says what each sslmode checks".into(),
             Cause::OutcomeUnknown => "ask again under the same key: it acts once".into(),
             Cause::NoLedgerIn(_) => "run `counterfoil init --store NAME --timezone ZONE` with the same database".into(),
             Cause::LedgerIn(_) => "use it as it is, or name another database".into(),

@@ -109,11 +109,12 @@ pub(crate) fn touch_unplaced(
     subject: i64,
     concerns: i64,
 ) -> Result<(), Cause> {
-    tx.later(
+    tx.row(
         "INSERT INTO feed (kind, subject, node, position) SELECT $1, $2, $3, NULL \
          WHERE EXISTS (SELECT 1 FROM store) \
          ON CONFLICT (kind, subject, node) DO UPDATE SET position = NULL",
         &[kind.number().into(), subject.into(), concerns.into()],
+        1,
     )
 }
 

@@ -19,7 +19,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::tally::{DAY_MS, move_leased};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, campaigns, link, nodes, setting_of, stores,
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, fence, link, nodes, setting_of, stores,
 };
 
 /// The hub's own ranges that one grant is cut from at most.
@@ -322,7 +322,7 @@ pub(crate) fn top_up(
     act: &Act,
 ) -> Result<(), Cause> {
     let store = stores::load(writing.tx, node)?;
-    if store.standing != Standing::Active {
+    if store.standing != Standing::Active || writing.head.is_behind() {
         return Ok(());
     }
     for demand in demands {
@@ -500,7 +500,8 @@ fn tell_alike(tx: &Tx<'_>, lease: i64, cut_off: i64) -> Result<(), Cause> {
     Ok(())
 }
 
-fn next_grant(tx: &Tx<'_>, campaign: i64) -> Result<i64, Cause> {
+/// Draws the number of a campaign's next grant.
+pub(crate) fn next_grant(tx: &Tx<'_>, campaign: i64) -> Result<i64, Cause> {
     tx.one(
         "UPDATE campaign SET newest_grant = newest_grant + 1 WHERE id = $1 RETURNING newest_grant",
         &[campaign.into()],
@@ -577,6 +578,10 @@ pub(crate) fn has_handed_over(
     grant_number: i64,
     range: Option<(u64, u64)>,
 ) -> Result<bool, Cause> {
+    if fence::is_pending(tx, node)? {
+        // The life that says so has ended, and what it held is on its way back.
+        return Ok(false);
+    }
     match (code, range) {
         (_, Some((first, end))) => {
             let rest = Rest {
@@ -829,14 +834,21 @@ pub(crate) fn faults(tx: &Tx<'_>) -> Result<Vec<String>, Cause> {
 /// Why this ledger gives nothing out by itself, where it has a hub: it has not heard from it for too
 /// long, it was told not to, or the campaign says so.
 pub(crate) fn must_ask(
-    tx: &Tx<'_>,
+    writing: &Writing<'_, '_>,
     campaign: &Campaign,
     act: &Act,
 ) -> Result<Option<String>, Cause> {
-    let Some(link) = link::load(tx)? else {
+    let id = &campaign.id;
+    if writing.head.is_behind() {
+        return Ok(Some(format!(
+            "this hub was put back to an older state, and does not know which codes of {id} are given \
+             out, so nothing was given: a manager runs `counterfoil hub restored`, then ask again \
+             under the same key"
+        )));
+    }
+    let Some(link) = link::load(writing.tx)? else {
         return Ok(None);
     };
-    let id = &campaign.id;
     if campaign.rules.offline_assign == OfflineAssign::Hub {
         return Ok(Some(format!(
             "codes of {id} are given out by the hub alone, so nothing was given here"

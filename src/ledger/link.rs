@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::domain::wire::{Cursor, Standing, Welcome};
+use crate::domain::wire::{Cursor, HubKnown, Standing, Welcome};
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
@@ -40,9 +41,28 @@ pub struct HubLink {
     pub contact_age_ms: i64,
     /// Our clock less the hub's.
     pub clock_offset_ms: i64,
+    /// Own entries up to this seq were at a life of the hub that is gone.
+    pub former_seq: i64,
+    /// And up to this one, they were written under its leases.
+    pub former_head: i64,
+    /// What is known of codes after this one is still to be told to a hub that was restored; none:
+    /// there is nothing.
+    pub retold_after: Option<i64>,
+    /// The hub was put back to an older state, and waits for its manager.
+    pub hub_is_behind: bool,
 }
 
 impl HubLink {
+    /// What is known here of the hub.
+    pub(crate) fn hub_known(&self) -> HubKnown {
+        HubKnown {
+            life: self.hub_life,
+            acked_seq: self.acked_seq,
+            former_seq: self.former_seq,
+            former_head: self.former_head,
+        }
+    }
+
     /// How long ago the last contact was, by the more pessimistic of both clocks; for ever, where
     /// there was none.
     pub fn age_ms(&self, now_ms: i64) -> i64 {
@@ -76,7 +96,8 @@ pub(crate) struct Rights {
 impl Rights {
     /// What a ledger that has joined a hub may do; none: a shop alone, or a hub.
     pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<Rights>, Cause> {
-        tx.one(
+        tx.settled(
+            "hub_link",
             "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1",
             &[],
             |row| {
@@ -136,10 +157,12 @@ impl Ledger {
 
 /// The link to the hub; none: a shop alone, or a hub.
 pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
-    tx.one(
+    tx.settled(
+        "hub_link",
         "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
          l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-         l.clock_offset_ms, l.hub_life, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
+         l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, \
+         l.former_head, l.codes_ahead FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1",
         &[],
         |row| {
             Ok(HubLink {
@@ -159,7 +182,11 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
                 contact_age_ms: row.int(11)?,
                 clock_offset_ms: row.int(12)?,
                 hub_life: row.int(13)?,
-                codes_ahead: row.int(14)?.max(0).unsigned_abs(),
+                former_seq: row.int(14)?,
+                retold_after: row.maybe_int(15)?,
+                hub_is_behind: row.int(16)? != 0,
+                former_head: row.int(17)?,
+                codes_ahead: row.int(18)?.max(0).unsigned_abs(),
             })
         },
     )
@@ -192,7 +219,16 @@ pub(crate) fn hear(
     let Some(link) = load(writing.tx)? else {
         return Ok(Heard::NotOurs);
     };
-    if welcome.hub != link.hub || welcome.hub_life < link.hub_life {
+    if welcome.hub != link.hub {
+        return Ok(Heard::NotOurs);
+    }
+    if welcome.is_behind != link.hub_is_behind {
+        writing.tx.execute(
+            "UPDATE hub_link SET hub_is_behind = $1 WHERE id = 1",
+            &[welcome.is_behind.into()],
+        )?;
+    }
+    if welcome.hub_life < link.hub_life {
         return Ok(Heard::NotOurs);
     }
     let now_ms = act.now.as_millisecond();
@@ -238,16 +274,24 @@ pub(crate) fn hear(
 }
 
 /// The hub was restored: it acknowledged and told what it does not know any more. What it lacks goes
-/// up again, what it has comes down again, and nothing is held until it has told so.
+/// up again, then what is known here of every code, what it has comes down again, and nothing is held until it has told so.
 fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> Result<(), Cause> {
+    // What is held comes back by the very grant by which it was held.
+    writing.tx.execute(
+        "UPDATE code SET grant_number = 0 WHERE holder = $1",
+        &[OWN_NODE.into()],
+    )?;
     lives::drop_rights(writing.tx, &link.hub)?;
     writing.tx.execute(
         "UPDATE hub_link SET hub_life = $1, acked_seq = $2, feed_position = 0, \
-         feed_code_after = 0, feed_goal = $3 WHERE id = 1",
+         feed_code_after = 0, feed_goal = $3, former_seq = $4, \
+         former_head = $5, retold_after = 0 WHERE id = 1",
         &[
             welcome.hub_life.into(),
             link.acked_seq.min(welcome.acked_through).into(),
             welcome.feed_position.into(),
+            link.former_seq.max(link.acked_seq).into(),
+            writing.head.seq.into(),
         ],
     )?;
     Ok(())

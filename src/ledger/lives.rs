@@ -10,38 +10,16 @@ use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{Hello, Joined, NewLife, Standing, WIRE};
 use crate::ledger::chain::{Head, OWN_NODE};
-use crate::ledger::codes::{state_number, state_of};
+use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::feed::{self, EVERYBODY, FeedKind};
+use crate::ledger::fence::{self, Lost};
 use crate::ledger::link::Heard;
-use crate::ledger::tally::{add_codes, move_leased};
+use crate::ledger::tally::move_leased;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, link, setting_of, stores};
 
 /// Entries whose hashes are told one by one; below them only every second, fourth, … is.
 const POINTS_MAX: i64 = 4096;
-
-/// What a life that ended may have spent that the hub has no entry of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// At most so many acts; 0: the hub has all of them.
-    AtMost(u64),
-    /// Nobody can say.
-    Anything,
-}
-
-impl Lost {
-    fn is_nothing(self) -> bool {
-        self == Lost::AtMost(0)
-    }
-
-    fn count(self) -> i64 {
-        match self {
-            Lost::AtMost(count) => i64::try_from(count).unwrap_or(i64::MAX),
-            Lost::Anything => i64::MAX,
-        }
-    }
-}
 
 impl Ledger {
     /// What a quarantined ledger asks of its hub; none: it is not quarantined.
@@ -67,16 +45,28 @@ impl Ledger {
         asked: &NewLife,
         act: &Act,
     ) -> Result<Result<Joined, Refusal>, LedgerError> {
-        self.write("begin", "a life of a store", |writing| {
+        // The same node's former life may still be on its way back.
+        self.finish_fences(act)?;
+        let (op, thing) = ("begin", "a life of a store");
+        let begun = self.write(op, thing, |writing| {
             let Some(node) = crate::ledger::nodes::find(writing.tx, &asked.hello.node)? else {
                 return Ok(Err(Refusal::NoSuchStore(asked.hello.node.clone())));
             };
             begin(writing, node, asked, act)?;
             stores::contact(writing.tx, node, &asked.hello, None, act)?;
+            Ok(Ok(node))
+        })?;
+        let node = match begun {
+            Ok(node) => node,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        // The new life spends nothing before it is answered.
+        self.finish_fences(act)?;
+        self.read(op, thing, |tx| {
             Ok(Ok(Joined {
-                welcome: stores::welcome(writing.tx, node, act.now)?,
+                welcome: stores::welcome(tx, node, act.now)?,
                 pieces: 0,
-                life_hash: life_hash_of(writing.tx, node)?,
+                life_hash: life_hash_of(tx, node)?,
             }))
         })
     }
@@ -313,7 +303,6 @@ fn begin(
         Some(missing) => Lost::AtMost(missing),
         None => Lost::Anything,
     };
-    let suspects = fence(tx, node, lost)?;
     tx.execute(
         "UPDATE store SET incarnation = $1, life_hash = $2, acked_seq = $3, acked_hash = $4 \
          WHERE node = $5",
@@ -325,15 +314,12 @@ fn begin(
             node.into(),
         ],
     )?;
-    writing.append(
-        Fact::StoreReborn {
-            node: asked.hello.node.clone(),
-            life: asked.hello.incarnation,
-            suspects,
-        },
-        &setting_of(act),
-    )?;
-    Ok(())
+    let fact = Fact::StoreReborn {
+        node: asked.hello.node.clone(),
+        life: asked.hello.incarnation,
+        suspects: 0,
+    };
+    fence::begin(tx, node, lost, &fact, act)
 }
 
 fn life_hash_of(tx: &Tx<'_>, node: i64) -> Result<Option<String>, Cause> {
@@ -373,87 +359,4 @@ fn entries_after(tx: &Tx<'_>, node: i64, seq: i64) -> Result<u64, Cause> {
         .unwrap_or((0, None));
     let is_one_life = newest.is_none_or(|newest| newest - seq == count);
     Ok(if is_one_life { count.unsigned_abs() } else { 0 })
-}
-
-/// What a node held comes back to the hub under new grant numbers. What the node may have spent without
-/// our knowledge is suspect: every code it had given out, and of those it had not, as many as it may
-/// have acted, in the order in which it would have given them out. Of a life that has told everything,
-/// the codes it gave out stay with the node. How many became suspect.
-pub(crate) fn fence(tx: &Tx<'_>, node: i64, lost: Lost) -> Result<u64, Cause> {
-    let mut suspects = 0;
-    for campaign in campaigns::every(tx)? {
-        suspects += fence_campaign(tx, campaign, node, lost)?;
-    }
-    tx.execute("DELETE FROM recall WHERE node = $1", &[node.into()])?;
-    Ok(suspects)
-}
-
-fn fence_campaign(tx: &Tx<'_>, campaign: i64, node: i64, lost: Lost) -> Result<u64, Cause> {
-    let held = tx.all(
-        "SELECT c.id, c.state FROM code c JOIN batch b ON b.id = c.batch          WHERE c.campaign = $1 AND c.holder = $2 AND b.is_published = 1          ORDER BY c.ordinal",
-        &[campaign.into(), node.into()],
-        |row| Ok((row.int(0)?, state_of(row.int(1)?)?)),
-    )?;
-    let leases = tx.all(
-        "SELECT id FROM lease WHERE campaign = $1 AND holder = $2",
-        &[campaign.into(), node.into()],
-        |row| row.int(0),
-    )?;
-    if held.is_empty() && leases.is_empty() {
-        return Ok(0);
-    }
-    let grant = tx
-        .one(
-            "UPDATE campaign SET newest_grant = newest_grant + 1 WHERE id = $1              RETURNING newest_grant",
-            &[campaign.into()],
-            |row| row.int(0),
-        )?
-        .ok_or_else(|| Cause::Damaged(format!("campaign {campaign} is missing")))?;
-    for lease in leases {
-        tx.execute(
-            "UPDATE lease SET holder = $1, grant_number = $2 WHERE id = $3",
-            &[OWN_NODE.into(), grant.into(), lease.into()],
-        )?;
-        feed::touch(tx, FeedKind::Lease, lease, node)?;
-    }
-    let mut issued = lost.count();
-    let (mut from_pool, mut from_assigned, mut back) = (0_i64, 0_i64, 0_i64);
-    for (code, state) in held {
-        let becomes = match state {
-            CodeState::Available if issued > 0 => {
-                issued -= 1;
-                from_pool += 1;
-                CodeState::Suspect
-            }
-            CodeState::Available => {
-                back += 1;
-                state
-            }
-            CodeState::Assigned if !lost.is_nothing() => {
-                from_assigned += 1;
-                CodeState::Suspect
-            }
-            CodeState::Assigned
-            | CodeState::Redeemed
-            | CodeState::Void
-            | CodeState::Suspect
-            | CodeState::Test => state,
-        };
-        let stays = state == CodeState::Assigned && lost.is_nothing();
-        tx.execute(
-            "UPDATE code SET state = $1, holder = $2, grant_number = $3              WHERE id = $4 AND holder = $5",
-            &[
-                state_number(becomes).into(),
-                if stays { node } else { OWN_NODE }.into(),
-                grant.into(),
-                code.into(),
-                node.into(),
-            ],
-        )?;
-        feed::touch(tx, FeedKind::Code, code, EVERYBODY)?;
-    }
-    let suspects = from_pool + from_assigned;
-    add_codes(tx, campaign, [-from_pool, -from_assigned, suspects, 0])?;
-    move_leased(tx, campaign, -(from_pool + back))?;
-    Ok((from_pool + from_assigned).unsigned_abs())
 }

@@ -1,5 +1,7 @@
 //! Reading back: the log of attempts and entries, and the life of a code; ending a code's life.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::domain::entry::{Body, Fact, Side, instant};
@@ -21,10 +23,29 @@ use crate::ledger::{
 };
 
 /// Where a reader of the log is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogPosition {
+    reached: Lines,
+    horizon: Option<Horizon>,
+}
+
+/// The newest entry and the newest attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Lines {
     entry: i64,
     attempt: i64,
+}
+
+/// How far a reader may go who comes back for what is new.
+///
+/// Where many write at once, a line may be committed after one with a higher number. Whoever was
+/// writing when a line was the newest has ended by the time that all lines up to it are there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Horizon {
+    /// Nothing more appears up to here.
+    settled: Lines,
+    /// The next such place, and the transactions that may still put something before it.
+    next: Option<(Lines, BTreeSet<String>)>,
 }
 
 /// Which lines of the log are wanted.
@@ -43,6 +64,12 @@ pub struct LogFilter {
 /// How many lines are read in one view of the ledger.
 const PAGE: i64 = 500;
 
+/// Every line that is there is wanted.
+const NO_HORIZON: Lines = Lines {
+    entry: i64::MAX,
+    attempt: i64::MAX,
+};
+
 impl Ledger {
     /// The next lines of the log after a position, in the order of the ledger; empty at its end.
     pub fn log_page(
@@ -50,11 +77,47 @@ impl Ledger {
         position: &mut LogPosition,
         filter: &LogFilter,
     ) -> Result<Option<Vec<LogLine>>, LedgerError> {
-        let from = *position;
-        let (lines, reached) = self.read("read", "the log", |tx| page(tx, from, filter))?;
+        let from = position.reached;
+        let until = position
+            .horizon
+            .as_ref()
+            .map_or(NO_HORIZON, |horizon| horizon.settled);
+        let (lines, reached) = self.read("read", "the log", |tx| page(tx, from, until, filter))?;
         let is_end = reached == from;
-        *position = reached;
+        position.reached = reached;
         Ok((!is_end).then_some(lines))
+    }
+
+    /// Called before each look for what is new: from here on the position passes over nothing that
+    /// another process has yet to commit, and [`Ledger::log_page`] ends where there may be such a line.
+    pub fn look_ahead(&mut self, position: &mut LogPosition) -> Result<(), LedgerError> {
+        if !self.has_several_writers() {
+            return Ok(());
+        }
+        let horizon = position.horizon.get_or_insert_default();
+        // The newest lines first, then who writes: whoever has taken a number below is among them, or
+        // has committed, and is seen from here on.
+        let (newest, writing) = self.read("read", "the log", |tx| {
+            Ok((newest(tx)?, tx.writers_of_the_log()?))
+        })?;
+        let is_settled = match &mut horizon.next {
+            None => false,
+            Some((_, open)) => {
+                open.retain(|one| writing.contains(one));
+                open.is_empty()
+            }
+        };
+        if let Some((settled, _)) = horizon.next.take_if(|_| is_settled) {
+            horizon.settled = settled;
+        }
+        if horizon.next.is_none() {
+            if writing.is_empty() {
+                horizon.settled = newest;
+            } else {
+                horizon.next = Some((newest, writing));
+            }
+        }
+        Ok(())
     }
 
     /// The whole life of a code.
@@ -100,14 +163,29 @@ pub(crate) struct Placed {
     pub(crate) line: Option<LogLine>,
 }
 
+fn newest(tx: &Tx<'_>) -> Result<Lines, Cause> {
+    let newest = tx.one(
+        "SELECT (SELECT max(id) FROM entry), (SELECT max(id) FROM attempt)",
+        &[],
+        |row| {
+            Ok(Lines {
+                entry: row.maybe_int(0)?.unwrap_or(0),
+                attempt: row.maybe_int(1)?.unwrap_or(0),
+            })
+        },
+    )?;
+    Ok(newest.unwrap_or_default())
+}
+
 fn page(
     tx: &Tx<'_>,
-    from: LogPosition,
+    from: Lines,
+    until: Lines,
     filter: &LogFilter,
-) -> Result<(Vec<LogLine>, LogPosition), Cause> {
+) -> Result<(Vec<LogLine>, Lines), Cause> {
     let head = Head::load(tx)?;
-    let entries = entries_after(tx, &head, from.entry, filter)?;
-    let attempts = attempts_after(tx, &head, from.attempt, PAGE, filter)?;
+    let entries = entries_after(tx, &head, (from.entry, until.entry), filter)?;
+    let attempts = attempts_after(tx, &head, (from.attempt, until.attempt), PAGE, filter)?;
     // What lies beyond the shorter page may come before what the longer one holds: leave it.
     let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
     let entry_limit = entries
@@ -141,15 +219,15 @@ fn page(
 fn entries_after(
     tx: &Tx<'_>,
     head: &Head,
-    after: i64,
+    (after, until): (i64, i64),
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
         "SELECT e.id, e.body, coalesce(c.shown, c.folded), c.folded, s.text, e.kind, e.at_ms, \
          e.node, n.store FROM entry e JOIN node n ON n.id = e.node \
          LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id \
-         WHERE e.id > $1 ORDER BY e.id LIMIT $2",
-        &[after.into(), PAGE.into()],
+         WHERE e.id > $1 AND e.id <= $2 ORDER BY e.id LIMIT $3",
+        &[after.into(), until.into(), PAGE.into()],
         |row| {
             let side = side_of(row.maybe_text(4)?.as_deref())?;
             let store = store_of(row.int(7)?, row.maybe_text(8)?, head);
@@ -214,11 +292,11 @@ fn parked(at_ms: i64, store: String) -> LogLine {
     }
 }
 
-/// A page of attempts after a number; the lines of those that are wanted.
+/// A page of attempts after a number and up to another; the lines of those that are wanted.
 pub(crate) fn attempts_after(
     tx: &Tx<'_>,
     head: &Head,
-    after: i64,
+    (after, until): (i64, i64),
     most: i64,
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
@@ -228,8 +306,8 @@ pub(crate) fn attempts_after(
          c.folded, a.notes, a.node, n.store FROM attempt a \
          LEFT JOIN node n ON n.id = a.node LEFT JOIN code c ON c.id = a.code \
          LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
-         WHERE a.id > $1 ORDER BY a.id LIMIT $2",
-        &[after.into(), most.into()],
+         WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3",
+        &[after.into(), until.into(), most.into()],
         |row| {
             let line = LogLine {
                 at: instant(row.int(2)?),
@@ -434,6 +512,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Quarantined { .. }
         | Fact::LeaseGranted { .. }
         | Fact::HandedOver { .. }
+        | Fact::Recovered { .. }
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],

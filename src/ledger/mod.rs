@@ -13,6 +13,7 @@ mod assign;
 mod attempts;
 mod away;
 mod ballast;
+mod behind;
 mod branches;
 mod bulk;
 mod campaigns;
@@ -24,13 +25,16 @@ mod conflicts;
 mod console;
 mod customer_day;
 mod customers;
+mod database;
 mod edit;
 mod engine;
 mod erase;
 mod error;
 mod feed;
+mod fence;
 mod find;
 mod given_out;
+mod group;
 mod intake;
 mod join;
 mod joining;
@@ -48,6 +52,7 @@ mod pending;
 mod person;
 mod pool;
 mod postgres;
+mod recovery;
 mod redeem;
 mod rehearse;
 mod replace;
@@ -66,6 +71,7 @@ mod tokens;
 #[cfg(test)]
 mod told_tests;
 mod verify;
+mod waiting;
 mod witness;
 
 use std::fs::File;
@@ -78,9 +84,11 @@ use rustix::fs::{FlockOperation, flock};
 pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
 pub use crate::ledger::console::Today;
+pub use crate::ledger::database::Database;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};
 pub use crate::ledger::error::{Cause, LedgerError};
+pub use crate::ledger::group::Expected;
 pub use crate::ledger::joining::HubAddress;
 pub use crate::ledger::link::{HubLink, SOFT_END_MS};
 pub use crate::ledger::log::{LogFilter, LogPosition};
@@ -91,7 +99,6 @@ pub use crate::ledger::pool::{
     Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
     PoolFigures, Progress, Step,
 };
-pub use crate::ledger::postgres::Database;
 pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};
 pub use crate::ledger::replace::ReplaceRequest;
@@ -349,13 +356,17 @@ impl Ledger {
     /// Several use cases, stored by one commit: `answer` is asked for each question in turn, and what
     /// it answers is stored when this returns. One that fails harms no other. Where another process was
     /// faster or the connection was lost, so that nothing is stored, each is asked again by itself.
-    pub fn answer_together<Q, A>(
+    ///
+    /// What is expected of them is looked up beforehand, where that is faster: of anything else, each
+    /// asks for itself.
+    pub fn answer_together<'q, Q, A>(
         &mut self,
-        questions: &[Q],
-        mut answer: impl FnMut(&mut Ledger, &Q) -> A,
+        questions: &'q [Q],
+        expect: impl FnMut(&mut Ledger, &'q Q) -> Expected<'q>,
+        mut answer: impl FnMut(&mut Ledger, &'q Q) -> A,
     ) -> Result<Vec<A>, LedgerError> {
         let (op, thing) = ("store", "several answers");
-        let began = self.begin_together();
+        let began = self.begin_together(questions, expect);
         if began.is_ok() {
             let answers = questions
                 .iter()
@@ -374,8 +385,22 @@ impl Ledger {
             .collect())
     }
 
-    fn begin_together(&mut self) -> Result<(), Cause> {
+    fn begin_together<'q, Q>(
+        &mut self,
+        questions: &'q [Q],
+        mut expect: impl FnMut(&mut Ledger, &'q Q) -> Expected<'q>,
+    ) -> Result<(), Cause> {
         self.engine.begin_together()?;
+        if self.has_several_writers() {
+            let expected: Vec<Expected<'q>> = questions
+                .iter()
+                .map(|question| expect(self, question))
+                .collect();
+            if let Err(cause) = self.engine.look_ahead(&expected, self.phone_region) {
+                drop(self.engine.end_together());
+                return Err(cause);
+            }
+        }
         if let Engine::Sqlite(sqlite) = &mut self.engine {
             let head = sqlite.read(Head::load);
             match head {

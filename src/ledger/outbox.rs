@@ -22,7 +22,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::lease::DEMAND_MS;
 use crate::ledger::link::HubLink;
 use crate::ledger::tally::hour_of;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link, recovery};
 
 /// Attempts in one batch at most.
 const ATTEMPTS_MAX: i64 = 500;
@@ -86,6 +86,12 @@ pub(crate) fn batch_after(
     let (entries, bodies) = entries_after(tx, &head, seq)?;
     let first = entries.first().map_or(head.seq + 1, |entry| entry.seq);
     let previous = hash_before(tx, &head, first)?;
+    // The hub has all entries first: what they tell is not to be told as lost.
+    let known = if entries.is_empty() && seq == link.acked_seq {
+        recovery::known_codes(tx, &link)?.map(Box::new)
+    } else {
+        None
+    };
     Ok(Some(Up {
         hello: hello(&head, &link, now),
         previous_hash: hex(&previous),
@@ -94,6 +100,8 @@ pub(crate) fn batch_after(
         attempts: attempts_after(tx, attempt)?,
         demands: demands(tx, now)?,
         feed_position: link.cursor.position,
+        hub: link.hub_known(),
+        known,
     }))
 }
 
@@ -315,6 +323,9 @@ fn heard(writing: &mut Writing<'_, '_>, answer: &UpAnswer, act: &Act) -> Result<
              AND $1 <= (SELECT coalesce(max(id), 0) FROM attempt)",
             &[answer.attempts_through.into()],
         )?;
+    }
+    if let Some(through) = answer.known_through {
+        recovery::has_told(writing.tx, through)?;
     }
     let mut heard = keep_outcomes(writing.tx, answer)?;
     heard.is_active = is_this_life && welcome.standing == Standing::Active;

@@ -115,6 +115,7 @@ pub(crate) fn keep(
     act: &Act,
 ) -> Result<Question, Cause> {
     let mut question = question.clone();
+    question.number = next_number(tx)?;
     let kept = tx.one(
         "SELECT question FROM pending WHERE counter = $1 AND key = $2",
         &[(&question.counter).into(), (&question.key).into()],
@@ -143,25 +144,44 @@ pub(crate) fn keep(
     Ok(question)
 }
 
+/// The number of the next asking.
+fn next_number(tx: &Tx<'_>) -> Result<i64, Cause> {
+    tx.one(
+        "UPDATE hub_link SET newest_ask = newest_ask + 1 WHERE id = 1 RETURNING newest_ask",
+        &[],
+        |row| row.int(0),
+    )?
+    .ok_or_else(|| Cause::Damaged("this ledger has no hub".into()))
+}
+
 fn add_what_was_said(now: &mut Verb, before: Verb) {
-    if let (
-        Verb::Redeem {
-            receipt,
-            customer,
-            approved,
-            ..
-        },
-        Verb::Redeem {
-            receipt: receipt_before,
-            customer: customer_before,
-            approved: approved_before,
-            ..
-        },
-    ) = (now, before)
-    {
-        *receipt = receipt.take().or(receipt_before);
-        *customer = customer.take().or(customer_before);
-        *approved = approved.take().or(approved_before);
+    match (now, before) {
+        (
+            Verb::Redeem {
+                receipt,
+                customer,
+                approved,
+                ..
+            },
+            Verb::Redeem {
+                receipt: receipt_before,
+                customer: customer_before,
+                approved: approved_before,
+                ..
+            },
+        ) => {
+            *receipt = receipt.take().or(receipt_before);
+            *customer = customer.take().or(customer_before);
+            *approved = approved.take().or(approved_before);
+        }
+        (
+            Verb::Reverse { redemption, .. },
+            Verb::Reverse {
+                redemption: redemption_before,
+                ..
+            },
+        ) => *redemption = redemption.take().or(redemption_before),
+        _ => {}
     }
 }
 
@@ -253,17 +273,20 @@ impl Ledger {
             return Ok(Vec::new());
         }
         self.write("list", "pending questions", |writing| {
-            let questions: Vec<Question> = writing.tx.all(
+            let mut questions: Vec<Question> = writing.tx.all(
                 "SELECT question FROM pending WHERE entry IS NULL AND (at_ms < $1 OR at_ms > $2) \
                  ORDER BY at_ms, counter, key LIMIT $3",
                 &[latest_ms.into(), earliest_ms.into(), AGAIN_MAX.into()],
                 |row| Ok(serde_json::from_str(&row.text(0)?)?),
             )?;
-            for question in &questions {
+            for question in &mut questions {
+                question.number = next_number(writing.tx)?;
                 writing.tx.execute(
-                    "UPDATE pending SET asks = asks + 1, at_ms = $1 WHERE counter = $2 AND key = $3",
+                    "UPDATE pending SET asks = asks + 1, at_ms = $1, question = $2 \
+                     WHERE counter = $3 AND key = $4",
                     &[
                         now_ms.into(),
+                        (&serde_json::to_string(question)?).into(),
                         (&question.counter).into(),
                         (&question.key).into(),
                     ],

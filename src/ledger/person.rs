@@ -216,7 +216,7 @@ pub(crate) fn attempts_about(
         )?
         .into_iter();
     let head = Head::load(tx)?;
-    let lines = attempts_after(tx, &head, after, PAGE, &LogFilter::default())?;
+    let lines = attempts_after(tx, &head, (after, i64::MAX), PAGE, &LogFilter::default())?;
     let mut last = None;
     let mut about = Vec::new();
     for placed in lines {

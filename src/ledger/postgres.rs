@@ -20,9 +20,8 @@
 //! with it: a use case costs as many round trips as it has questions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -30,31 +29,28 @@ use std::time::Duration;
 
 use futures_core::Stream as _;
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+use tokio_postgres::{Client, Error, Statement};
 
 pub(crate) use tokio_postgres::Row;
 
+use crate::domain::contact::PhoneRegion;
 use crate::domain::entry::CHAIN_START;
 use crate::ledger::chain::Head;
 use crate::ledger::claim_range;
+use crate::ledger::database::{Database, unsafe_words};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
+use crate::ledger::group::{Expected, Group};
+use crate::ledger::waiting::{Bound, Joins, Owned, Queue, Waiting, for_many, sendable};
 
 /// How often a use case is run anew before it is given up.
 const TRIES_MAX: u32 = 12;
 
 /// The first pause before a lost connection is made anew; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// How long a server may take to answer that it is there.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
-
-/// A connection on which nothing has come for so long is looked after.
-const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Statements that wait for the next are sent by themselves when there are so many.
 const WAITING_MAX: usize = 24;
@@ -78,92 +74,6 @@ const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// One view for all that a use case reads.
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// A database on a PostgreSQL server, by its URL.
-#[derive(Clone)]
-pub struct Database {
-    config: Config,
-}
-
-impl std::fmt::Debug for Database {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(&self.shown())
-    }
-}
-
-impl Database {
-    /// Reads `postgres://USER@HOST/NAME`. What is wrong with it is said without its password.
-    pub fn parse(url: &str) -> Result<Database, String> {
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err("a database is named as postgres://USER@HOST/NAME".into());
-        }
-        // What is wrong with it may stand beside its password: not told.
-        let Ok(mut config) = url.parse::<Config>() else {
-            return Err("this is no URL of a database: postgres://USER@HOST/NAME".into());
-        };
-        if config.get_hosts().is_empty() {
-            return Err("the URL names no host".into());
-        }
-        let is_near = config.get_hosts().iter().all(|host| match host {
-            Host::Unix(_) => true,
-            Host::Tcp(name) => {
-                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-            }
-        });
-        let mode = config.get_ssl_mode();
-        if mode != SslMode::Disable && !(mode == SslMode::Prefer && is_near) {
-            return Err(
-                "codes would cross the network in clear, for TLS to a database is not \
-                        built in: reach it by a Unix socket, by a tunnel on 127.0.0.1, or say \
-                        ?sslmode=disable"
-                    .into(),
-            );
-        }
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIME);
-        }
-        config.keepalives_idle(KEEPALIVE);
-        config.application_name("counterfoil");
-        Ok(Database { config })
-    }
-
-    /// Whether the URL holds a password.
-    pub fn has_password(&self) -> bool {
-        self.config.get_password().is_some()
-    }
-
-    /// Goes on with a password from elsewhere.
-    #[must_use]
-    pub fn with_password(mut self, password: &str) -> Database {
-        self.config.password(password);
-        self
-    }
-
-    /// Host, port, database and user, as a password file names them.
-    pub fn account(&self) -> [String; 4] {
-        let user = self.config.get_user().unwrap_or_default();
-        let host = match self.config.get_hosts().first() {
-            Some(Host::Tcp(name)) => name.clone(),
-            Some(Host::Unix(_)) | None => "localhost".to_owned(),
-        };
-        let port = self.config.get_ports().first().copied().unwrap_or(5432);
-        [
-            host,
-            port.to_string(),
-            self.config.get_dbname().unwrap_or(user).to_owned(),
-            user.to_owned(),
-        ]
-    }
-
-    /// The URL without its password.
-    pub fn shown(&self) -> String {
-        let [mut host, port, name, user] = self.account();
-        if let Some(Host::Unix(folder)) = self.config.get_hosts().first() {
-            host = folder.display().to_string();
-        }
-        format!("postgres://{user}@{host}:{port}/{name}")
-    }
-}
 
 /// A ledger on a server, and this process as one of its writers.
 pub(crate) struct Postgres {
@@ -296,29 +206,46 @@ impl Postgres {
         if let Some(why) = &together.broken {
             return Err(Cause::Dropped(why.clone()));
         }
-        let open = Open {
+        let ranges = session.group.as_ref().map(Group::ranges);
+        let tx = Tx::Postgres(Open {
             session,
             writer: self.writer,
             is_done: Cell::new(true),
-        };
-        open.later("SAVEPOINT part", &[], None)?;
-        let tx = Tx::Postgres(open);
+        });
+        session.part.set(Part::Unasked);
         let done = work(&tx, together.head.clone()).and_then(|done| {
-            // Whatever is wrong with it comes to light now, not in the next one.
-            tx.later("RELEASE SAVEPOINT part", &[])?;
-            tx.flush()?;
+            if session.part.get() == Part::Asked {
+                // Whatever is wrong with it comes to light now, not in the next one.
+                tx.later("RELEASE SAVEPOINT part", &[])?;
+                tx.flush()?;
+            }
             Ok(done)
         });
         drop(tx);
+        let part = session.part.replace(Part::Outside);
         let cause = match done {
-            Ok(done) => return Ok(done),
+            Ok(done) => {
+                session.queue.borrow_mut().close();
+                return Ok(done);
+            }
             Err(cause) => cause,
         };
-        session.waiting.borrow_mut().clear();
+        session.queue.borrow_mut().clear_own();
+        if let (Some(group), Some(ranges)) = (&session.group, ranges) {
+            group.go_back(ranges);
+        }
+        if part == Part::Unasked {
+            // The server has heard nothing of it.
+            return Err(cause);
+        }
         // Two that wait for each other hold what others of their group took, and a key that another
         // process binds just now is known when that has ended: each is asked by itself.
         let is_hopeless = matches!(cause, Cause::Raced(_) | Cause::Dropped(_));
-        let taken_back = session.execute("ROLLBACK TO SAVEPOINT part", &[]);
+        let taken_back = if is_hopeless {
+            Ok(0)
+        } else {
+            session.execute("ROLLBACK TO SAVEPOINT part", &[])
+        };
         if is_hopeless || taken_back.is_err() {
             together.broken = Some(cause.to_string());
         }
@@ -329,11 +256,31 @@ impl Postgres {
     pub(crate) fn begin_together(&mut self) -> Result<(), Cause> {
         self.join()?;
         let head = self.chain_end()?;
-        let session = self.session()?;
-        session.waiting.borrow_mut().clear();
-        session.later(BEGIN_WRITE, &[], None)?;
+        self.session()?;
+        let session = self
+            .session
+            .as_mut()
+            .ok_or_else(|| Cause::Dropped("no connection".into()))?;
+        session.queue.borrow_mut().clear();
+        session.part.set(Part::Outside);
+        session.group = Some(Group::default());
+        session.later(BEGIN_WRITE, &[], Joins::Never, None)?;
+        session.later(BY_INDEX, &[], Joins::Never, None)?;
+        session.queue.borrow_mut().close();
         self.together = Some(Together { head, broken: None });
         Ok(())
+    }
+
+    /// Looks up what they are about to ask.
+    pub(crate) fn look_ahead(
+        &mut self,
+        expected: &[Expected<'_>],
+        region: Option<PhoneRegion>,
+    ) -> Result<(), Cause> {
+        self.look(|tx| match tx.group() {
+            Some((group, open)) => group.look_ahead(tx, open, expected, region),
+            None => Ok(()),
+        })
     }
 
     /// Stores the end of the chain, and commits what all of them wrote.
@@ -342,9 +289,11 @@ impl Postgres {
             return Ok(());
         };
         let (writer, turn) = (self.writer, self.turn);
-        let Some(session) = &self.session else {
+        let Some(session) = &mut self.session else {
             return Err(Cause::Dropped("no connection".into()));
         };
+        let ranges = session.group.take().map(|group| group.ranges());
+        let session = &*session;
         let open = Open {
             session,
             writer,
@@ -354,6 +303,9 @@ impl Postgres {
             return Err(Cause::Dropped(why));
         }
         let tx = Tx::Postgres(open);
+        for range in ranges.unwrap_or_default().values() {
+            claim_range::store(&tx, range, writer)?;
+        }
         store_turn(&tx, &together.head, turn)?;
         let committed = tx.commit();
         self.settle(committed, turn)?;
@@ -554,35 +506,55 @@ struct Session {
     runtime: Arc<Runtime>,
     client: Client,
     statements: RefCell<BTreeMap<String, Statement>>,
-    waiting: RefCell<Vec<Waiting>>,
+    /// By the statement of one row, that of many.
+    of_many: RefCell<BTreeMap<String, Statement>>,
+    queue: RefCell<Queue>,
     is_streaming: Cell<bool>,
+    /// Several use cases are committed at once just now.
+    group: Option<Group>,
+    part: Cell<Part>,
 }
 
-/// A statement that goes out with the next one.
-struct Waiting {
-    statement: Statement,
-    values: Vec<Owned>,
-    /// It must change one row; else these words.
-    guard: Option<&'static str>,
+/// Where a use case stands that is committed with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// None runs.
+    Outside,
+    /// The server has heard nothing of it: all that it writes waits.
+    Unasked,
+    /// The server has, so that what it wrote is taken back there if it fails.
+    Asked,
 }
+
+/// A group's queries go by an index each, whatever the server guesses of tables that were empty when
+/// it first planned them.
+const BY_INDEX: &str = "SELECT set_config('enable_seqscan', 'off', true), \
+     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
 
 impl Session {
     fn open(runtime: &Arc<Runtime>, database: &Database) -> Result<Session, Cause> {
+        let tls = database.tls()?;
         let client = runtime
             .block_on(async {
-                let (client, connection) = database.config.connect(NoTls).await?;
+                let (client, connection) = database.config().connect(tls).await?;
                 // Its end shows in whatever is asked next.
                 drop(tokio::spawn(async move { drop(connection.await) }));
                 client.batch_execute(SETTINGS).await?;
                 Ok(client)
             })
-            .map_err(|error: Error| Cause::Unreachable(words_of(&error)))?;
+            .map_err(|error: Error| match unsafe_words(&error) {
+                Some(words) => Cause::Unsafe(words),
+                None => Cause::Unreachable(words_of(&error)),
+            })?;
         let session = Session {
             runtime: Arc::clone(runtime),
             client,
             statements: RefCell::default(),
-            waiting: RefCell::default(),
+            of_many: RefCell::default(),
+            queue: RefCell::default(),
             is_streaming: Cell::new(false),
+            group: None,
+            part: Cell::new(Part::Outside),
         };
         for (setting, is_fit) in CHECKED {
             let found = session.query(&format!("SHOW {setting}"), &[])?;
@@ -595,13 +567,13 @@ impl Session {
     }
 
     fn begin(&self, how: &str, writer: i64) -> Result<Open<'_>, Cause> {
-        self.waiting.borrow_mut().clear();
+        self.queue.borrow_mut().clear();
         let open = Open {
             session: self,
             writer,
             is_done: Cell::new(false),
         };
-        open.later(how, &[], None)?;
+        open.later(how, &[], Joins::Never, None)?;
         Ok(open)
     }
 
@@ -609,18 +581,59 @@ impl Session {
         &self,
         sql: &str,
         values: &[Value<'_>],
+        joins: Joins,
         guard: Option<&'static str>,
     ) -> Result<(), Cause> {
-        let waiting = Waiting {
-            statement: self.prepared(sql)?,
-            values: values.iter().map(Owned::of).collect(),
-            guard,
-        };
-        let mut all = self.waiting.borrow_mut();
-        all.push(waiting);
-        let is_full = all.len() >= WAITING_MAX;
-        drop(all);
+        self.forget(sql, values);
+        let mut queue = self.queue.borrow_mut();
+        queue.push(Waiting::new(sql, values, joins, guard));
+        let is_full = queue.len() >= WAITING_MAX;
+        drop(queue);
         if is_full { self.flush() } else { Ok(()) }
+    }
+
+    /// What a group knows of what is written.
+    fn forget(&self, sql: &str, values: &[Value<'_>]) {
+        if let Some(group) = &self.group {
+            group.forget(sql, values);
+        }
+    }
+
+    /// The statement of what waits, for as many rows as it has.
+    fn statement_of(&self, waiting: &Waiting) -> Result<Statement, Cause> {
+        let of_one = self.prepared(&waiting.sql)?;
+        if waiting.rows.len() == 1 {
+            return Ok(of_one);
+        }
+        if let Some(known) = self.of_many.borrow().get(&waiting.sql) {
+            return Ok(known.clone());
+        }
+        let sql = for_many(&waiting.sql, of_one.params());
+        let statement = self.runtime.block_on(self.client.prepare(&sql))?;
+        self.of_many
+            .borrow_mut()
+            .insert(waiting.sql.clone(), statement.clone());
+        Ok(statement)
+    }
+
+    /// The rows that join rows of ours, which the query calls `v` with columns `c1`, `c2` and so on.
+    fn query_rows(&self, sql: &str, rows: &[Vec<Owned>]) -> Result<Vec<Row>, Cause> {
+        let width = rows.first().map_or(0, Vec::len);
+        let mut lists = Vec::new();
+        let mut names = Vec::new();
+        for (place, value) in (1..).zip(rows.first().into_iter().flatten()) {
+            lists.push(format!("CAST(${place} AS {}[])", value.kind()));
+            names.push(format!("c{place}"));
+        }
+        let from = format!(
+            "FROM unnest({}) AS v({}) ",
+            lists.join(", "),
+            names.join(", ")
+        );
+        let statement = self.prepared(&sql.replacen("FROM v ", &from, 1))?;
+        let columns: Vec<Bound<'_>> = (0..width).map(|place| Bound::Column(rows, place)).collect();
+        let bound: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        self.after_waiting(self.client.query(&statement, &bound))
     }
 
     fn prepared(&self, sql: &str) -> Result<Statement, Cause> {
@@ -635,12 +648,14 @@ impl Session {
     }
 
     fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Cause> {
+        self.forget(sql, values);
         let statement = self.prepared(sql)?;
         let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         self.after_waiting(self.client.query(&statement, &bound))
     }
 
     fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<usize, Cause> {
+        self.forget(sql, values);
         let statement = self.prepared(sql)?;
         let bound: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         let changed = self.after_waiting(self.client.execute(&statement, &bound))?;
@@ -678,7 +693,7 @@ impl Session {
 
     /// Sends what waits, and looks at what came of it.
     fn flush(&self) -> Result<(), Cause> {
-        if self.waiting.borrow().is_empty() {
+        if self.queue.borrow().is_empty() {
             return Ok(());
         }
         self.after_waiting(async { Ok(()) })
@@ -690,30 +705,62 @@ impl Session {
         if self.is_streaming.get() {
             return Err(Cause::Damaged("a question within a question".into()));
         }
-        let waiting = self.waiting.take();
-        let (sent, answer) = self
-            .runtime
-            .block_on(in_order(&self.client, &waiting, asked));
-        for (waiting, changed) in waiting.iter().zip(sent) {
-            let changed = changed?;
-            if let Some(words) = waiting.guard.filter(|_| changed != 1) {
-                return Err(Cause::Changed(words.to_owned()));
+        let (mut all, own) = self.queue.borrow_mut().take();
+        if self.part.get() == Part::Unasked {
+            all.push(Waiting::new("SAVEPOINT part", &[], Joins::Never, None));
+            self.part.set(Part::Asked);
+        }
+        let of_others = all.len();
+        all.extend(own);
+        let statements: Vec<Statement> = all
+            .iter()
+            .map(|waiting| self.statement_of(waiting))
+            .collect::<Result<_, _>>()
+            .map_err(|cause| {
+                if of_others > 0 {
+                    of_another(&cause)
+                } else {
+                    cause
+                }
+            })?;
+        let (sent, answer) =
+            self.runtime
+                .block_on(in_order(&self.client, &all, &statements, asked));
+        for (place, (waiting, changed)) in all.iter().zip(sent).enumerate() {
+            let found = match (changed, waiting.changes()) {
+                (Ok(changed), Some((wanted, words))) if changed != wanted => {
+                    Err(Cause::Changed(words.to_owned()))
+                }
+                (changed, _) => changed.map(drop).map_err(Cause::from),
+            };
+            if place < of_others {
+                found.map_err(|cause| of_another(&cause))?;
+            } else {
+                found?;
             }
         }
         Ok(answer?)
     }
 }
 
+/// Something that another use case of a group left waiting went wrong: nothing of the group can be had,
+/// and each is asked by itself.
+fn of_another(cause: &Cause) -> Cause {
+    Cause::Dropped(format!("another of the group: {cause}"))
+}
+
 /// Every statement in its turn, all under way at once.
 async fn in_order<R>(
     client: &Client,
     waiting: &[Waiting],
+    statements: &[Statement],
     asked: impl Future<Output = R>,
 ) -> (Vec<Result<u64, Error>>, R) {
     let mut sent: Vec<_> = waiting
         .iter()
-        .map(|one| {
-            let sending = client.execute_raw(&one.statement, &one.values);
+        .zip(statements)
+        .map(|(one, statement)| {
+            let sending = client.execute_raw(statement, one.bound());
             (Box::pin(sending), None)
         })
         .collect();
@@ -801,6 +848,24 @@ impl Open<'_> {
         self.session.each(sql, values, take)
     }
 
+    /// A transaction holds its lock on a table from before it takes a number in it until what it wrote
+    /// is seen by everybody (`ROW EXCLUSIVE`, chapter 13.3 of PostgreSQL's manual).
+    pub(crate) fn writers_of_the_log(&self) -> Result<BTreeSet<String>, Cause> {
+        let rows = self.query(
+            "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted \
+             AND mode = 'RowExclusiveLock' AND database = \
+             (SELECT oid FROM pg_database WHERE datname = current_database()) \
+             AND relation IN (CAST('entry' AS regclass), CAST('attempt' AS regclass))",
+            &[],
+        )?;
+        let names = rows.iter().map(|row| text(row, 0));
+        Ok(names
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .flatten()
+            .collect())
+    }
+
     pub(crate) fn is_silent(&self, writer: i64) -> Result<bool, Cause> {
         let heard = self.query(
             &format!(
@@ -816,9 +881,34 @@ impl Open<'_> {
         &self,
         sql: &str,
         values: &[Value<'_>],
+        joins: Joins,
         guard: Option<&'static str>,
     ) -> Result<(), Cause> {
-        self.session.later(sql, values, guard)
+        self.session.later(sql, values, joins, guard)
+    }
+
+    /// What use cases that are committed at once know together.
+    pub(crate) fn group(&self) -> Option<&Group> {
+        self.session.group.as_ref()
+    }
+
+    /// The rows that join rows of ours, which the query calls `v` with columns `c1`, `c2` and so on.
+    pub(crate) fn query_rows(&self, sql: &str, rows: &[Vec<Owned>]) -> Result<Vec<Row>, Cause> {
+        self.session.query_rows(sql, rows)
+    }
+
+    /// So many numbers for new rows of a table: nobody else has them.
+    pub(crate) fn numbers(&self, table: &'static str, count: i64) -> Result<Vec<i64>, Cause> {
+        self.query(
+            &format!(
+                "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) \
+                 FROM generate_series(1, CAST($1 AS BIGINT))"
+            ),
+            &[count.into()],
+        )?
+        .iter()
+        .filter_map(|row| int(row, 0).transpose())
+        .collect()
     }
 }
 
@@ -827,7 +917,7 @@ impl Drop for Open<'_> {
         if !self.is_done.get() {
             // Nothing of what still waits is wanted, but perhaps the transaction was begun. Where
             // this is not answered the connection is gone, and the transaction with it.
-            self.session.waiting.borrow_mut().clear();
+            self.session.queue.borrow_mut().clear();
             drop(self.session.execute("ROLLBACK", &[]));
         }
     }
@@ -880,35 +970,6 @@ fn words_of(error: &Error) -> String {
     }
 }
 
-/// A bound value that waits.
-#[derive(Debug)]
-enum Owned {
-    Null,
-    Int(i64),
-    Text(String),
-    Blob(Vec<u8>),
-}
-
-impl Owned {
-    fn of(value: &Value<'_>) -> Owned {
-        match value {
-            Value::Null => Owned::Null,
-            Value::Int(number) => Owned::Int(*number),
-            Value::Text(text) => Owned::Text((*text).to_owned()),
-            Value::Blob(bytes) => Owned::Blob((*bytes).to_owned()),
-        }
-    }
-
-    fn value(&self) -> Value<'_> {
-        match self {
-            Owned::Null => Value::Null,
-            Owned::Int(number) => Value::Int(*number),
-            Owned::Text(text) => Value::Text(text),
-            Owned::Blob(bytes) => Value::Blob(bytes),
-        }
-    }
-}
-
 type BindError = Box<dyn std::error::Error + Sync + Send>;
 
 impl ToSql for Value<'_> {
@@ -919,28 +980,12 @@ impl ToSql for Value<'_> {
             Value::Int(number) if *wanted == Type::INT4 => {
                 i32::try_from(*number)?.to_sql(wanted, out)
             }
-            // No text of ours holds a zero byte, and the server takes none: it names nothing.
-            Value::Text(text) if *wanted == Type::TEXT && text.contains('\0') => {
-                text.replace('\0', "\u{fffd}").to_sql(wanted, out)
-            }
-            Value::Text(text) if *wanted == Type::TEXT => text.to_sql(wanted, out),
+            Value::Text(text) if *wanted == Type::TEXT => sendable(text).to_sql(wanted, out),
             Value::Blob(bytes) if *wanted == Type::BYTEA => bytes.to_sql(wanted, out),
             Value::Int(_) | Value::Text(_) | Value::Blob(_) => {
                 Err(format!("a value of another type than {wanted}").into())
             }
         }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
-}
-
-impl ToSql for Owned {
-    fn to_sql(&self, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, BindError> {
-        ToSql::to_sql(&self.value(), wanted, out)
     }
 
     fn accepts(_: &Type) -> bool {
@@ -1014,7 +1059,7 @@ pub(crate) fn blob(row: &Row, column: usize) -> Result<Option<Vec<u8>>, Cause> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Database, whole};
+    use super::whole;
 
     #[test]
     fn sums_are_read_as_they_are_sent() {
@@ -1036,24 +1081,5 @@ mod tests {
         // Zeros at the end are not sent.
         assert_eq!(whole(&sent(2, 0, &[5])), Some(500_000_000));
         assert_eq!(whole(&sent(-1, 0, &[5000])), None);
-    }
-
-    #[test]
-    fn a_url_is_named_without_its_password() {
-        let database = Database::parse("postgres://ana:secret@localhost:5433/hub").unwrap();
-        assert!(database.has_password());
-        assert_eq!(database.shown(), "postgres://ana@localhost:5433/hub");
-        assert_eq!(format!("{database:?}"), database.shown());
-        for wrong in [
-            "hub",
-            "mysql://ana@localhost/hub",
-            "postgres://ana@db.example/hub",
-            "postgres://ana@localhost/hub?sslmode=require",
-            "postgres:///hub",
-        ] {
-            assert!(Database::parse(wrong).is_err(), "{wrong}");
-        }
-        assert!(Database::parse("postgres://ana@db.example/hub?sslmode=disable").is_ok());
-        assert!(Database::parse("postgres://ana@%2Ftmp/hub").is_ok());
     }
 }

@@ -21,12 +21,13 @@ use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::group::Absent;
 use crate::ledger::link::Rights;
 use crate::ledger::pending::{About, Asked};
 use crate::ledger::tally::{count_hour, move_tally_under};
 use crate::ledger::{
     Act, Ledger, LedgerError, Place, Setting, Writing, attempts, away, campaigns, customers, feed,
-    is_clock_behind, nodes, pending, place_of, setting_of,
+    fence, is_clock_behind, nodes, pending, place_of, setting_of,
 };
 
 /// How long after a crash an acceptance that nobody saw is repeated to a rescan at its counter.
@@ -253,7 +254,7 @@ impl<'s> Case<'s> {
             Some(text) => Some(customers::resolve(tx, text, writing.phone_region)?),
             None => None,
         };
-        let (mut binding, bound) = binding(tx, &read.caller, &read.key, read.row.as_ref())?;
+        let (mut binding, bound) = binding(tx, &read, asker.reach)?;
         if read.about.is_key_of_other_code {
             binding = KeyBinding::Other;
         }
@@ -337,8 +338,9 @@ impl<'s> Case<'s> {
             customer,
             first: self.first.clone(),
             void_reason: void_reason(tx, row)?,
-            is_under_restore: row.id <= writing.head.restored_code_id
-                && row.assigned_incarnation != Some(writing.head.incarnation),
+            is_under_restore: writing.head.is_behind()
+                || row.id <= writing.head.restored_code_id
+                    && row.assigned_incarnation != Some(writing.head.incarnation),
             customer_redemptions_today: made_today(
                 tx,
                 row.campaign,
@@ -368,6 +370,7 @@ impl<'s> Case<'s> {
             counter: self.caller.clone(),
             operator: self.act.operator.clone(),
             key: self.key.to_string(),
+            number: 0,
             verb: Verb::Redeem {
                 code: folded.clone(),
                 campaign: self.ask.campaign.clone(),
@@ -413,6 +416,11 @@ impl<'s> Case<'s> {
         let Some(row) = self.row.as_ref().filter(|_| is_held && depends) else {
             return Ok(None);
         };
+        if fence::is_pending(writing.tx, row.holder)? {
+            return Err(Cause::Changed(
+                "what the store of this code held is just being taken back".into(),
+            ));
+        }
         if row.state == CodeState::Suspect {
             // Whoever held it does not spend it any more.
             return Ok(None);
@@ -481,7 +489,7 @@ impl<'s> Case<'s> {
         let entry = self.append(writing, fact, (row, found))?;
         // The guard: nobody has used, voided, passed on or taken away this code since it was looked
         // at, and no other entry tells of it.
-        writing.tx.guarded(
+        writing.tx.guarded_row(
             "UPDATE code SET uses_made = uses_made + 1, state = $1, newest_entry = $2 \
              WHERE id = $3 AND state = $4 AND uses_made = $5 AND uses_made < $6 AND holder = $7 \
              AND coalesce(customer, 0) = $8 AND coalesce(newest_entry, 0) = $9",
@@ -496,6 +504,7 @@ impl<'s> Case<'s> {
                 row.customer.unwrap_or(0).into(),
                 row.newest_entry.unwrap_or(0).into(),
             ],
+            2,
             "this code was just used elsewhere",
         )?;
         self.bind(writing, row, entry.local)?;
@@ -591,7 +600,7 @@ impl<'s> Case<'s> {
 
     /// Binds the key, in the transaction of its act; a console's acceptance waits to be shown.
     fn bind(&self, writing: &Writing<'_, '_>, row: &CodeRow, entry: i64) -> Result<(), Cause> {
-        writing.tx.later(
+        writing.tx.row(
             "INSERT INTO act_key (caller, key, verb, subject, entry) \
              VALUES ($1, $2, 'redeem', $3, $4)",
             &[
@@ -600,6 +609,7 @@ impl<'s> Case<'s> {
                 row.id.into(),
                 entry.into(),
             ],
+            1,
         )?;
         self.keep_unshown(writing, row, entry)
     }
@@ -966,36 +976,58 @@ fn provisional_today(
 }
 
 /// What the caller's key is bound to, and the redemption where it is one of this code.
-fn binding(
-    tx: &Tx<'_>,
-    caller: &str,
-    key: &Key,
-    row: Option<&CodeRow>,
-) -> Result<(KeyBinding, Option<i64>), Cause> {
+fn binding(tx: &Tx<'_>, read: &Read, reach: Reach) -> Result<(KeyBinding, Option<i64>), Cause> {
+    if tx.is_absent(Absent::Key(&read.caller, read.key.as_str())) {
+        return Ok((KeyBinding::Free, None));
+    }
     let bound = tx.one(
-        "SELECT k.verb, k.subject, k.entry, r.entry FROM act_key k \
+        "SELECT k.verb, k.subject, k.entry, r.entry, k.folded FROM act_key k \
          LEFT JOIN reversal r ON r.redemption = k.entry WHERE k.caller = $1 AND k.key = $2",
-        &[caller.into(), key.as_str().into()],
-        |row| Ok((row.text(0)?, row.int(1)?, row.int(2)?, row.maybe_int(3)?)),
+        &[(&read.caller).into(), read.key.as_str().into()],
+        |row| {
+            Ok(Bound {
+                verb: row.text(0)?,
+                subject: row.int(1)?,
+                entry: row.int(2)?,
+                is_reversed: row.maybe_int(3)?.is_some(),
+                folded: row.maybe_text(4)?,
+            })
+        },
     )?;
-    Ok(match bound {
-        None => (KeyBinding::Free, None),
-        Some((verb, subject, entry, reversal))
-            if verb == "redeem" && row.is_some_and(|row| row.id == subject) =>
-        {
-            let binding = if reversal.is_some() {
-                KeyBinding::SameReversed
-            } else {
-                KeyBinding::SameRedemption
-            };
-            (binding, Some(entry))
-        }
-        // Witnessed before the code came down: the hub knows what the key is bound to.
-        Some((verb, 0, ..)) if verb == "redeem" => (KeyBinding::Free, None),
+    let Some(bound) = bound else {
+        return Ok((KeyBinding::Free, None));
+    };
+    if bound.verb == "withdrawn" {
         // Given up: whatever is asked under it comes too late.
-        Some((verb, ..)) if verb == "withdrawn" => (KeyBinding::SameReversed, None),
-        Some(_) => (KeyBinding::Other, None),
+        return Ok((KeyBinding::SameReversed, None));
+    }
+    let row = read.row.as_ref();
+    let is_same = match (&bound.folded, row) {
+        // Witnessed before the code came down.
+        (Some(folded), _) => row.map(|row| &row.folded).or(read.unknown.as_ref()) == Some(folded),
+        (None, Some(row)) => row.id == bound.subject,
+        (None, None) => false,
+    };
+    Ok(if bound.verb != "redeem" || !is_same {
+        (KeyBinding::Other, None)
+    } else if row.is_none() && reach == Reach::Open {
+        // The hub tells it with the offer, which is not known here yet.
+        (KeyBinding::Free, None)
+    } else if bound.is_reversed {
+        (KeyBinding::SameReversed, Some(bound.entry))
+    } else {
+        (KeyBinding::SameRedemption, Some(bound.entry))
     })
+}
+
+/// What a key is bound to.
+struct Bound {
+    verb: String,
+    subject: i64,
+    entry: i64,
+    is_reversed: bool,
+    /// The code, where it was not known here.
+    folded: Option<String>,
 }
 
 fn made_today(

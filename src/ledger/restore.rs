@@ -25,7 +25,9 @@ use crate::ledger::feed::touch_range;
 use crate::ledger::marker::{Finding, Reading};
 use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
 use crate::ledger::tally::{DAY_MS, add_codes};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, feed, link, lives, marker, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, behind, feed, link, lives, marker, setting_of,
+};
 
 /// Without a marker at least this many codes are taken for issued since the backup.
 const MISSING_MIN: i64 = 100;
@@ -101,8 +103,11 @@ impl Ledger {
             if writing.head.restored_code_id == 0 {
                 return Ok(Err(Refusal::NothingToSettle));
             }
+            if writing.head.is_behind() {
+                return Ok(Err(Refusal::IsBehind));
+            }
             writing.append(Fact::RestoreSettled, &setting_of(act))?;
-            writing.head.restored_code_id = 0;
+            behind::need_managers(writing, 0)?;
             Ok(Ok(()))
         })
     }
@@ -199,6 +204,9 @@ impl Ledger {
                 let is_bound = !is_hub || why == MOVED || cue.missing_min() > 0;
                 make_suspect(&tx, if is_bound { missing } else { i64::MAX })?
             };
+            if is_hub && why != MOVED {
+                behind::renew(&tx)?;
+            }
             if needs_approval {
                 writing.head.restored_code_id = writing.head.next_code_id - 1;
             }
@@ -325,9 +333,9 @@ fn estimate_missing(tx: &Tx<'_>, newest_at_ms: i64, act: &Act) -> Result<i64, Ca
 }
 
 /// So many codes from the cursor of every lease become suspect: any of them may have been issued.
-fn make_suspect(tx: &Tx<'_>, count: i64) -> Result<u64, Cause> {
+pub(crate) fn make_suspect(tx: &Tx<'_>, count: i64) -> Result<u64, Cause> {
+    let mut suspects = suspect_ranges(tx, count)?;
     let campaigns = tx.all("SELECT id FROM campaign ORDER BY id", &[], |row| row.int(0))?;
-    let mut suspects = 0_u64;
     for campaign in campaigns {
         let leases = tx.all(
             "SELECT id, next_ordinal, end_ordinal FROM lease \
@@ -352,7 +360,31 @@ fn make_suspect(tx: &Tx<'_>, count: i64) -> Result<u64, Cause> {
     Ok(suspects)
 }
 
-fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64, Cause> {
+/// The same of ranges that processes had cut off leases to claim from: nobody claims from them any more.
+fn suspect_ranges(tx: &Tx<'_>, count: i64) -> Result<u64, Cause> {
+    if tx.writer().is_none() {
+        return Ok(0);
+    }
+    let ranges = tx.all(
+        "UPDATE claim_range SET grant_number = grant_number + 1, writer = NULL \
+         WHERE next_ordinal < end_ordinal RETURNING id, campaign, next_ordinal, end_ordinal",
+        &[],
+        |row| Ok((row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?)),
+    )?;
+    let mut suspects = 0;
+    for (range, campaign, next, end) in ranges {
+        // Each may have been gone through as far as a manager says that codes were given out.
+        let upto = end.min(next.saturating_add(count));
+        suspects += mark_suspect(tx, campaign, next, upto)?;
+        tx.execute(
+            "UPDATE claim_range SET next_ordinal = $1 WHERE id = $2",
+            &[upto.into(), range.into()],
+        )?;
+    }
+    Ok(suspects)
+}
+
+pub(crate) fn mark_suspect(tx: &Tx<'_>, campaign: i64, from: i64, upto: i64) -> Result<u64, Cause> {
     let changed = tx.execute(
         "UPDATE code SET state = $1 WHERE id IN (SELECT code FROM pool_slot \
          WHERE campaign = $2 AND ordinal >= $3 AND ordinal < $4) AND state = $5",

@@ -75,21 +75,32 @@ impl Ledger {
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Reversal, LedgerError> {
-        match self.undo(request, Reach::Shut, act)? {
+        match self.undo(request, None, Reach::Shut, act)? {
             Undone::Answered(reversal) => Ok(reversal),
             Undone::Ask(_) => Err(never_asked()),
         }
     }
 
     /// The same where the hub is in reach: what only it can undo is kept as pending, and the hub is to
-    /// be asked. What it answers goes to [`Ledger::witness_reversal`]; where it certainly was not
-    /// sent, [`Ledger::not_asked`]; where no answer came, [`Ledger::unanswered_reversal`].
+    /// be asked. What it answers goes to [`Ledger::witness_reversal`], and the redemption that it names
+    /// to [`Ledger::reverse_newest_or_ask`]; where it certainly was not sent, [`Ledger::not_asked`]; where no answer came, [`Ledger::unanswered_reversal`].
     pub fn reverse_or_ask(
         &mut self,
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Undone, LedgerError> {
-        self.undo(request, Reach::Open, act)
+        self.undo(request, None, Reach::Open, act)
+    }
+
+    /// The same once the hub has named the newest redemption of the code: it is asked about that one,
+    /// so that the question can be asked again, however late, and undoes no other.
+    pub fn reverse_newest_or_ask(
+        &mut self,
+        request: &UndoRequest<'_>,
+        newest: &EntryId,
+        act: &Act,
+    ) -> Result<Undone, LedgerError> {
+        self.undo(request, Some(newest), Reach::Open, act)
     }
 
     /// What is said where the hub was asked to undo a redemption and has not answered.
@@ -98,7 +109,7 @@ impl Ledger {
         request: &UndoRequest<'_>,
         act: &Act,
     ) -> Result<Reversal, LedgerError> {
-        match self.undo(request, Reach::NoAnswer, act)? {
+        match self.undo(request, None, Reach::NoAnswer, act)? {
             Undone::Answered(reversal) => Ok(reversal),
             Undone::Ask(_) => Err(never_asked()),
         }
@@ -107,12 +118,13 @@ impl Ledger {
     fn undo(
         &mut self,
         request: &UndoRequest<'_>,
+        newest: Option<&EntryId>,
         reach: Reach,
         act: &Act,
     ) -> Result<Undone, LedgerError> {
         let asker = Asker { reach, store: None };
         self.write("reverse", "a redemption", |writing| {
-            reverse(writing, request, act, asker)
+            reverse(writing, request, newest, act, asker)
         })
     }
 
@@ -133,6 +145,7 @@ fn never_asked() -> LedgerError {
 pub(crate) fn reverse(
     writing: &mut Writing<'_, '_>,
     request: &UndoRequest<'_>,
+    newest: Option<&EntryId>,
     act: &Act,
     asker: Asker<'_>,
 ) -> Result<Undone, Cause> {
@@ -142,7 +155,7 @@ pub(crate) fn reverse(
         Some(KeyTells::Conflict) => ReversalWord::KeyConflict,
         None if case.is_elsewhere(&writing.head.node) => match case.elsewhere(asker.reach) {
             Some(word) => word,
-            None => return case.question(writing),
+            None => return case.question(writing, newest),
         },
         None => case.undo(writing)?,
     };
@@ -287,17 +300,27 @@ impl<'r> Case<'r> {
         }
     }
 
-    /// The question to the hub, kept as pending before it is asked.
-    fn question(&self, writing: &Writing<'_, '_>) -> Result<Undone, Cause> {
+    /// The question to the hub, kept as pending before it is asked. Which redemption of a code is its
+    /// newest is asked first, and is no act.
+    fn question(
+        &self,
+        writing: &Writing<'_, '_>,
+        newest: Option<&EntryId>,
+    ) -> Result<Undone, Cause> {
         let row = self.target.row.as_ref();
         let (redemption, code) = match self.request.undo {
             Undo::Redemption(id) => (Some(id.to_string()), row.map(|row| row.folded.clone())),
-            Undo::Code { .. } => (None, self.target.name().map(str::to_owned)),
+            Undo::Code { .. } => (
+                newest.map(EntryId::to_string),
+                self.target.name().map(str::to_owned),
+            ),
         };
+        let is_named = redemption.is_some() || self.about.same.is_some();
         let question = Question {
             counter: self.caller.clone(),
             operator: self.act.operator.clone(),
             key: self.key.to_string(),
+            number: 0,
             verb: Verb::Reverse {
                 redemption,
                 code,
@@ -308,6 +331,9 @@ impl<'r> Case<'r> {
                     .map(|approval| (approval.by.clone(), approval.reason.clone())),
             },
         };
+        if !is_named {
+            return Ok(Undone::Ask(Box::new(question)));
+        }
         let name = self.target.name().unwrap_or_default();
         let code = row.map(|row| row.id);
         let kept = pending::keep(writing.tx, &question, code, name, self.act)?;

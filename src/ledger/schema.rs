@@ -33,6 +33,18 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0007_many_stores",
         include_str!("../../assets/migrations/0007_many_stores.sql"),
     ),
+    (
+        "0008_asks",
+        include_str!("../../assets/migrations/0008_asks.sql"),
+    ),
+    (
+        "0009_restored",
+        include_str!("../../assets/migrations/0009_restored.sql"),
+    ),
+    (
+        "0010_fence",
+        include_str!("../../assets/migrations/0010_fence.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

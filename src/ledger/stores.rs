@@ -14,8 +14,9 @@ use crate::domain::wire::{Hello, Join, Joined, Standing, WIRE, Welcome};
 use crate::ledger::chain::Head;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
+use crate::ledger::fence::{self, Lost};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Writing, feed, link, lives, nodes, setting_of, stock,
+    Act, Ledger, LedgerError, Writing, behind, feed, link, nodes, setting_of, stock,
 };
 
 /// What stands in place of a node's name until it has joined; no node is called so.
@@ -24,9 +25,6 @@ const INVITED: &str = "invited ";
 const COLUMNS: &str = "s.node, n.name, n.store, s.label, s.standing, s.timezone, s.incarnation, \
     s.acked_seq, s.feed_position, s.last_contact_ms, s.clock_offset_ms, s.unsent \
     FROM store s JOIN node n ON n.id = s.node";
-
-/// The life of a ledger that is kept on a server, where an incarnation is a process.
-const LIFE_IN_DATABASE: i64 = 1;
 
 impl Ledger {
     /// Lets a node of a store in, by an enrolment token that works once. The first one makes this
@@ -121,9 +119,12 @@ impl Ledger {
         standing: Standing,
         act: &Act,
     ) -> Result<Result<StoreNode, Refusal>, LedgerError> {
-        self.write("change store", store, |writing| {
+        self.finish_fences(act)?;
+        let done = self.write("change store", store, |writing| {
             set_standing(writing, store, label, standing, act)
-        })
+        })?;
+        self.finish_fences(act)?;
+        Ok(done)
     }
 
     /// Notes that a node called: when, how its clock stands, and how far it is.
@@ -149,16 +150,11 @@ pub(crate) fn welcome(tx: &Tx<'_>, node: i64, now: jiff::Timestamp) -> Result<We
         })?
         .unwrap_or(0);
     let head = Head::load(tx)?;
-    // Processes that write one ledger together are one life of it, whichever of them a store reaches.
-    let hub_life = if tx.writer().is_some() {
-        LIFE_IN_DATABASE
-    } else {
-        head.incarnation
-    };
     Ok(Welcome {
         wire: WIRE,
+        hub_life: behind::life(tx, &head)?,
+        is_behind: head.is_behind(),
         hub: head.node,
-        hub_life,
         now_ms: now.as_millisecond(),
         standing: store.standing,
         acked_through: store.acked_seq,
@@ -318,12 +314,6 @@ fn set_standing(
     }
     let ends = matches!(standing, Standing::WrittenOff | Standing::Stolen);
     let is_fenced = matches!(known.standing, Standing::WrittenOff | Standing::Stolen);
-    let suspects = if ends && has_come && !is_fenced {
-        let lost = lives::Lost::Anything;
-        lives::fence(writing.tx, known.number, lost)?
-    } else {
-        0
-    };
     if known.standing == Standing::Invited {
         stock::discard(writing.tx, known.number)?;
     }
@@ -336,15 +326,17 @@ fn set_standing(
             known.number.into(),
         ],
     )?;
-    writing.append(
-        Fact::StoreStanding {
-            node: known.node.clone().unwrap_or_default(),
-            store: known.called(),
-            standing: standing.as_str().to_owned(),
-            suspects,
-        },
-        &setting_of(act),
-    )?;
+    let fact = Fact::StoreStanding {
+        node: known.node.clone().unwrap_or_default(),
+        store: known.called(),
+        standing: standing.as_str().to_owned(),
+        suspects: 0,
+    };
+    if ends && has_come && !is_fenced {
+        fence::begin(writing.tx, known.number, Lost::Anything, &fact, act)?;
+    } else {
+        writing.append(fact, &setting_of(act))?;
+    }
     Ok(Ok(load(writing.tx, known.number)?))
 }
 

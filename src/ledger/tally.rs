@@ -58,7 +58,7 @@ pub(crate) fn move_tally(
     uses_change: i64,
 ) -> Result<(), Cause> {
     let change = |state: CodeState| Value::Int(i64::from(to == state) - i64::from(from == state));
-    tx.later(
+    tx.sum(
         "UPDATE tally SET available = available + $1, assigned = assigned + $2, \
          redeemed = redeemed + $3, void = void + $4, suspect = suspect + $5, \
          uses_made = uses_made + $6 WHERE campaign = $7 AND part = $8",
@@ -72,6 +72,7 @@ pub(crate) fn move_tally(
             campaign.into(),
             part(tx).into(),
         ],
+        (6, 2),
     )
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn move_tally_under(
     uses_change: i64,
 ) -> Result<(), Cause> {
     if tx.writer().is_some() {
-        tx.guarded(
+        tx.guarded_once(
             "UPDATE tally SET revision = revision WHERE campaign = $1 AND part = $2 \
              AND revision = $3",
             &[campaign.into(), part(tx).into(), revision.into()],
@@ -123,20 +124,31 @@ pub(crate) fn count_hour(
     at_ms: i64,
     entry: i64,
 ) -> Result<(), Cause> {
+    count_in_hour(tx, (campaign, hour_of(at_ms), kind), (1, entry))
+}
+
+/// Counts so many acts into an hour, the first of them by this entry.
+fn count_in_hour(
+    tx: &Tx<'_>,
+    (campaign, hour, kind): (i64, i64, &str),
+    (amount, entry): (i64, i64),
+) -> Result<(), Cause> {
     // Numbers of entries come in the order of their making, not of their commits.
-    tx.later(
-        "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
-         VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (hour, campaign, kind, part) \
-         DO UPDATE SET amount = tally_hour.amount + 1, first_entry = CASE \
+    tx.sum(
+        "INSERT INTO tally_hour (amount, campaign, hour, kind, part, first_entry) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hour, campaign, kind, part) \
+         DO UPDATE SET amount = tally_hour.amount + excluded.amount, first_entry = CASE \
          WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
          ELSE tally_hour.first_entry END",
         &[
+            amount.into(),
             campaign.into(),
-            hour_of(at_ms).into(),
+            hour.into(),
             kind.into(),
             part(tx).into(),
             entry.into(),
         ],
+        (1, 4),
     )
 }
 
@@ -153,21 +165,7 @@ impl Hours {
 
     pub(crate) fn write(&self, tx: &Tx<'_>) -> Result<(), Cause> {
         for ((campaign, hour, kind), (amount, entry)) in &self.0 {
-            tx.later(
-                "INSERT INTO tally_hour (campaign, hour, kind, part, amount, first_entry) \
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hour, campaign, kind, part) \
-                 DO UPDATE SET amount = tally_hour.amount + excluded.amount, first_entry = CASE \
-                 WHEN excluded.first_entry < tally_hour.first_entry THEN excluded.first_entry \
-                 ELSE tally_hour.first_entry END",
-                &[
-                    campaign.into(),
-                    hour.into(),
-                    (*kind).into(),
-                    part(tx).into(),
-                    amount.into(),
-                    entry.into(),
-                ],
-            )?;
+            count_in_hour(tx, (*campaign, *hour, kind), (*amount, *entry))?;
         }
         Ok(())
     }

@@ -8,18 +8,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::conflict::ConflictKind;
-use crate::domain::entry::{Body, hex};
+use crate::domain::entry::{Body, Hash, Recovered, hex};
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{
     CODES_MAX, Cursor, Down, Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer,
-    WireLease, WireOperator, WireStory,
+    WireLease, WireOperator, WireStory, WireTestMode,
 };
-use crate::ledger::chain::side_of;
+use crate::ledger::chain::{OWN_NODE, side_of};
 use crate::ledger::codes::{shapes, state_number};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
-use crate::ledger::{Act, Ledger, LedgerError, bulk, campaigns, customers, nodes, stores};
+use crate::ledger::{
+    Act, Ledger, LedgerError, bulk, campaigns, customers, nodes, stores, test_mode,
+};
 
 /// Rows of the feed that are looked at for one page.
 const ROWS_MAX: i64 = 2_000;
@@ -38,6 +40,17 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
     let head = feed::position(tx)?;
     let mut welcome = stores::welcome(tx, node, act.now)?;
     welcome.feed_position = head;
+    if welcome.is_behind {
+        // What is here is older than what was told: nothing of it would be true.
+        return Ok(Page {
+            welcome,
+            after: down.after,
+            items: Vec::new(),
+            cursor: down.after,
+            more: false,
+            codes_ahead: 0,
+        });
+    }
     // A store that is ahead of the feed was told by a life of the hub that is gone: it begins anew.
     let after = if down.after.position > head {
         Cursor::default()
@@ -369,9 +382,9 @@ impl<'t, 'c> Telling<'t, 'c> {
 
 /// A code on its way to be told, with the local numbers that are not.
 pub(crate) struct ToldCode {
-    id: i64,
-    campaign: i64,
-    customer: Option<i64>,
+    pub(crate) id: i64,
+    pub(crate) campaign: i64,
+    pub(crate) customer: Option<i64>,
     newest_entry: Option<i64>,
     pub(crate) wire: WireCode,
 }
@@ -402,6 +415,7 @@ pub(crate) fn told_code(row: &Row<'_>) -> Result<ToldCode, Cause> {
             expires_at_ms: row.maybe_int(10)?,
             first: None,
             void_reason: None,
+            hub_uses: Vec::new(),
         },
     })
 }
@@ -420,6 +434,14 @@ fn changed_codes(
     Ok(found.into_iter().map(|code| (code.id, code)).collect())
 }
 
+/// What a use by an own entry is called, also once that entry was lost and came back.
+pub(crate) fn use_name(body: &Body, hash: &Hash) -> String {
+    body.recovered
+        .as_ref()
+        .and_then(|recovered| recovered.entry.clone())
+        .unwrap_or_else(|| Recovered::name_of(hash))
+}
+
 /// What an entry of a code's list tells of it.
 struct Told {
     code: i64,
@@ -428,6 +450,8 @@ struct Told {
     void_reason: Option<Option<String>>,
     /// The use that it tells of, where that was not undone.
     first: Option<WireStory>,
+    /// What that is called, where it is this ledger's own.
+    hub_use: Option<String>,
 }
 
 /// Adds what stands in the entries of codes: who first redeemed them, and why they are void. One step
@@ -447,7 +471,7 @@ fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
         let read = bulk::find(
             tx,
             "SELECT e.code, e.kind, e.body, r.entry, coalesce(n.store, l.store), s.text, \
-             e.previous_of_code FROM entry e JOIN node n ON n.id = e.node \
+             e.previous_of_code, e.node, e.hash FROM entry e JOIN node n ON n.id = e.node \
              JOIN ledger l ON l.id = 1 LEFT JOIN reversal r ON r.redemption = e.id \
              LEFT JOIN side s ON s.entry = e.id WHERE e.id",
             &[],
@@ -468,6 +492,7 @@ fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
                 code.wire.void_reason = reason;
                 *is_newest_end = false;
             }
+            code.wire.hub_uses.extend(told.hub_use);
             if let Some(first) = told.first {
                 code.wire.first = Some(first);
             }
@@ -492,8 +517,12 @@ fn told_entry(row: &Row<'_>) -> Result<Told, Cause> {
     } else {
         None
     };
+    let mut hub_use = None;
     let first = if kind == "redeemed" && row.maybe_int(3)?.is_none() {
         let body: Body = serde_json::from_str(&row.text(2)?)?;
+        if row.int(7)? == OWN_NODE {
+            hub_use = Some(use_name(&body, &row.hash(8)?));
+        }
         Some(WireStory {
             at_ms: body.at_ms,
             store: row.text(4)?,
@@ -508,6 +537,7 @@ fn told_entry(row: &Row<'_>) -> Result<Told, Cause> {
         previous: row.maybe_int(6)?,
         void_reason,
         first,
+        hub_use,
     })
 }
 
@@ -520,7 +550,7 @@ pub(crate) fn wire_code(tx: &Tx<'_>, code: i64) -> Result<Option<WireCode>, Caus
 }
 
 /// A customer and everybody who was joined to them.
-fn with_joined(tx: &Tx<'_>, customer: i64) -> Result<Vec<i64>, Cause> {
+pub(crate) fn with_joined(tx: &Tx<'_>, customer: i64) -> Result<Vec<i64>, Cause> {
     let mut found = vec![customers::standing(tx, customer)?];
     let mut place = 0;
     while let Some(kept) = found.get(place).copied() {
@@ -576,7 +606,24 @@ pub(crate) fn wire_campaign(tx: &Tx<'_>, campaign: i64) -> Result<WireCampaign, 
         rules: told.rules,
         contact_key: hex(&campaigns::contact_key(tx, campaign)?),
         shapes,
+        test_mode: wire_test_mode(tx, campaign)?,
     })
+}
+
+fn wire_test_mode(tx: &Tx<'_>, campaign: i64) -> Result<Option<WireTestMode>, Cause> {
+    let Some((until_ms, testers)) = test_mode::state(tx, campaign)? else {
+        return Ok(None);
+    };
+    let mut customers = Vec::new();
+    for tester in testers {
+        for one in with_joined(tx, tester)? {
+            customers.push(wire_customer(tx, one)?);
+        }
+    }
+    Ok(Some(WireTestMode {
+        until_ms,
+        customers,
+    }))
 }
 
 fn wire_conflict(row: &Row<'_>) -> Result<WireConflict, Cause> {

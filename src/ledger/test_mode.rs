@@ -3,7 +3,8 @@
 //!
 //! Invariant: a test code is made when it is drawn, has the state `test` for ever and no ordinal; it
 //! moves no figure but the pool's `test`. Its places in the pool are those below zero, where no
-//! cursor comes, so that a campaign's test codes are found without looking through its codes.
+//! cursor comes, so that a campaign's test codes are found without looking through its codes. A hub
+//! alone makes test codes: its stores know who draws them, and give those customers nothing.
 
 use jiff::Timestamp;
 
@@ -23,8 +24,10 @@ use crate::ledger::customers::{
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::tally::add_codes;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, link, setting_of};
 
 /// Test codes that a campaign may have in all, so that a test run amok ends.
 const TEST_CODES_MAX: u32 = 10_000;
@@ -48,6 +51,9 @@ impl Ledger {
         act: &Act,
     ) -> Result<Result<TestMode, Refusal>, LedgerError> {
         self.write("begin test mode of", campaign.as_str(), |writing| {
+            if let Some(refusal) = pools_are_elsewhere(writing.tx)? {
+                return Ok(Err(refusal));
+            }
             begin(writing, campaign, customers, until, act)
         })
     }
@@ -60,6 +66,9 @@ impl Ledger {
         act: &Act,
     ) -> Result<Result<TestModeEnd, Refusal>, LedgerError> {
         let batch = match self.write("end test mode of", campaign.as_str(), |writing| {
+            if link::load(writing.tx)?.is_some() {
+                return Ok(pools_are_elsewhere(writing.tx)?.map_or(Ok(None), Err));
+            }
             end(writing, campaign, act)
         })? {
             Ok(batch) => batch,
@@ -154,21 +163,15 @@ fn begin(
         "UPDATE campaign SET test_until_ms = $1 WHERE id = $2",
         &[until.as_millisecond().into(), local.into()],
     )?;
-    tx.execute(
-        "DELETE FROM test_customer WHERE campaign = $1",
-        &[local.into()],
-    )?;
+    let mut testers = Vec::new();
     for (whom, random) in customers {
-        let customer = match whom {
+        testers.push(match whom {
             Whom::Known(customer) => customer,
             Whom::New(kind, form) => introduce(tx, (local, &campaign), kind, &form, random)?,
-        };
-        tx.execute(
-            "INSERT INTO test_customer (campaign, customer) VALUES ($1, $2) \
-             ON CONFLICT DO NOTHING",
-            &[local.into(), customer.into()],
-        )?;
+        });
     }
+    name_testers(tx, local, &testers)?;
+    touch(tx, FeedKind::Campaign, local, EVERYBODY)?;
     let customers = customers_of(tx, local)?;
     writing.append(
         Fact::TestModeOn {
@@ -245,6 +248,55 @@ fn introduce(
     Ok(customer)
 }
 
+/// When a campaign's test mode ends, and who its test customers are; none: it has not been begun, or
+/// was ended.
+pub(crate) fn state(tx: &Tx<'_>, campaign: i64) -> Result<Option<(i64, Vec<i64>)>, Cause> {
+    let until_ms = tx.one(
+        "SELECT test_until_ms FROM campaign WHERE id = $1",
+        &[campaign.into()],
+        |row| row.maybe_int(0),
+    )?;
+    let Some(until_ms) = until_ms.flatten() else {
+        return Ok(None);
+    };
+    let testers = tx.all(
+        "SELECT customer FROM test_customer WHERE campaign = $1 ORDER BY customer",
+        &[campaign.into()],
+        |row| row.int(0),
+    )?;
+    Ok(Some((until_ms, testers)))
+}
+
+/// At a store: a campaign's test mode as the hub tells of it.
+pub(crate) fn take_told(
+    tx: &Tx<'_>,
+    campaign: i64,
+    until_ms: Option<i64>,
+    testers: &[i64],
+) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE campaign SET test_until_ms = $1 WHERE id = $2",
+        &[until_ms.into(), campaign.into()],
+    )?;
+    name_testers(tx, campaign, testers)
+}
+
+/// From now on these are the test customers of a campaign, and nobody else.
+fn name_testers(tx: &Tx<'_>, campaign: i64, testers: &[i64]) -> Result<(), Cause> {
+    tx.execute(
+        "DELETE FROM test_customer WHERE campaign = $1",
+        &[campaign.into()],
+    )?;
+    for tester in testers {
+        tx.execute(
+            "INSERT INTO test_customer (campaign, customer) VALUES ($1, $2) \
+             ON CONFLICT DO NOTHING",
+            &[campaign.into(), (*tester).into()],
+        )?;
+    }
+    Ok(())
+}
+
 /// The batch of the test mode that has not been ended, where there is one.
 fn open_batch(tx: &Tx<'_>, campaign: i64) -> Result<Option<i64>, Cause> {
     tx.one(
@@ -288,14 +340,8 @@ fn end(
             |row| row.count(0),
         )?
         .unwrap_or(0);
-    tx.execute(
-        "UPDATE campaign SET test_until_ms = NULL WHERE id = $1",
-        &[local.into()],
-    )?;
-    tx.execute(
-        "DELETE FROM test_customer WHERE campaign = $1",
-        &[local.into()],
-    )?;
+    take_told(tx, local, None, &[])?;
+    touch(tx, FeedKind::Campaign, local, EVERYBODY)?;
     writing.append(
         Fact::TestModeOff {
             drawn: u64::from(drawn),

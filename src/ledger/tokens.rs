@@ -155,7 +155,8 @@ impl Ledger {
     pub fn token_of(&mut self, secret: &str) -> Result<Option<(Token, Secret)>, LedgerError> {
         let hash = hash_of(secret);
         self.read("read", "tokens", |tx| {
-            tx.one(
+            tx.settled(
+                "token",
                 &format!(
                     "SELECT {COLUMNS}, CASE WHEN hash = $1 THEN 0 ELSE 1 END FROM token \
                      WHERE hash = $1 OR old_hash = $1"

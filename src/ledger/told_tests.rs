@@ -15,11 +15,11 @@ use crate::domain::ids::{CampaignId, Key};
 use crate::domain::notes::Notes;
 use crate::domain::operator::Role;
 use crate::domain::wire::{
-    CODES_MAX, Cursor, Demand, Down, Hello, Item, Page, Standing, WIRE, WireConflict,
+    CODES_MAX, Cursor, Demand, Down, Hello, HubKnown, Item, Page, Standing, WIRE, WireConflict,
 };
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
+use crate::ledger::fence::Lost;
 use crate::ledger::lease::{has_assigned, has_handed_over, top_up};
-use crate::ledger::lives::{Lost, fence};
 
 const HUB: &str = "BCDFGHJKLN";
 const STORE: &str = "PRSTVXBCDF";
@@ -218,6 +218,21 @@ impl Pair {
     }
 }
 
+fn reborn(suspects: u64) -> Fact {
+    Fact::StoreReborn {
+        node: STORE.into(),
+        life: 2,
+        suspects,
+    }
+}
+
+/// Ends a node's life, and takes everything back at once.
+fn take_back(writing: &mut Writing<'_, '_>, node: i64, lost: Lost) -> Result<(), Cause> {
+    fence::begin(writing.tx, node, lost, &reborn(0), &act())?;
+    while fence::slice(writing, &act())? {}
+    Ok(())
+}
+
 fn well(ledger: &mut Ledger) {
     let health = ledger.verify(&mut |_| {}).unwrap();
     assert_eq!(health.faults, [""; 0]);
@@ -256,6 +271,7 @@ fn page_for(hub: &mut Ledger, store: &mut Ledger) -> Page {
         },
         after: link.cursor,
         wait_ms: 0,
+        hub: HubKnown::default(),
     };
     hub.down_page(&down, &act()).unwrap()
 }
@@ -328,6 +344,13 @@ fn held(ledger: &mut Ledger) -> BTreeMap<String, String> {
 fn number(ledger: &mut Ledger, sql: &str) -> i64 {
     ledger
         .read("count", "rows", |tx| tx.one(sql, &[], |row| row.int(0)))
+        .unwrap()
+        .unwrap()
+}
+
+fn word(ledger: &mut Ledger, sql: &str) -> String {
+    ledger
+        .read("list", "rows", |tx| tx.one(sql, &[], |row| row.text(0)))
         .unwrap()
         .unwrap()
 }
@@ -797,7 +820,7 @@ fn a_range_that_is_taken_back_is_renumbered_first() {
     let node = pair.node(STORE);
     pair.hub
         .write("take back", "leases", |writing| {
-            fence(writing.tx, node, Lost::AtMost(0))
+            take_back(writing, node, Lost::AtMost(0))
         })
         .unwrap();
     let own = "SELECT count(*) FROM code WHERE holder = 1 AND state = 0";
@@ -829,7 +852,7 @@ fn a_store_that_never_heard_that_its_range_was_taken_back_hears_it_with_the_next
     let (_folder, mut other) = joined(&mut pair.hub, OTHER, "Station Road");
     pair.hub
         .write("take back", "leases", |writing| {
-            fence(writing.tx, node, Lost::AtMost(0))?;
+            take_back(writing, node, Lost::AtMost(0))?;
             let other = nodes::find(writing.tx, OTHER)?.unwrap();
             let demand = Demand {
                 campaign: id("spring"),
@@ -1576,4 +1599,114 @@ fn hub_and_stores_that_act_apart_come_to_know_the_same() {
         world.settle();
         world.assert_agreed();
     }
+}
+
+#[test]
+fn what_a_lost_store_held_comes_back_in_slices_and_nobody_spends_it_meanwhile() {
+    let mut pair = Pair::new();
+    begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
+    generate(&mut pair.hub, "spring", 6_000, false);
+    pair.pull();
+    for _ in 0..2 {
+        pair.top_up(2_600);
+        pair.pull();
+    }
+    let node = pair.node(STORE);
+    // One that is in a customer's hand.
+    generate(&mut pair.hub, "spring", 1, true);
+    let given = any_code(&mut pair.hub, 1);
+    pair.hub
+        .write("give", "a code", |writing| {
+            let sql = "UPDATE code SET holder = $1 WHERE folded = $2";
+            writing.tx.execute(sql, &[node.into(), (&given).into()])
+        })
+        .unwrap();
+    let held = format!("SELECT count(*) FROM code WHERE holder = {node}");
+    let lent = number(&mut pair.hub, &held);
+    assert_eq!(lent, 2_601, "more than two slices");
+    let free = "SELECT sum(end_ordinal - next_ordinal) FROM lease WHERE holder = 1";
+    let before = number(&mut pair.hub, free);
+    // The first of them, in the order in which the store would have given them out.
+    let feared = format!(
+        "SELECT group_concat(code) FROM (SELECT s.code FROM lease l JOIN pool_slot s \
+         ON s.ordinal >= l.next_ordinal AND s.ordinal < l.end_ordinal \
+         WHERE l.holder = {node} ORDER BY s.ordinal LIMIT 1200)"
+    );
+    let feared = word(&mut pair.hub, &feared);
+
+    pair.hub
+        .write("end", "a life", |writing| {
+            fence::begin(writing.tx, node, Lost::AtMost(1_200), &reborn(0), &act())
+        })
+        .unwrap();
+    // What its life hands over is not taken, and what it held is not spent.
+    pair.store.return_leases(None, &act()).unwrap().unwrap();
+    assert!(!pair.take_handed_over());
+    let mut slices = 0;
+    while pair
+        .hub
+        .write("take back", "a slice", |writing| {
+            fence::slice(writing, &act())
+        })
+        .unwrap()
+    {
+        slices += 1;
+        well(&mut pair.hub);
+        let left = number(&mut pair.hub, &held);
+        if left > 0 {
+            assert!(
+                lent - left <= slices * 1_000,
+                "{left} after {slices} slices"
+            );
+            assert_eq!(
+                number(&mut pair.hub, free),
+                before,
+                "none of it is given out"
+            );
+        }
+        let is_still_held = format!("{held} AND folded = '{given}'");
+        if number(&mut pair.hub, &is_still_held) == 1 {
+            let minted: Key = "a-key".parse().unwrap();
+            let scan = Scan::new(given.as_bytes(), &minted);
+            let refused = pair.hub.redeem(&scan, &act()).unwrap_err();
+            assert!(matches!(refused.cause, Cause::Changed(_)), "{refused}");
+        }
+    }
+    assert!(slices > 3, "{slices}");
+    assert_eq!(number(&mut pair.hub, &held), 0);
+    assert_eq!(number(&mut pair.hub, free), before + 2_600);
+    let suspect = "SELECT group_concat(id) FROM (SELECT id FROM code WHERE state = 4 AND ordinal >= 0 ORDER BY ordinal)";
+    assert_eq!(word(&mut pair.hub, suspect), feared);
+    assert_eq!(newest_body(&mut pair.hub).fact, reborn(1_201));
+    // Nothing is left to be done, by whoever comes next.
+    pair.hub.finish_fences(&act()).unwrap();
+    assert_eq!(newest_body(&mut pair.hub).fact, reborn(1_201));
+    well(&mut pair.hub);
+}
+
+#[test]
+fn a_fence_that_was_cut_off_is_finished_by_the_next_who_comes() {
+    let mut pair = Pair::new();
+    begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
+    generate(&mut pair.hub, "spring", 100, false);
+    pair.pull();
+    pair.top_up(20);
+    pair.pull();
+    let node = pair.node(STORE);
+    pair.hub
+        .write("end", "a life", |writing| {
+            fence::begin(writing.tx, node, Lost::Anything, &reborn(0), &act())
+        })
+        .unwrap();
+    let lent = number(
+        &mut pair.hub,
+        &format!("SELECT count(*) FROM code WHERE holder = {node}"),
+    );
+    pair.hub
+        .set_standing("Riverside", "1", Standing::Revoked, &act())
+        .unwrap()
+        .unwrap();
+    let suspects = number(&mut pair.hub, "SELECT count(*) FROM code WHERE state = 4");
+    assert_eq!((suspects, lent > 0), (lent, true));
+    well(&mut pair.hub);
 }

@@ -328,14 +328,16 @@ fn check_hours(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     )
 }
 
-/// What makes a redemption not stand is an entry that reverses it.
+/// What makes a redemption not stand is an entry that reverses it. One that the hub made before its code
+/// had come down here names none.
 fn check_reversals(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
     tx.each(
         "SELECT r.redemption FROM reversal r \
          LEFT JOIN entry e ON e.id = r.entry AND e.kind IN ('reversed', 'witnessed') \
          LEFT JOIN entry m ON m.id = r.redemption AND m.kind IN ('redeemed', 'witnessed') \
          WHERE e.id IS NULL OR m.id IS NULL \
-         OR coalesce(e.code, 0) <> coalesce(m.code, 0) LIMIT 20",
+         OR (coalesce(e.code, 0) <> coalesce(m.code, 0) \
+         AND (m.kind = 'redeemed' OR m.code IS NOT NULL)) LIMIT 20",
         &[],
         |row| {
             health.faults.push(format!(

@@ -41,8 +41,8 @@ pub enum FromHub<T> {
     Answer(T),
     /// The hub has done nothing about it. What it told is known here now: judge again.
     NothingDone,
-    /// It is not the answer of this ledger's hub, so there is none.
-    NotTheHub,
+    /// It is none: it is another hub's, or says that a later asking was answered.
+    NoAnswer,
 }
 
 impl Ledger {
@@ -102,10 +102,12 @@ impl Ledger {
         mut witnessed: impl FnMut(&mut Writing<'_, '_>) -> Result<T, Cause>,
     ) -> Result<FromHub<T>, LedgerError> {
         self.write("witness", "the hub's answer", |writing| {
-            if link::hear(writing, &asked.welcome, act)? == link::Heard::NotOurs {
-                return Ok(FromHub::NotTheHub);
+            if link::hear(writing, &asked.welcome, act)? == link::Heard::NotOurs
+                || asked.told == Told::Overtaken
+            {
+                return Ok(FromHub::NoAnswer);
             }
-            if matches!(asked.told, Told::Held | Told::Wait) {
+            if matches!(asked.told, Told::Held | Told::Wait | Told::Newest { .. }) {
                 take(writing, asked)?;
                 take_back(writing.tx, question)?;
                 return Ok(FromHub::NothingDone);
@@ -427,14 +429,20 @@ impl Witnessed<'_> {
             (_, Some(row)) => row.id,
             (_, None) => 0,
         };
+        let unknown = match (&self.question.verb, row) {
+            (Verb::Redeem { code, .. }, None) => Some(code.as_str()),
+            _ => None,
+        };
         writing.tx.execute(
-            "INSERT INTO act_key (caller, key, verb, subject, entry) VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO act_key (caller, key, verb, subject, entry, folded) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
             &[
                 (&self.question.counter).into(),
                 self.key.as_str().into(),
                 self.verb.into(),
                 subject.into(),
                 entry.local.into(),
+                unknown.into(),
             ],
         )?;
         Ok(entry.local)
@@ -612,6 +620,26 @@ impl ToldReversal<'_> {
                     |row| row.maybe_int(0),
                 )?
                 .flatten();
+        }
+        self.redemption_before_its_code(writing, row)
+    }
+
+    /// The entry that tells of it where it was made before the code had come down.
+    fn redemption_before_its_code(
+        &self,
+        writing: &Writing<'_, '_>,
+        row: &CodeRow,
+    ) -> Result<Option<i64>, Cause> {
+        let made = writing.tx.all(
+            "SELECT entry FROM act_key WHERE folded = $1 AND verb = 'redeem' ORDER BY entry",
+            &[(&row.folded).into()],
+            |row| row.int(0),
+        )?;
+        for entry in made {
+            let told = redemption(writing.tx, &writing.head, entry)?;
+            if Some(redemption_name(&told).as_str()) == self.redemption {
+                return Ok(Some(entry));
+            }
         }
         Ok(None)
     }

@@ -192,7 +192,11 @@ impl Courier {
         let Some(up) = ledger.up_batch(act.now)? else {
             return Ok(Next::Over);
         };
-        if !up.entries.is_empty() || !up.attempts.is_empty() || !self.has_greeted {
+        if !up.entries.is_empty()
+            || !up.attempts.is_empty()
+            || up.known.is_some()
+            || !self.has_greeted
+        {
             return letter(Route::Up, &up, ANSWERS_WITHIN, Content::Up);
         }
         if self.questions.is_empty() {
@@ -331,9 +335,9 @@ fn next_down(
 ) -> Result<Next, LedgerError> {
     let (incarnation, seq) = ledger.newest_entry()?;
     // From the beginning only once the hub has everything: it may have been restored, and then it
-    // would tell of rights that were given back.
+    // would tell of rights that were given back, and of codes as they were.
     let is_anew = link.cursor.position == 0 && link.cursor.code_after == 0;
-    if is_anew && seq > link.acked_seq {
+    if link.retold_after.is_some() || is_anew && seq > link.acked_seq {
         return Ok(Next::Idle);
     }
     let waits = waits && link.cursor.position >= link.feed_goal;
@@ -347,6 +351,7 @@ fn next_down(
             unsent: (seq - link.acked_seq).max(0).unsigned_abs(),
         },
         after: link.cursor,
+        hub: link.hub_known(),
         wait_ms: u64::try_from(wait.as_millis()).unwrap_or(0),
     };
     letter(Route::Down, &down, wait + ANSWERS_WITHIN, Content::Down)
@@ -403,6 +408,7 @@ pub fn status(
         codes_ahead,
         last_contact_ms: link.last_contact_ms,
         clock_offset_ms: link.clock_offset_ms,
+        hub_is_behind: link.hub_is_behind,
     }))
 }
 

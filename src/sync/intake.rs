@@ -148,6 +148,8 @@ pub fn answer(
     if hello.wire != WIRE {
         return Ok(Err(Barred::Wire(hello.wire)));
     }
+    // What an ended life held is taken back before anybody is answered by it.
+    ledger.finish_fences(act)?;
     if let Request::Join(join) = request {
         return Ok(match ledger.enrol(join, secret, act)? {
             Ok(joined) => said(&joined),
@@ -177,8 +179,11 @@ pub fn answer(
         Request::Up(up) => Ok(said(&ledger.take_in(up, act)?)),
         Request::Down(down) => {
             note(ledger, &store, hello, Some(down.after.position), act)?;
+            let told = (hello.incarnation, down.after.position);
+            let is_found = ledger.hear_of_hub(store.number, &down.hub, told, act)?;
             let page = ledger.down_page(down, act)?;
-            let is_news = !page.items.is_empty() || page.cursor != down.after || page.more;
+            let is_news =
+                is_found || !page.items.is_empty() || page.cursor != down.after || page.more;
             Ok(if is_news || is_last || down.wait_ms == 0 {
                 said(&page)
             } else {

@@ -90,7 +90,7 @@ fn view<'a>(model: &'a Model, zone: &'a TimeZone) -> View<'a> {
 }
 
 fn draw_small(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
-    if let (Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts, None) =
+    if let (Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Back, None) =
         (&model.screen, &model.help)
     {
         let height = canvas.rows();
@@ -144,12 +144,36 @@ fn draw_screen(model: &Model, canvas: &mut Canvas<'_>, zone: &TimeZone) {
             let mut form = above_form(model, canvas, &view);
             model.find.draw(&mut form, &view);
         }
-        Screen::Conflicts => {
+        Screen::Back => {
             let view = view(model, zone);
             let mut page = above_form(model, canvas, &view);
-            model.conflicts.draw(&mut page, &view);
+            let mut page = below_tabs(model, &mut page);
+            model.back.page().draw(&mut page, &view);
         }
     }
+}
+
+/// Draws the names of the pages that the same key leads to, and leaves the rest to the one in view.
+fn below_tabs<'c>(model: &Model, canvas: &'c mut Canvas<'_>) -> Canvas<'c> {
+    let theme = canvas.theme();
+    let (columns, rows) = (canvas.columns(), canvas.rows());
+    let tabs = model.back.tabs();
+    if tabs.is_empty() {
+        return canvas.part(0, 0, columns, rows);
+    }
+    let mut column = 1;
+    for (title, is_in_view) in tabs {
+        let (words, style) = if is_in_view {
+            (format!("[{}]", title.to_uppercase()), theme.strong())
+        } else {
+            (format!(" {title} "), theme.dim())
+        };
+        column = canvas
+            .text(column, 0, &words, style)
+            .saturating_add(column)
+            .saturating_add(1);
+    }
+    canvas.part(0, 1, columns, rows.saturating_sub(1))
 }
 
 /// Draws the verdict strip, and leaves the rest to the form.
@@ -168,7 +192,7 @@ fn draw_header(model: &Model, canvas: &mut Canvas<'_>) {
         .saturating_add(3);
     let who = match (&model.operator, &model.screen) {
         (Some(operator), _) => format!("{} ({})", operator.name, operator.role.as_str()),
-        (None, Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts) => {
+        (None, Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Back) => {
             "open to all".to_owned()
         }
         (None, Screen::SignIn(_)) => "signed out".to_owned(),
@@ -209,7 +233,7 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::Starting => "not open yet: a scan must be repeated".to_owned(),
         Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
         Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),
-        Screen::SignUp | Screen::Find | Screen::Conflicts => {
+        Screen::SignUp | Screen::Find | Screen::Back => {
             "Ready for the next scan, also while you type".to_owned()
         }
     };
@@ -375,7 +399,7 @@ fn status_parts(model: &Model) -> (Vec<StatusPart>, Vec<StatusPart>) {
     if model.open_slips > 0 {
         before.push(ill(slips_in_words(model.open_slips)));
     }
-    match model.conflicts.open_count() {
+    match model.back.conflicts.open_count() {
         0 => {}
         1 => before.push(ill("1 conflict: F6".to_owned())),
         count => before.push(ill(format!("{count} conflicts: F6"))),

@@ -7,6 +7,8 @@
 //! Invariant: a scan becomes exactly one [`msg::Effect::Scan`], whatever is on the screen.
 //! Not here: what a scan means (`domain`), and who runs the effects (the runner).
 
+pub mod back_order;
+pub mod back_room;
 pub mod big_word;
 pub mod canvas;
 pub mod conflict_order;

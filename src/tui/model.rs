@@ -13,12 +13,13 @@ use crate::domain::hub_status::HubStatus;
 use crate::domain::operator::{Operator, Role};
 use crate::domain::reversal::ReversalWord;
 use crate::domain::verdict::Answer;
-use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+use crate::tui::back_order::{BackOrder, BackTold};
+use crate::tui::back_room::{BackRoom, PageName, Setting as BackSetting};
+use crate::tui::conflict_order::ConflictOrder;
 use crate::tui::find_order::FindTold;
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
 use crate::tui::pages::Sample;
-use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::find::{Find, Setting};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
@@ -66,7 +67,7 @@ pub(super) enum Screen {
     Redeem,
     SignUp,
     Find,
-    Conflicts,
+    Back,
 }
 
 /// What a key before has prepared.
@@ -94,7 +95,7 @@ pub struct Model {
     pub(super) redeem: Redeem,
     pub(super) sign_up: SignUp,
     pub(super) find: Find,
-    pub(super) conflicts: Conflicts,
+    pub(super) back: BackRoom,
     pub(super) armed: Armed,
     pub(super) shop: Option<Shop>,
     pub(super) operator: Option<Operator>,
@@ -137,7 +138,7 @@ impl Model {
             redeem: Redeem::new(),
             sign_up: SignUp::new(),
             find: Find::new(),
-            conflicts: Conflicts::new(),
+            back: BackRoom::new(),
             armed: Armed::Nothing,
             shop: None,
             operator: None,
@@ -197,7 +198,7 @@ impl Model {
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
-            Msg::ConflictTold(told) => self.at_conflicts(told, &mut effects),
+            Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
             | Msg::Looked { .. }
             | Msg::SignUpAsksHub { .. }
@@ -268,12 +269,10 @@ impl Model {
             Screen::Starting | Screen::SetUp(_) => Vec::new(),
             Screen::SignIn(_) if self.is_small() => Vec::new(),
             Screen::SignIn(_) => self.redeem.drawn_as_strip(),
-            Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Conflicts
-                if self.is_small() =>
-            {
+            Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Back if self.is_small() => {
                 self.redeem.drawn(0, 0, 0)
             }
-            Screen::SignUp | Screen::Find | Screen::Conflicts => self.redeem.drawn_above_form(),
+            Screen::SignUp | Screen::Find | Screen::Back => self.redeem.drawn_above_form(),
             Screen::Redeem => self.redeem.drawn(columns, rows, banner_rows),
         }
     }
@@ -297,8 +296,8 @@ impl Model {
             banners.push(hub.banner());
         }
         // Whoever is at the conflicts sees them.
-        if !matches!(self.screen, Screen::Conflicts) {
-            banners.push(self.conflicts.notice());
+        if !self.is_at(PageName::Conflicts) {
+            banners.push(self.back.conflicts.notice());
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -330,7 +329,7 @@ impl Model {
             Screen::Redeem => self.redeem.place(),
             Screen::SignUp => self.sign_up.place(),
             Screen::Find => self.find.place(),
-            Screen::Conflicts => self.conflicts.place(),
+            Screen::Back => self.back.page().place(),
         }
     }
 
@@ -420,8 +419,8 @@ impl Model {
                 self.sign_up.scanned();
                 true
             }
-            Screen::Conflicts => {
-                self.conflicts.scanned();
+            Screen::Back => {
+                self.back.page_mut().scanned();
                 true
             }
             Screen::Redeem => true,
@@ -440,13 +439,13 @@ impl Model {
         let is_small = self.is_small();
         match &mut self.screen {
             // What cannot be seen is not filled in.
-            Screen::SignUp | Screen::Find | Screen::Conflicts if is_small => {}
+            Screen::SignUp | Screen::Find | Screen::Back if is_small => {}
             Screen::Starting | Screen::Redeem => self.redeem.typed(character),
             Screen::SetUp(set_up) => set_up.typed(character),
             Screen::SignIn(sign_in) => sign_in.typed(character),
             Screen::SignUp => self.sign_up.typed(character),
             Screen::Find => self.find.typed(character),
-            Screen::Conflicts => self.conflicts.typed(character),
+            Screen::Back => self.back.page_mut().typed(character),
         }
     }
 
@@ -522,8 +521,11 @@ impl Model {
                 Outcome::Open
             }
             // What cannot be seen is not filled in.
-            Screen::SignUp | Screen::Find | Screen::Conflicts if is_small => Outcome::Open,
-            Screen::Conflicts => self.conflicts.command(command, &managers, effects),
+            Screen::SignUp | Screen::Find | Screen::Back if is_small => Outcome::Open,
+            Screen::Back => {
+                let setting = self.setting();
+                self.back.page_mut().command(command, &setting, effects)
+            }
             Screen::SignUp => self
                 .sign_up
                 .command(command, self.printer.is_some(), effects),
@@ -561,7 +563,7 @@ impl Model {
             }
             Command::Find => {
                 self.redeem.put_away();
-                self.conflicts.put_away();
+                self.back.put_away();
                 if matches!(self.screen, Screen::Find) {
                     self.find.again();
                 }
@@ -569,8 +571,9 @@ impl Model {
             }
             Command::Log => {
                 self.put_away_all();
-                self.conflicts.opened(effects);
-                self.screen = Screen::Conflicts;
+                let (is_in_view, setting) = (matches!(self.screen, Screen::Back), self.setting());
+                self.back.open(command, is_in_view, &setting, effects);
+                self.screen = Screen::Back;
             }
             Command::Home => {
                 self.put_away_all();
@@ -603,7 +606,7 @@ impl Model {
 
     fn put_away_all(&mut self) {
         self.find.put_away();
-        self.conflicts.put_away();
+        self.back.put_away();
         self.redeem.put_away();
     }
 
@@ -612,20 +615,17 @@ impl Model {
         match self.screen {
             Screen::SignUp => self.sign_up.has_something_open(),
             Screen::Find => self.find.has_something_open(),
-            Screen::Conflicts => self.conflicts.has_something_open(),
+            Screen::Back => self.back.page().has_something_open(),
             Screen::Starting | Screen::SetUp(_) | Screen::SignIn(_) | Screen::Redeem => false,
         }
     }
 
     /// Back to the scans, if a form is open.
     fn leave_form(&mut self) -> bool {
-        let is_form = matches!(
-            self.screen,
-            Screen::SignUp | Screen::Find | Screen::Conflicts
-        );
+        let is_form = matches!(self.screen, Screen::SignUp | Screen::Find | Screen::Back);
         if is_form {
             self.find.put_away();
-            self.conflicts.put_away();
+            self.back.put_away();
             self.screen = Screen::Redeem;
         }
         is_form
@@ -645,7 +645,7 @@ impl Model {
             | Screen::Redeem
             | Screen::SignUp
             | Screen::Find
-            | Screen::Conflicts => self.scanned(raw, flags, effects),
+            | Screen::Back => self.scanned(raw, flags, effects),
         }
     }
 
@@ -658,7 +658,7 @@ impl Model {
         // A form holds what a customer has said of themselves.
         self.sign_up = SignUp::new();
         self.find.signed_out();
-        self.conflicts.signed_out();
+        self.back.signed_out();
         self.screen = Screen::SignIn(SignIn::new());
         effects.push(Effect::SignOut);
     }
@@ -669,11 +669,7 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.say(words),
             Screen::SetUp(set_up) => set_up.say(words),
-            Screen::Starting
-            | Screen::Redeem
-            | Screen::SignUp
-            | Screen::Find
-            | Screen::Conflicts => {}
+            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Back => {}
         }
         effects.push(Effect::Bell { times: 2 });
     }
@@ -690,11 +686,7 @@ impl Model {
         match &mut self.screen {
             Screen::SignIn(sign_in) => sign_in.refused(&both, None),
             Screen::SetUp(set_up) => set_up.refused(&both),
-            Screen::Starting
-            | Screen::Redeem
-            | Screen::SignUp
-            | Screen::Find
-            | Screen::Conflicts => {}
+            Screen::Starting | Screen::Redeem | Screen::SignUp | Screen::Find | Screen::Back => {}
         }
         // A scan that failed says nothing of a sign-up that is on its way.
         if number.is_none() {
@@ -741,19 +733,34 @@ impl Model {
         } else if let Msg::HubTold(hub) = msg {
             self.hub = hub;
         } else if let Msg::ConflictsOpen { open } = msg {
-            self.conflicts.standing(open);
-            if matches!(self.screen, Screen::Conflicts) {
-                effects.push(Effect::Conflict(Box::new(ConflictOrder::List)));
+            self.back.conflicts.standing(open);
+            if self.is_at(PageName::Conflicts) {
+                let list = BackOrder::Conflict(ConflictOrder::List);
+                effects.push(Effect::Back(Box::new(list)));
             }
         }
     }
 
-    /// What the desk says of conflicts; elsewhere, what was done is a notice.
-    fn at_conflicts(&mut self, told: ConflictTold, effects: &mut Vec<Effect>) {
-        let is_in_view = matches!(self.screen, Screen::Conflicts);
-        let said = self.conflicts.told(told, is_in_view, effects);
-        if let (Some(words), false) = (said, is_in_view) {
+    /// What the desk says to a page of the back room; elsewhere, what was done is a notice.
+    fn at_back_room(&mut self, told: BackTold, effects: &mut Vec<Effect>) {
+        let is_in_view = matches!(self.screen, Screen::Back);
+        if let Some(words) = self.back.told(told, is_in_view, effects) {
             self.say(&words, Tone::Plain);
+        }
+    }
+
+    /// Whether this page of the back room is in view.
+    fn is_at(&self, page: PageName) -> bool {
+        matches!(self.screen, Screen::Back) && self.back.at() == page
+    }
+
+    /// Who stands before a page of the back room.
+    fn setting(&self) -> BackSetting {
+        BackSetting {
+            managers: self.managers(),
+            operator: self.operator.clone(),
+            has_printer: self.printer.is_some(),
+            now: self.now,
         }
     }
 
@@ -842,10 +849,7 @@ impl Model {
             }
             self.say(&format!("{} is signed in", operator.name), Tone::Plain);
             self.operator = Some(operator);
-            if !matches!(
-                self.screen,
-                Screen::SignUp | Screen::Find | Screen::Conflicts
-            ) {
+            if !matches!(self.screen, Screen::SignUp | Screen::Find | Screen::Back) {
                 self.screen = Screen::Redeem;
             }
         } else if let Msg::SignInRefused {

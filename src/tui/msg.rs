@@ -18,7 +18,7 @@ use crate::domain::reversal::{GivenUp, PendingChoice, Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
-use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+use crate::tui::back_order::{BackOrder, BackTold};
 use crate::tui::find_order::{FindOrder, FindTold};
 
 /// Where an input came from.
@@ -345,8 +345,8 @@ pub enum Msg {
         /// Oldest first.
         open: Vec<Conflict>,
     },
-    /// The desk has answered an order about conflicts.
-    ConflictTold(ConflictTold),
+    /// The desk has answered an order of the back room.
+    BackTold(BackTold),
     /// The desk has not answered for long: another counter is at the ledger, or the disk is slow.
     LedgerSlow,
 }
@@ -474,8 +474,8 @@ pub enum Effect {
         /// The order.
         order: Box<FindOrder>,
     },
-    /// Something about conflicts; answered by [`Msg::ConflictTold`].
-    Conflict(Box<ConflictOrder>),
+    /// What a page of the back room orders; answered by [`Msg::BackTold`].
+    Back(Box<BackOrder>),
     /// Mark an acceptance as shown.
     MarkShown {
         /// Its local entry.

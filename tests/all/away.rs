@@ -240,7 +240,7 @@ impl Chain {
                 {
                     FromHub::Answer(answer) => answer,
                     FromHub::NothingDone => ledger.redeem(&scan, &act).unwrap(),
-                    FromHub::NotTheHub => panic!("its own hub answered"),
+                    FromHub::NoAnswer => panic!("its own hub answered, to the newest asking"),
                 }
             }
             (None, Line::IsDown) => {

@@ -8,6 +8,9 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
+use std::fs::Permissions;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
@@ -15,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use postgres::{Client, NoTls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 /// PostgreSQL refuses to run as root: `nobody`, on every Linux.
 const NOBODY: u32 = 65534;
@@ -22,8 +26,15 @@ const NOBODY: u32 = 65534;
 /// The name of the owner of everything.
 const OWNER: &str = "counterfoil";
 
+/// The name that the server's certificate is for.
+pub(crate) const SERVER: &str = "db.example";
+
 struct Cluster {
     folder: PathBuf,
+    /// Its address on this computer, which no other process of tests has.
+    address: Ipv4Addr,
+    /// Who signed its certificate.
+    authority: CertifiedIssuer<'static, KeyPair>,
     /// Held open for as long as this process lives: the server ends with it, however that ends.
     _life: ChildStdin,
 }
@@ -56,9 +67,47 @@ impl TestDatabase {
         &self.url
     }
 
+    /// How the program names it by the network.
+    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
+    pub(crate) fn network_url(&self, host: &str, more: &str) -> String {
+        format!("postgres://{OWNER}@{host}/{}?{more}", self.name)
+    }
+
+    /// Where its server listens.
+    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
+    pub(crate) fn address() -> Ipv4Addr {
+        cluster().address
+    }
+
+    /// The certificate of whoever signed its server's, in PEM; that one is for [`SERVER`].
+    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
+    pub(crate) fn authority() -> String {
+        cluster().authority.pem()
+    }
+
     /// A connection of our own.
     pub(crate) fn connect(&self) -> Client {
         cluster().connect(&self.name)
+    }
+
+    /// A dump of it as it is now, under a name of its own; nobody may have it open.
+    #[allow(dead_code, reason = "not every program of tests puts a database back")]
+    pub(crate) fn dump(&self) -> TestDatabase {
+        let dump = TestDatabase::new();
+        dump.is_now(self);
+        dump
+    }
+
+    /// Restores it from a dump; nobody may have it open.
+    #[allow(dead_code, reason = "not every program of tests puts a database back")]
+    pub(crate) fn is_now(&self, dump: &TestDatabase) {
+        let mut server = cluster().connect("postgres");
+        for statement in [
+            format!("DROP DATABASE {} WITH (FORCE)", self.name),
+            format!("CREATE DATABASE {} TEMPLATE {}", self.name, dump.name),
+        ] {
+            server.batch_execute(&statement).unwrap();
+        }
     }
 
     /// One number, by SQL of our own.
@@ -121,8 +170,11 @@ fn start() -> Cluster {
             "--icu-locale=en-US",
         ],
     );
+    let authority = certify(&data, is_root);
+    let address = own_address();
     let options = format!(
-        "-k {} -c listen_addresses='' -c fsync=off -c max_connections=200 -c deadlock_timeout=50ms",
+        "-k {} -c listen_addresses={address} -c ssl=on -c fsync=off -c max_connections=200 \
+         -c deadlock_timeout=50ms",
         folder.display()
     );
     let log = folder.join("log");
@@ -142,8 +194,42 @@ fn start() -> Cluster {
     let life = keep(&programs, &data, &folder, is_root);
     Cluster {
         folder,
+        address,
+        authority,
         _life: life,
     }
+}
+
+/// An address of this computer that belongs to this process: two servers on one port do not meet.
+fn own_address() -> Ipv4Addr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 64 | high, middle, low)
+}
+
+/// Gives the server a certificate, and lets in whoever comes by the network of this computer.
+fn certify(data: &Path, is_root: bool) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec![SERVER.to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    for (name, text) in [
+        ("server.crt", certificate.pem()),
+        ("server.key", key.serialize_pem()),
+        (
+            "pg_hba.conf",
+            "local all all trust\nhost all all 127.0.0.0/8 trust\n".to_owned(),
+        ),
+    ] {
+        let file = data.join(name);
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        if is_root {
+            std::os::unix::fs::chown(&file, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+    authority
 }
 
 /// Ends the server, and takes its folder away, once what this answers is closed.

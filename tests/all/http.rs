@@ -166,6 +166,7 @@ impl Askers {
                     counter: "till".into(),
                     operator: None,
                     key: Store::key(),
+                    number: 0,
                     verb: Verb::Redeem {
                         code: "SHOP-00000-KEEP".into(),
                         campaign: None,

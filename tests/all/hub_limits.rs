@@ -7,11 +7,11 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use counterfoil::desk::act;
-use counterfoil::http::{self, Limits};
+use counterfoil::http::{self, HubFault, Limits};
 use counterfoil::ledger::Ledger;
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -31,7 +31,7 @@ const SHORT: Duration = Duration::from_millis(200);
 pub(crate) struct Running {
     pub(crate) address: String,
     end: Sender<()>,
-    thread: JoinHandle<()>,
+    thread: JoinHandle<Result<(), HubFault>>,
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -61,9 +61,8 @@ impl Running {
             allowed_hosts: Vec::new(),
             clock,
         };
-        let thread = std::thread::spawn(move || {
-            http::serve(hub, move || ended.into_iter().for_each(drop)).unwrap();
-        });
+        let thread =
+            std::thread::spawn(move || http::serve(hub, move || ended.into_iter().for_each(drop)));
         Running {
             address,
             end,
@@ -84,7 +83,7 @@ impl Running {
 
     pub(crate) fn end(self) {
         drop(self.end);
-        self.thread.join().unwrap();
+        self.thread.join().unwrap().unwrap();
     }
 }
 
@@ -346,4 +345,24 @@ fn right_codes_are_never_guesses() {
     }
     drop(hub.end());
     shop.assert_well();
+}
+
+/// A clock that breaks the thread of the ledger as a bug would.
+fn clock_with_a_bug() -> Timestamp {
+    assert_ne!(thread::current().name(), Some("ledger"), "a bug");
+    now()
+}
+
+#[test]
+fn a_hub_whose_ledger_thread_fails_says_so_and_ends() {
+    let shop = shop_with_pool(1);
+    let hub = Running::by(&shop, Limits::default(), clock_with_a_bug);
+    let told = rest(hub.send("GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n"));
+    assert!(told.starts_with("HTTP/1.1 503 "), "{told}");
+    assert!(told.contains("the hub is ending"), "{told}");
+    // Nobody told it to end.
+    let fault = hub.thread.join().unwrap().unwrap_err();
+    assert!(matches!(fault, HubFault::LedgerThread), "{fault}");
+    assert!(TcpStream::connect(&hub.address).is_err());
+    drop(hub.end);
 }

@@ -12,6 +12,7 @@ use counterfoil::domain::operator::Role;
 use counterfoil::domain::reversal::{GivenUp, PendingChoice};
 use counterfoil::domain::verdict::Verdict;
 use counterfoil::domain::wire::Standing;
+use counterfoil::tui::back_order::{BackOrder, BackTold};
 use counterfoil::tui::conflict_order::{ConflictOrder, ConflictTold, SettledAt};
 use counterfoil::tui::model::Model;
 use counterfoil::tui::msg::{Effect, Msg, Pin};
@@ -34,6 +35,7 @@ fn online() -> HubStatus {
         codes_ahead: 0,
         last_contact_ms: Some(after(0).as_millisecond()),
         clock_offset_ms: 0,
+        hub_is_behind: false,
     }
 }
 
@@ -150,10 +152,10 @@ fn settled() -> Conflict {
 }
 
 fn listed(settled_at: SettledAt) -> Msg {
-    Msg::ConflictTold(ConflictTold::Listed {
+    Msg::BackTold(BackTold::Conflict(ConflictTold::Listed {
         conflicts: vec![settled(), second(), double()],
         settled_at,
-    })
+    }))
 }
 
 /// The list, at the hub or at a store.
@@ -260,10 +262,10 @@ fn conflict_scenes() -> Vec<Scene> {
                 signed_in(),
                 [
                     key(Key::F(6)),
-                    Msg::ConflictTold(ConflictTold::Listed {
+                    Msg::BackTold(BackTold::Conflict(ConflictTold::Listed {
                         conflicts: vec![],
                         settled_at: SettledAt::Hub,
-                    }),
+                    })),
                 ],
             ),
         ),
@@ -396,8 +398,9 @@ fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
         .filter_map(|effect| {
-            if let Effect::Conflict(order) = effect {
-                Some(&**order)
+            if let Effect::Back(order) = effect {
+                let BackOrder::Conflict(order) = &**order;
+                Some(order)
             } else {
                 None
             }
@@ -475,7 +478,9 @@ fn settling_takes_a_decision_a_reason_and_a_manager() {
     assert_eq!(approval.operator.as_deref(), Some("Ben"));
     assert_eq!(approval.pin, Some(Pin::new("2468".to_owned())));
     // A wrong PIN is asked again, and nothing else is.
-    let refused = Msg::ConflictTold(ConflictTold::Refused("the PIN is wrong".to_owned()));
+    let refused = Msg::BackTold(BackTold::Conflict(ConflictTold::Refused(
+        "the PIN is wrong".to_owned(),
+    )));
     console.update(refused);
     let effects = effects_of(&mut console, [typed("1357"), key(Key::Enter)]);
     assert_eq!(orders(&effects).len(), 1);
@@ -483,7 +488,9 @@ fn settling_takes_a_decision_a_reason_and_a_manager() {
         settled: settled().settled,
         ..double()
     };
-    let effects = console.update(Msg::ConflictTold(ConflictTold::Settled(Box::new(done))));
+    let effects = console.update(Msg::BackTold(BackTold::Conflict(ConflictTold::Settled(
+        Box::new(done),
+    ))));
     assert_eq!(orders(&effects), [&ConflictOrder::List]);
     let shown = text(&drawn(&console, (80, 24)));
     assert!(shown.contains("settled: written off, Chloé"), "{shown}");

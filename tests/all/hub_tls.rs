@@ -20,7 +20,7 @@ use crate::shop::Shop;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who signs certificates.
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// The files of a hub's certificate.
 struct Files {
@@ -39,7 +39,7 @@ impl Files {
     }
 }
 
-fn authority(name: &str) -> Authority {
+pub(crate) fn authority(name: &str) -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, name);

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use counterfoil::desk::{act, mint_key};
-use counterfoil::ledger::{Database, Ledger, Scan};
+use counterfoil::ledger::{Database, Expected, Ledger, LogFilter, LogPosition, Scan};
 use jiff::Timestamp;
 use postgres::error::SqlState;
 use serde_json::{Value, json};
@@ -349,6 +349,59 @@ fn open(shop: &Shop, kept: Kept) -> Ledger {
     }
 }
 
+/// All that a reader of the log is told from where it is, by who tried it.
+fn lines(ledger: &mut Ledger, position: &mut LogPosition) -> Vec<String> {
+    let mut all = Vec::new();
+    while let Some(lines) = ledger.log_page(position, &LogFilter::default()).unwrap() {
+        all.extend(lines.into_iter().map(|line| line.counter));
+    }
+    all
+}
+
+#[test]
+fn who_follows_the_log_misses_nothing_that_is_committed_late() {
+    let shop = pool_kept(Kept::InDatabase, &[], 1);
+    let mut ledger = open(&shop, Kept::InDatabase);
+    let (mut following, mut naive) = (LogPosition::default(), LogPosition::default());
+    ledger.look_ahead(&mut following).unwrap();
+    assert_eq!(
+        lines(&mut ledger, &mut following),
+        lines(&mut ledger, &mut naive)
+    );
+
+    // Two processes write, and the one that began first commits last.
+    let note = |counter: &str| {
+        format!(
+            "INSERT INTO attempt (at_ms, after_entry, kind, answer, counter) \
+             SELECT 0, max(id), 'redeem', 'not_found', '{counter}' FROM entry"
+        )
+    };
+    let (mut slow, mut fast) = (shop.database().connect(), shop.database().connect());
+    let mut slow = slow.transaction().unwrap();
+    slow.execute(&note("slow"), &[]).unwrap();
+    fast.execute(&note("fast"), &[]).unwrap();
+    for _ in 0..2 {
+        ledger.look_ahead(&mut following).unwrap();
+        assert!(
+            lines(&mut ledger, &mut following).is_empty(),
+            "one is still to come"
+        );
+    }
+    assert_eq!(lines(&mut ledger, &mut naive), ["fast"]);
+    slow.commit().unwrap();
+    // Others that write meanwhile, and do not end, hold up nothing that is settled.
+    let mut third = shop.database().connect();
+    let mut third = third.transaction().unwrap();
+    third.execute(&note("third"), &[]).unwrap();
+    ledger.look_ahead(&mut following).unwrap();
+    assert_eq!(lines(&mut ledger, &mut following), ["slow", "fast"]);
+    third.commit().unwrap();
+    ledger.look_ahead(&mut following).unwrap();
+    assert_eq!(lines(&mut ledger, &mut following), ["third"]);
+    // The canary: who goes by the numbers alone has passed one over for ever.
+    assert_eq!(lines(&mut ledger, &mut naive), ["third"]);
+}
+
 /// Makes every write to one code fail, as a full disk or a defect would.
 fn sabotage(shop: &Shop, kept: Kept, code: &str) {
     let folded = code.replace('-', "");
@@ -389,14 +442,18 @@ fn one_that_fails_harms_no_other_of_those_answered_together() {
         // Each twice: the second scan sees the first one's use, before anything is committed.
         let scans: Vec<&String> = codes.iter().chain(&codes).collect();
         let told = ledger
-            .answer_together(&scans, |ledger, code| {
-                let act = act("till", None, now()).unwrap();
-                let minted = mint_key(act.now).unwrap();
-                let scan = Scan::new(code.as_bytes(), &minted);
-                ledger
-                    .redeem(&scan, &act)
-                    .map(|answer| answer.verdict.word())
-            })
+            .answer_together(
+                &scans,
+                |_, _| Expected::Anything,
+                |ledger, code| {
+                    let act = act("till", None, now()).unwrap();
+                    let minted = mint_key(act.now).unwrap();
+                    let scan = Scan::new(code.as_bytes(), &minted);
+                    ledger
+                        .redeem(&scan, &act)
+                        .map(|answer| answer.verdict.word())
+                },
+            )
             .unwrap();
         assert!(turns() - before <= 1, "one commit: {}", turns() - before);
         for (place, (code, told)) in scans.iter().zip(told).enumerate() {
@@ -429,24 +486,28 @@ fn a_group_that_meets_another_process_half_way_is_answered_one_by_one() {
     let mut is_first = true;
     let key = "shared".parse().unwrap();
     let told = ledger
-        .answer_together(&codes, |ledger, code| {
-            let act = act("till", None, now()).unwrap();
-            let minted = mint_key(act.now).unwrap();
-            let scan = Scan {
-                key: Some(&key),
-                ..Scan::new(code.as_bytes(), &minted)
-            };
-            if std::mem::take(&mut is_first) {
-                // Another process binds the same key, to the last of these codes, and commits.
-                let last = Scan {
+        .answer_together(
+            &codes,
+            |_, _| Expected::Anything,
+            |ledger, code| {
+                let act = act("till", None, now()).unwrap();
+                let minted = mint_key(act.now).unwrap();
+                let scan = Scan {
                     key: Some(&key),
-                    ..Scan::new(codes.last().unwrap().as_bytes(), &minted)
+                    ..Scan::new(code.as_bytes(), &minted)
                 };
-                let word = other.redeem(&last, &act).unwrap().verdict.word();
-                assert_eq!(word, "accepted");
-            }
-            ledger.redeem(&scan, &act).unwrap().verdict.word()
-        })
+                if std::mem::take(&mut is_first) {
+                    // Another process binds the same key, to the last of these codes, and commits.
+                    let last = Scan {
+                        key: Some(&key),
+                        ..Scan::new(codes.last().unwrap().as_bytes(), &minted)
+                    };
+                    let word = other.redeem(&last, &act).unwrap().verdict.word();
+                    assert_eq!(word, "accepted");
+                }
+                ledger.redeem(&scan, &act).unwrap().verdict.word()
+            },
+        )
         .unwrap();
     let mut expected = vec!["key_conflict"; 5];
     expected.push("replayed");

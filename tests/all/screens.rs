@@ -1351,7 +1351,7 @@ impl World {
                 | Effect::MarkShown { .. }
                 | Effect::Bell { .. }
                 | Effect::Find { .. }
-                | Effect::Conflict(_)
+                | Effect::Back(_)
                 | Effect::GiveUp { .. }
                 | Effect::Quit => {}
             }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use counterfoil::desk::{self, act};
-use counterfoil::domain::wire::{Down, Hello, Join, Up, WIRE};
+use counterfoil::domain::wire::{Down, Hello, HubKnown, Join, Up, WIRE};
 use counterfoil::ledger::{Act, HubAddress, Ledger};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
@@ -201,6 +201,7 @@ impl Store {
             hello: self.hello(),
             after: self.ledger().hub_link().unwrap().unwrap().cursor,
             wait_ms: 0,
+            hub: HubKnown::default(),
         }
     }
 

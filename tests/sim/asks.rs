@@ -293,7 +293,7 @@ impl World {
                 match heard {
                     FromHub::Answer(answer) => self.hear_answer(scanned, &answer),
                     FromHub::NothingDone => self.decide_apart(&asking.sought),
-                    FromHub::NotTheHub => self.decide_unanswered(&asking.sought),
+                    FromHub::NoAnswer => self.decide_unanswered(&asking.sought),
                 }
             }
             Sought::SignUp(claimed) => {
@@ -309,7 +309,7 @@ impl World {
                             .step(&format!("the hub refuses a claim: {refusal}"));
                         Ok(())
                     }
-                    FromHub::NothingDone | FromHub::NotTheHub => self.decide_apart(&asking.sought),
+                    FromHub::NothingDone | FromHub::NoAnswer => self.decide_apart(&asking.sought),
                 }
             }
             Sought::Undo(undoing) => {
@@ -322,7 +322,7 @@ impl World {
                         Ok(())
                     }
                     FromHub::NothingDone => self.decide_apart(&asking.sought),
-                    FromHub::NotTheHub => self.decide_unanswered(&asking.sought),
+                    FromHub::NoAnswer => self.decide_unanswered(&asking.sought),
                 }
             }
         }

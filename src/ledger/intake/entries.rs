@@ -24,7 +24,8 @@ use crate::ledger::log::end_life;
 use crate::ledger::lookups::lock_many;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
-    Act, Setting, Writing, bulk, campaigns, customers, join, lease, second_code, setting_of,
+    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code,
+    setting_of,
 };
 
 /// Why a code is ended that was given out under a key that was given up.
@@ -53,7 +54,7 @@ pub(super) fn take(
         .iter()
         .map(|entry| serde_json::from_str(&entry.wire.body).ok())
         .collect();
-    people::merge(writing, up, &bodies)?;
+    people::merge(writing, &up.customers, &bodies)?;
     hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
     let codes: BTreeMap<i64, CodeRow> = facts.codes().map(|row| (row.id, row.clone())).collect();
@@ -64,9 +65,10 @@ pub(super) fn take(
         .map(|(place, (entry, body))| Stored {
             entry,
             body: body.as_ref(),
-            judged: body
-                .as_ref()
-                .map_or_else(Judged::default, |body| facts.judge(place, body)),
+            judged: body.as_ref().map_or_else(Judged::default, |body| {
+                let is_under_former = entry.wire.seq <= up.hub.former_head;
+                facts.judge(place, body, is_under_former)
+            }),
             local: 0,
             previous: None,
         })
@@ -81,7 +83,8 @@ pub(super) fn take(
     let fresh = fresh(sender, &batch, codes, &newest);
     let mut persons = agree_knowing(writing.tx, &writing.head, fresh, now_ms)?;
     for stored in &batch {
-        follow(writing, sender, stored, &mut persons, act)?;
+        let was_known = stored.entry.wire.seq <= up.hub.former_seq;
+        follow(writing, sender, stored, &mut persons, (was_known, act))?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
     // Of an act that is known nothing changes here; its writer has counted it beside what it was told.
@@ -379,11 +382,14 @@ fn follow(
     sender: &Sender,
     stored: &Stored<'_>,
     persons: &mut Persons,
-    act: &Act,
+    (was_known, act): (bool, &Act),
 ) -> Result<(), Cause> {
     let Some(body) = stored.body else {
         return Ok(());
     };
+    if was_known && let Some(code) = stored.judged.code {
+        recovery::had_before(writing.tx, code)?;
+    }
     if let Fact::HandedOver {
         grant_number,
         range,
@@ -391,7 +397,7 @@ fn follow(
     {
         if let Some(campaign) = stored.judged.campaign {
             let code = stored.judged.code;
-            lease::has_handed_over(
+            let is_ours = lease::has_handed_over(
                 writing.tx,
                 sender.node,
                 campaign,
@@ -399,6 +405,9 @@ fn follow(
                 *grant_number,
                 *range,
             )?;
+            if is_ours && was_known {
+                recovery::had_range_before(writing.tx, campaign, code, *range)?;
+            }
         }
     } else if let Fact::CustomersJoined { gone } = &body.fact {
         if let (Some(kept), Some((gone, _))) = (

@@ -104,8 +104,10 @@ impl<'f> Facts<'f> {
         self.codes.values()
     }
 
-    /// Judges the entry at a place of the batch; what it changes, the next ones are judged by.
-    pub(super) fn judge(&mut self, place: usize, body: &Body) -> Judged {
+    /// Judges the entry at a place of the batch; what it changes, the next ones are judged by. Of the
+    /// leases of a life of this hub that is gone nobody knows here: what was done under them is not
+    /// measured by those that are known.
+    pub(super) fn judge(&mut self, place: usize, body: &Body, is_under_former: bool) -> Judged {
         let row = body.code.as_ref().and_then(|code| self.codes.get(code));
         let campaign = body
             .campaign
@@ -126,6 +128,9 @@ impl<'f> Facts<'f> {
         judged.is_linked = judged.code.is_some() && judged.known_by.is_none();
         if judged.known_by.is_none() {
             judged.faults.extend(self.faults(body, judged.code));
+            if is_under_former {
+                judged.faults.remove(&ConflictKind::LeaseBreach);
+            }
         }
         self.hand_over(body, judged.campaign);
         judged

@@ -9,14 +9,14 @@ mod attempts;
 mod chain;
 mod entries;
 mod judge;
-mod people;
+pub(crate) mod people;
 
 use crate::domain::entry::{Body, Hash};
 use crate::domain::wire::{Standing, Up, UpAnswer, WireOutcome};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, lease, nodes, stores};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, behind, lease, nodes, recovery, stores};
 
 impl Ledger {
     /// Takes in what a store sends. The node in the hello has shown its secret already. What it
@@ -151,6 +151,10 @@ pub(crate) fn take_in(
     if sender.standing == Standing::Stolen && trusts == Trusts::TheSecret {
         return answer(writing, &sender, up, None, act);
     }
+    if trusts == Trusts::TheSecret {
+        let told = (up.hello.incarnation, up.feed_position);
+        behind::look(writing, sender.node, &up.hub, told, act)?;
+    }
     let placed = chain::place(tx, &sender, up)?;
     if !placed.new.is_empty() {
         entries::take(writing, &sender, up, &placed.new, act)?;
@@ -184,7 +188,15 @@ pub(crate) fn take_in(
     if up.hello.incarnation == sender.incarnation {
         lease::top_up(writing, sender.node, up.feed_position, &up.demands, act)?;
     }
-    answer(writing, &sender, up, placed.forked_after, act)
+    let mut answer = answer(writing, &sender, up, placed.forked_after, act)?;
+    if let Some(known) = &up.known
+        && !writing.head.is_behind()
+        && up.hub.life == answer.welcome.hub_life
+    {
+        recovery::take(writing, &sender.name, known, act)?;
+        answer.known_through = Some(known.through);
+    }
+    Ok(answer)
 }
 
 fn answer(
@@ -198,6 +210,8 @@ fn answer(
     stores::contact(tx, sender.node, &up.hello, Some(up.feed_position), act)?;
     let outcomes = outcomes(tx, sender, up)?;
     let mut welcome = stores::welcome(tx, sender.node, act.now)?;
+    // Found out in this very transaction, perhaps.
+    welcome.is_behind = writing.head.is_behind();
     let is_its_life = up.hello.incarnation == sender.incarnation;
     if welcome.standing == Standing::Active && (!is_its_life || forked_after.is_some()) {
         welcome.standing = Standing::Quarantined;
@@ -211,6 +225,7 @@ fn answer(
             0
         },
         forked_after,
+        known_through: None,
     })
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::campaign::ContactKind;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Body, Fact, unhex};
-use crate::domain::wire::{Up, WireCustomer};
+use crate::domain::wire::WireCustomer;
 use crate::ledger::customers::{add_contacts, is_erased, kind_number, standing};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
@@ -25,14 +25,13 @@ struct Edit {
 }
 
 /// Merges the customers of a batch with those here; whoever is only named is known from now on.
-pub(super) fn merge(
+pub(crate) fn merge(
     writing: &Writing<'_, '_>,
-    up: &Up,
+    customers: &[WireCustomer],
     bodies: &[Option<Body>],
 ) -> Result<(), Cause> {
     let tx = writing.tx;
-    let mut named: BTreeSet<&str> = up
-        .customers
+    let mut named: BTreeSet<&str> = customers
         .iter()
         .map(|customer| customer.customer.as_str())
         .collect();
@@ -64,8 +63,7 @@ pub(super) fn merge(
     let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
     let numbers = introduced(tx, &named)?;
     // In the order of their numbers, which is the same for everybody who writes at the same time.
-    let mut merged: Vec<(i64, &WireCustomer)> = up
-        .customers
+    let mut merged: Vec<(i64, &WireCustomer)> = customers
         .iter()
         .filter_map(|customer| Some((*numbers.get(&customer.customer)?, customer)))
         .collect();
@@ -75,7 +73,7 @@ pub(super) fn merge(
         merge_words(tx, number, customer, edit)?;
         touch(tx, FeedKind::Customer, number, EVERYBODY)?;
     }
-    merge_hashes(tx, up, &numbers)
+    merge_hashes(tx, customers, &numbers)
 }
 
 /// The numbers of customers, who are given one where they have none.
@@ -186,9 +184,13 @@ fn remove_others(
 
 /// Lets campaigns recognise customers by the hashes that come with them. A hash that is another's
 /// stays theirs: from then on the two are taken for one person.
-fn merge_hashes(tx: &Tx<'_>, up: &Up, numbers: &BTreeMap<String, i64>) -> Result<(), Cause> {
+fn merge_hashes(
+    tx: &Tx<'_>,
+    customers: &[WireCustomer],
+    numbers: &BTreeMap<String, i64>,
+) -> Result<(), Cause> {
     let mut brought = BTreeMap::<&str, Vec<(Vec<u8>, i64)>>::new();
-    for customer in &up.customers {
+    for customer in customers {
         let Some(number) = numbers.get(&customer.customer) else {
             continue;
         };

@@ -5,15 +5,13 @@ use jiff::Timestamp;
 use crate::desk::Desk;
 use crate::ledger::LedgerError;
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold, SettledAt};
-use crate::tui::msg::{ApprovalAsk, Msg};
+use crate::tui::msg::ApprovalAsk;
 use crate::tui::runner::orders::approve;
 
 /// Carries out one order; what the ledger could not do is an answer too, on the screen that asked.
-pub(super) fn answer(desk: &mut Desk, order: ConflictOrder, now: Timestamp) -> Msg {
-    let told = carried_out(desk, order, now);
-    Msg::ConflictTold(
-        told.unwrap_or_else(|error| ConflictTold::Failed(format!("{error}. {}", error.hint()))),
-    )
+pub(super) fn answer(desk: &mut Desk, order: ConflictOrder, now: Timestamp) -> ConflictTold {
+    carried_out(desk, order, now)
+        .unwrap_or_else(|error| ConflictTold::Failed(format!("{error}. {}", error.hint())))
 }
 
 fn carried_out(

@@ -7,6 +7,7 @@
 
 mod alarm;
 mod asker;
+mod back_orders;
 mod conflict_orders;
 mod desk_thread;
 mod find_orders;
@@ -480,7 +481,7 @@ impl Ui<'_> {
                 | Effect::NoteSlip { .. }
                 | Effect::SettleSlip { .. }
                 | Effect::Find { .. }
-                | Effect::Conflict(_)
+                | Effect::Back(_)
                 | Effect::MarkShown { .. }) => {
                     self.give_desk(Work::Effect(effect));
                 }

@@ -18,7 +18,7 @@ use crate::domain::wire::{self, Question};
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
 use crate::tui::find_order::{FindOrder, FindTold};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
-use crate::tui::runner::{conflict_orders, find_orders, sign_up_orders};
+use crate::tui::runner::{back_orders, find_orders, sign_up_orders};
 
 /// What the desk makes of an order.
 pub(super) enum Answered {
@@ -189,7 +189,7 @@ pub(super) fn answer(
         }
         Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
         Effect::Find { number, order } => return find(desk, number, *order, now, is_in_reach),
-        Effect::Conflict(order) => Ok(Some(conflict_orders::answer(desk, *order, now))),
+        Effect::Back(order) => Ok(Some(back_orders::answer(desk, *order, now))),
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
         | Effect::MarkShown { .. }

@@ -11,6 +11,8 @@ use crate::domain::code::{grouped, last_letters};
 use crate::domain::conflict::{Conflict, ConflictStory, Decision, Settled};
 use crate::domain::entry::instant;
 use crate::domain::local_time::in_few_words;
+use crate::tui::back_order::{BackOrder, BackTold};
+use crate::tui::back_room::{BackPage, Setting};
 use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold, SettledAt};
 use crate::tui::field::Field;
@@ -41,6 +43,10 @@ const STORY_COLUMNS_MIN: u16 = 21;
 
 /// With so many rows the list shows the stories of the marked conflict too.
 const ROWS_FOR_BOTH: u16 = 22;
+
+fn order(order: ConflictOrder) -> Effect {
+    Effect::Back(Box::new(BackOrder::Conflict(order)))
+}
 
 /// How far a settlement is.
 enum Step {
@@ -96,20 +102,6 @@ impl Conflicts {
         }
     }
 
-    /// Where the operator is.
-    pub fn place(&self) -> Place {
-        match &self.open {
-            None => Place::Conflicts,
-            Some(open) if self.may_settle(open.number) => Place::Settling,
-            Some(_) => Place::Conflict,
-        }
-    }
-
-    /// Whether Esc closes something here, before it leads back to the scans.
-    pub fn has_something_open(&self) -> bool {
-        self.open.is_some()
-    }
-
     /// How many are open.
     pub fn open_count(&self) -> usize {
         self.standing.len()
@@ -147,86 +139,6 @@ impl Conflicts {
     /// The conflicts that are open, as the desk sees them.
     pub fn standing(&mut self, open: Vec<Conflict>) {
         self.standing = open;
-    }
-
-    /// The screen comes into view, or F6 was pressed on it.
-    pub fn opened(&mut self, effects: &mut Vec<Effect>) {
-        self.open = None;
-        self.field.clear();
-        self.words.clear();
-        effects.push(Effect::Conflict(Box::new(ConflictOrder::List)));
-    }
-
-    /// Another screen is opened: what was being asked is dropped.
-    pub fn put_away(&mut self) {
-        self.open = None;
-        self.field.clear();
-        self.words.clear();
-    }
-
-    /// The operator has gone.
-    pub fn signed_out(&mut self) {
-        self.put_away();
-        self.all = None;
-        self.at = 0;
-    }
-
-    /// A scan drops what is being asked, and is judged.
-    pub fn scanned(&mut self) {
-        self.field.clear();
-        if let Some(open) = &mut self.open
-            && !matches!(open.step, Step::AtDesk(..))
-        {
-            open.step = Step::Deciding;
-            open.reason = None;
-            open.problem.clear();
-        }
-    }
-
-    /// Takes a typed character.
-    pub fn typed(&mut self, character: char) {
-        if let Some(open) = &mut self.open
-            && let Step::Proving(_, form) = &mut open.step
-        {
-            return form.typed(character);
-        }
-        self.field.push(character);
-    }
-
-    /// Does what a key orders.
-    pub fn command(
-        &mut self,
-        command: Command,
-        managers: &Managers,
-        effects: &mut Vec<Effect>,
-    ) -> Outcome {
-        if command == Command::Log {
-            self.opened(effects);
-            return Outcome::Open;
-        }
-        if command == Command::Drop {
-            self.close_one();
-            return Outcome::Open;
-        }
-        if let Some(Open {
-            step: Step::Proving(..),
-            ..
-        }) = &self.open
-        {
-            return self.prove(command, effects);
-        }
-        if edit(&mut self.field, command) && !self.field.is_empty() {
-            return Outcome::Open;
-        }
-        if command == Command::Enter && self.field.as_str().chars().count() > 1 {
-            return Outcome::Scan(self.field.take().into_bytes());
-        }
-        if self.open.is_some() {
-            self.command_in_stories(command, managers, effects);
-        } else {
-            self.command_in_list(command);
-        }
-        Outcome::Open
     }
 
     fn close_one(&mut self) {
@@ -350,12 +262,12 @@ impl Conflicts {
         let Some(reason) = open.reason else {
             return;
         };
-        effects.push(Effect::Conflict(Box::new(ConflictOrder::Settle {
+        effects.push(order(ConflictOrder::Settle {
             number: open.number,
             decision,
             reason: reason.to_owned(),
             approval,
-        })));
+        }));
         open.step = Step::AtDesk(decision, form);
     }
 
@@ -373,39 +285,6 @@ impl Conflicts {
         let mut all = self.all.iter().flatten();
         self.settled_at == SettledAt::Here
             && all.any(|conflict| conflict.number == number && conflict.settled.is_none())
-    }
-
-    /// The desk has answered. What is worth a notice on another screen is given back.
-    pub fn told(
-        &mut self,
-        told: ConflictTold,
-        is_in_view: bool,
-        effects: &mut Vec<Effect>,
-    ) -> Option<String> {
-        match told {
-            ConflictTold::Listed {
-                conflicts,
-                settled_at,
-            } => self.listed(conflicts, settled_at, is_in_view),
-            ConflictTold::Settled(conflict) => {
-                let words = format!("settled: {}", settled_words(&conflict));
-                if self.is_open(conflict.number) {
-                    self.open = None;
-                }
-                self.words.clone_from(&words);
-                effects.push(Effect::Conflict(Box::new(ConflictOrder::List)));
-                return Some(words);
-            }
-            ConflictTold::Refused(words) => {
-                effects.push(Effect::Bell { times: 2 });
-                return self.refused(format!("not settled: {words}"));
-            }
-            ConflictTold::Failed(words) => {
-                effects.push(Effect::Bell { times: 3 });
-                return self.refused(format!("NOT DONE – {words}"));
-            }
-        }
-        None
     }
 
     fn is_open(&self, number: i64) -> bool {
@@ -461,15 +340,123 @@ impl Conflicts {
     }
 }
 
-impl Default for Conflicts {
-    fn default() -> Conflicts {
-        Conflicts::new()
+impl BackPage for Conflicts {
+    fn place(&self) -> Place {
+        match &self.open {
+            None => Place::Conflicts,
+            Some(open) if self.may_settle(open.number) => Place::Settling,
+            Some(_) => Place::Conflict,
+        }
     }
-}
 
-impl Conflicts {
-    /// Draws the screen.
-    pub fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+    fn has_something_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    fn opened(&mut self, _setting: &Setting, effects: &mut Vec<Effect>) {
+        self.open = None;
+        self.field.clear();
+        self.words.clear();
+        effects.push(order(ConflictOrder::List));
+    }
+
+    fn put_away(&mut self) {
+        self.open = None;
+        self.field.clear();
+        self.words.clear();
+    }
+
+    fn signed_out(&mut self) {
+        self.put_away();
+        self.all = None;
+        self.at = 0;
+    }
+
+    fn scanned(&mut self) {
+        self.field.clear();
+        if let Some(open) = &mut self.open
+            && !matches!(open.step, Step::AtDesk(..))
+        {
+            open.step = Step::Deciding;
+            open.reason = None;
+            open.problem.clear();
+        }
+    }
+
+    fn typed(&mut self, character: char) {
+        if let Some(open) = &mut self.open
+            && let Step::Proving(_, form) = &mut open.step
+        {
+            return form.typed(character);
+        }
+        self.field.push(character);
+    }
+
+    fn command(
+        &mut self,
+        command: Command,
+        setting: &Setting,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
+        if command == Command::Drop {
+            self.close_one();
+            return Outcome::Open;
+        }
+        if let Some(Open {
+            step: Step::Proving(..),
+            ..
+        }) = &self.open
+        {
+            return self.prove(command, effects);
+        }
+        if edit(&mut self.field, command) && !self.field.is_empty() {
+            return Outcome::Open;
+        }
+        if command == Command::Enter && self.field.as_str().chars().count() > 1 {
+            return Outcome::Scan(self.field.take().into_bytes());
+        }
+        if self.open.is_some() {
+            self.command_in_stories(command, &setting.managers, effects);
+        } else {
+            self.command_in_list(command);
+        }
+        Outcome::Open
+    }
+
+    fn told(
+        &mut self,
+        told: BackTold,
+        is_in_view: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Option<String> {
+        let BackTold::Conflict(told) = told;
+        match told {
+            ConflictTold::Listed {
+                conflicts,
+                settled_at,
+            } => self.listed(conflicts, settled_at, is_in_view),
+            ConflictTold::Settled(conflict) => {
+                let words = format!("settled: {}", settled_words(&conflict));
+                if self.is_open(conflict.number) {
+                    self.open = None;
+                }
+                self.words.clone_from(&words);
+                effects.push(order(ConflictOrder::List));
+                return Some(words);
+            }
+            ConflictTold::Refused(words) => {
+                effects.push(Effect::Bell { times: 2 });
+                return self.refused(format!("not settled: {words}"));
+            }
+            ConflictTold::Failed(words) => {
+                effects.push(Effect::Bell { times: 3 });
+                return self.refused(format!("NOT DONE – {words}"));
+            }
+        }
+        None
+    }
+
+    fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
         let theme = canvas.theme();
         canvas.border(theme.border(Tone::Plain), Style::new());
         let opened = self.opened_conflict();
@@ -489,7 +476,15 @@ impl Conflicts {
             None => self.draw_all(&mut inside, view),
         }
     }
+}
 
+impl Default for Conflicts {
+    fn default() -> Conflicts {
+        Conflicts::new()
+    }
+}
+
+impl Conflicts {
     fn note(&self, opened: Option<&Conflict>) -> String {
         match (opened, &self.all) {
             (Some(_), _) => " Esc back ".to_owned(),

@@ -12,20 +12,22 @@ use crate::sync::world::{
     self, Node, act_of, and_with_hubs_in_databases, meet, send, spring, tell,
 };
 
-const GIFT: &str = "GIFT-00001-KEEP";
+pub(crate) const GIFT: &str = "GIFT-00001-KEEP";
 
 /// What becomes of a question.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Line {
+pub(crate) enum Line {
     Delivers,
+    LosesTheQuestion,
     LosesTheAnswer,
     IsDown,
 }
 
-struct Wire<'h> {
-    hub: &'h mut Node,
-    line: Line,
-    heard: Vec<AskHub>,
+/// A line to a hub, and what was sent on it.
+pub(crate) struct Wire<'h> {
+    pub(crate) hub: &'h mut Node,
+    pub(crate) line: Line,
+    pub(crate) heard: Vec<AskHub>,
 }
 
 impl HubLine for Wire<'_> {
@@ -34,11 +36,14 @@ impl HubLine for Wire<'_> {
             return Err(Miss::NotSent);
         }
         self.heard.push(ask.clone());
+        if self.line == Line::LosesTheQuestion {
+            return Err(Miss::NoAnswer);
+        }
         let act = self.hub.act();
         let asked = self.hub.ledger.answer_at_last(ask, &act).unwrap();
         match self.line {
             Line::Delivers => Ok(asked),
-            Line::LosesTheAnswer | Line::IsDown => Err(Miss::NoAnswer),
+            Line::LosesTheAnswer | Line::LosesTheQuestion | Line::IsDown => Err(Miss::NoAnswer),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::thread;
 use counterfoil::domain::campaign::Rules;
 use counterfoil::domain::ids::Key;
 use counterfoil::domain::verdict::Band;
-use counterfoil::domain::wire::{Cursor, Down, Hello, Item, WIRE};
+use counterfoil::domain::wire::{Cursor, Down, Hello, HubKnown, Item, WIRE};
 use counterfoil::ledger::{Database, Ledger, Scan};
 
 use crate::sync::world::{Node, SPRING, act_of, empty_hub, store, with_hubs_in_databases};
@@ -59,6 +59,7 @@ impl Reader {
             hello: self.hello.clone(),
             after: self.after,
             wait_ms: 0,
+            hub: HubKnown::default(),
         };
         let page = self
             .ledger

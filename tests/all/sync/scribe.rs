@@ -2,7 +2,7 @@
 //! in it may be anything that two nodes which were apart could have written.
 
 use counterfoil::domain::entry::{Body, CHAIN_START, Fact, Hash, chained, hex};
-use counterfoil::domain::wire::{Hello, Up, WIRE, WireCustomer, WireEntry};
+use counterfoil::domain::wire::{Hello, HubKnown, Up, WIRE, WireCustomer, WireEntry};
 
 use crate::sync::world::{Node, SPRING};
 
@@ -58,6 +58,7 @@ impl Scribe {
             operator: Some("ana".into()),
             key: about.key.map(str::to_owned),
             side: None,
+            recovered: None,
         };
         self.write_raw(serde_json::to_string(&body).unwrap())
     }
@@ -103,6 +104,8 @@ impl Scribe {
             attempts: Vec::new(),
             demands: Vec::new(),
             feed_position: 0,
+            hub: HubKnown::default(),
+            known: None,
         }
     }
 

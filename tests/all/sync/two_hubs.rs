@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use counterfoil::domain::entry::{CHAIN_START, hex};
-use counterfoil::domain::wire::{Cursor, Down, Hello, Item, Join, Page, WIRE};
+use counterfoil::domain::wire::{Cursor, Down, Hello, HubKnown, Item, Join, Page, WIRE};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -210,6 +210,7 @@ fn a_store_that_waits_at_one_process_hears_what_another_has_committed() {
             hello: join.hello.clone(),
             after,
             wait_ms,
+            hub: HubKnown::default(),
         };
         let page = said(&hubs[0].address, "/v1/sync/down", secret, &down);
         serde_json::from_str::<Page>(&page).unwrap()

@@ -16,7 +16,7 @@ use counterfoil::domain::notes::Notes;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
 use counterfoil::domain::wire::{
-    Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
+    Down, ENTRIES_MAX, Hello, HubKnown, Join, Joined, Stock, Up, UpAnswer, WIRE,
 };
 use counterfoil::ledger::{
     Act, ClaimRequest, Database, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork,
@@ -68,6 +68,12 @@ pub(crate) const CONFIRMED: Verdict = Verdict::Accepted {
 
 pub(crate) fn spring() -> CampaignId {
     SPRING.parse().unwrap()
+}
+
+/// What kept a ledger at some moment.
+pub(crate) enum Image {
+    Files([Vec<u8>; 2]),
+    Dump(TestDatabase),
 }
 
 /// A ledger in a folder, with a clock that a test moves.
@@ -401,6 +407,58 @@ impl Node {
         claim.code.unwrap()
     }
 
+    /// Closes the ledger for a while.
+    fn close(&mut self) {
+        let elsewhere = alone("Elsewhere");
+        drop(std::mem::replace(&mut self.ledger, elsewhere.ledger));
+    }
+
+    fn open(&mut self) {
+        let act = self.act();
+        self.ledger = match &self.database {
+            None => {
+                let (ledger, rebirth) = Ledger::open(&self.folder, &act).unwrap();
+                assert_eq!(rebirth, None);
+                ledger
+            }
+            Some(database) => {
+                let database = Database::parse(database.url()).unwrap();
+                Ledger::open_in(&database, &act).unwrap()
+            }
+        };
+    }
+
+    /// Everything that keeps the ledger, as it is at this moment: a disk's image, or a dump.
+    pub(crate) fn image(&mut self) -> Image {
+        self.close();
+        let image = match &self.database {
+            None => {
+                let read = |name: &str| std::fs::read(self.folder.join(name)).unwrap();
+                Image::Files(["ledger.db", "ledger.marker"].map(read))
+            }
+            Some(database) => Image::Dump(database.dump()),
+        };
+        self.open();
+        image
+    }
+
+    /// Puts an image back, so that nothing on its own machine can tell.
+    pub(crate) fn put_back(&mut self, image: &Image) {
+        self.close();
+        match (image, &self.database) {
+            (Image::Files([ledger, marker]), None) => {
+                for leftover in ["ledger.db-wal", "ledger.db-shm"] {
+                    drop(std::fs::remove_file(self.folder.join(leftover)));
+                }
+                std::fs::write(self.folder.join("ledger.db"), ledger).unwrap();
+                std::fs::write(self.folder.join("ledger.marker"), marker).unwrap();
+            }
+            (Image::Dump(dump), Some(database)) => database.is_now(dump),
+            _ => panic!("an image of something else"),
+        }
+        self.open();
+    }
+
     /// The database of a ledger that is kept in one.
     pub(crate) fn database(&self) -> Option<&TestDatabase> {
         self.database.as_ref()
@@ -459,7 +517,9 @@ pub(crate) fn send(hub: &mut Node, store: &mut Node) -> Vec<UpAnswer> {
         let act = store.act();
         store.ledger.heard_up(&answer, &act).unwrap();
         answers.push(answer);
-        if is_last {
+        // A hub that was restored is told all again.
+        let link = store.ledger.hub_link().unwrap().unwrap();
+        if is_last && link.retold_after.is_none() {
             return answers;
         }
     }
@@ -468,10 +528,17 @@ pub(crate) fn send(hub: &mut Node, store: &mut Node) -> Vec<UpAnswer> {
 /// Brings a store all that the hub has to tell it.
 pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
     loop {
+        let link = store.ledger.hub_link().unwrap().unwrap();
         let down = Down {
             hello: store.hello(),
-            after: store.ledger.hub_link().unwrap().unwrap().cursor,
+            after: link.cursor,
             wait_ms: 0,
+            hub: HubKnown {
+                life: link.hub_life,
+                acked_seq: link.acked_seq,
+                former_seq: link.former_seq,
+                former_head: link.former_head,
+            },
         };
         let act = hub.act();
         let page = hub.ledger.down_page(&down, &act).unwrap();

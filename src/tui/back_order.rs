@@ -1,0 +1,17 @@
+//! What the pages of the back room order of the desk, and what they are told.
+
+use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+
+/// An order of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackOrder {
+    /// About conflicts.
+    Conflict(ConflictOrder),
+}
+
+/// The answer to an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackTold {
+    /// About conflicts.
+    Conflict(ConflictTold),
+}

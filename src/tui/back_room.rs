@@ -1,0 +1,195 @@
+//! The back room: pages for whoever runs the shop. A page is one file under `screens/` that implements
+//! [`BackPage`]; here stands which pages there are and which key opens them.
+//!
+//! To add a page: its orders and answers in [`crate::tui::back_order`], its file under `screens/`, a
+//! variant and a field here, its orders' file under `runner/`.
+
+use jiff::Timestamp;
+
+use crate::domain::operator::Operator;
+use crate::tui::back_order::BackTold;
+use crate::tui::canvas::Canvas;
+use crate::tui::keys::{Command, Place};
+use crate::tui::msg::Effect;
+use crate::tui::pages::View;
+use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::question::{Managers, Outcome};
+
+/// Who stands before a page, and when.
+#[derive(Debug)]
+pub struct Setting {
+    /// Who may approve here.
+    pub managers: Managers,
+    /// Who is signed in; none: the console is open to all.
+    pub operator: Option<Operator>,
+    /// Whether slips can be printed here.
+    pub has_printer: bool,
+    /// The wall clock at the last tick.
+    pub now: Timestamp,
+}
+
+/// A page of the back room. Pure, as every screen: orders leave as effects, answers come in by `told`.
+pub trait BackPage {
+    /// Where the operator is, while the page is in view.
+    fn place(&self) -> Place;
+
+    /// Whether Esc closes something here, before it leads back to the scans.
+    fn has_something_open(&self) -> bool;
+
+    /// The page comes into view.
+    fn opened(&mut self, setting: &Setting, effects: &mut Vec<Effect>);
+
+    /// Another screen is opened: what was being asked is dropped.
+    fn put_away(&mut self);
+
+    /// The operator has gone, and what was shown to them goes with them.
+    fn signed_out(&mut self);
+
+    /// A scan drops what is being asked, and is judged.
+    fn scanned(&mut self);
+
+    /// Takes a typed character.
+    fn typed(&mut self, character: char);
+
+    /// Does what a key orders.
+    fn command(
+        &mut self,
+        command: Command,
+        setting: &Setting,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome;
+
+    /// The desk has answered. What is worth a notice on another screen is given back.
+    fn told(
+        &mut self,
+        told: BackTold,
+        is_in_view: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Option<String>;
+
+    /// Draws the page.
+    fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>);
+}
+
+/// Which page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageName {
+    /// What stores did that cannot all be right.
+    Conflicts,
+}
+
+impl PageName {
+    /// What the page is called above its neighbours.
+    fn title(self) -> &'static str {
+        match self {
+            PageName::Conflicts => "Conflicts",
+        }
+    }
+}
+
+/// The keys of the back room, each with the pages that it leads through.
+const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Conflicts])];
+
+/// The pages that a key leads through, the first one first; none: it opens none.
+fn pages_of(command: Command) -> &'static [PageName] {
+    KEYS.iter()
+        .find(|(key, _)| *key == command)
+        .map_or(&[], |(_, pages)| pages)
+}
+
+/// All pages, and which one is or was in view.
+pub(super) struct BackRoom {
+    at: PageName,
+    pub(super) conflicts: Conflicts,
+}
+
+impl BackRoom {
+    pub(super) fn new() -> BackRoom {
+        BackRoom {
+            at: PageName::Conflicts,
+            conflicts: Conflicts::new(),
+        }
+    }
+
+    /// Opens the first page of a key, or, where one of its pages is in view, the one after it.
+    pub(super) fn open(
+        &mut self,
+        command: Command,
+        is_in_view: bool,
+        setting: &Setting,
+        effects: &mut Vec<Effect>,
+    ) {
+        let pages = pages_of(command);
+        let next = pages
+            .iter()
+            .position(|page| is_in_view && *page == self.at)
+            .map_or(0, |at| at.saturating_add(1));
+        let Some(page) = pages.get(next).or(pages.first()) else {
+            return;
+        };
+        self.put_away();
+        self.at = *page;
+        self.page_mut().opened(setting, effects);
+    }
+
+    /// The page in view.
+    pub(super) fn at(&self) -> PageName {
+        self.at
+    }
+
+    /// The titles of the pages that the same key leads to, and whether each is in view; none where
+    /// there is but one.
+    pub(super) fn tabs(&self) -> Vec<(&'static str, bool)> {
+        KEYS.iter()
+            .filter(|(_, pages)| pages.len() > 1 && pages.contains(&self.at))
+            .flat_map(|(_, pages)| *pages)
+            .map(|page| (page.title(), *page == self.at))
+            .collect()
+    }
+
+    /// The page in view, to be drawn and asked.
+    pub(super) fn page(&self) -> &dyn BackPage {
+        match self.at {
+            PageName::Conflicts => &self.conflicts,
+        }
+    }
+
+    /// The page in view, to be told something.
+    pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
+        match self.at {
+            PageName::Conflicts => &mut self.conflicts,
+        }
+    }
+
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 1] {
+        [&mut self.conflicts]
+    }
+
+    /// Drops what is being asked on any page.
+    pub(super) fn put_away(&mut self) {
+        for page in self.each_mut() {
+            page.put_away();
+        }
+    }
+
+    /// The operator has gone.
+    pub(super) fn signed_out(&mut self) {
+        for page in self.each_mut() {
+            page.signed_out();
+        }
+    }
+
+    /// The desk has answered a page; what is worth a notice on another screen is given back.
+    pub(super) fn told(
+        &mut self,
+        told: BackTold,
+        is_in_view: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Option<String> {
+        let (name, page): (_, &mut dyn BackPage) = match &told {
+            BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+        };
+        let is_in_view = is_in_view && self.at == name;
+        page.told(told, is_in_view, effects).filter(|_| !is_in_view)
+    }
+}

@@ -1,0 +1,15 @@
+//! What the desk does upon the orders of the back room's pages: one file a page.
+
+use jiff::Timestamp;
+
+use crate::desk::Desk;
+use crate::tui::back_order::{BackOrder, BackTold};
+use crate::tui::msg::Msg;
+use crate::tui::runner::conflict_orders;
+
+/// Carries out one order; what the ledger could not do is an answer too, on the page that asked.
+pub(super) fn answer(desk: &mut Desk, order: BackOrder, now: Timestamp) -> Msg {
+    Msg::BackTold(match order {
+        BackOrder::Conflict(order) => BackTold::Conflict(conflict_orders::answer(desk, order, now)),
+    })
+}

@@ -1,0 +1,337 @@
+//! A hub that was put back to an older state: what it has lost and its stores know comes back, what
+//! nobody can know is never given out, and a hub that does not know of it is found out.
+
+use std::collections::BTreeSet;
+
+use counterfoil::domain::claim::ClaimWord;
+use counterfoil::domain::verdict::Verdict;
+use counterfoil::ledger::Ledger;
+
+use crate::sync::world::{
+    self, CONFIRMED, Image, Node, SPRING, and_with_hubs_in_databases, meet, send, tell,
+};
+
+const CARDS: [&str; 4] = ["CARD-0001", "CARD-0002", "CARD-0003", "CARD-0004"];
+
+/// A hub with twenty codes to claim and four cards given out, and two stores that know all of it.
+fn world() -> (Node, [Node; 2]) {
+    let mut hub = world::hub(20);
+    hub.import(SPRING, &CARDS);
+    let mut stores = ["Riverside", "Station Road"].map(|name| world::store(&mut hub, name));
+    for store in &mut stores {
+        meet(&mut hub, store);
+    }
+    (hub, stores)
+}
+
+/// All that there is to say, until nothing comes of it.
+fn comes_into_line(hub: &mut Node, stores: &mut [Node]) {
+    for _ in 0..3 {
+        for store in &mut *stores {
+            send(hub, store);
+            tell(hub, store);
+        }
+    }
+}
+
+fn begins_anew(hub: &mut Node, missing: Option<u32>) -> u64 {
+    let act = hub.act();
+    let rebirth = hub.ledger.begin_hub_life(missing, &act).unwrap().unwrap();
+    assert!(rebirth.needs_approval);
+    rebirth.suspects
+}
+
+/// The hub is put back as it was at the image, and its manager says so before anybody calls.
+fn put_back(hub: &mut Node, image: &Image, missing: Option<u32>) {
+    hub.put_back(image);
+    begins_anew(hub, missing);
+}
+
+fn state(node: &Node, code: &str) -> i64 {
+    node.count(&format!(
+        "SELECT state FROM code WHERE folded = '{}'",
+        code.replace('-', "")
+    ))
+}
+
+fn void(hub: &mut Node, code: &str) {
+    let act = hub.act();
+    hub.ledger
+        .void_code(code.as_bytes(), "withdrawn", &act)
+        .unwrap()
+        .unwrap();
+}
+
+const AVAILABLE: i64 = 0;
+const ASSIGNED: i64 = 1;
+const REDEEMED: i64 = 2;
+const VOID: i64 = 3;
+const SUSPECT: i64 = 4;
+
+const RECOVERED: &str = "SELECT count(*) FROM entry WHERE body LIKE '%\"recovered\":{\"node\"%'";
+const OPEN: &str = "SELECT count(*) FROM conflict WHERE is_open = 1";
+
+/// What the hub does in the life that will be gone, and its stores hear of: a card used, one ended, and
+/// a code given to Ana.
+fn lost_life(hub: &mut Node, stores: &mut [Node]) -> String {
+    assert_eq!(hub.verdict("desk", CARDS[0], "k1"), CONFIRMED);
+    void(hub, CARDS[1]);
+    let given = hub.assigned(SPRING, "ana@example.org");
+    for store in stores {
+        tell(hub, store);
+    }
+    given
+}
+
+#[test]
+fn what_its_stores_were_told_comes_back_to_a_restored_hub_once() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    let given = lost_life(&mut hub, &mut stores);
+    put_back(&mut hub, &image, Some(0));
+    assert_eq!(state(&hub, CARDS[0]), ASSIGNED);
+    comes_into_line(&mut hub, &mut stores);
+
+    assert_eq!(state(&hub, CARDS[0]), REDEEMED);
+    assert_eq!(state(&hub, CARDS[1]), VOID);
+    assert_eq!(state(&hub, &given), ASSIGNED);
+    assert!(matches!(
+        hub.verdict("desk", CARDS[0], "k2"),
+        Verdict::AlreadyRedeemed { .. }
+    ));
+    // Whoever has a code is told of it, and given no other.
+    let claim = hub.claim(SPRING, "ana@example.org");
+    assert_eq!(
+        (claim.word, claim.code),
+        (ClaimWord::AlreadyAssigned, Some(given.clone()))
+    );
+    // Both stores have told of all three; each stands there once, and says from whom.
+    assert_eq!(hub.count(RECOVERED), 3);
+    assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 1);
+    assert_eq!(hub.count(OPEN), 0);
+    for node in stores.iter_mut().chain([&mut hub]) {
+        assert_eq!(state(node, CARDS[0]), REDEEMED);
+        assert_eq!(state(node, CARDS[1]), VOID);
+        assert_eq!(state(node, &given), ASSIGNED);
+        node.assert_well();
+    }
+    // What is known to nobody needs a manager until one ends that.
+    assert!(matches!(
+        hub.verdict("desk", CARDS[2], "k3"),
+        Verdict::NeedsApproval(_)
+    ));
+    let act = hub.act();
+    hub.ledger.settle_restore(&act).unwrap().unwrap();
+    assert_eq!(hub.verdict("desk", CARDS[2], "k4"), CONFIRMED);
+    hub.assert_well();
+
+    // The same image a second time: its new life has a number that its stores know, and is found out.
+    // Then nothing is told twice that came back before.
+    comes_into_line(&mut hub, &mut stores);
+    put_back(&mut hub, &image, Some(0));
+    comes_into_line(&mut hub, &mut stores);
+    assert!(hub.ledger.behind_of().unwrap().is_some());
+    begins_anew(&mut hub, Some(0));
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 2);
+    assert_eq!(hub.count(RECOVERED), 4);
+    assert_eq!(hub.count(OPEN), 0);
+    hub.assert_well();
+}
+
+#[test]
+fn canary_a_store_that_tells_nothing_lets_a_restored_hub_honour_a_card_twice() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    lost_life(&mut hub, &mut stores);
+    put_back(&mut hub, &image, Some(0));
+    for store in &mut stores {
+        tell(&mut hub, store);
+        assert_eq!(store.tamper("UPDATE hub_link SET retold_after = NULL"), 1);
+    }
+    comes_into_line(&mut hub, &mut stores);
+    let act = hub.act();
+    hub.ledger.settle_restore(&act).unwrap().unwrap();
+    assert_eq!(hub.verdict("desk", CARDS[0], "k2"), CONFIRMED);
+}
+
+/// The folded codes of a pool that its hub would give out.
+fn drawn_out(hub: &mut Node) -> BTreeSet<String> {
+    (0..)
+        .map(|person| hub.claim(SPRING, &format!("p{person}@example.org")))
+        .take_while(|claim| claim.word == ClaimWord::Assigned)
+        .filter_map(|claim| claim.code)
+        .collect()
+}
+
+#[test]
+fn what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again() {
+    let (mut hub, [mut store, other]) = world();
+    drop(other);
+    let lent = store.count("SELECT sum(end_ordinal - next_ordinal) FROM lease WHERE holder = 1");
+    assert!(lent > 0);
+    let image = hub.image();
+    // All that was lent comes back, and the hub gives it out; no store hears of that.
+    let act = store.act();
+    let returned = store.ledger.return_leases(None, &act).unwrap().unwrap();
+    assert_eq!(returned.cast_signed(), lent);
+    send(&mut hub, &mut store);
+    let given = drawn_out(&mut hub);
+    assert!(given.len().cast_signed() as i64 > lent);
+
+    put_back(&mut hub, &image, None);
+    comes_into_line(&mut hub, std::slice::from_mut(&mut store));
+    let again = drawn_out(&mut hub);
+    assert_eq!(given.intersection(&again).count(), 0, "{again:?}");
+    assert_eq!(again.len(), 0);
+    hub.assert_well();
+    store.assert_well();
+}
+
+#[test]
+fn a_store_goes_on_with_what_it_held_once_a_restored_hub_has_told_it() {
+    let (mut hub, mut stores) = world();
+    let before = stores[0].assigned(SPRING, "ana@example.org");
+    let image = hub.image();
+    let between = stores[0].assigned(SPRING, "ben@example.org");
+    comes_into_line(&mut hub, &mut stores);
+    let unsent = stores[0].assigned(SPRING, "cleo@example.org");
+    put_back(&mut hub, &image, None);
+    comes_into_line(&mut hub, &mut stores);
+    for code in [&before, &between] {
+        assert_eq!(stores[0].verdict("till", code, code), CONFIRMED, "{code}");
+    }
+    // It came of a lease that nobody at the hub knows of any more.
+    assert_eq!(stores[0].verdict("till", &unsent, "k3"), Verdict::Suspect);
+    let after = stores[0].assigned(SPRING, "dora@example.org");
+    assert!(![before, between, unsent].contains(&after));
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(hub.count(OPEN), 0);
+    assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 2);
+    for node in stores.iter_mut().chain([&mut hub]) {
+        node.assert_well();
+    }
+}
+
+#[test]
+fn a_hub_that_was_put_back_unnoticed_is_found_out_and_stops() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    let given = lost_life(&mut hub, &mut stores);
+    hub.put_back(&image);
+    // Nobody has called yet: nobody here can know.
+    assert_eq!(hub.ledger.behind_of().unwrap(), None);
+
+    let up = stores[0].batch();
+    let act = hub.act();
+    let answer = hub.ledger.take_in(&up, &act).unwrap();
+    assert!(answer.welcome.is_behind);
+    let act = stores[0].act();
+    stores[0].ledger.heard_up(&answer, &act).unwrap();
+    assert!(stores[0].ledger.hub_link().unwrap().unwrap().hub_is_behind);
+    assert_eq!(
+        hub.ledger.behind_of().unwrap().as_deref(),
+        Some("Riverside")
+    );
+    // It gives nothing out, honours nothing by itself, and tells nothing that was once otherwise.
+    let claim = hub.claim(SPRING, "ben@example.org");
+    assert_eq!((claim.word, claim.code), (ClaimWord::NeedsHub, None));
+    assert!(matches!(
+        hub.verdict("desk", CARDS[0], "k2"),
+        Verdict::NeedsApproval(_)
+    ));
+    let act = hub.act();
+    hub.ledger.settle_restore(&act).unwrap().unwrap_err();
+    tell(&mut hub, &mut stores[1]);
+    assert_eq!(state(&stores[1], CARDS[0]), REDEEMED);
+    hub.assert_well();
+
+    // Its stores hold what they held meanwhile.
+    stores[1].assigned(SPRING, "cleo@example.org");
+    begins_anew(&mut hub, None);
+    assert_eq!(hub.ledger.behind_of().unwrap(), None);
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(state(&hub, CARDS[0]), REDEEMED);
+    assert_eq!(state(&hub, &given), SUSPECT);
+    assert_eq!(
+        hub.claim(SPRING, "ben@example.org").word,
+        ClaimWord::PoolExhausted
+    );
+    assert_eq!(hub.count(OPEN), 0);
+    for store in &mut stores {
+        assert!(!store.ledger.hub_link().unwrap().unwrap().hub_is_behind);
+        store.assert_well();
+    }
+    hub.assert_well();
+}
+
+#[test]
+fn a_campaign_that_a_restored_hub_does_not_know_comes_back_and_gives_nothing_out() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    hub.campaign(
+        "late",
+        &counterfoil::domain::campaign::Rules::new("A free lunch"),
+    );
+    hub.generate("late", 5, false);
+    hub.import("late", &["LATE-0001", "LATE-0002"]);
+    assert_eq!(hub.verdict("desk", "LATE-0001", "k1"), CONFIRMED);
+    let given = hub.assigned("late", "ana@example.org");
+    comes_into_line(&mut hub, &mut stores);
+    put_back(&mut hub, &image, None);
+    // Others take the places that it had given before.
+    hub.generate(SPRING, 3, false);
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(
+        hub.count(
+            "SELECT count(*) FROM code c JOIN campaign m ON m.id = c.campaign WHERE m.name = 'late'"
+        ),
+        7
+    );
+    assert_eq!(state(&hub, "LATE-0001"), REDEEMED);
+    assert_eq!(state(&hub, "LATE-0002"), SUSPECT);
+    assert_eq!(state(&hub, &given), SUSPECT);
+    assert_ne!(
+        hub.claim("late", "ben@example.org").word,
+        ClaimWord::Assigned
+    );
+    for node in stores.iter_mut().chain([&mut hub]) {
+        assert_eq!(state(node, "LATE-0001"), REDEEMED);
+        node.assert_well();
+    }
+}
+
+#[test]
+fn a_hub_restored_by_its_command_hears_from_its_stores_as_well() {
+    let (mut hub, mut stores) = world();
+    let backup = hub.folder().with_file_name("hub-backup.db");
+    hub.ledger.backup(&backup).unwrap();
+    let given = lost_life(&mut hub, &mut stores);
+    let folder = hub.folder().to_owned();
+    let act = hub.act();
+    let elsewhere = world::alone("Elsewhere");
+    drop(std::mem::replace(&mut hub.ledger, elsewhere.ledger));
+    let (ledger, _) = Ledger::restore(&folder, &backup, 0, &act).unwrap();
+    hub.ledger = ledger;
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(state(&hub, CARDS[0]), REDEEMED);
+    assert_eq!(state(&hub, CARDS[3]), ASSIGNED);
+    assert_eq!(state(&hub, &given), SUSPECT);
+    assert_eq!(
+        hub.count(&format!(
+            "SELECT count(*) FROM code WHERE state = {AVAILABLE} AND holder = 1"
+        )),
+        0
+    );
+    assert_eq!(hub.count(OPEN), 0);
+    hub.assert_well();
+}
+
+and_with_hubs_in_databases! {
+    what_its_stores_were_told_comes_back_to_a_restored_hub_once,
+    canary_a_store_that_tells_nothing_lets_a_restored_hub_honour_a_card_twice,
+    what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again,
+    a_store_goes_on_with_what_it_held_once_a_restored_hub_has_told_it,
+    a_hub_that_was_put_back_unnoticed_is_found_out_and_stops,
+    a_campaign_that_a_restored_hub_does_not_know_comes_back_and_gives_nothing_out,
+}
