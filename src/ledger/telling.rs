@@ -446,8 +446,9 @@ pub(crate) fn use_name(body: &Body, hash: &Hash) -> String {
 struct Told {
     code: i64,
     previous: Option<i64>,
-    /// Why the code is void, where this ended it.
-    void_reason: Option<Option<String>>,
+    /// Whether it ended the code's life, and why.
+    is_end: bool,
+    void_reason: Option<String>,
     /// The use that it tells of, where that was not undone.
     first: Option<WireStory>,
     /// What that is called, where it is this ledger's own.
@@ -488,8 +489,8 @@ fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
                 continue;
             };
             next.extend(told.previous);
-            if let Some(reason) = told.void_reason.filter(|_| *is_newest_end) {
-                code.wire.void_reason = reason;
+            if told.is_end && *is_newest_end {
+                code.wire.void_reason = told.void_reason;
                 *is_newest_end = false;
             }
             code.wire.hub_uses.extend(told.hub_use);
@@ -512,8 +513,9 @@ fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
 
 fn told_entry(row: &Row<'_>) -> Result<Told, Cause> {
     let kind = row.text(1)?;
-    let void_reason = if kind == "voided" {
-        Some(side_of(row.maybe_text(5)?.as_deref())?.reason)
+    let is_end = kind == "voided";
+    let void_reason = if is_end {
+        side_of(row.maybe_text(5)?.as_deref())?.reason
     } else {
         None
     };
@@ -535,6 +537,7 @@ fn told_entry(row: &Row<'_>) -> Result<Told, Cause> {
     Ok(Told {
         code: row.int(0)?,
         previous: row.maybe_int(6)?,
+        is_end,
         void_reason,
         first,
         hub_use,
