@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use counterfoil::domain::wire::{Down, HubKnown, Item, Page, UpAnswer};
+use counterfoil::domain::wire::{Cursor, Down, HubKnown, Item, Page, UpAnswer};
 use counterfoil::sync::intake::Route;
 
 use crate::arguments::Arguments;
@@ -116,10 +116,10 @@ pub(crate) fn measure(arguments: &Arguments) {
 
 fn page(store: &mut Store) -> Page {
     let down = Down {
-        hub: HubKnown::default(),
         hello: hello(&store.writer.node),
         after: store.writer.cursor,
         wait_ms: 0,
+        hub: HubKnown::default(),
     };
     store.line.ask(Route::Down.path(), &down)
 }
@@ -135,7 +135,7 @@ fn codes_in(page: &Page) -> usize {
 }
 
 /// Where the feed ends now.
-fn first_page_only(stores: &[Mutex<Store>]) -> counterfoil::domain::wire::Cursor {
+fn first_page_only(stores: &[Mutex<Store>]) -> Cursor {
     let mut store = stores.first().expect("a store").lock().expect("a store");
     loop {
         let page = page(&mut store);

@@ -87,7 +87,7 @@ pub(super) fn join(
     ledger.join_hub(&address, &joined, &context.act()?)??;
     let bar = bar(context);
     let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
-        show(&bar, progress)
+        show(&bar, progress);
     });
     bar.finish_and_clear();
     let words = match &synced {
@@ -154,7 +154,7 @@ pub(super) fn sync(
     let mut hub = HubConnection::of(&link, context.config.hub_ca.value.as_deref())?;
     let bar = bar(context);
     let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
-        show(&bar, progress)
+        show(&bar, progress);
     });
     bar.finish_and_clear();
     let reach = match &synced {
