@@ -274,6 +274,9 @@ pub struct Down {
     pub after: Cursor,
     /// How long to wait for something new, in milliseconds.
     pub wait_ms: u64,
+    /// What the caller thinks that it may do: that this has changed is something new.
+    #[serde(default)]
+    pub standing: Option<Standing>,
 }
 
 /// The answer to a [`Down`]: to be applied as a whole, with its cursor.

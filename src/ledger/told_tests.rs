@@ -256,6 +256,7 @@ fn page_for(hub: &mut Ledger, store: &mut Ledger) -> Page {
         },
         after: link.cursor,
         wait_ms: 0,
+        standing: None,
     };
     hub.down_page(&down, &act()).unwrap()
 }

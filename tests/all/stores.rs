@@ -201,6 +201,7 @@ impl Store {
             hello: self.hello(),
             after: self.ledger().hub_link().unwrap().unwrap().cursor,
             wait_ms: 0,
+            standing: None,
         }
     }
 

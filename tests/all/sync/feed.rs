@@ -59,6 +59,7 @@ impl Reader {
             hello: self.hello.clone(),
             after: self.after,
             wait_ms: 0,
+            standing: None,
         };
         let page = self
             .ledger

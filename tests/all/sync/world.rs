@@ -472,6 +472,7 @@ pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
             hello: store.hello(),
             after: store.ledger.hub_link().unwrap().unwrap().cursor,
             wait_ms: 0,
+            standing: None,
         };
         let act = hub.act();
         let page = hub.ledger.down_page(&down, &act).unwrap();
