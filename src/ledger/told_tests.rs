@@ -272,6 +272,7 @@ fn page_for(hub: &mut Ledger, store: &mut Ledger) -> Page {
         after: link.cursor,
         wait_ms: 0,
         hub: HubKnown::default(),
+        standing: None,
     };
     hub.down_page(&down, &act()).unwrap()
 }

@@ -539,6 +539,7 @@ pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
                 former_seq: link.former_seq,
                 former_head: link.former_head,
             },
+            standing: None,
         };
         let act = hub.act();
         let page = hub.ledger.down_page(&down, &act).unwrap();
