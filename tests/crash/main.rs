@@ -2,6 +2,10 @@
 
 mod claim;
 #[path = "../all/cluster.rs"]
+#[expect(
+    dead_code,
+    reason = "the same server as the other tests have, and less is asked of it"
+)]
 mod cluster;
 #[path = "../all/dice.rs"]
 mod dice;
