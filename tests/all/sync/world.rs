@@ -454,7 +454,7 @@ impl Node {
                 std::fs::write(self.folder.join("ledger.marker"), marker).unwrap();
             }
             (Image::Dump(dump), Some(database)) => database.is_now(dump),
-            _ => panic!("an image of something else"),
+            _ => unreachable!("an image of something else"),
         }
         self.open();
     }
