@@ -130,7 +130,12 @@ fn codes_in(page: &Page) -> usize {
         .iter()
         .map(|item| match item {
             Item::Codes { codes } => codes.len(),
-            _ => 0,
+            Item::Campaign(_)
+            | Item::Lease(_)
+            | Item::Customers { .. }
+            | Item::Recall { .. }
+            | Item::Conflict(_)
+            | Item::Operator(_) => 0,
         })
         .sum()
 }
