@@ -121,6 +121,7 @@ fn page(store: &mut Store) -> Page {
         after: store.writer.cursor,
         wait_ms: 0,
         hub: HubKnown::default(),
+        standing: None,
     };
     store.line.ask(Route::Down.path(), &down)
 }
