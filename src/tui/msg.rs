@@ -16,6 +16,7 @@ use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
 use crate::domain::reversal::{GivenUp, PendingChoice, Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
+use crate::domain::day_report::DayReport;
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
 use crate::domain::verdict::{Answer, Unseen};
 use crate::tui::back_order::{BackOrder, BackTold};
@@ -455,6 +456,8 @@ pub enum Effect {
     },
     /// Print a stored slip; answered by [`Msg::SlipPrinted`].
     Print(Box<SlipJob>),
+    /// Print the report of a day, which has its number; answered by [`Msg::BackTold`].
+    PrintDay(Box<DayReport>),
     /// Keep what became of a slip.
     NoteSlip {
         /// The slip's number in the ledger.

@@ -11,6 +11,7 @@ mod cluster;
 mod command_line;
 mod console;
 mod customers;
+mod day;
 mod dice;
 mod find;
 mod finding;

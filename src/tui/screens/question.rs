@@ -339,7 +339,8 @@ pub fn edit(field: &mut Field, command: Command) -> bool {
         | Command::Home
         | Command::SignUp
         | Command::Find
-        | Command::Log
+        | Command::Pools
+            | Command::Log
         | Command::Undo
         | Command::Slips
         | Command::Manager
