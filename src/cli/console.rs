@@ -13,8 +13,8 @@ use crate::cli::failure::Failure;
 use crate::cli::print::slip_printer;
 use crate::cli::set_up::write_default_config;
 use crate::desk::SlipPrinter;
-use crate::domain::day_paper;
 use crate::devices::scan::serial::SerialConfig;
+use crate::domain::day_paper;
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::tui::model::Options;
 use crate::tui::runner::{

@@ -156,12 +156,7 @@ fn write_words(report: &DayReport, as_of: &str, out: &mut dyn Write) -> io::Resu
         }
         for group in groups {
             let name = group.name.as_deref().unwrap_or_else(|| no_name(list));
-            writeln!(
-                out,
-                "  {}: {}",
-                for_display(name),
-                in_short(&group.counts)
-            )?;
+            writeln!(out, "  {}: {}", for_display(name), in_short(&group.counts))?;
         }
     }
     for words in &report.unknown {

@@ -105,14 +105,25 @@ mod tests {
         let head = ChainHead::of(&id, &[0xa5; 32]);
         let paper = format!("{}\n{}", head.entry, head.groups(4).join("\n"));
         assert_eq!(head.groups(4).len(), 4);
-        assert_eq!(head.groups(4).first().map(String::as_str), Some("a5a5 a5a5 a5a5 a5a5"));
+        assert_eq!(
+            head.groups(4).first().map(String::as_str),
+            Some("a5a5 a5a5 a5a5 a5a5")
+        );
         assert_eq!(paper.parse(), Ok(head.clone()));
         assert_eq!(head.to_string().parse(), Ok(head.clone()));
         assert_eq!(paper.to_uppercase().parse(), Ok(head));
-        let begun: ChainHead = "bcdfghjkln-2-917 a5a5 a5a5 a5a5 a5a5".parse().expect("enough");
+        let begun: ChainHead = "bcdfghjkln-2-917 a5a5 a5a5 a5a5 a5a5"
+            .parse()
+            .expect("enough");
         assert!(begun.is_of(&[0xa5; 32]));
         assert!(!begun.is_of(&[0xa6; 32]));
-        for bad in ["", "BCDFGHJKLN-2-917", "a5a5 a5a5", "BCDFGHJKLN-2-917 a5a5 a5a5 a5a5 a5ag", "BCDFGHJKLN-2-917 a5a5a5a5a5a5a5a"] {
+        for bad in [
+            "",
+            "BCDFGHJKLN-2-917",
+            "a5a5 a5a5",
+            "BCDFGHJKLN-2-917 a5a5 a5a5 a5a5 a5ag",
+            "BCDFGHJKLN-2-917 a5a5a5a5a5a5a5a",
+        ] {
             assert!(bad.parse::<ChainHead>().is_err(), "{bad}");
         }
     }

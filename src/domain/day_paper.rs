@@ -115,7 +115,12 @@ pub fn lines(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
     if !report.unknown.is_empty() {
         lines.push(text("", PLAIN));
         lines.push(text("NOT KNOWN HERE", BOLD));
-        lines.extend(report.unknown.iter().map(|words| text(words.clone(), PLAIN)));
+        lines.extend(
+            report
+                .unknown
+                .iter()
+                .map(|words| text(words.clone(), PLAIN)),
+        );
     }
     lines.push(SlipLine::Rule);
     lines.push(text("END OF THE CHAIN", BOLD));

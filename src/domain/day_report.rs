@@ -130,16 +130,6 @@ impl DayCounts {
     }
 }
 
-/// Kinds of entries that [`DayCounts::of_fact`] counts.
-pub const COUNTED_KINDS: [&str; 6] = [
-    "redeemed",
-    "reversed",
-    "assigned",
-    "voided",
-    "slip_ordered",
-    "witnessed",
-];
-
 /// What an attempt counts that is an entry of nothing: only a scan that was not honoured.
 pub fn of_attempt(kind: &str, answer: &str, amount: u64) -> DayCounts {
     DayCounts {

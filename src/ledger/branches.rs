@@ -54,12 +54,7 @@ struct Node {
     acked: (i64, Vec<u8>),
 }
 
-fn check_node(
-    tx: &Tx<'_>,
-    health: &mut Health,
-    node: &Node,
-    through: i64,
-) -> Result<(), Cause> {
+fn check_node(tx: &Tx<'_>, health: &mut Health, node: &Node, through: i64) -> Result<(), Cause> {
     let first = tx.one(
         "SELECT first_previous_hash FROM store WHERE node = $1 \
          AND first_previous_hash IS NOT NULL",

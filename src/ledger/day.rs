@@ -339,11 +339,7 @@ fn counted(
     let about = AboutDay {
         date,
         store: (!is_of_all).then(|| lead.store.clone()),
-        timezone: lead
-            .zone
-            .iana_name()
-            .unwrap_or(&head.timezone)
-            .to_owned(),
+        timezone: lead.zone.iana_name().unwrap_or(&head.timezone).to_owned(),
         from: instant(lead.from_ms),
         to: instant(lead.to_ms),
         as_of: instant(now.as_millisecond()),

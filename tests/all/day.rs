@@ -134,8 +134,17 @@ fn stocked(mut node: Node) -> (Node, Vec<String>) {
     let spring: Vec<String> = (0..25).map(|number| format!("SPRING{number:03}")).collect();
     let late: Vec<String> = (0..15).map(|number| format!("NIGHT{number:03}")).collect();
     let texts = |codes: &[String]| codes.to_vec();
-    node.import(SPRING, &texts(&spring).iter().map(String::as_str).collect::<Vec<_>>());
-    node.import(NIGHT, &texts(&late).iter().map(String::as_str).collect::<Vec<_>>());
+    node.import(
+        SPRING,
+        &texts(&spring)
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>(),
+    );
+    node.import(
+        NIGHT,
+        &texts(&late).iter().map(String::as_str).collect::<Vec<_>>(),
+    );
     let mut codes = spring;
     codes.extend(late);
     (node, codes)
@@ -146,19 +155,20 @@ type Lists = BTreeMap<(&'static str, Option<String>), DayCounts>;
 /// What the rows themselves tell of a day: of the whole, and by list and name.
 fn recount(node: &Node, date: Date) -> Lists {
     let mut lists = Lists::new();
-    let mut add = |campaign: Option<String>, counter: String, operator: Option<String>, more: DayCounts| {
-        if more == DayCounts::default() {
-            return;
-        }
-        for (list, name) in [
-            ("day", None),
-            ("campaign", campaign),
-            ("counter", Some(counter)),
-            ("operator", operator),
-        ] {
-            lists.entry((list, name)).or_default().add(&more);
-        }
-    };
+    let mut add =
+        |campaign: Option<String>, counter: String, operator: Option<String>, more: DayCounts| {
+            if more == DayCounts::default() {
+                return;
+            }
+            for (list, name) in [
+                ("day", None),
+                ("campaign", campaign),
+                ("counter", Some(counter)),
+                ("operator", operator),
+            ] {
+                lists.entry((list, name)).or_default().add(&more);
+            }
+        };
     let one = |is: bool| u64::from(is);
     for stored in node.texts("SELECT body FROM entry WHERE node = 1") {
         let body: Value = serde_json::from_str(&stored).unwrap();
@@ -202,7 +212,12 @@ fn recount(node: &Node, date: Date) -> Lists {
             refused: 1,
             ..DayCounts::default()
         };
-        add(named(parts[5]), parts[3].to_owned(), named(parts[4]), refused);
+        add(
+            named(parts[5]),
+            parts[3].to_owned(),
+            named(parts[4]),
+            refused,
+        );
     }
     lists
 }
@@ -233,7 +248,10 @@ fn assert_adds_up(report: &DayReport) {
         }
     }
     let refused = report.refused_by_reason.iter();
-    assert_eq!(refused.map(|one| one.count).sum::<u64>(), report.counts.refused);
+    assert_eq!(
+        refused.map(|one| one.count).sum::<u64>(),
+        report.counts.refused
+    );
 }
 
 fn a_day_adds_up_to_its_entries_and_attempts() {
@@ -261,7 +279,10 @@ fn a_day_adds_up_to_its_entries_and_attempts() {
         assert_eq!(lengths.len(), 1, "the clocks were changed: {lengths:?}");
         // What is to be counted did happen.
         for (name, figure) in whole.figures() {
-            assert!(figure > 0 || name == "provisional", "seed {seed}: no {name}");
+            assert!(
+                figure > 0 || name == "provisional",
+                "seed {seed}: no {name}"
+            );
         }
         node.assert_well();
     }
@@ -303,7 +324,11 @@ fn the_report_of_an_old_day_says_what_it_said_on_its_evening() {
     ));
     let bare = report(&mut node, date, None);
     assert_eq!(bare.counts.refused, 0);
-    assert!(bare.unknown[0].contains("not known any more"), "{:?}", bare.unknown);
+    assert!(
+        bare.unknown[0].contains("not known any more"),
+        "{:?}",
+        bare.unknown
+    );
 }
 
 #[test]
@@ -312,13 +337,25 @@ fn a_z_report_is_an_entry_and_printed_again_it_is_a_copy() {
     let date = date_of(node.now_ms);
     let order = |node: &mut Node| {
         let act = node.act();
-        node.ledger.order_z_report(date, None, &act).unwrap().unwrap()
+        node.ledger
+            .order_z_report(date, None, &act)
+            .unwrap()
+            .unwrap()
     };
     node.redeem("till 1", &codes[0], "key-0");
     let noon = order(&mut node);
-    assert_eq!((noon.number, noon.copies, noon.is_over()), (Some(1), Some(1), false));
+    assert_eq!(
+        (noon.number, noon.copies, noon.is_over()),
+        (Some(1), Some(1), false)
+    );
     let again = order(&mut node);
-    assert_eq!(again, DayReport { copies: Some(2), ..noon.clone() });
+    assert_eq!(
+        again,
+        DayReport {
+            copies: Some(2),
+            ..noon.clone()
+        }
+    );
     // The day goes on: what is printed then is another report.
     node.redeem("till 1", &codes[1], "key-1");
     assert_eq!(report(&mut node, date, None).number, None);
@@ -328,9 +365,21 @@ fn a_z_report_is_an_entry_and_printed_again_it_is_a_copy() {
     assert_eq!((evening.number, evening.is_over()), (Some(3), true));
     assert_eq!(evening.counts.accepted, 2);
     node.passes(HOUR_MS);
-    assert_eq!(order(&mut node), DayReport { copies: Some(2), ..evening.clone() });
-    assert_eq!(node.count("SELECT count(*) FROM entry WHERE kind = 'day_closed'"), 3);
-    assert_eq!(node.count("SELECT count(*) FROM entry WHERE kind = 'day_printed'"), 2);
+    assert_eq!(
+        order(&mut node),
+        DayReport {
+            copies: Some(2),
+            ..evening.clone()
+        }
+    );
+    assert_eq!(
+        node.count("SELECT count(*) FROM entry WHERE kind = 'day_closed'"),
+        3
+    );
+    assert_eq!(
+        node.count("SELECT count(*) FROM entry WHERE kind = 'day_printed'"),
+        2
+    );
     node.assert_well();
     // The paper's head is the entry by which it was printed.
     let id: EntryId = noon.head.entry.parse().unwrap();
@@ -343,15 +392,29 @@ fn a_z_report_is_an_entry_and_printed_again_it_is_a_copy() {
     }
     node.tamper("UPDATE z_report SET words = replace(words, '\"accepted\":1', '\"accepted\":9')");
     let health = node.ledger.verify(&mut |_| ()).unwrap();
-    assert!(health.faults.iter().any(|fault| fault.contains("Z 1 says otherwise")), "{:?}", health.faults);
+    assert!(
+        health
+            .faults
+            .iter()
+            .any(|fault| fault.contains("Z 1 says otherwise")),
+        "{:?}",
+        health.faults
+    );
     let tomorrow = date_of(node.now_ms + 24 * HOUR_MS);
     let now = instant(node.now_ms);
-    assert!(node.ledger.day_report(tomorrow, None, now).unwrap().is_err());
+    assert!(
+        node.ledger
+            .day_report(tomorrow, None, now)
+            .unwrap()
+            .is_err()
+    );
 }
 
 /// Everything of a chain after some entry, hashed anew: what somebody does who knows how.
 fn chain_anew(file: &Connection) {
-    let mut rows = file.prepare("SELECT id, body FROM entry WHERE node = 1 ORDER BY seq").unwrap();
+    let mut rows = file
+        .prepare("SELECT id, body FROM entry WHERE node = 1 ORDER BY seq")
+        .unwrap();
     let bodies: Vec<(i64, String)> = rows
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap()
@@ -365,8 +428,11 @@ fn chain_anew(file: &Connection) {
             (seq, hash.as_slice(), id),
         )
         .unwrap();
-        file.execute("UPDATE ledger SET seq = ?1, hash = ?2", (seq, hash.as_slice()))
-            .unwrap();
+        file.execute(
+            "UPDATE ledger SET seq = ?1, hash = ?2",
+            (seq, hash.as_slice()),
+        )
+        .unwrap();
     }
 }
 
@@ -395,7 +461,10 @@ fn paper_finds_what_was_changed_removed_or_inserted_and_hashed_anew() {
     let whole = std::fs::read(&file).unwrap();
     // After the paper's entry anything may be written; before it nothing.
     let tamperings = [
-        ("UPDATE entry SET body = replace(body, '\"kind\":\"redeemed\"', '\"kind\":\"redeemed\" ') WHERE seq = 5", false),
+        (
+            "UPDATE entry SET body = replace(body, '\"kind\":\"redeemed\"', '\"kind\":\"redeemed\" ') WHERE seq = 5",
+            false,
+        ),
         ("DELETE FROM entry WHERE seq = 5", false),
         (
             "UPDATE entry SET seq = seq + 1000 WHERE seq > 5; UPDATE entry SET seq = seq - 999 WHERE seq > 1000; \
@@ -404,7 +473,10 @@ fn paper_finds_what_was_changed_removed_or_inserted_and_hashed_anew() {
             false,
         ),
         ("DELETE FROM entry WHERE kind = 'day_closed'", false),
-        ("DELETE FROM entry WHERE seq = (SELECT max(seq) FROM entry)", true),
+        (
+            "DELETE FROM entry WHERE seq = (SELECT max(seq) FROM entry)",
+            true,
+        ),
     ];
     for (tampering, agrees) in tamperings {
         let connection = Connection::open(&file).unwrap();
@@ -414,7 +486,12 @@ fn paper_finds_what_was_changed_removed_or_inserted_and_hashed_anew() {
         chain_anew(&connection);
         drop(connection);
         let ran = shop.run(&["verify", "--head", &head]);
-        assert_eq!(ran.exit, if agrees { 0 } else { 5 }, "{tampering}: {:?}", ran.lines);
+        assert_eq!(
+            ran.exit,
+            if agrees { 0 } else { 5 },
+            "{tampering}: {:?}",
+            ran.lines
+        );
         std::fs::write(&file, &whole).unwrap();
     }
     let short: ChainHead = head.parse().unwrap();
@@ -428,8 +505,14 @@ fn paper_finds_what_was_changed_removed_or_inserted_and_hashed_anew() {
 fn a_hub_reports_what_its_stores_do() {
     let mut hub = hub(60);
     let codes: Vec<String> = (0..12).map(|number| format!("HUB{number:03}")).collect();
-    hub.import(SPRING, &codes.iter().map(String::as_str).collect::<Vec<_>>());
-    let mut stores = [store(&mut hub, "Riverside"), store(&mut hub, "Station Road")];
+    hub.import(
+        SPRING,
+        &codes.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    let mut stores = [
+        store(&mut hub, "Riverside"),
+        store(&mut hub, "Station Road"),
+    ];
     for store in &mut stores {
         meet(&mut hub, store);
         tell(&mut hub, store);
@@ -461,12 +544,16 @@ fn a_hub_reports_what_its_stores_do() {
         let one = report(&mut hub, date, Some(name));
         assert_adds_up(&one);
         assert_eq!((one.store.as_deref(), one.by_store.len()), (Some(name), 0));
-        let group = all.by_store.iter().find(|group| group.name.as_deref() == Some(name));
+        let group = all
+            .by_store
+            .iter()
+            .find(|group| group.name.as_deref() == Some(name));
         assert_eq!(group.map(|group| group.counts), Some(one.counts), "{name}");
         sum.add(&one.counts);
-        if let Some(store) = stores.iter_mut().find(|store| {
-            store.ledger.place().unwrap().store == name
-        }) {
+        if let Some(store) = stores
+            .iter_mut()
+            .find(|store| store.ledger.place().unwrap().store == name)
+        {
             let own = report(store, date, None);
             assert_eq!(told(&own), told(&one), "{name} and its hub say the same");
             assert_eq!(own.refused_by_reason, one.refused_by_reason);
@@ -474,17 +561,33 @@ fn a_hub_reports_what_its_stores_do() {
         }
     }
     assert_eq!(sum, all.counts);
-    assert!(sum.accepted > 0 && sum.refused > 0 && sum.assigned > 0, "{sum:?}");
+    assert!(
+        sum.accepted > 0 && sum.refused > 0 && sum.assigned > 0,
+        "{sum:?}"
+    );
     let now = instant(hub.now_ms);
-    assert!(hub.ledger.day_report(date, Some("Nowhere"), now).unwrap().is_err());
+    assert!(
+        hub.ledger
+            .day_report(date, Some("Nowhere"), now)
+            .unwrap()
+            .is_err()
+    );
     // A store that is not heard of any more may have more to tell.
     hub.passes(48 * HOUR_MS);
     let next = date.tomorrow().unwrap();
     let silent = report(&mut hub, next, Some("Riverside"));
-    assert!(silent.unknown[0].starts_with("Riverside was last heard of"), "{:?}", silent.unknown);
+    assert!(
+        silent.unknown[0].starts_with("Riverside was last heard of"),
+        "{:?}",
+        silent.unknown
+    );
     // What a store printed is checked at its hub as well.
     let act = stores[0].act();
-    let z = stores[0].ledger.order_z_report(date, None, &act).unwrap().unwrap();
+    let z = stores[0]
+        .ledger
+        .order_z_report(date, None, &act)
+        .unwrap()
+        .unwrap();
     meet(&mut hub, &mut stores[0]);
     assert!(hub.ledger.verify_head(&z.head).unwrap().is_well());
     hub.assert_well();
@@ -513,8 +616,14 @@ fn the_command_line_reports_prints_and_writes_a_table() {
     assert_eq!((number(json, "accepted"), number(json, "refused")), (2, 1));
     assert_eq!(json["number"], Value::Null);
     let rows = std::fs::read_to_string(&table).unwrap();
-    assert!(rows.starts_with("date,store,list,name,figure,count\n"), "{rows}");
-    assert!(rows.contains(",Corner,counter,'=1+1,accepted,1\n"), "{rows}");
+    assert!(
+        rows.starts_with("date,store,list,name,figure,count\n"),
+        "{rows}"
+    );
+    assert!(
+        rows.contains(",Corner,counter,'=1+1,accepted,1\n"),
+        "{rows}"
+    );
     assert!(!rows.contains(",=1+1,"), "{rows}");
     let printer = FakePrinter::new(Mood::Well);
     let ended = command_on(shop.folder())
@@ -524,9 +633,19 @@ fn the_command_line_reports_prints_and_writes_a_table() {
         .unwrap();
     let ran = Ran::of(&ended);
     let json = ran.well().json();
-    assert_eq!((number(json, "number"), text(json, "paper")), (1, "printed"));
+    assert_eq!(
+        (number(json, "number"), text(json, "paper")),
+        (1, "printed")
+    );
     let job = String::from_utf8_lossy(&printer.job()).into_owned();
-    for words in ["Z 1", "      2  accepted", "already redeemed", "till 1", "END OF THE CHAIN", text(&json["head"], "entry")] {
+    for words in [
+        "Z 1",
+        "      2  accepted",
+        "already redeemed",
+        "till 1",
+        "END OF THE CHAIN",
+        text(&json["head"], "entry"),
+    ] {
         assert!(job.contains(words), "{words:?} in {job:?}");
     }
     let nowhere = command_on(shop.folder())
@@ -535,7 +654,11 @@ fn the_command_line_reports_prints_and_writes_a_table() {
         .output()
         .unwrap();
     assert_eq!(Ran::of(&nowhere).exit, 2);
-    assert_eq!(shop.count("SELECT number FROM z_head"), 1, "what cannot be printed takes no number");
+    assert_eq!(
+        shop.count("SELECT number FROM z_head"),
+        1,
+        "what cannot be printed takes no number"
+    );
     shop.assert_well();
     assert_eq!(shop.run(&["report", "day", "--date", "2999-01-01"]).exit, 2);
     for kept in Kept::EITHER {

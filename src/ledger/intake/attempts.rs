@@ -57,12 +57,7 @@ impl Named {
 }
 
 /// Keeps attempts, apart from the chain: those after the newest of the life that numbers them.
-pub(super) fn keep(
-    tx: &Tx<'_>,
-    head: &Head,
-    sender: &mut Sender,
-    up: &Up,
-) -> Result<(), Cause> {
+pub(super) fn keep(tx: &Tx<'_>, head: &Head, sender: &mut Sender, up: &Up) -> Result<(), Cause> {
     if up.attempts.is_empty() {
         return Ok(());
     }

@@ -12,11 +12,7 @@ pub(super) fn answer(desk: &mut Desk, order: &DayOrder, now: Timestamp) -> DayTo
         .unwrap_or_else(|error| DayTold::Failed(format!("{error}. {}", error.hint())))
 }
 
-fn carried_out(
-    desk: &mut Desk,
-    order: &DayOrder,
-    now: Timestamp,
-) -> Result<DayTold, LedgerError> {
+fn carried_out(desk: &mut Desk, order: &DayOrder, now: Timestamp) -> Result<DayTold, LedgerError> {
     let told = match order {
         DayOrder::Read(date) => desk
             .day_report(*date, now)?

@@ -189,7 +189,9 @@ mod tests {
             PrinterAnswer {
                 outcome: match order {
                     PrinterOrder::Look => None,
-                    PrinterOrder::Print(_) | PrinterOrder::PrintDay(_) => Some(SlipOutcome::Printed),
+                    PrinterOrder::Print(_) | PrinterOrder::PrintDay(_) => {
+                        Some(SlipOutcome::Printed)
+                    }
                 },
                 words: "ready".to_owned(),
                 is_well: true,

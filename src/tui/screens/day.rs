@@ -102,7 +102,10 @@ impl Day {
             self.step = Step::Asked;
             self.words.clear();
         } else {
-            self.say("no printer is set up: [printer] in counterfoil.toml".into(), true);
+            self.say(
+                "no printer is set up: [printer] in counterfoil.toml".into(),
+                true,
+            );
         }
     }
 
@@ -307,7 +310,11 @@ impl BackPage for Day {
         let first = self.first.min(lists.len().saturating_sub(fits));
         draw_lines(&mut part, &lists, first);
         for (row, (line, style)) in (upper..).zip(&below) {
-            let style = if *style { theme.warning() } else { theme.strong() };
+            let style = if *style {
+                theme.warning()
+            } else {
+                theme.strong()
+            };
             inside.text(0, row, line, style);
         }
     }

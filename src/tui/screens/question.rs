@@ -340,7 +340,7 @@ pub fn edit(field: &mut Field, command: Command) -> bool {
         | Command::SignUp
         | Command::Find
         | Command::Pools
-            | Command::Log
+        | Command::Log
         | Command::Undo
         | Command::Slips
         | Command::Manager
