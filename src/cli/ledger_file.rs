@@ -130,6 +130,7 @@ fn verify_head(
         let value = serde_json::json!({
             "well": is_well, "entry": head.entry, "here": check.is_here, "same": check.is_same,
             "at": check.at, "hash": check.hash, "entries": check.entries, "since": check.since,
+            "covers": check.covers,
             "faults": check.faults,
         });
         writeln!(out, "{value}")?;

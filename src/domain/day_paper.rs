@@ -9,6 +9,9 @@ use crate::domain::slip_template::{Align, SlipLine, Style};
 /// Members of a list that are named one by one; the rest stands in one sum, so that the list adds up.
 const NAMED_MAX: usize = 24;
 
+/// Columns of what a member comes to, beside its indentation: narrow paper has 32.
+const PARTS_COLUMNS: usize = 30;
+
 const PLAIN: Style = Style {
     align: Align::Left,
     is_large: false,
@@ -70,17 +73,16 @@ pub fn lines(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
     ));
     lines.extend(report.odd_length().map(|words| text(words, CENTRED)));
     let counted = in_words(report.as_of, &zone);
-    lines.push(if report.is_over() {
-        text(format!("counted {counted}"), CENTRED)
-    } else {
-        text(
-            format!("NOT THE WHOLE DAY: counted {counted}"),
+    if !report.is_over() {
+        lines.push(text(
+            "NOT THE WHOLE DAY",
             Style {
                 is_bold: true,
                 ..CENTRED
             },
-        )
-    });
+        ));
+    }
+    lines.push(text(format!("counted {counted}"), CENTRED));
     lines.push(SlipLine::Rule);
     for (name, figure) in report.counts.figures() {
         let style = if name == "accepted" { BOLD } else { PLAIN };
@@ -133,7 +135,7 @@ pub fn lines(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
             .map(|group| text(format!("  {group}"), PLAIN)),
     );
     lines.push(text(
-        "check: counterfoil verify --head \"…\" with the lines above",
+        "To check it: counterfoil verify --head, with the lines above in quotes",
         PLAIN,
     ));
     if copies > 1 {
@@ -151,7 +153,7 @@ pub fn figure_words(name: &str) -> &str {
     match name {
         "provisional" => "of these offline, settled later",
         "reversed" => "undone",
-        "overrides" => "of the accepted by override",
+        "overrides" => "of these by override",
         "replaced" => "of these replaced",
         "slips" => "slips printed",
         "reprints" => "printed again",
@@ -198,7 +200,15 @@ fn group_lines(lines: &mut Vec<SlipLine>, list: &str, groups: &[DayGroup]) {
     lines.push(text(format!("BY {}", list.to_uppercase()), BOLD));
     let mut put = |name: &str, counts: &DayCounts| {
         lines.push(text(name, PLAIN));
-        lines.push(text(format!("  {}", in_short(counts)), PLAIN));
+        let mut line = String::new();
+        for part in in_short(counts).split_inclusive(", ") {
+            if line.len().saturating_add(part.trim_end().len()) > PARTS_COLUMNS {
+                lines.push(text(format!("  {}", line.trim_end()), PLAIN));
+                line.clear();
+            }
+            line.push_str(part);
+        }
+        lines.push(text(format!("  {line}"), PLAIN));
     };
     for group in groups.iter().take(NAMED_MAX) {
         let name = group.name.as_deref().unwrap_or_else(|| no_name(list));

@@ -31,12 +31,12 @@ pub struct DayCounts {
     pub accepted: u64,
     /// Of these: honoured apart from the hub, settled later.
     pub provisional: u64,
+    /// Of the accepted ones, too: those where a manager set a refusal aside.
+    pub overrides: u64,
     /// Scans that were refused or asked about.
     pub refused: u64,
     /// Redemptions undone, of this day or of one before.
     pub reversed: u64,
-    /// Of the accepted ones: those where a manager set a refusal aside.
-    pub overrides: u64,
     /// Codes given to a customer, those in place of another included.
     pub assigned: u64,
     /// Codes whose life was ended.
@@ -55,9 +55,9 @@ impl DayCounts {
         [
             ("accepted", self.accepted),
             ("provisional", self.provisional),
+            ("overrides", self.overrides),
             ("refused", self.refused),
             ("reversed", self.reversed),
-            ("overrides", self.overrides),
             ("assigned", self.assigned),
             ("voided", self.voided),
             ("replaced", self.replaced),

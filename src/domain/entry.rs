@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::campaign::Rules;
+use crate::domain::chain_head::ChainHead;
 use crate::domain::day_report::DayCounts;
 use crate::domain::ids::CampaignId;
 use crate::domain::notes::Notes;
@@ -462,6 +463,10 @@ pub enum Fact {
         totals: Box<DayCounts>,
         /// [`crate::domain::day_report::DayReport::sha256`] of all that it says.
         report_sha256: String,
+        /// The ends of the chains beside the writer's own, as they were then: of other processes of a
+        /// hub, where they wrote since the report before, and of its stores.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<ChainHead>,
     },
     /// A Z report was printed once more.
     DayPrinted {

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::chain_head::ChainHead;
 use crate::domain::day_report::{AboutDay, DayPlace, DayReport, DayTally, bounds};
 use crate::domain::entry::{Body, Fact, instant};
+use crate::domain::ids::EntryId;
 use crate::domain::local_time::{day_number, in_words};
 use crate::domain::refusal::Refusal;
 use crate::ledger::attempts::KEPT_MS;
@@ -20,6 +21,7 @@ use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::intake::PARKED;
+use crate::ledger::tally::DAY_MS;
 use crate::ledger::verify::Health;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, setting_of, zone_of};
 
@@ -105,6 +107,7 @@ fn order(
         store: report.store.clone(),
         totals: Box::new(report.counts),
         report_sha256: sha256.clone(),
+        others: other_ends(writing.tx, &writing.head)?,
     };
     let entry = writing.append(fact, &setting_of(act))?;
     report.number = Some(number.unsigned_abs());
@@ -124,6 +127,65 @@ fn order(
         ],
     )?;
     Ok(Ok(report))
+}
+
+/// The ends of the chains that are not this writer's.
+fn other_ends(tx: &Tx<'_>, head: &Head) -> Result<Vec<ChainHead>, Cause> {
+    let mut ends = Vec::new();
+    if tx.writer().is_some() {
+        // Who has not written since the report before stands in that one, or in one before it. Times
+        // are those of several clocks, so a day is allowed for.
+        let before_ms = tx
+            .one(
+                "SELECT max(at_ms) FROM entry WHERE id = \
+                 (SELECT entry FROM z_report ORDER BY number DESC LIMIT 1)",
+                &[],
+                |row| row.maybe_int(0),
+            )?
+            .flatten();
+        let processes = tx.all(
+            "SELECT incarnation, seq, hash FROM writer WHERE incarnation <> $1 AND seq > 0 \
+             AND beat_at_ms >= $2 ORDER BY incarnation",
+            &[
+                head.incarnation.into(),
+                before_ms.map_or(0, |at_ms| at_ms - DAY_MS).into(),
+            ],
+            |row| Ok((row.int(0)?, row.int(1)?, row.hash(2)?)),
+        )?;
+        for (incarnation, seq, hash) in processes {
+            let id = EntryId {
+                incarnation: u32::try_from(incarnation).unwrap_or(0),
+                ..head.entry_id(seq)
+            };
+            ends.push(ChainHead::of(&id, &hash));
+        }
+    }
+    let stores = tx.all(
+        "SELECT s.node, n.name, s.incarnation, s.acked_seq FROM store s \
+         JOIN node n ON n.id = s.node WHERE s.acked_seq > 0 ORDER BY n.name",
+        &[],
+        |row| Ok(((row.int(0)?, row.text(1)?), (row.int(2)?, row.int(3)?))),
+    )?;
+    for ((node, name), (newest_life, seq)) in stores {
+        // A life that has just begun goes on from an entry of one before it.
+        for life in (1..=newest_life).rev() {
+            let hash = tx.one(
+                "SELECT hash FROM entry WHERE node = $1 AND incarnation = $2 AND seq = $3",
+                &[node.into(), life.into(), seq.into()],
+                |row| row.hash(0),
+            )?;
+            if let Some(hash) = hash {
+                let id = EntryId {
+                    node: name,
+                    incarnation: u32::try_from(life).unwrap_or(0),
+                    seq: seq.unsigned_abs(),
+                };
+                ends.push(ChainHead::of(&id, &hash));
+                break;
+            }
+        }
+    }
+    Ok(ends)
 }
 
 /// A Z report that says just this.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::domain::chain_head::ChainHead;
-use crate::domain::entry::{hex, instant};
+use crate::domain::entry::{Body, Fact, hex, instant};
 use crate::domain::ids::EntryId;
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::{Tx, Value};
@@ -27,6 +27,8 @@ pub struct HeadCheck {
     pub entries: u64,
     /// Entries of the same chain after it.
     pub since: u64,
+    /// Ends of other chains that it tells of: those of a hub's processes and of its stores.
+    pub covers: u64,
     /// What is wrong up to it, each in a sentence.
     pub faults: Vec<String>,
 }
@@ -45,8 +47,55 @@ impl Ledger {
         let Ok(id) = head.entry.parse::<EntryId>() else {
             return Ok(HeadCheck::default());
         };
-        self.read("verify", "the head of a chain", |tx| check(tx, &id, head))
+        self.read("verify", "the head of a chain", |tx| {
+            let mut found = check(tx, &id, head)?;
+            for other in others(tx, &id)? {
+                let beside = match other.entry.parse::<EntryId>() {
+                    Ok(id) => check(tx, &id, &other)?,
+                    Err(_) => HeadCheck::default(),
+                };
+                found.covers += 1;
+                if !beside.is_here || !beside.is_same {
+                    found.faults.push(format!(
+                        "the chain that ended at {} when the paper was printed: that entry is {}",
+                        other.entry,
+                        if beside.is_here {
+                            "another one here"
+                        } else {
+                            "not here"
+                        }
+                    ));
+                }
+                found.faults.extend(beside.faults);
+            }
+            Ok(found)
+        })
     }
+}
+
+/// The ends of other chains that an entry tells of, where it is that of a Z report.
+fn others(tx: &Tx<'_>, id: &EntryId) -> Result<Vec<ChainHead>, Cause> {
+    let stored = tx.one(
+        "SELECT e.body FROM entry e JOIN node n ON n.id = e.node WHERE n.name = $1 \
+         AND e.incarnation = $2 AND e.seq = $3 AND e.kind = 'day_closed' AND e.node = 1",
+        &[
+            (&id.node).into(),
+            i64::from(id.incarnation).into(),
+            id.seq.cast_signed().into(),
+        ],
+        |row| row.text(0),
+    )?;
+    // One that cannot be read is a fault of the chain already.
+    let body = stored.and_then(|stored| serde_json::from_str::<Body>(&stored).ok());
+    Ok(body
+        .and_then(|body| {
+            if let Fact::DayClosed { others, .. } = body.fact {
+                Some(others)
+            } else {
+                None
+            }
+        })
+        .unwrap_or_default())
 }
 
 fn check(tx: &Tx<'_>, id: &EntryId, head: &ChainHead) -> Result<HeadCheck, Cause> {
@@ -98,6 +147,7 @@ fn check(tx: &Tx<'_>, id: &EntryId, head: &ChainHead) -> Result<HeadCheck, Cause
         hash: Some(hex(&hash)),
         entries: health.entries,
         since: since.unwrap_or(0).max(0).unsigned_abs(),
+        covers: 0,
         faults: health.faults,
     })
 }

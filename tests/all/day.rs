@@ -14,7 +14,7 @@ use counterfoil::domain::day_report::{DayCounts, DayReport};
 use counterfoil::domain::entry::{chained, instant};
 use counterfoil::domain::ids::{EntryId, Key};
 use counterfoil::domain::verdict::Approval;
-use counterfoil::ledger::{Act, ReplaceRequest, Scan, Undo, UndoRequest};
+use counterfoil::ledger::{Act, Database, Ledger, ReplaceRequest, Scan, Undo, UndoRequest};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
@@ -591,6 +591,37 @@ fn a_hub_reports_what_its_stores_do() {
     meet(&mut hub, &mut stores[0]);
     assert!(hub.ledger.verify_head(&z.head).unwrap().is_well());
     hub.assert_well();
+    // What the hub prints proves its stores' entries as well, and those of its other processes.
+    let url = hub.database().map(|database| database.url().to_owned());
+    if let Some(url) = &url {
+        let database = Database::parse(url).unwrap();
+        let mut other = Ledger::open_in(&database, &hub.act()).unwrap();
+        let minted: Key = "other".parse().unwrap();
+        let scan = Scan::new(b"NOSUCHCODE", &minted);
+        other.redeem(&scan, &hub.act()).unwrap();
+        let act = hub.act();
+        other
+            .void_code(codes[0].as_bytes(), "torn", &act)
+            .unwrap()
+            .ok();
+        other.order_slip(codes[1].as_bytes(), &act).unwrap().ok();
+    }
+    let act = hub.act();
+    let z = hub
+        .ledger
+        .order_z_report(date, None, &act)
+        .unwrap()
+        .unwrap();
+    let check = hub.ledger.verify_head(&z.head).unwrap();
+    assert!(check.is_well(), "{check:?}");
+    assert!(check.covers >= 2, "{check:?}");
+    let changed = hub.tamper("UPDATE entry SET body = body || ' ' WHERE node <> 1 AND seq = 3");
+    assert!(changed > 0);
+    let check = hub.ledger.verify_head(&z.head).unwrap();
+    assert!(
+        check.is_here && check.is_same && !check.is_well(),
+        "{check:?}"
+    );
 }
 
 #[test]

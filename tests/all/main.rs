@@ -12,6 +12,7 @@ mod command_line;
 mod console;
 mod customers;
 mod day;
+mod day_screens;
 mod dice;
 mod find;
 mod finding;

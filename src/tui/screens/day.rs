@@ -3,7 +3,6 @@
 //! Invariant: it is printed by two keys, and a scan drops the question.
 
 use jiff::ToSpan as _;
-use jiff::civil::Date;
 use ratatui::style::Style;
 
 use crate::domain::day_paper::{figure_words, no_name};
@@ -51,8 +50,6 @@ enum Step {
 /// The page of the day's report.
 pub struct Day {
     report: Option<Box<DayReport>>,
-    /// The day that is asked for; none: today, whichever that is.
-    wanted: Option<Date>,
     step: Step,
     /// The first line of the lists in view.
     first: usize,
@@ -67,7 +64,6 @@ impl Day {
     pub fn new() -> Day {
         Day {
             report: None,
-            wanted: None,
             step: Step::Looking,
             first: 0,
             field: Field::default(),
@@ -149,7 +145,6 @@ impl BackPage for Day {
         self.put_away();
         self.words.clear();
         self.first = 0;
-        self.wanted = None;
         effects.push(order(DayOrder::Read(None)));
     }
 
