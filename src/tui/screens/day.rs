@@ -294,7 +294,10 @@ impl BackPage for Day {
         let mut lists = lists(report, list_columns(room));
         let list_at = if room >= BESIDE_COLUMNS_MIN {
             let mut left = inside.part(0, 0, FIGURE_COLUMNS, upper);
-            draw_lines(&mut left, &figures, 0);
+            let first = self
+                .first
+                .min(figures.len().saturating_sub(usize::from(upper)));
+            draw_lines(&mut left, &figures, first);
             FIGURE_COLUMNS.saturating_add(1)
         } else {
             lists.splice(0..0, figures);
@@ -415,14 +418,6 @@ fn figures(report: &DayReport) -> Lines {
         let reason = one.answer.replace('_', " ");
         lines.push((format!("{:>6}  {reason}", one.count), Look::Plain));
     }
-    if !report.by_manager.is_empty() {
-        lines.push(("MANAGERS".to_owned(), Look::Strong));
-    }
-    for one in &report.by_manager {
-        let who = one.manager.as_deref().unwrap_or("nobody");
-        let what = one.what.replace('_', " ").replace('+', ", ");
-        lines.push((format!("{:>6}  {who}: {what}", one.count), Look::Plain));
-    }
     lines
 }
 
@@ -470,6 +465,14 @@ fn lists(report: &DayReport, room: u16) -> Lines {
             (line, Look::Plain)
         };
         lines.extend(groups.iter().map(group_line));
+    }
+    if !report.by_manager.is_empty() {
+        lines.push(("MANAGERS".to_owned(), Look::Strong));
+    }
+    for one in &report.by_manager {
+        let who = one.manager.as_deref().unwrap_or("nobody");
+        let what = one.what.replace('_', " ").replace('+', ", ");
+        lines.push((format!("{:>6}  {who}: {what}", one.count), Look::Plain));
     }
     if !report.unknown.is_empty() {
         lines.push(("NOT KNOWN HERE".to_owned(), Look::Strong));
