@@ -45,6 +45,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0010_fence",
         include_str!("../../assets/migrations/0010_fence.sql"),
     ),
+    (
+        "0015_operators",
+        include_str!("../../assets/migrations/0015_operators.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

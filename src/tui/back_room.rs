@@ -13,6 +13,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::operators::Operators;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -45,6 +46,12 @@ pub trait BackPage {
     /// The operator has gone, and what was shown to them goes with them.
     fn signed_out(&mut self);
 
+    /// Whether the page takes a scan for itself before it is judged; what it orders then says in time
+    /// whether it was a code after all, which is judged.
+    fn take_scan(&mut self, _raw: &[u8], _effects: &mut Vec<Effect>) -> bool {
+        false
+    }
+
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
 
@@ -76,6 +83,8 @@ pub trait BackPage {
 pub enum PageName {
     /// What stores did that cannot all be right.
     Conflicts,
+    /// Who may sign in.
+    Operators,
 }
 
 impl PageName {
@@ -83,12 +92,16 @@ impl PageName {
     fn title(self) -> &'static str {
         match self {
             PageName::Conflicts => "Conflicts",
+            PageName::Operators => "Operators",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
-const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Conflicts])];
+const KEYS: [(Command, &[PageName]); 2] = [
+    (Command::Pools, &[PageName::Operators]),
+    (Command::Log, &[PageName::Conflicts]),
+];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
 fn pages_of(command: Command) -> &'static [PageName] {
@@ -101,6 +114,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
+    operators: Operators,
 }
 
 impl BackRoom {
@@ -108,6 +122,7 @@ impl BackRoom {
         BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
+            operators: Operators::new(),
         }
     }
 
@@ -151,6 +166,7 @@ impl BackRoom {
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
             PageName::Conflicts => &self.conflicts,
+            PageName::Operators => &self.operators,
         }
     }
 
@@ -158,11 +174,12 @@ impl BackRoom {
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Operators => &mut self.operators,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 1] {
-        [&mut self.conflicts]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
+        [&mut self.conflicts, &mut self.operators]
     }
 
     /// Drops what is being asked on any page.
@@ -188,6 +205,7 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

@@ -16,6 +16,8 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
+    /// The pools, and what else a manager looks after.
+    Pools,
     /// The log, and the conflicts.
     Log,
     /// Undo a redemption of this counter.
@@ -97,6 +99,10 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The list of operators.
+    Operators,
+    /// An operator is being changed.
+    Operator,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -149,7 +155,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 41] = [
+pub const KEYS: [KeyRow; 46] = [
     row(
         Key::F(1),
         Command::Help,
@@ -173,6 +179,8 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Operators,
+            Place::Operator,
         ],
     ),
     row(
@@ -192,6 +200,8 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Operators,
+            Place::Operator,
         ],
     ),
     row(
@@ -215,11 +225,36 @@ pub const KEYS: [KeyRow; 41] = [
         ],
     ),
     row(
+        Key::F(5),
+        Command::Pools,
+        "Pools",
+        "the back room, page after page: who may sign in",
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Conflicts,
+            Place::Operators,
+        ],
+    ),
+    row(
         Key::F(6),
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[Place::Home, Place::Refused, Place::Find],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Operators,
+        ],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Add",
+        "among the operators: let somebody sign in",
+        &[Place::Operators],
     ),
     row(
         Key::F(7),
@@ -274,6 +309,13 @@ pub const KEYS: [KeyRow; 41] = [
     row(
         Key::F(9),
         Command::Manager,
+        "Contact",
+        "in Find: a manager shows the whole contact of the marked customer; it is kept who did",
+        &[Place::Find],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
         "Manager",
         "a manager sets a refusal aside: PIN, and a digit for the reason",
         &[Place::Refused],
@@ -290,6 +332,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Operators,
         ],
         who: Who::SignedIn,
     },
@@ -307,6 +350,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Operators,
         ],
         who: Who::Nobody,
     },
@@ -362,6 +406,20 @@ pub const KEYS: [KeyRow; 41] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Change",
+        "among the operators: change the marked one: a digit, Enter, a manager",
+        &[Place::Operators],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "about an operator: to the next line; on the last, a manager's PIN",
+        &[Place::Operator],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -393,6 +451,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
+            Place::Operator,
         ],
     ),
     row(
