@@ -26,6 +26,7 @@ use crate::tui::runner::asker::{Askers, Asking, HeardOf};
 use crate::tui::runner::orders::{
     self, Answered, Asked, answer, counts_of, describe, found_shop, number_of,
 };
+use crate::tui::runner::rights::{Right, right_of};
 use crate::tui::runner::{Chosen, Clock, Happening, Remember, wall_clock};
 
 /// What the desk is opened with.
@@ -296,6 +297,15 @@ impl DeskThread {
             let why = WhyNotJudged::NotSetUp;
             return self.say(Msg::NotJudged { number, why });
         };
+        let may_act = self.operators.is_empty() || desk.operator().is_some();
+        if !may_act && right_of(&effect) != Right::Console {
+            // The screen has not heard yet that nobody is signed in any more.
+            let Some(number) = number_of(&effect) else {
+                return Ok(());
+            };
+            let why = WhyNotJudged::SignedOut;
+            return self.say(Msg::NotJudged { number, why });
+        }
         // Whatever is done now may change the figures, and is no other counter's writing.
         if let Some(seen) = &mut self.seen {
             seen.version = None;

@@ -15,6 +15,7 @@ mod listen;
 mod operator_orders;
 mod orders;
 mod printer_thread;
+mod rights;
 mod screen;
 mod sign_up_orders;
 

@@ -2,6 +2,7 @@
 
 pub mod conflicts;
 pub mod find;
+pub mod full_contact;
 pub mod help;
 pub mod life;
 pub mod operators;
