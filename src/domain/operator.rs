@@ -54,6 +54,10 @@ pub struct Operator {
 
 /// Somebody who may sign in, as whoever runs the shop sees them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three facts that have nothing to do with each other"
+)]
 pub struct ListedOperator {
     /// Who.
     #[serde(flatten)]
@@ -131,7 +135,10 @@ mod tests {
 
     #[test]
     fn a_badge_is_compared_without_case_and_aim_and_is_no_short_number() {
-        assert_eq!(badge_form(b" ]C0staff-0042\r"), Some("STAFF-0042".to_owned()));
+        assert_eq!(
+            badge_form(b" ]C0staff-0042\r"),
+            Some("STAFF-0042".to_owned())
+        );
         assert_eq!(badge_form(b"1234567"), None);
         assert_eq!(badge_form(b"STAFF\t0042"), None);
         assert_eq!(badge_form(&[b'7'; 65]), None);

@@ -59,8 +59,8 @@ pub enum Refusal {
     /// An operator has this name already.
     #[error("there is an operator {0} already")]
     OperatorExists(String),
-    /// The last one who can approve, while others sign in.
-    #[error("{0} is the last manager with a PIN, and others sign in here")]
+    /// The last one who can approve.
+    #[error("{0} is the last manager with a PIN: nobody could approve anything any more")]
     LastManager(String),
     /// The operator is the hub's.
     #[error("{0} is an operator of the hub, and is changed there")]

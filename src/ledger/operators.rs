@@ -276,28 +276,33 @@ fn fault_of(
             "{name} is a {} already",
             role.as_str()
         )))),
+        OperatorChange::SetRole(_) | OperatorChange::Remove
+            if known.role != Role::Manager || known.pin_hash.is_none() =>
+        {
+            Ok(None)
+        }
         OperatorChange::SetRole(_) | OperatorChange::Remove => {
-            let is_last = known.role == Role::Manager
-                && known.pin_hash.is_some()
-                && is_last_manager(tx, name)?;
+            let others_approve = others_approve(tx, name)?;
+            // The only one of all may go: then nobody signs in.
+            let may_go = matches!(change, OperatorChange::Remove) && others_approve.is_empty();
+            let is_last = !may_go && !others_approve.contains(&true);
             Ok(is_last.then(|| Refusal::LastManager(name.to_owned())))
         }
     }
 }
 
-/// Whether others sign in here, and nobody of them could approve anything.
-fn is_last_manager(tx: &Tx<'_>, name: &str) -> Result<bool, Cause> {
+/// Everybody else who signs in here: whether they can approve anything.
+fn others_approve(tx: &Tx<'_>, name: &str) -> Result<Vec<bool>, Cause> {
     // Two who are removed at once, each by the other, would leave nobody.
     tx.lock_rows(
         "SELECT name FROM operator WHERE is_removed = 0 ORDER BY name",
         &[],
     )?;
-    let others = tx.all(
+    tx.all(
         "SELECT role, pin_hash FROM operator WHERE is_removed = 0 AND name <> $1",
         &[name.into()],
         |row| Ok(role_of(&row.text(0)?)? == Role::Manager && row.maybe_text(1)?.is_some()),
-    )?;
-    Ok(!others.is_empty() && !others.contains(&true))
+    )
 }
 
 /// Why a text cannot be an operator's badge. A badge is a secret that one person alone carries: no code

@@ -1105,8 +1105,12 @@ fn operators_of_the_hub_sign_in_at_stores_and_a_stores_own_stay() {
         signs_in(&mut pair.store, "Mia", "24681"),
         Some(Role::Manager)
     );
-    let badge =
-        |store: &mut Ledger, text: &str| store.operator_of_badge(text.as_bytes()).unwrap().map(|who| who.name);
+    let badge = |store: &mut Ledger, text: &str| {
+        store
+            .operator_of_badge(text.as_bytes())
+            .unwrap()
+            .map(|who| who.name)
+    };
     assert_eq!(badge(&mut pair.store, "STAFF-B-1").as_deref(), Some("Ben"));
     assert_eq!(badge(&mut pair.store, "STAFF-B-2").as_deref(), Some("Zoe"));
     // A badge goes from one to another; somebody leaves.

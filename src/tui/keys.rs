@@ -242,12 +242,7 @@ pub const KEYS: [KeyRow; 46] = [
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[
-            Place::Home,
-            Place::Refused,
-            Place::Find,
-            Place::Operators,
-        ],
+        &[Place::Home, Place::Refused, Place::Find, Place::Operators],
     ),
     row(
         Key::F(7),

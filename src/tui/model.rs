@@ -693,8 +693,8 @@ impl Model {
         // A clock that was set back begins anew.
         self.active_at = self.active_at.min(self.now);
         let lock_after = self.options.lock_after;
-        let is_due = lock_after.is_positive()
-            && self.now.duration_since(self.active_at) >= lock_after;
+        let is_due =
+            lock_after.is_positive() && self.now.duration_since(self.active_at) >= lock_after;
         let (true, Some(operator)) = (is_due, self.operator.take()) else {
             return;
         };

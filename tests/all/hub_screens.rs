@@ -398,8 +398,9 @@ fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
         .filter_map(|effect| {
-            if let Effect::Back(order) = effect {
-                let BackOrder::Conflict(order) = &**order;
+            if let Effect::Back(order) = effect
+                && let BackOrder::Conflict(order) = &**order
+            {
                 Some(order)
             } else {
                 None

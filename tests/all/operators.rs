@@ -1,5 +1,11 @@
 //! The page of the operators, the shift change and the lock: messages in, cells and orders out.
-#![expect(clippy::panic, reason = "a test's own surroundings may fail as tests do")]
+#![expect(
+    clippy::panic,
+    reason = "a test's own surroundings may fail as tests do"
+)]
+
+use std::io::Write as _;
+use std::process::Stdio;
 
 use counterfoil::devices::scan::input::Key;
 use counterfoil::domain::operator::{ListedOperator, Operator, Role};
@@ -13,6 +19,73 @@ use crate::screens::{
     DARK, accepted, after, answer, check, drawn, effects, judged, key, model, opened, operator,
     scan, signed_in, staff, text, then, typed,
 };
+use crate::shop::{Kept, Ran, Shop};
+
+/// Changes the operators of a shop by the command line, a PIN on standard input.
+fn operators_of(shop: &Shop, arguments: &[&str], pin: &str) -> Ran {
+    let mut command = shop.command();
+    command.arg("operator").args(arguments);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("begun");
+    let mut input = child.stdin.take().expect("an input");
+    writeln!(input, "{pin}").expect("written");
+    drop(input);
+    Ran::of(&child.wait_with_output().expect("ended"))
+}
+
+#[test]
+fn who_can_approve_is_never_the_last_to_go_on_either_engine() {
+    for kept in Kept::EITHER {
+        let shop = Shop::kept(kept, &[], 1);
+        let of = |arguments: &[&str]| operators_of(&shop, arguments, "86420");
+        of(&["add", "mia", "--role", "manager"]).well();
+        of(&["add", "ana"]).well();
+        of(&["add", "eva", "--role", "manager", "--no-pin"]).well();
+        // Eva has no PIN: she approves nothing.
+        for last in [&["remove", "mia"][..], &["set-role", "mia", "cashier"]] {
+            let refused = of(last);
+            assert_eq!(refused.exit, 1, "{last:?}");
+            assert!(
+                refused.errors.contains("last_manager"),
+                "{}",
+                refused.errors
+            );
+        }
+        of(&["set-role", "ana", "manager"]).well();
+        assert!(
+            of(&["set-role", "ana", "manager"])
+                .errors
+                .contains("already")
+        );
+        of(&["set-role", "mia", "cashier"]).well();
+        let badge = of(&["set-badge", "ana"]);
+        assert!(badge.well().json()["badge"].is_string());
+        let listed = of(&["list"]);
+        let shown: Vec<String> = listed.lines.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown.first().map(String::as_str),
+            Some(
+                "{\"operator\":\"ana\",\"role\":\"manager\",\"has_pin\":true,\
+                 \"has_badge\":true,\"last_seen_at\":null,\"is_hubs\":false}"
+            ),
+        );
+        for gone in ["eva", "mia"] {
+            of(&["remove", gone]).well();
+        }
+        // Alone she cannot become a cashier, and may go.
+        assert!(
+            of(&["set-role", "ana", "cashier"])
+                .errors
+                .contains("last_manager")
+        );
+        of(&["remove", "ana"]).well();
+        assert!(of(&["list"]).lines.is_empty());
+        shop.assert_well();
+    }
+}
 
 const SIZE: (u16, u16) = (80, 24);
 const CODE: &str = "BCDFGHJKLNPRST";
@@ -88,7 +161,14 @@ fn badge_awaited() -> Vec<Msg> {
 
 /// Ana's new PIN is typed twice, and a manager's is awaited.
 fn pin_typed() -> Vec<Msg> {
-    let lines = [typed("1"), enter(), typed("8642"), enter(), typed("8642"), enter()];
+    let lines = [
+        typed("1"),
+        enter(),
+        typed("8642"),
+        enter(),
+        typed("8642"),
+        enter(),
+    ];
     then(then(page(), [enter()]), lines)
 }
 
@@ -102,7 +182,13 @@ fn the_page_is_drawn_at_every_size() {
     ];
     check("operators-none", false, &none);
     check("operator-menu", false, &then(page(), [enter(), typed("3")]));
-    let add = [key(Key::F(7)), typed("Dora"), enter(), enter(), typed("246")];
+    let add = [
+        key(Key::F(7)),
+        typed("Dora"),
+        enter(),
+        enter(),
+        typed("246"),
+    ];
     check("operator-add", false, &then(page(), add));
     check("operator-badge", false, &badge_awaited());
     check("operator-manager", false, &then(pin_typed(), [typed("13")]));
@@ -125,13 +211,26 @@ fn a_new_operator_is_added_with_a_pin_typed_twice_and_a_managers_pin() {
         enter(),
     ];
     assert_eq!(effects(&mut model, more), []);
-    assert!(screen(&model).contains("the two PINs differ"), "{}", screen(&model));
-    let mended = [key(Key::Backspace), typed("8"), enter(), typed("86420"), enter()];
+    assert!(
+        screen(&model).contains("the two PINs differ"),
+        "{}",
+        screen(&model)
+    );
+    let mended = [
+        key(Key::Backspace),
+        typed("8"),
+        enter(),
+        typed("86420"),
+        enter(),
+    ];
     let wish = OperatorWish::Add {
         role: Role::Manager,
         pin: Pin::new("2468".to_owned()),
     };
-    assert_eq!(effects(&mut model, mended), [change("Dora", wish, Some("86420"))]);
+    assert_eq!(
+        effects(&mut model, mended),
+        [change("Dora", wish, Some("86420"))]
+    );
     assert!(!screen(&model).contains("2468"), "no PIN is drawn");
     // A wrong one is asked again, and what was filled in stays.
     let refused = told(OperatorTold::Refused("the PIN is wrong".to_owned()));
@@ -154,7 +253,13 @@ fn nothing_is_changed_by_fewer_than_two_keys_and_a_scan_drops_what_is_asked() {
     let mut model = model(DARK, SIZE, false, &pin_typed());
     let ordered = effects(&mut model, [typed("1357"), scan(CODE), enter()]);
     assert!(
-        matches!(ordered.as_slice(), [Effect::Scan { may_judge: true, .. }]),
+        matches!(
+            ordered.as_slice(),
+            [Effect::Scan {
+                may_judge: true,
+                ..
+            }]
+        ),
         "{ordered:?}"
     );
     assert!(!screen(&model).contains("PIN, Enter"), "{}", screen(&model));
@@ -198,17 +303,31 @@ fn the_only_operator_is_removed_and_it_is_said_that_nobody_signs_in() {
             number: None,
         },
         key(Key::F(5)),
-        told(OperatorTold::Listed(vec![listed("Ben", Role::Manager, Some(0))])),
+        told(OperatorTold::Listed(vec![listed(
+            "Ben",
+            Role::Manager,
+            Some(0),
+        )])),
     ];
     let mut model = model(DARK, SIZE, false, &begun);
     effects(&mut model, [enter(), typed("4"), enter()]);
-    assert!(screen(&model).contains("NOBODY SIGNS IN"), "{}", screen(&model));
+    assert!(
+        screen(&model).contains("NOBODY SIGNS IN"),
+        "{}",
+        screen(&model)
+    );
     let ordered = effects(&mut model, [enter(), typed("86420"), enter()]);
-    assert_eq!(ordered, [change("Ben", OperatorWish::Remove, Some("86420"))]);
+    assert_eq!(
+        ordered,
+        [change("Ben", OperatorWish::Remove, Some("86420"))]
+    );
     let operators = Vec::new();
     effects(&mut model, [Msg::OperatorsRead { operators }]);
     let shown = screen(&model);
-    assert!(shown.contains("NOBODY SIGNS IN any more") && shown.contains("open to all"), "{shown}");
+    assert!(
+        shown.contains("NOBODY SIGNS IN any more") && shown.contains("open to all"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -217,16 +336,30 @@ fn a_badge_is_scanned_into_its_field_and_a_code_is_judged_even_there() {
     // The field takes it: nothing is judged, and nobody is signed in by it.
     let asked = effects(&mut model, [scan("STAFF-0042")]);
     assert_eq!(asked, [read_badge("STAFF-0042")]);
-    assert!(!format!("{asked:?}").contains("STAFF"), "a badge is a secret");
+    assert!(
+        !format!("{asked:?}").contains("STAFF"),
+        "a badge is a secret"
+    );
     let badge = Badge::new(b"STAFF-0042".to_vec());
     effects(&mut model, [told(OperatorTold::BadgeFits(badge.clone()))]);
     let shown = screen(&model);
-    assert!(shown.contains("read. Enter goes on") && !shown.contains("STAFF"), "{shown}");
+    assert!(
+        shown.contains("read. Enter goes on") && !shown.contains("STAFF"),
+        "{shown}"
+    );
     // A code meanwhile: it was no badge after all, is judged, and the field says so.
     assert_eq!(effects(&mut model, [scan(CODE)]), [read_badge(CODE)]);
     let code = Badge::new(CODE.as_bytes().to_vec());
     let ordered = effects(&mut model, [told(OperatorTold::IsCode(code))]);
-    let [Effect::Scan { number, raw, may_judge: true, fills: false }] = ordered.as_slice() else {
+    let [
+        Effect::Scan {
+            number,
+            raw,
+            may_judge: true,
+            fills: false,
+        },
+    ] = ordered.as_slice()
+    else {
         panic!("{ordered:?}");
     };
     assert_eq!(raw, CODE.as_bytes());
@@ -237,19 +370,35 @@ fn a_badge_is_scanned_into_its_field_and_a_code_is_judged_even_there() {
     }
     // Without a badge there is nothing to approve.
     assert_eq!(effects(&mut model, [enter()]), []);
-    effects(&mut model, [scan("STAFF-0042"), told(OperatorTold::BadgeFits(badge.clone()))]);
+    effects(
+        &mut model,
+        [
+            scan("STAFF-0042"),
+            told(OperatorTold::BadgeFits(badge.clone())),
+        ],
+    );
     let ordered = effects(&mut model, [enter(), typed("86420"), enter()]);
-    assert_eq!(ordered, [change("Ana", OperatorWish::SetBadge(badge), Some("86420"))]);
+    assert_eq!(
+        ordered,
+        [change("Ana", OperatorWish::SetBadge(badge), Some("86420"))]
+    );
     // Once it is no more awaited, a scan is a scan.
     let ordered = effects(&mut model, [key(Key::Esc), scan("STAFF-0042")]);
-    assert!(matches!(ordered.as_slice(), [Effect::Scan { .. }]), "{ordered:?}");
+    assert!(
+        matches!(ordered.as_slice(), [Effect::Scan { .. }]),
+        "{ordered:?}"
+    );
 }
 
 #[test]
 fn an_operator_of_the_hub_is_not_changed_here() {
     let mut model = model(DARK, SIZE, false, &page());
     effects(&mut model, [key(Key::PageDown), enter()]);
-    assert!(screen(&model).contains("Zoe is an operator of the hub"), "{}", screen(&model));
+    assert!(
+        screen(&model).contains("Zoe is an operator of the hub"),
+        "{}",
+        screen(&model)
+    );
 }
 
 fn badge_of(operator: Operator, number: u64) -> Msg {
@@ -269,11 +418,17 @@ fn a_shift_changes_by_one_scan_and_takes_the_forms_of_the_one_before_with_it() {
         let ana = operator("Ana", Role::Cashier);
         effects(&mut model, [scan("BADGE-ANA"), badge_of(ana, 1)]);
         let shown = screen(&model);
-        assert!(shown.contains("maria@example.org") && shown.contains(title), "{shown}");
+        assert!(
+            shown.contains("maria@example.org") && shown.contains(title),
+            "{shown}"
+        );
         let ben = operator("Ben", Role::Manager);
         effects(&mut model, [scan("BADGE-BEN"), badge_of(ben, 2)]);
         let shown = screen(&model);
-        assert!(shown.contains("Ben (manager)") && shown.contains("READY"), "{shown}");
+        assert!(
+            shown.contains("Ben (manager)") && shown.contains("READY"),
+            "{shown}"
+        );
         effects(&mut model, [key(Key::F(form))]);
         let shown = screen(&model);
         assert!(shown.contains(title) && !shown.contains("maria"), "{shown}");
@@ -294,9 +449,15 @@ fn a_shift_change_drops_what_the_one_before_was_asked() {
         let ben = operator("Ben", Role::Manager);
         effects(&mut model, [scan("BADGE-BEN"), badge_of(ben, 2)]);
         let shown = screen(&model);
-        assert!(!shown.contains(label) && shown.contains("Ben (manager)"), "{shown}");
+        assert!(
+            !shown.contains(label) && shown.contains("Ben (manager)"),
+            "{shown}"
+        );
         // What was half typed is nobody's: Enter orders nothing.
-        assert_eq!(effects(&mut model, [typed("420"), key(Key::Esc), enter()]), []);
+        assert_eq!(
+            effects(&mut model, [typed("420"), key(Key::Esc), enter()]),
+            []
+        );
     }
     // The same by F10 and a PIN.
     let manager = answer(Verdict::NeedsApproval(ApprovalCause::Campaign), "asked");
@@ -306,7 +467,10 @@ fn a_shift_change_drops_what_the_one_before_was_asked() {
         operator: operator("Ben", Role::Manager),
         number: None,
     };
-    assert_eq!(effects(&mut model, [key(Key::F(10)), ben]), [Effect::SignOut]);
+    assert_eq!(
+        effects(&mut model, [key(Key::F(10)), ben]),
+        [Effect::SignOut]
+    );
     assert!(!screen(&model).contains("Manager  "), "{}", screen(&model));
     assert_eq!(effects(&mut model, [enter()]), []);
 }
@@ -318,7 +482,10 @@ fn an_open_page_of_the_back_room_is_left_with_its_settlement() {
     let ben = operator("Ben", Role::Manager);
     effects(&mut model, [badge_of(ben, 1), key(Key::F(5)), all()]);
     let shown = screen(&model);
-    assert!(shown.contains("OPERATORS") && !shown.contains("PIN, Enter"), "{shown}");
+    assert!(
+        shown.contains("OPERATORS") && !shown.contains("PIN, Enter"),
+        "{shown}"
+    );
 }
 
 fn ticked(seconds: i64) -> Msg {
@@ -329,12 +496,20 @@ fn ticked(seconds: i64) -> Msg {
 
 #[test]
 fn an_idle_console_locks_itself_and_keeps_the_verdict() {
-    let begun = [scan(CODE), judged(1, accepted()), key(Key::F(3)), typed("maria@example.org")];
+    let begun = [
+        scan(CODE),
+        judged(1, accepted()),
+        key(Key::F(3)),
+        typed("maria@example.org"),
+    ];
     let mut model = model(DARK, SIZE, false, &then(signed_in(), begun));
     let idle = LOCK_AFTER.as_secs();
     assert_eq!(effects(&mut model, [ticked(60 + idle - 1)]), []);
     // A key and a scan are somebody.
-    effects(&mut model, [key(Key::F(1)), key(Key::F(1)), ticked(60 + idle + 5)]);
+    effects(
+        &mut model,
+        [key(Key::F(1)), key(Key::F(1)), ticked(60 + idle + 5)],
+    );
     effects(&mut model, [scan("x"), ticked(60 + 2 * idle)]);
     assert!(screen(&model).contains("Ana (cashier)"));
     let at = 60 + idle + 5 + idle;
@@ -354,7 +529,12 @@ fn an_idle_console_locks_itself_and_keeps_the_verdict() {
 
 fn check_locked(model: &Model) {
     let shown = screen(model);
-    for words in ["LOCKED: nobody was here for 5 minutes", "SIGN IN", "signed out", "› Ana"] {
+    for words in [
+        "LOCKED: nobody was here for 5 minutes",
+        "SIGN IN",
+        "signed out",
+        "› Ana",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     assert!(!shown.contains("maria"), "{shown}");
@@ -372,7 +552,14 @@ fn a_locked_console_takes_a_scan_only_to_say_so_and_a_late_verdict_is_not_lost()
     assert_eq!(model.drawn(), [Effect::MarkShown { entry: 41 }]);
     let ordered = effects(&mut model, [scan("CDFGHJKLNPRSTV")]);
     assert!(
-        matches!(ordered.as_slice(), [Effect::Scan { number: 2, may_judge: false, .. }]),
+        matches!(
+            ordered.as_slice(),
+            [Effect::Scan {
+                number: 2,
+                may_judge: false,
+                ..
+            }]
+        ),
         "{ordered:?}"
     );
     let why = WhyNotJudged::SignedOut;
@@ -406,5 +593,8 @@ fn who_was_removed_at_another_counter_is_signed_out_and_who_got_a_role_has_it() 
     let told = Msg::OperatorsRead { operators };
     assert_eq!(effects(&mut model, [told]), [Effect::SignOut]);
     let shown = screen(&model);
-    assert!(shown.contains("SIGN IN") && !shown.contains("Ana"), "{shown}");
+    assert!(
+        shown.contains("SIGN IN") && !shown.contains("Ana"),
+        "{shown}"
+    );
 }

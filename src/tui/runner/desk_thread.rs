@@ -26,7 +26,7 @@ use crate::tui::runner::asker::{Askers, Asking, HeardOf};
 use crate::tui::runner::orders::{
     self, Answered, Asked, answer, counts_of, describe, found_shop, number_of,
 };
-use crate::tui::runner::rights::{Right, right_of};
+use crate::tui::runner::rights::may_order;
 use crate::tui::runner::{Chosen, Clock, Happening, Remember, wall_clock};
 
 /// What the desk is opened with.
@@ -297,8 +297,7 @@ impl DeskThread {
             let why = WhyNotJudged::NotSetUp;
             return self.say(Msg::NotJudged { number, why });
         };
-        let may_act = self.operators.is_empty() || desk.operator().is_some();
-        if !may_act && right_of(&effect) != Right::Console {
+        if !may_order(&effect, desk.operator(), &self.operators) {
             // The screen has not heard yet that nobody is signed in any more.
             let Some(number) = number_of(&effect) else {
                 return Ok(());

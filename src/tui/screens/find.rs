@@ -419,7 +419,12 @@ impl Find {
         if let Some((_, code)) = self.awaited.act.take_if(|(act, _)| *act == number) {
             return self.act_told(told, &code, managers, effects);
         }
-        if self.awaited.contact.take_if(|asked| *asked == number).is_some() {
+        if self
+            .awaited
+            .contact
+            .take_if(|asked| *asked == number)
+            .is_some()
+        {
             self.contact_told(told, managers, effects);
             return None;
         }

@@ -145,7 +145,11 @@ impl FullContact {
         for (kind, text) in &shown.contacts {
             let label = padded(&kind.replace('_', " "), 12);
             for (at, line) in wrapped(text, room.saturating_sub(12), 4).iter().enumerate() {
-                let label = if at == 0 { label.as_str() } else { "            " };
+                let label = if at == 0 {
+                    label.as_str()
+                } else {
+                    "            "
+                };
                 canvas.text(0, row, &format!("{label}{line}"), Style::new());
                 row = row.saturating_add(1);
             }

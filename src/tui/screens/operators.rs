@@ -191,7 +191,9 @@ impl Form {
                  do everything"
             ),
             What::Remove => {
-                format!("Remove {name}? They may not sign in any more; what they did keeps their name")
+                format!(
+                    "Remove {name}? They may not sign in any more; what they did keeps their name"
+                )
             }
         }
     }
@@ -392,8 +394,7 @@ impl Operators {
     /// Whoever has marked one goes on with that one.
     fn listed(&mut self, all: Vec<ListedOperator>) {
         let marked = self.marked().map(|one| one.operator.name.clone());
-        let now_at =
-            marked.and_then(|name| all.iter().position(|one| one.operator.name == name));
+        let now_at = marked.and_then(|name| all.iter().position(|one| one.operator.name == name));
         self.at = now_at.unwrap_or(self.at.min(all.len().saturating_sub(1)));
         self.all = Some(all);
     }
@@ -721,7 +722,12 @@ fn values_of(one: &ListedOperator, view: &View<'_>) -> [String; 4] {
 
 /// `Ana                cashier   yes  yes    today 14:02`
 fn list_line(name: &str, [role, pin, badge, seen]: [String; 4], room: u16) -> String {
-    let before = format!("{} {} {}", padded(&role, 8), padded(&pin, 4), padded(&badge, 6));
+    let before = format!(
+        "{} {} {}",
+        padded(&role, 8),
+        padded(&pin, 4),
+        padded(&badge, 6)
+    );
     let seen_columns = 20;
     let name_columns = room
         .saturating_sub(columns(&before))

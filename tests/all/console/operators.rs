@@ -22,9 +22,8 @@ fn at_the_page(count: usize) -> (Shop, Vec<String>, Console) {
 
 fn kinds(shop: &Shop) -> Vec<(String, String)> {
     let lines = shop.json(&["log"]);
-    let of = |line: &serde_json::Value, key: &str| {
-        line[key].as_str().unwrap_or_default().to_owned()
-    };
+    let of =
+        |line: &serde_json::Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     lines
         .iter()
         .map(|line| (of(line, "kind"), of(line, "operator")))
@@ -74,7 +73,10 @@ fn a_manager_adds_somebody_and_gives_them_a_badge_at_the_counter() {
     let said = kinds(&shop);
     assert!(said.contains(&by_mia("operator_added")), "{said:?}");
     assert!(said.contains(&by_mia("operator_badge_set")), "{said:?}");
-    assert!(!shop.ok(&["log"]).out.contains("STAFF"), "a badge is a secret");
+    assert!(
+        !shop.ok(&["log"]).out.contains("STAFF"),
+        "a badge is a secret"
+    );
     let listed = shop.json(&["operator", "list"]);
     assert_eq!(listed[2]["operator"], "zoe");
     assert_eq!(listed[2]["has_badge"], true);
@@ -95,9 +97,15 @@ fn the_last_manager_stays_while_others_sign_in() {
     console.wait_for("mia is the last manager with a PIN");
     console.send_alone(b"\x1b");
     let last = shop.run(&["operator", "remove", "mia"]);
-    assert_eq!((last.code, last.error()["code"].as_str()), (1, Some("last_manager")));
+    assert_eq!(
+        (last.code, last.error()["code"].as_str()),
+        (1, Some("last_manager"))
+    );
     let last = shop.run(&["operator", "set-role", "mia", "cashier"]);
-    assert_eq!((last.code, last.error()["code"].as_str()), (1, Some("last_manager")));
+    assert_eq!(
+        (last.code, last.error()["code"].as_str()),
+        (1, Some("last_manager"))
+    );
     // Who is removed elsewhere is signed out here; the last of all may go, and it is said.
     shop.ok(&["operator", "remove", "ana"]);
     console.wait_for("who may sign in here has changed");
@@ -114,7 +122,11 @@ fn an_idle_console_locks_itself_as_configured() {
     fs::write(file, "[console]\nlock_after_s = 1\n").expect("written");
     let rows = shop.json(&["config"]);
     let row = rows.iter().find(|row| row["key"] == "console.lock_after_s");
-    assert_eq!(row.map(|row| row["value"].clone()), Some("1".into()), "{rows:?}");
+    assert_eq!(
+        row.map(|row| row["value"].clone()),
+        Some("1".into()),
+        "{rows:?}"
+    );
     let mut console = shop.console_with(&["--counter", "till 1"]);
     console.wait_for("SIGN IN");
     console.type_line("86420");
@@ -151,12 +163,19 @@ fn a_manager_shows_one_whole_contact_and_it_is_kept_who_did() {
     console.wait_for("the PIN is wrong");
     console.type_line("86420");
     console.wait_for("any key hides it again");
-    assert!(console.screen().contains(&format!("email       {contact}")), "{}", console.screen());
+    assert!(
+        console.screen().contains(&format!("email       {contact}")),
+        "{}",
+        console.screen()
+    );
     console.send_alone(b"\x1b");
     console.wait_for("Enter: its life");
     let shown = shop.json(&["log", "--outcome", "shown"]);
     assert_eq!(shown.len(), 1, "{shown:?}");
-    assert_eq!((&shown[0]["kind"], &shown[0]["operator"]), (&"show_contact".into(), &"mia".into()));
+    assert_eq!(
+        (&shown[0]["kind"], &shown[0]["operator"]),
+        (&"show_contact".into(), &"mia".into())
+    );
     assert!(shown[0]["customer_id"].is_string());
 }
 
