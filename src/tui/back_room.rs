@@ -52,6 +52,11 @@ pub trait BackPage {
         false
     }
 
+    /// What the scan line says, where the next scan is for the page.
+    fn scan_words(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
 

@@ -695,7 +695,7 @@ impl Model {
         let lock_after = self.options.lock_after;
         let is_due =
             lock_after.is_positive() && self.now.duration_since(self.active_at) >= lock_after;
-        let (true, Some(operator)) = (is_due, self.operator.take()) else {
+        let Some(operator) = self.operator.take_if(|_| is_due) else {
             return;
         };
         let operators = self.shop.as_ref().map_or(&[][..], |shop| &shop.operators);

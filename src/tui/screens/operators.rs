@@ -495,6 +495,15 @@ impl BackPage for Operators {
         awaits
     }
 
+    fn scan_words(&self) -> Option<&'static str> {
+        match &self.open {
+            Some(Open::Form(form)) if form.awaits_badge() => {
+                Some("The next scan is the badge; a customer's code is redeemed all the same")
+            }
+            Some(Open::Form(_) | Open::Menu(_)) | None => None,
+        }
+    }
+
     fn scanned(&mut self) {
         let is_at_desk =
             matches!(&self.open, Some(Open::Form(form)) if matches!(form.step, Step::AtDesk(_)));
@@ -705,13 +714,11 @@ impl Operators {
 /// The values of the list's columns beside the name.
 fn values_of(one: &ListedOperator, view: &View<'_>) -> [String; 4] {
     let has = |is_there: bool| if is_there { "yes" } else { "–" }.to_owned();
-    let mut seen = one.last_seen_at.map_or_else(
-        || "never here".to_owned(),
-        |at| in_few_words(at, view.now, view.zone),
-    );
-    if one.is_hubs {
-        seen.push_str(" · hub");
-    }
+    let seen = match one.last_seen_at {
+        Some(at) => in_few_words(at, view.now, view.zone),
+        None if one.is_hubs => "never, of the hub".to_owned(),
+        None => "never here".to_owned(),
+    };
     [
         one.operator.role.as_str().to_owned(),
         has(one.has_pin),

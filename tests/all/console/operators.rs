@@ -96,12 +96,12 @@ fn the_last_manager_stays_while_others_sign_in() {
     console.type_line("86420");
     console.wait_for("mia is the last manager with a PIN");
     console.send_alone(b"\x1b");
-    let last = shop.run(&["operator", "remove", "mia"]);
+    let last = shop.run(&["--json", "operator", "remove", "mia"]);
     assert_eq!(
         (last.code, last.error()["code"].as_str()),
         (1, Some("last_manager"))
     );
-    let last = shop.run(&["operator", "set-role", "mia", "cashier"]);
+    let last = shop.run(&["--json", "operator", "set-role", "mia", "cashier"]);
     assert_eq!(
         (last.code, last.error()["code"].as_str()),
         (1, Some("last_manager"))
@@ -121,7 +121,9 @@ fn an_idle_console_locks_itself_as_configured() {
     let file = shop.data().join("counterfoil.toml");
     fs::write(file, "[console]\nlock_after_s = 1\n").expect("written");
     let rows = shop.json(&["config"]);
-    let row = rows.iter().find(|row| row["key"] == "console.lock_after_s");
+    let row = rows
+        .iter()
+        .find(|row| row["name"] == "console.lock_after_s");
     assert_eq!(
         row.map(|row| row["value"].clone()),
         Some("1".into()),
