@@ -432,6 +432,14 @@ pub enum Fact {
         /// What was decided.
         decision: String,
     },
+    /// A manager has looked after a counter at which many unknown codes were read.
+    GuessingEnded {
+        /// The counter, as in attempts.
+        counter: String,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
 }
 
 impl Fact {
@@ -480,6 +488,7 @@ impl Fact {
             Fact::Withdrawn => "withdrawn",
             Fact::Recovered { .. } => "recovered",
             Fact::ConflictSettled { .. } => "conflict_settled",
+            Fact::GuessingEnded { .. } => "guessing_ended",
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod customer;
 pub mod entry;
 pub mod escape;
 pub mod finding;
+pub mod guessing;
 pub mod hub_status;
 pub mod ids;
 pub(crate) mod json;

@@ -6,7 +6,7 @@ use crate::domain::notes::Notes;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::DAY_MS;
-use crate::ledger::{Act, Ledger, LedgerError, Writing};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, guessing};
 
 /// Attempts are kept this long.
 const KEPT_MS: i64 = 30 * DAY_MS;
@@ -66,7 +66,11 @@ pub(crate) fn note(
             attempt.trigger.into(),
             notes.as_ref().into(),
         ],
-    )
+    )?;
+    if guessing::is_guess(attempt, act) {
+        guessing::count(writing, act)?;
+    }
+    Ok(())
 }
 
 impl Ledger {
@@ -92,6 +96,7 @@ impl Ledger {
             writing
                 .tx
                 .execute("DELETE FROM heard WHERE at_ms < $1", &[oldest_ms.into()])?;
+            guessing::forget(writing.tx, oldest_ms)?;
             Ok(forgotten > 0)
         })
     }
