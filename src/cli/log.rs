@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 
 use crate::cli::args::{LogArgs, LogChoice, LogCommand};
 use crate::cli::config::Origin;
@@ -16,8 +15,7 @@ use crate::cli::failure::Failure;
 use crate::desk::{ExportFault, LogExport};
 use crate::domain::code::{fold, grouped};
 use crate::domain::escape::for_display;
-use crate::domain::ids::MalformedName;
-use crate::domain::local_time::{Boundary, Length};
+use crate::domain::local_time::time_or_ago;
 use crate::domain::log::{LogFilter, LogFormat, LogLine};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
@@ -127,8 +125,9 @@ fn filter_of(
     };
     let time = |text: &Option<String>, is_end| {
         text.as_deref()
-            .map(|text| time_of(text, zone, is_end))
+            .map(|text| time_or_ago(text, now(), zone, is_end))
             .transpose()
+            .map_err(|fault| Failure::usage(fault.0, "or say how long ago, as in 2h or 7d"))
     };
     Ok(LogFilter {
         since: time(&choice.since, false)?,
@@ -146,6 +145,7 @@ fn filter_of(
             .map_err(|fault| {
                 Failure::usage(format!("--code: {fault}"), "give a code as printed")
             })?,
+        code_end: None,
         customer,
         operator: choice.by.clone(),
         counter: choice.at.clone(),
@@ -164,22 +164,6 @@ fn customer_of(ledger: &mut Ledger, text: &str) -> Result<String, Failure> {
             "name one by its id: `counterfoil customer find` shows them",
         )),
     }
-}
-
-/// `2h` ago, or a time by the store's clock; of a whole day its start, or its end.
-fn time_of(text: &str, zone: &TimeZone, is_end: bool) -> Result<Timestamp, Failure> {
-    if let Ok(length) = text.parse::<Length>() {
-        return Ok(now() - SignedDuration::from_millis(length.as_ms()));
-    }
-    let boundary = text
-        .parse::<Boundary>()
-        .map_err(|fault| Failure::usage(fault.0, "or say how long ago, as in 2h or 7d"))?;
-    let at = if is_end {
-        boundary.ends_at(zone)
-    } else {
-        boundary.starts_at(zone)
-    };
-    at.ok_or_else(|| MalformedName(format!("{text:?} is out of range")).into())
 }
 
 fn export(

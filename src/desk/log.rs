@@ -9,8 +9,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::desk::Desk;
-use crate::domain::escape::for_spreadsheet;
-use crate::domain::log::{LOG_COLUMNS, LogFilter, LogFormat, LogLine, LogPart, LogPlace};
+use crate::domain::code::fold;
+use crate::domain::escape::{for_display, for_spreadsheet};
+use crate::domain::ids::MalformedName;
+use crate::domain::local_time::time_or_ago;
+use crate::domain::log::{
+    LOG_COLUMNS, LogFilter, LogFormat, LogLine, LogPart, LogPlace, LogWish,
+};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, LogPosition};
@@ -173,7 +178,59 @@ fn private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Letters of a code from which on it is looked for as a whole one.
+const WHOLE_CODE: usize = 8;
+
 impl Desk {
+    /// What is wished for, as it can be looked for.
+    pub fn log_filter(
+        &mut self,
+        wish: &LogWish,
+        now: Timestamp,
+    ) -> Result<Result<LogFilter, Refusal>, LedgerError> {
+        let zone = self.ledger.place()?.zone;
+        let text = |typed: &str| Some(typed.trim().to_owned()).filter(|text| !text.is_empty());
+        let faulty = |fault: MalformedName| Err(Refusal::Faulty(fault.0));
+        let mut times = Vec::new();
+        for (typed, is_end) in [(&wish.since, false), (&wish.until, true)] {
+            let read = text(typed).map(|text| time_or_ago(&text, now, &zone, is_end));
+            match read.transpose() {
+                Ok(at) => times.push(at),
+                Err(fault) => return Ok(faulty(fault)),
+            }
+        }
+        let code = match text(&wish.code).map(|text| fold(&text)).transpose() {
+            Ok(folded) => folded.map(|folded| folded.as_str().to_owned()),
+            Err(fault) => return Ok(Err(Refusal::Faulty(fault.to_string()))),
+        };
+        let customer = match text(&wish.customer) {
+            None => None,
+            Some(text) => match self.ledger.find_customers(&text)?.as_slice() {
+                [customer] => Some(customer.customer_id.clone()),
+                [] => return Ok(Err(Refusal::NoSuchCustomer(for_display(&text)))),
+                found => {
+                    return Ok(Err(Refusal::Faulty(format!(
+                        "{} customers are found by that: F4 finds the one",
+                        found.len()
+                    ))));
+                }
+            },
+        };
+        let is_whole = |code: &String| code.len() >= WHOLE_CODE;
+        Ok(Ok(LogFilter {
+            since: times.first().copied().flatten(),
+            until: times.last().copied().flatten(),
+            outcome: text(&wish.outcome).and_then(|word| word.parse().ok()),
+            campaign: text(&wish.campaign),
+            code: code.clone().filter(is_whole),
+            code_end: code.filter(|code| !is_whole(code)),
+            customer,
+            operator: text(&wish.operator),
+            counter: text(&wish.counter),
+            notes: Vec::new(),
+        }))
+    }
+
     /// The newest wanted lines before a place.
     pub fn log_back(
         &mut self,

@@ -139,6 +139,8 @@ pub struct LogFilter {
     pub campaign: Option<String>,
     /// Only of this code, folded.
     pub code: Option<String>,
+    /// Only of codes that end so, folded.
+    pub code_end: Option<String>,
     /// Only of this customer, by id.
     pub customer: Option<String>,
     /// Only by this operator.
@@ -167,11 +169,36 @@ impl LogFilter {
                 .is_none_or(|outcome| outcome.is_of(line))
             && is(&self.campaign, line.campaign.as_deref())
             && is(&self.code, folded)
+            && self
+                .code_end
+                .as_ref()
+                .is_none_or(|end| folded.is_some_and(|folded| folded.ends_with(end)))
             && is(&self.customer, line.customer_id.as_deref())
             && is(&self.operator, line.operator.as_deref())
             && is(&self.counter, Some(&line.counter))
             && self.notes.iter().all(|note| line.notes.hold(note))
     }
+}
+
+/// What somebody wishes to see of the log, as typed; what is empty is not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LogWish {
+    /// An answer, `refused` or `unknown`.
+    pub outcome: String,
+    /// A campaign.
+    pub campaign: String,
+    /// A code, or how it ends.
+    pub code: String,
+    /// A customer, by id or contact.
+    pub customer: String,
+    /// An operator.
+    pub operator: String,
+    /// A counter.
+    pub counter: String,
+    /// A time, or how long ago.
+    pub since: String,
+    /// A time, or how long ago.
+    pub until: String,
 }
 
 /// A place in the log, for whoever reads it from its newest line backwards.

@@ -37,9 +37,15 @@ pub(crate) fn part(
         filter,
         place,
         code: code.as_ref(),
+        // Where every line is wanted, no more are read than are.
+        looked_at: if *filter == LogFilter::default() {
+            i64::try_from(most).map_or(LOOKED_AT, |most| most.clamp(1, LOOKED_AT))
+        } else {
+            LOOKED_AT
+        },
     };
     let (entries, attempts) = (look.entries()?, look.attempts()?);
-    let (entries_full, attempts_full) = (is_full(&entries), is_full(&attempts));
+    let (entries_full, attempts_full) = (look.is_full(&entries), look.is_full(&attempts));
     // What lies beyond the shorter list may come before what the longer one holds: leave it.
     let entry_end = entries.last().filter(|_| entries_full).map(|last| last.entry);
     let attempt_end = attempts.last().filter(|_| attempts_full).map(|last| last.entry);
@@ -72,10 +78,6 @@ pub(crate) fn part(
     Ok(part)
 }
 
-fn is_full(lines: &[Placed]) -> bool {
-    i64::try_from(lines.len()).unwrap_or(i64::MAX) >= LOOKED_AT
-}
-
 /// Where the filter's times end, and how far back they go.
 fn first_place(tx: &Tx<'_>, filter: &LogFilter) -> Result<LogPlace, Cause> {
     let floor = log_times::floor(tx, filter.since)?;
@@ -94,9 +96,14 @@ struct Look<'l, 't> {
     filter: &'l LogFilter,
     place: LogPlace,
     code: Option<&'l CodeRow>,
+    looked_at: i64,
 }
 
 impl Look<'_, '_> {
+    fn is_full(&self, lines: &[Placed]) -> bool {
+        i64::try_from(lines.len()).unwrap_or(i64::MAX) >= self.looked_at
+    }
+
     fn entries(&self) -> Result<Vec<Placed>, Cause> {
         if !wants_entries(self.filter) {
             return Ok(Vec::new());
@@ -109,7 +116,7 @@ impl Look<'_, '_> {
             &[
                 self.place.entry.into(),
                 self.place.entry_floor.into(),
-                LOOKED_AT.into(),
+                self.looked_at.into(),
             ],
             |row| entry_row(row, self.head, self.filter),
         )
@@ -132,7 +139,7 @@ impl Look<'_, '_> {
             if entry < self.place.entry {
                 entries.push(placed);
             }
-            if is_full(&entries) {
+            if self.is_full(&entries) {
                 break;
             }
         }
@@ -151,7 +158,7 @@ impl Look<'_, '_> {
 
     fn attempts(&self) -> Result<Vec<Placed>, Cause> {
         let (before, floor) = (self.place.attempt, self.place.attempt_floor);
-        let most = LOOKED_AT;
+        let most = self.looked_at;
         if let Some(code) = self.code {
             return self.tx.all(
                 &format!(

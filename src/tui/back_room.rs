@@ -13,6 +13,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::log::Log;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -76,6 +77,8 @@ pub trait BackPage {
 pub enum PageName {
     /// What stores did that cannot all be right.
     Conflicts,
+    /// Every scan and change with its answer.
+    Log,
 }
 
 impl PageName {
@@ -83,12 +86,14 @@ impl PageName {
     fn title(self) -> &'static str {
         match self {
             PageName::Conflicts => "Conflicts",
+            PageName::Log => "Log",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
-const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Conflicts])];
+const KEYS: [(Command, &[PageName]); 1] =
+    [(Command::Log, &[PageName::Log, PageName::Conflicts])];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
 fn pages_of(command: Command) -> &'static [PageName] {
@@ -101,6 +106,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
+    pub(super) log: Log,
 }
 
 impl BackRoom {
@@ -108,6 +114,7 @@ impl BackRoom {
         BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
+            log: Log::new(),
         }
     }
 
@@ -123,13 +130,23 @@ impl BackRoom {
         let next = pages
             .iter()
             .position(|page| is_in_view && *page == self.at)
-            .map_or(0, |at| at.saturating_add(1));
+            .map_or_else(|| self.first_of(pages), |at| at.saturating_add(1));
         let Some(page) = pages.get(next).or(pages.first()) else {
             return;
         };
         self.put_away();
         self.at = *page;
         self.page_mut().opened(setting, effects);
+    }
+
+    /// The place of the page that a key opens first: where a conflict is open that nobody has seen, that
+    /// of the conflicts.
+    fn first_of(&self, pages: &[PageName]) -> usize {
+        if self.conflicts.notice().is_empty() {
+            return 0;
+        }
+        let conflicts = pages.iter().position(|page| *page == PageName::Conflicts);
+        conflicts.unwrap_or(0)
     }
 
     /// The page in view.
@@ -151,6 +168,7 @@ impl BackRoom {
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
             PageName::Conflicts => &self.conflicts,
+            PageName::Log => &self.log,
         }
     }
 
@@ -158,11 +176,12 @@ impl BackRoom {
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Log => &mut self.log,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 1] {
-        [&mut self.conflicts]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
+        [&mut self.conflicts, &mut self.log]
     }
 
     /// Drops what is being asked on any page.
@@ -188,6 +207,7 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Log(_) => (PageName::Log, &mut self.log),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

@@ -97,6 +97,12 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The lines of the log.
+    Log,
+    /// One line of the log in full.
+    LogLine,
+    /// Something is typed or asked on the page of the log.
+    LogAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -149,7 +155,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 41] = [
+pub const KEYS: [KeyRow; 49] = [
     row(
         Key::F(1),
         Command::Help,
@@ -173,6 +179,9 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(
@@ -192,6 +201,9 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(
@@ -218,8 +230,64 @@ pub const KEYS: [KeyRow; 41] = [
         Key::F(6),
         Command::Log,
         "Log",
-        "what stores did that cannot all be right, and how it was settled",
+        "every scan and change with its answer; once more: what stores did that cannot all be right",
         &[Place::Home, Place::Refused, Place::Find],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Conflicts",
+        "in the log: what stores did that cannot all be right, and how it was settled",
+        &[Place::Log],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Log",
+        "in the list of conflicts: every scan and change with its answer",
+        &[Place::Conflicts],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "This code",
+        "in a line of the log: everything about its code",
+        &[Place::LogLine],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Export",
+        "in the log: write it to a file: F8, a digit, Enter, a manager",
+        &[Place::Log],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
+        "End notice",
+        "in the log: end the notice about unknown codes: F9, a digit, Enter, a manager",
+        &[Place::Log],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "All of it",
+        "in the log: all that the marked line says; after a digit, lines of that answer",
+        &[Place::Log],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "in the log: show what the form asks for, do what is asked",
+        &[Place::LogAsked],
+    ),
+    row(
+        Key::Tab,
+        Command::Next,
+        "Filter",
+        "in the log: a form for what is shown: Tab, Enter",
+        &[Place::Log],
     ),
     row(
         Key::F(7),
@@ -290,6 +358,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Log,
         ],
         who: Who::SignedIn,
     },
@@ -307,6 +376,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Log,
         ],
         who: Who::Nobody,
     },
@@ -393,6 +463,8 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(

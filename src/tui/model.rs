@@ -197,6 +197,7 @@ impl Model {
             | Msg::ScannerHealth { .. }
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
+            | Msg::GuessingStands { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -298,6 +299,14 @@ impl Model {
         // Whoever is at the conflicts sees them.
         if !self.is_at(PageName::Conflicts) {
             banners.push(self.back.conflicts.notice());
+        }
+        // Whoever is at the log is told there.
+        if let Some(shop) = self.shop.as_ref().filter(|_| !self.is_at(PageName::Log)) {
+            let is_manager = match &self.operator {
+                Some(operator) => operator.role == Role::Manager,
+                None => shop.operators.is_empty(),
+            };
+            banners.push(self.back.log.notice(is_manager, &shop.counter));
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -721,6 +730,9 @@ impl Model {
             }
             self.open_slips = open_slips;
             self.in_test_mode = in_test_mode;
+            if self.is_at(PageName::Log) {
+                self.back.log.news(effects);
+            }
         } else if let Msg::ScannerHealth {
             name,
             words,
@@ -732,6 +744,8 @@ impl Model {
             self.printer = Some(Device { words, is_well });
         } else if let Msg::HubTold(hub) = msg {
             self.hub = hub;
+        } else if let Msg::GuessingStands { guessing } = msg {
+            self.back.log.guessing(guessing);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {
@@ -849,6 +863,9 @@ impl Model {
             }
             self.say(&format!("{} is signed in", operator.name), Tone::Plain);
             self.operator = Some(operator);
+            // What a manager was shown is not for a cashier.
+            let setting = self.setting();
+            self.back.log.seen_by(&setting);
             if !matches!(self.screen, Screen::SignUp | Screen::Find | Screen::Back) {
                 self.screen = Screen::Redeem;
             }

@@ -12,6 +12,7 @@ mod conflict_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
+mod log_orders;
 mod orders;
 mod printer_thread;
 mod screen;
