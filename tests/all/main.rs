@@ -24,6 +24,7 @@ mod hub_tls;
 mod hub_tokens;
 mod hubs;
 mod log;
+mod log_screens;
 mod postgres;
 mod postgres_tls;
 mod preflight;

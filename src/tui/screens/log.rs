@@ -448,9 +448,8 @@ impl Log {
             for field in &mut self.fields {
                 field.clear();
             }
-            if let [_, _, field, ..] = &mut self.fields {
-                field.fill(&code);
-            }
+            let [_, _, field, ..] = &mut self.fields;
+            field.fill(&code);
             self.wish_typed(effects);
         }
     }
@@ -479,9 +478,8 @@ impl Log {
                 let answer = PRESETS.iter().find(|(name, _)| Some(*name) == preset);
                 if let Some((_, answer)) = answer {
                     self.field.clear();
-                    if let [field, ..] = &mut self.fields {
-                        field.fill(answer);
-                    }
+                    let [field, ..] = &mut self.fields;
+                    field.fill(answer);
                     self.wish_typed(effects);
                 }
             }
