@@ -261,11 +261,7 @@ fn end_guessing(
     if context.is_json {
         writeln!(out, "{}", serde_json::json!({"ended": counter}))?;
     } else {
-        writeln!(
-            out,
-            "the notice about {} is ended",
-            for_display(&counter)
-        )?;
+        writeln!(out, "the notice about {} is ended", for_display(&counter))?;
     }
     Ok(0)
 }

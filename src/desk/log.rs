@@ -13,9 +13,7 @@ use crate::domain::code::fold;
 use crate::domain::escape::{for_display, for_spreadsheet};
 use crate::domain::ids::MalformedName;
 use crate::domain::local_time::time_or_ago;
-use crate::domain::log::{
-    LOG_COLUMNS, LogFilter, LogFormat, LogLine, LogPart, LogPlace, LogWish,
-};
+use crate::domain::log::{LOG_COLUMNS, LogFilter, LogFormat, LogLine, LogPart, LogPlace, LogWish};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Ledger, LedgerError, LogPosition};
@@ -258,12 +256,7 @@ impl Desk {
         let path = folder.join(format!("log-{stamp}.{}", format.ending()));
         let act = self.act(now)?;
         self.ledger.note_export(approval.by.as_deref(), &act)?;
-        self.export = Some(LogExport::to_file(
-            &mut self.ledger,
-            &path,
-            format,
-            filter,
-        )?);
+        self.export = Some(LogExport::to_file(&mut self.ledger, &path, format, filter)?);
         Ok(path)
     }
 

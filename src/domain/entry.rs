@@ -441,8 +441,8 @@ pub enum Fact {
     },
     /// A manager has looked after a counter at which many unknown codes were read.
     GuessingEnded {
-        /// The counter, as in attempts.
-        counter: String,
+        /// Which, as in attempts.
+        at_counter: String,
         /// The manager who approved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,

@@ -53,7 +53,10 @@ impl LogLine {
                 "assign" | "replace",
                 "assigned" | "replayed" | "already_assigned" | "preview" | "forward",
             ) => Band::Go,
-            ("redeem" | "check", "needs_customer" | "needs_answer" | "needs_approval" | "misread")
+            (
+                "redeem" | "check",
+                "needs_customer" | "needs_answer" | "needs_approval" | "misread",
+            )
             | ("guessing", "noticed")
             | ("parked", _) => Band::Look,
             (_, "unknown_outcome" | "in_progress") => Band::Wait,

@@ -245,7 +245,9 @@ impl Refusal {
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
-            Refusal::NoGuessing(_) => "`counterfoil log --outcome noticed` shows where there was one",
+            Refusal::NoGuessing(_) => {
+                "`counterfoil log --outcome noticed` shows where there was one"
+            }
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
             Refusal::IsBehind => "begin a new life of it first: `counterfoil hub restored`",
             Refusal::NotAHub => "a shop alone: `counterfoil restore FILE` does all that is needed",

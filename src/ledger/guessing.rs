@@ -174,7 +174,7 @@ impl Ledger {
             }
             writing.append(
                 Fact::GuessingEnded {
-                    counter: counter.to_owned(),
+                    at_counter: counter.to_owned(),
                     approved_by: approval.by.clone(),
                 },
                 &Setting {
@@ -190,11 +190,7 @@ impl Ledger {
     }
 
     /// Keeps that the log was exported, and by whom.
-    pub fn note_export(
-        &mut self,
-        approved_by: Option<&str>,
-        act: &Act,
-    ) -> Result<(), LedgerError> {
+    pub fn note_export(&mut self, approved_by: Option<&str>, act: &Act) -> Result<(), LedgerError> {
         self.write("note", "an export", |writing| {
             attempts::note(
                 writing,

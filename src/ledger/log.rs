@@ -47,7 +47,9 @@ pub(crate) struct Lines {
 
 impl Lines {
     fn count(self) -> u64 {
-        self.entry.unsigned_abs().saturating_add(self.attempt.unsigned_abs())
+        self.entry
+            .unsigned_abs()
+            .saturating_add(self.attempt.unsigned_abs())
     }
 
     fn or_earlier(self, other: Lines) -> Lines {
@@ -137,7 +139,9 @@ impl Ledger {
         filter: &LogFilter,
         most: usize,
     ) -> Result<LogPart, LedgerError> {
-        self.read("read", "the log", |tx| log_back::part(tx, from, filter, most))
+        self.read("read", "the log", |tx| {
+            log_back::part(tx, from, filter, most)
+        })
     }
 
     /// Called before each look for what is new: from here on the position passes over nothing that
@@ -395,11 +399,7 @@ pub(crate) fn attempts_after(
 }
 
 /// An attempt as it is listed, by [`ATTEMPT_COLUMNS`].
-pub(crate) fn attempt_row(
-    row: &Row<'_>,
-    head: &Head,
-    filter: &LogFilter,
-) -> Result<Placed, Cause> {
+pub(crate) fn attempt_row(row: &Row<'_>, head: &Head, filter: &LogFilter) -> Result<Placed, Cause> {
     let line = LogLine {
         at: instant(row.int(2)?),
         kind: row.text(3)?,
@@ -596,9 +596,9 @@ fn words_of(fact: &Fact) -> Vec<String> {
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
         Fact::GuessingEnded {
-            counter,
+            at_counter,
             approved_by,
-        } => std::iter::once(format!("at {counter}"))
+        } => std::iter::once(format!("at {at_counter}"))
             .chain(approved(approved_by.as_ref()))
             .collect(),
     }

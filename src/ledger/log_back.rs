@@ -47,8 +47,14 @@ pub(crate) fn part(
     let (entries, attempts) = (look.entries()?, look.attempts()?);
     let (entries_full, attempts_full) = (look.is_full(&entries), look.is_full(&attempts));
     // What lies beyond the shorter list may come before what the longer one holds: leave it.
-    let entry_end = entries.last().filter(|_| entries_full).map(|last| last.entry);
-    let attempt_end = attempts.last().filter(|_| attempts_full).map(|last| last.entry);
+    let entry_end = entries
+        .last()
+        .filter(|_| entries_full)
+        .map(|last| last.entry);
+    let attempt_end = attempts
+        .last()
+        .filter(|_| attempts_full)
+        .map(|last| last.entry);
     let mut merged: Vec<Placed> = entries
         .into_iter()
         .filter(|entry| attempt_end.is_none_or(|end| entry.entry > end))

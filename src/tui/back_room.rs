@@ -92,8 +92,7 @@ impl PageName {
 }
 
 /// The keys of the back room, each with the pages that it leads through.
-const KEYS: [(Command, &[PageName]); 1] =
-    [(Command::Log, &[PageName::Log, PageName::Conflicts])];
+const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Log, PageName::Conflicts])];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
 fn pages_of(command: Command) -> &'static [PageName] {

@@ -264,7 +264,8 @@ pub const KEYS: [KeyRow; 49] = [
     row(
         Key::F(9),
         Command::Manager,
-        "End notice",
+        // The page says so where there is a notice.
+        "",
         "in the log: end the notice about unknown codes: F9, a digit, Enter, a manager",
         &[Place::Log],
     ),

@@ -11,8 +11,8 @@ use counterfoil::tui::model::Model;
 use counterfoil::tui::msg::{Effect, Msg};
 
 use crate::screens::{
-    DARK, SIZES, Scene, accepted, after, check, drawn, effects, judged, key, model, opened, operator,
-    scan, scan_effect, signed_in, status, text, then, typed,
+    DARK, SIZES, Scene, accepted, after, check, drawn, effects, judged, key, model, opened,
+    operator, scan, scan_effect, signed_in, status, text, then, typed,
 };
 
 const SIZE: (u16, u16) = (80, 24);
@@ -150,22 +150,47 @@ fn scenes() -> Vec<Scene> {
             false,
             then(
                 signed_in(),
-                [key(Key::F(6)), read(1, None, part(many, Some(place(9)))), key(Key::PageDown)],
+                [
+                    key(Key::F(6)),
+                    read(1, None, part(many, Some(place(9)))),
+                    key(Key::PageDown),
+                ],
             ),
         ),
-        ("log-none", false, then(signed_in(), [key(Key::F(6)), read(1, None, part(vec![], None))])),
-        ("log-line", false, then(page(true), then(second.to_vec(), [key(Key::Enter)]))),
+        (
+            "log-none",
+            false,
+            then(
+                signed_in(),
+                [key(Key::F(6)), read(1, None, part(vec![], None))],
+            ),
+        ),
+        (
+            "log-line",
+            false,
+            then(page(true), then(second.to_vec(), [key(Key::Enter)])),
+        ),
         (
             "log-filter",
             false,
-            then(page(true), [key(Key::Tab), typed("refused"), key(Key::Tab), typed("spr")]),
+            then(
+                page(true),
+                [key(Key::Tab), typed("refused"), key(Key::Tab), typed("spr")],
+            ),
         ),
         ("log-guessing", false, then(page(true), [stands()])),
-        ("guessing-told", false, then(then(signed_in(), [stands()]), [key(Key::F(2))])),
+        (
+            "guessing-told",
+            false,
+            then(then(signed_in(), [stands()]), [key(Key::F(2))]),
+        ),
         (
             "log-export",
             false,
-            then(page(true), [key(Key::F(8)), typed("1"), key(Key::Enter), typed("24")]),
+            then(
+                page(true),
+                [key(Key::F(8)), typed("1"), key(Key::Enter), typed("24")],
+            ),
         ),
         (
             "log-exporting",
@@ -173,8 +198,15 @@ fn scenes() -> Vec<Scene> {
             then(
                 page(true),
                 [
-                    told(LogTold::ExportBegan { path: "/srv/exports/log.csv".to_owned() }),
-                    told(LogTold::Exported { done: 40, total: 100, lines: 12, is_whole: false }),
+                    told(LogTold::ExportBegan {
+                        path: "/srv/exports/log.csv".to_owned(),
+                    }),
+                    told(LogTold::Exported {
+                        done: 40,
+                        total: 100,
+                        lines: 12,
+                        is_whole: false,
+                    }),
                 ],
             ),
         ),
@@ -204,7 +236,17 @@ fn the_page_follows_while_the_newest_line_is_marked() {
     let mut console = model(DARK, SIZE, false, &page(false));
     let news = || status(false, None, 0, &[]);
     let asked = orders(&console.update(news()));
-    assert!(matches!(asked[..], [LogOrder::Read { number: 2, from: None, .. }]), "{asked:?}");
+    assert!(
+        matches!(
+            asked[..],
+            [LogOrder::Read {
+                number: 2,
+                from: None,
+                ..
+            }]
+        ),
+        "{asked:?}"
+    );
     // Nothing is asked twice at once.
     assert!(orders(&console.update(news())).is_empty());
     let newest = line(58, "redeem", "expired", Some("GHJKLNPRSTVXBC"));
@@ -231,9 +273,17 @@ fn it_looks_further_back_by_itself_and_then_when_asked() {
     let (mut number, mut from, mut looks) = (1, None, 0);
     // Nothing that is wanted: after some looks it stops, and says how far it has come.
     loop {
-        let answer = LogPart { looked_back_to: Some(after(-5_000)), ..part(vec![], Some(place(50 - looks))) };
+        let answer = LogPart {
+            looked_back_to: Some(after(-5_000)),
+            ..part(vec![], Some(place(50 - looks)))
+        };
         let asked = orders(&console.update(read(number, from, answer)));
-        let Some(LogOrder::Read { number: next, from: place, .. }) = asked.into_iter().next() else {
+        let Some(LogOrder::Read {
+            number: next,
+            from: place,
+            ..
+        }) = asked.into_iter().next()
+        else {
             break;
         };
         (number, from, looks) = (next, place, looks + 1);
@@ -243,7 +293,10 @@ fn it_looks_further_back_by_itself_and_then_when_asked() {
     let seen = shown(&console);
     assert!(seen.contains("Page Down: further"), "{seen}");
     let asked = orders(&console.update(key(Key::PageDown)));
-    assert!(matches!(asked[..], [LogOrder::Read { from: Some(_), .. }]), "{asked:?}");
+    assert!(
+        matches!(asked[..], [LogOrder::Read { from: Some(_), .. }]),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -260,18 +313,41 @@ fn a_digit_or_the_form_says_what_is_shown() {
     assert_eq!(scanned, [scan_effect(1, "BCDFGHJKLNPRST", true)]);
     effects(&mut console, [judged(1, accepted())]);
     let typing = [
-        key(Key::Tab), key(Key::Ctrl('u')), typed("accepted"), key(Key::Tab), typed("coffee"),
-        key(Key::BackTab), key(Key::BackTab), typed("2026-11-21"), key(Key::Enter),
+        key(Key::Tab),
+        key(Key::Ctrl('u')),
+        typed("accepted"),
+        key(Key::Tab),
+        typed("coffee"),
+        key(Key::BackTab),
+        key(Key::BackTab),
+        typed("2026-11-21"),
+        key(Key::Enter),
     ];
     let asked = orders(&effects(&mut console, typing));
-    let [LogOrder::Read { number, from: None, wish }] = &asked[..] else {
+    let [
+        LogOrder::Read {
+            number,
+            from: None,
+            wish,
+        },
+    ] = &asked[..]
+    else {
         panic!("{asked:?}");
     };
-    assert_eq!((wish.outcome.as_str(), wish.campaign.as_str()), ("accepted", "coffee"));
-    assert_eq!((wish.until.as_str(), wish.since.as_str()), ("2026-11-21", ""));
+    assert_eq!(
+        (wish.outcome.as_str(), wish.campaign.as_str()),
+        ("accepted", "coffee")
+    );
+    assert_eq!(
+        (wish.until.as_str(), wish.since.as_str()),
+        ("2026-11-21", "")
+    );
     assert!(shown(&console).contains("answer accepted, campaign coffee"));
     // What cannot be is said, and the form keeps it.
-    console.update(told(LogTold::Unread { number: *number, words: "no such time".to_owned() }));
+    console.update(told(LogTold::Unread {
+        number: *number,
+        words: "no such time".to_owned(),
+    }));
     assert!(shown(&console).contains("no such time"));
 }
 
@@ -284,7 +360,10 @@ fn a_scan_is_judged_on_the_page_and_drops_what_is_asked() {
         assert_eq!(ordered, [scan_effect(1, "BCDFGHJKLNPRST", true)]);
         effects(&mut console, [judged(1, accepted())]);
         let seen = text(&drawn(&console, size));
-        assert!(seen.contains("Free coffee") && !seen.contains("A digit"), "{seen}");
+        assert!(
+            seen.contains("Free coffee") && !seen.contains("A digit"),
+            "{seen}"
+        );
     }
 }
 
@@ -302,10 +381,19 @@ fn a_cashier_sees_no_whole_contact_and_no_whole_code() {
     }
     // What a manager has opened is not for the cashier whose badge is read next.
     let mut console = model(DARK, SIZE, false, &page(true));
-    effects(&mut console, then(vec![key(Key::Down); 5], [key(Key::Enter)]));
-    console.update(Msg::SignedIn { operator: operator("Ana", Role::Cashier), number: Some(9) });
+    effects(
+        &mut console,
+        then(vec![key(Key::Down); 5], [key(Key::Enter)]),
+    );
+    console.update(Msg::SignedIn {
+        operator: operator("Ana", Role::Cashier),
+        number: Some(9),
+    });
     let seen = shown(&console);
-    assert!(!seen.contains("ana@example.org") && !seen.contains("FGHJ-KLNP"), "{seen}");
+    assert!(
+        !seen.contains("ana@example.org") && !seen.contains("FGHJ-KLNP"),
+        "{seen}"
+    );
     console.update(key(Key::F(10)));
     assert!(!shown(&console).contains("spring-menu"));
 }
@@ -313,10 +401,19 @@ fn a_cashier_sees_no_whole_contact_and_no_whole_code() {
 #[test]
 fn an_export_takes_a_digit_and_a_manager_and_can_be_stopped() {
     let mut console = model(DARK, SIZE, false, &page(false));
-    let asked = effects(&mut console, [key(Key::F(8)), key(Key::Enter), typed("2"), key(Key::Enter)]);
+    let asked = effects(
+        &mut console,
+        [key(Key::F(8)), key(Key::Enter), typed("2"), key(Key::Enter)],
+    );
     assert!(orders(&asked).is_empty(), "no key alone exports");
     let asked = orders(&effects(&mut console, [typed("2468"), key(Key::Enter)]));
-    let [LogOrder::Export { format: LogFormat::JsonLines, approval: Some(approval), .. }] = &asked[..]
+    let [
+        LogOrder::Export {
+            format: LogFormat::JsonLines,
+            approval: Some(approval),
+            ..
+        },
+    ] = &asked[..]
     else {
         panic!("{asked:?}");
     };
@@ -329,10 +426,20 @@ fn an_export_takes_a_digit_and_a_manager_and_can_be_stopped() {
     let path = "/srv/exports/log.jsonl".to_owned();
     let asked = orders(&console.update(told(LogTold::ExportBegan { path })));
     assert_eq!(asked, [LogOrder::ExportOn]);
-    let step = || told(LogTold::Exported { done: 30, total: 60, lines: 3, is_whole: false });
+    let step = || {
+        told(LogTold::Exported {
+            done: 30,
+            total: 60,
+            lines: 3,
+            is_whole: false,
+        })
+    };
     assert_eq!(orders(&console.update(step())), [LogOrder::ExportOn]);
     assert!(shown(&console).contains("50 %"));
-    assert_eq!(orders(&console.update(key(Key::Esc))), [LogOrder::ExportStop]);
+    assert_eq!(
+        orders(&console.update(key(Key::Esc))),
+        [LogOrder::ExportStop]
+    );
     console.update(told(LogTold::ExportStopped));
     assert!(shown(&console).contains("no file is left"));
     // A step that was still on its way goes on with nothing.
@@ -343,31 +450,71 @@ fn an_export_takes_a_digit_and_a_manager_and_can_be_stopped() {
 fn a_notice_of_guessing_is_for_managers_and_ended_by_one() {
     // A cashier at that counter is told why it is slow; one at another counter nothing.
     let mut console = model(DARK, SIZE, false, &then(signed_in(), [stands()]));
-    assert!(shown(&console).contains("call a manager"), "{}", shown(&console));
+    assert!(
+        shown(&console).contains("call a manager"),
+        "{}",
+        shown(&console)
+    );
     assert!(!shown(&console).contains("GUESSING?"));
-    let elsewhere = Guessing { counter: "Counter 7".to_owned(), ..guessing() };
-    console.update(Msg::GuessingStands { guessing: vec![elsewhere] });
+    let elsewhere = Guessing {
+        counter: "Counter 7".to_owned(),
+        ..guessing()
+    };
+    console.update(Msg::GuessingStands {
+        guessing: vec![elsewhere],
+    });
     assert!(!shown(&console).contains("MANY UNKNOWN"));
     // A manager sees it on every screen but the log's own, which tells it in full.
     console.update(stands());
-    console.update(Msg::SignedIn { operator: operator("Ben", Role::Manager), number: None });
+    console.update(Msg::SignedIn {
+        operator: operator("Ben", Role::Manager),
+        number: None,
+    });
     assert!(shown(&console).contains("GUESSING? 16 unknown codes at Counter 2: F6"));
-    effects(&mut console, [key(Key::F(6)), read(1, None, part(lines(), None))]);
-    assert!(shown(&console).contains("F9 ends the notice"), "{}", shown(&console));
+    effects(
+        &mut console,
+        [key(Key::F(6)), read(1, None, part(lines(), None))],
+    );
+    assert!(
+        shown(&console).contains("F9 ends the notice"),
+        "{}",
+        shown(&console)
+    );
     let asked = effects(
         &mut console,
-        [key(Key::F(9)), typed("4"), key(Key::Enter), typed("2468"), key(Key::Enter)],
+        [
+            key(Key::F(9)),
+            typed("4"),
+            key(Key::Enter),
+            typed("2468"),
+            key(Key::Enter),
+        ],
     );
-    let [LogOrder::EndGuessing { counter, reason, approval: Some(_) }] = &orders(&asked)[..] else {
+    let [
+        LogOrder::EndGuessing {
+            counter,
+            reason,
+            approval: Some(_),
+        },
+    ] = &orders(&asked)[..]
+    else {
         panic!("{asked:?}");
     };
-    assert_eq!((counter.as_str(), reason.as_str()), ("Counter 2", "somebody tried codes"));
-    console.update(told(LogTold::GuessingEnded { counter: counter.clone() }));
+    assert_eq!(
+        (counter.as_str(), reason.as_str()),
+        ("Counter 2", "somebody tried codes")
+    );
+    console.update(told(LogTold::GuessingEnded {
+        counter: counter.clone(),
+    }));
     assert!(!shown(&console).contains("F9 ends the notice"));
     // Where nobody signs in, whoever is there is told, and no PIN is asked.
     let mut console = model(DARK, SIZE, false, &[opened(vec![], vec![]), stands()]);
     assert!(shown(&console).contains("GUESSING?"));
-    let asked = effects(&mut console, [key(Key::F(6)), key(Key::F(9)), typed("1"), key(Key::Enter)]);
+    let asked = effects(
+        &mut console,
+        [key(Key::F(6)), key(Key::F(9)), typed("1"), key(Key::Enter)],
+    );
     assert!(matches!(
         orders(&asked).last(),
         Some(LogOrder::EndGuessing { approval: None, .. })

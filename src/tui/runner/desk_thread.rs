@@ -413,7 +413,8 @@ impl DeskThread {
         if slowed_ms == 0 {
             return self.say(msg);
         }
-        let due = self.order.clock.moment().elapsed + Duration::from_millis(slowed_ms.unsigned_abs());
+        let due =
+            self.order.clock.moment().elapsed + Duration::from_millis(slowed_ms.unsigned_abs());
         self.slowed.push_back((due, msg));
         Ok(())
     }

@@ -27,11 +27,7 @@ pub(super) fn answer(desk: &mut Desk, order: LogOrder, now: Timestamp) -> LogTol
     })
 }
 
-fn carried_out(
-    desk: &mut Desk,
-    order: LogOrder,
-    now: Timestamp,
-) -> Result<LogTold, ExportFault> {
+fn carried_out(desk: &mut Desk, order: LogOrder, now: Timestamp) -> Result<LogTold, ExportFault> {
     Ok(match order {
         LogOrder::Read { number, from, wish } => match desk.log_filter(&wish, now)? {
             Err(refusal) => LogTold::Unread {

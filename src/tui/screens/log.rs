@@ -10,12 +10,12 @@ use ratatui::text::Line;
 use crate::domain::code::{grouped, last_letters};
 use crate::domain::contact::hide_contacts;
 use crate::domain::guessing::Guessing;
-use crate::domain::local_time::{day_number, in_few_words, in_words};
+use crate::domain::local_time::{day_number, in_few_words};
 use crate::domain::log::{LogFormat, LogLine, LogPart, LogPlace, LogWish};
 use crate::domain::operator::Role;
 use crate::tui::back_order::{BackOrder, BackTold};
 use crate::tui::back_room::{BackPage, Setting};
-use crate::tui::canvas::{Canvas, bold, cut, padded, wrapped};
+use crate::tui::canvas::{Canvas, bold, columns, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
 use crate::tui::log_order::{LogOrder, LogTold};
@@ -44,7 +44,7 @@ const PRESETS: [(&str, &str); 6] = [
     ("accepted", "accepted"),
     ("refused", "refused"),
     ("unknown", "unknown"),
-    ("given out", "assigned"),
+    ("given", "assigned"),
     ("undone", "reversed"),
 ];
 
@@ -91,7 +91,9 @@ impl What {
 
     fn question(&self) -> String {
         match self {
-            What::Export => "Export what is listed here, and all before it? A digit, Enter".to_owned(),
+            What::Export => {
+                "Export what is listed here, and all before it? A digit, Enter".to_owned()
+            }
             What::EndGuessing(counter) => {
                 format!("Unknown codes at {counter}: what was it? A digit, Enter")
             }
@@ -195,7 +197,8 @@ impl Log {
             let is_here = |one: &&Guessing| one.counter == counter && one.slowed_until.is_some();
             return match self.guessing.iter().find(is_here) {
                 Some(_) => vec![
-                    "MANY UNKNOWN CODES – answers to further ones are slow: call a manager".to_owned(),
+                    "MANY UNKNOWN CODES – answers to further ones are slow: call a manager"
+                        .to_owned(),
                     "MANY UNKNOWN CODES – call a manager".to_owned(),
                 ],
                 None => Vec::new(),
@@ -226,7 +229,10 @@ impl Log {
         let is_following = self.at == 0 && self.opened.is_none() && self.lines.is_some();
         if is_following && !self.is_asked {
             self.looks = LOOKS_MAX;
-            self.is_anew = self.lines.as_ref().is_some_and(|lines| lines.len() > LINES_MAX);
+            self.is_anew = self
+                .lines
+                .as_ref()
+                .is_some_and(|lines| lines.len() > LINES_MAX);
             self.read(None, effects);
         }
     }
@@ -325,7 +331,16 @@ impl Log {
 
     /// Shows what the form says.
     fn wish_typed(&mut self, effects: &mut Vec<Effect>) {
-        let [outcome, campaign, code, customer, operator, counter, since, until] = &self.fields;
+        let [
+            outcome,
+            campaign,
+            code,
+            customer,
+            operator,
+            counter,
+            since,
+            until,
+        ] = &self.fields;
         let text = |field: &Field| field.as_str().trim().to_owned();
         self.wish = LogWish {
             outcome: text(outcome),
@@ -440,9 +455,11 @@ impl Log {
             opened.first = opened.first.saturating_sub(1);
         } else if matches!(command, Command::Down | Command::Next) {
             opened.first = opened.first.saturating_add(1);
-        } else if command == Command::Slips
-            && let Some(code) = opened.line.code.clone()
-        {
+        } else if command == Command::Slips {
+            let Some(code) = opened.line.code.clone() else {
+                "this line names no code".clone_into(&mut self.words);
+                return;
+            };
             // Everything about this code.
             self.opened = None;
             for field in &mut self.fields {
@@ -820,13 +837,7 @@ impl Log {
     }
 
     /// `14:31:07 ✔ accepted  …GHJK spring-menu  Counter 2  Ana`
-    fn draw_line(
-        &self,
-        canvas: &mut Canvas<'_>,
-        line: &LogLine,
-        is_marked: bool,
-        view: &View<'_>,
-    ) {
+    fn draw_line(&self, canvas: &mut Canvas<'_>, line: &LogLine, is_marked: bool, view: &View<'_>) {
         let theme = canvas.theme();
         let room = canvas.columns();
         let tone = line.band().map_or(Tone::Plain, Tone::of);
@@ -839,7 +850,6 @@ impl Log {
             (false, false) => ("%-d %b %H:%M", 12),
         };
         let answer_columns = if room < 70 { 14 } else { 18 };
-        let campaign_columns = (room.saturating_sub(45)).clamp(9, 20);
         let style = if is_marked {
             theme.picked()
         } else {
@@ -848,16 +858,25 @@ impl Log {
         let mark = if is_marked { '›' } else { ' ' };
         let when = padded(&at.strftime(pattern).to_string(), at_columns);
         let code = line.code.as_deref().map(last_letters).unwrap_or_default();
-        let counter_columns = if room < 70 { 8 } else { 12 };
         let head = format!(
             "{mark}{when} {} {} {} ",
             tone.glyph(),
             padded(&answer_of(line), answer_columns),
             padded(&code, 5),
         );
+        let left = room.saturating_sub(columns(&head));
+        let counter_columns = (left / 10).saturating_mul(3).max(9);
+        let operator_columns = (left / 4).max(5);
+        let campaign_columns = left
+            .saturating_sub(counter_columns)
+            .saturating_sub(operator_columns)
+            .saturating_sub(2);
         let rest = format!(
             "{} {} {}",
-            padded(line.campaign.as_deref().unwrap_or_default(), campaign_columns),
+            padded(
+                line.campaign.as_deref().unwrap_or_default(),
+                campaign_columns
+            ),
             padded(&line.counter, counter_columns),
             line.operator.as_deref().unwrap_or_default(),
         );
@@ -896,7 +915,9 @@ impl Log {
         let tone = line.band().map_or(Tone::Plain, Tone::of);
         let means = WORDS
             .iter()
-            .find(|text| text.word == line.answer && matches!(line.kind.as_str(), "redeem" | "check"))
+            .find(|text| {
+                text.word == line.answer && matches!(line.kind.as_str(), "redeem" | "check")
+            })
             .map(|text| format!(" – {}", text.means))
             .unwrap_or_default();
         let answer = format!("{} {}{means}", tone.glyph(), line.answer.replace('_', " "));
@@ -912,9 +933,11 @@ impl Log {
             (Some(_), false, Some(_)) => Some("a manager sees it".to_owned()),
             (raw, _, _) => raw.as_ref().map(seen),
         };
+        let when = line.at.to_zoned(view.zone.clone());
+        let when = when.strftime("%a %-d %b %Y %H:%M:%S").to_string();
         let notes = Some(line.notes.to_string()).filter(|notes| !notes.is_empty());
         [
-            ("when", Some(in_words(line.at, view.zone))),
+            ("when", Some(when)),
             ("what", Some(line.kind.replace('_', " "))),
             ("answer", Some(answer.trim().to_owned())),
             ("code", code),
@@ -951,7 +974,11 @@ impl Log {
             Step::AtDesk(..) => lines.push(asks("at the desk …")),
             Step::Nothing => {
                 if let Some(at) = self.field_at {
-                    lines.extend(self.form_lines(at, room, view).into_iter().map(|line| (line, false)));
+                    lines.extend(
+                        self.form_lines(at, room, view)
+                            .into_iter()
+                            .map(|line| (line, false)),
+                    );
                 }
             }
         }
@@ -961,13 +988,13 @@ impl Log {
         let words = wrapped(&self.words, room, 2).into_iter();
         lines.extend(words.map(|line| (Line::from(line), true)));
         if lines.is_empty() && self.opened.is_none() {
-            lines.push((Line::from(cut(&self.presets(view), room)), false));
+            lines.push((Line::from(cut(&self.presets(room, view), room)), false));
         }
         lines
     }
 
     /// The digits, or the one that is typed.
-    fn presets(&self, view: &View<'_>) -> String {
+    fn presets(&self, room: u16, view: &View<'_>) -> String {
         if !self.field.is_empty() {
             let names = PRESETS.map(|(name, _)| name);
             let name = picked(&names, &self.field).unwrap_or_default();
@@ -977,7 +1004,12 @@ impl Log {
             .zip(PRESETS)
             .map(|(digit, (name, _))| format!("{digit} {name}"))
             .collect();
-        format!("{} · Tab: more", digits.join("  "))
+        let roomy = format!("{} · Tab: more", digits.join("  "));
+        if columns(&roomy) <= room {
+            roomy
+        } else {
+            digits.join(" ")
+        }
     }
 
     /// The form, two fields a row.
@@ -1022,7 +1054,9 @@ fn answer_of(line: &LogLine) -> String {
         };
     }
     let is_scan = matches!(line.kind.as_str(), "redeem" | "check");
-    let short = WORDS.iter().find(|text| is_scan && text.word == line.answer);
+    let short = WORDS
+        .iter()
+        .find(|text| is_scan && text.word == line.answer);
     match (short, line.kind.as_str()) {
         (Some(text), "check") => format!("{}, asked", text.short),
         (Some(text), _) => text.short.to_owned(),

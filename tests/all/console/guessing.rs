@@ -24,7 +24,11 @@ fn after_ten_unknown_codes_the_answer_comes_later_and_a_known_code_at_once() {
     let screen = console.screen();
     assert!(screen.contains("#12"), "{screen}");
     assert_eq!(shop.accepted(), codes[..1]);
-    assert_eq!(shop.scans("not_found").len(), 11, "each stands in the ledger at once");
+    assert_eq!(
+        shop.scans("not_found").len(),
+        11,
+        "each stands in the ledger at once"
+    );
     // The restarted console knows of it.
     console.leave();
     let mut console = shop.console("till 1");
