@@ -711,22 +711,69 @@ pub(crate) struct PoolArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LogArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<LogCommand>,
+    #[command(flatten)]
+    pub(crate) choice: LogChoice,
+    /// Go on as more happens, until stopped
+    #[arg(long, conflicts_with = "until")]
+    pub(crate) follow: bool,
+}
+
+/// Which lines of the log; all that is given must be true of a line. Beside them, `--operator` and
+/// `--counter` choose lines where nothing but the log is read.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LogChoice {
     /// Not before this time: 2026-11-21, 2026-11-21T09:00, or how long ago, as in 2h
     #[arg(long, value_name = "T")]
     pub(crate) since: Option<String>,
-    /// Only with this answer, as in `already_redeemed`
+    /// Before this time, or on this day and before: as --since
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<String>,
+    /// Only with this answer, as in `already_redeemed`; `refused` is every refusal, `unknown` every code
+    /// that nobody knows
     #[arg(long, value_name = "W")]
     pub(crate) outcome: Option<String>,
+    /// Only of this campaign
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<CampaignId>,
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only of this customer, by id or contact
+    #[arg(long, value_name = "C")]
+    pub(crate) customer: Option<String>,
+    /// Only by this operator; in the log itself --operator says the same
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Only at this counter; in the log itself --counter says the same
+    #[arg(long, value_name = "NAME")]
+    pub(crate) at: Option<String>,
     /// Only with this note; may be given several times
     #[arg(long = "note", value_name = "K=V")]
     pub(crate) notes: Vec<Note>,
-    /// Go on as more happens, until stopped
-    #[arg(long)]
-    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Write the log to a file, for spreadsheets (CSV, formulas neutralised) or programs (JSON lines)
+    Export {
+        /// The file; JSON lines where it ends so (.jsonl, .json) or with --json, else CSV; `-` for
+        /// standard output
+        file: PathBuf,
+        #[command(flatten)]
+        choice: LogChoice,
+    },
+    /// End the notice about many unknown codes at a counter, and their slow answers
+    EndGuessing {
+        /// The counter, as the notice names it
+        place: String,
+        /// What was found
+        #[arg(long, value_name = "R")]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,6 +16,7 @@ pub mod day_report;
 pub mod entry;
 pub mod escape;
 pub mod finding;
+pub mod guessing;
 pub mod hub_status;
 pub mod ids;
 pub(crate) mod json;

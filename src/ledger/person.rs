@@ -9,14 +9,14 @@ use crate::domain::customer::{Dossier, DossierCode, DossierContact, DossierEntry
 use crate::domain::entry::{Body, Side, instant};
 use crate::domain::escape::{for_display, unescape};
 use crate::domain::ids::EntryId;
-use crate::domain::log::LogLine;
+use crate::domain::log::{LogFilter, LogLine};
 use crate::domain::refusal::Refusal;
 use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::codes::by_id;
 use crate::ledger::customers::{by_public_id, contacts_of, described};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
-use crate::ledger::log::{LogFilter, attempts_after};
+use crate::ledger::log::attempts_after;
 use crate::ledger::{Ledger, LedgerError, campaigns, test_mode};
 
 /// Rows read in one view of the ledger.

@@ -53,6 +53,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0015_operators",
         include_str!("../../assets/migrations/0015_operators.sql"),
     ),
+    (
+        "0013_guessing",
+        include_str!("../../assets/migrations/0013_guessing.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -25,6 +25,8 @@ mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod hubs;
+mod log;
+mod log_screens;
 mod operators;
 mod postgres;
 mod postgres_tls;
