@@ -10,6 +10,7 @@ pub mod code_list;
 pub mod conflict;
 pub mod contact;
 pub mod customer;
+pub mod doctor;
 pub mod entry;
 pub mod escape;
 pub mod finding;

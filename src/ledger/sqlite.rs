@@ -49,6 +49,20 @@ const WRITES_PER_CHECKPOINT: u32 = 256;
 /// After so many writes without a rest the log is taken over inside a write, whoever waits.
 const WRITES_WITHOUT_REST_MAX: u32 = 16 * WRITES_PER_CHECKPOINT;
 
+/// A file up to this length is gone through in a second.
+const QUICK_CHECK_BYTES_MAX: i64 = 256 * 1024 * 1024;
+
+/// The tables without which nothing else can be read; all of them are short.
+const FIRST_TABLES: [&str; 7] = [
+    "sqlite_schema",
+    "migration",
+    "ledger",
+    "node",
+    "campaign",
+    "batch",
+    "operator",
+];
+
 /// A connection to a ledger file.
 pub(crate) struct Sqlite {
     connection: Connection,
@@ -356,6 +370,29 @@ impl Sqlite {
             .query_map([], |row| row.get::<_, String>(0))?
             .collect::<Result<Vec<_>, _>>()?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// SQLite's quicker check: of the whole file, or, where that takes long, of the tables without which
+    /// nothing can be read; and which of the two it was.
+    pub(crate) fn quick_faults(&self) -> Result<(Vec<String>, bool), Cause> {
+        let number = |pragma: &str| {
+            self.connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+        };
+        let bytes = number("page_count")?.saturating_mul(number("page_size")?);
+        let is_whole = bytes <= QUICK_CHECK_BYTES_MAX;
+        let parts: &[&str] = if is_whole { &["20"] } else { &FIRST_TABLES };
+        let mut faults = Vec::new();
+        for part in parts {
+            let mut statement = self
+                .connection
+                .prepare(&format!("PRAGMA quick_check({part})"))?;
+            for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+                faults.push(line?);
+            }
+        }
+        faults.retain(|line| line != "ok");
+        Ok((faults, is_whole))
     }
 }
 

@@ -23,6 +23,7 @@ mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod hubs;
+mod package;
 mod postgres;
 mod postgres_tls;
 mod preflight;
