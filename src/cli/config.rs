@@ -216,12 +216,7 @@ impl Config {
                 file.console.counter,
                 host_and_terminal,
             ),
-            theme: Sourced::first(
-                flags.theme,
-                theme,
-                file.console.theme,
-                || Theme::Auto,
-            ),
+            theme: Sourced::first(flags.theme, theme, file.console.theme, || Theme::Auto),
             rings_bell: Sourced::first(None, None, file.console.bell, || true),
             fade_after_s: Sourced::first(None, None, file.console.fade_after_s, || {
                 u32::try_from(FADE_AFTER.as_secs()).unwrap_or(u32::MAX)
@@ -561,9 +556,11 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         assert!(Config::load(folder.path(), Flags::default()).is_err());
         let mut faults = Vec::new();
-        let config =
-            Config::load_in_spite(folder.path(), Flags::default(), &mut faults).unwrap();
-        assert_eq!((config.counter.value.as_str(), config.baud.value), ("Till 3", 9600));
+        let config = Config::load_in_spite(folder.path(), Flags::default(), &mut faults).unwrap();
+        assert_eq!(
+            (config.counter.value.as_str(), config.baud.value),
+            ("Till 3", 9600)
+        );
         assert_eq!(config.fade_after_s.value, 10);
         assert!(config.ports.value.is_empty());
         let mut said: Vec<String> = faults
@@ -571,7 +568,11 @@ mod tests {
             .map(|fault| fault.message.replace(&path.display().to_string(), "file"))
             .collect();
         said.sort();
-        let begins = ["file, line 3: unknown field `bel`", "file, line 4: ", "file, line 6: unknown field `scaner`"];
+        let begins = [
+            "file, line 3: unknown field `bel`",
+            "file, line 4: ",
+            "file, line 6: unknown field `scaner`",
+        ];
         assert_eq!(said.len(), begins.len(), "{said:?}");
         for (line, begin) in said.iter().zip(begins) {
             assert!(line.starts_with(begin), "{line}");

@@ -17,8 +17,8 @@ use crate::cli::context::{Context, account, now};
 use crate::cli::failure::Failure;
 use crate::cli::printer::{printer_of, template_of};
 use crate::desk::doctor::{
-    self, ClockSeen, DiskSeen, Joined, KeyboardsSeen, LedgerSeen, NodeSeen, PrinterSeen, SerialSeen,
-    TerminalSeen,
+    self, ClockSeen, DiskSeen, Joined, KeyboardsSeen, LedgerSeen, NodeSeen, PrinterSeen,
+    SerialSeen, TerminalSeen,
 };
 use crate::devices::print;
 use crate::devices::rights::rights_of;
@@ -49,7 +49,11 @@ pub(super) fn doctor(
         }
         let what = format!("{}: {}", line.check.words(), line.what);
         let to_do = line.to_do.as_ref().map(|to_do| format!("  · {to_do}"));
-        let words = format!("{:<4}  {what}{}", line.mark.as_str(), to_do.unwrap_or_default());
+        let words = format!(
+            "{:<4}  {what}{}",
+            line.mark.as_str(),
+            to_do.unwrap_or_default()
+        );
         writeln!(out, "{}", for_display(&words))?;
     }
     Ok(exit_code(&lines))
@@ -62,16 +66,14 @@ fn looked_at(context: &Context, args: &DoctorArgs) -> Result<Vec<Line>, Failure>
     let shop = ShopSeen::of(context, now)?;
     let zone = shop.zone.clone().unwrap_or(TimeZone::UTC);
     let mut lines = configuration(context);
-    lines.push(doctor::clock(
-        &ClockSeen {
-            now,
-            zone: zone.clone(),
-            built_at: built_at(),
-            newest_entry: shop.newest_at(),
-            hub_offset_ms: shop.clock_offset_ms,
-            is_synchronised: is_synchronised(),
-        },
-    ));
+    lines.push(doctor::clock(&ClockSeen {
+        now,
+        zone: zone.clone(),
+        built_at: built_at(),
+        newest_entry: shop.newest_at(),
+        hub_offset_ms: shop.clock_offset_ms,
+        is_synchronised: is_synchronised(),
+    }));
     let has_data = TimeZone::get("Europe/Berlin").is_ok();
     lines.push(doctor::time_zone(shop.zone.as_ref(), has_data, now));
     if context.database.is_none() {
@@ -166,11 +168,7 @@ impl ShopSeen {
         match failure.code {
             "no_ledger" => {}
             "newer_ledger" => {
-                self.migrations = Some(Line::bad(
-                    Check::Migrations,
-                    failure.message,
-                    failure.hint,
-                ));
+                self.migrations = Some(Line::bad(Check::Migrations, failure.message, failure.hint));
             }
             _ => {
                 self.ledger = LedgerSeen::Fault {
@@ -260,7 +258,10 @@ fn is_synchronised() -> Option<bool> {
     if Path::new("/run/systemd/timesync/synchronized").exists() {
         return Some(true);
     }
-    let said = said_by("timedatectl", &["show", "--property=NTPSynchronized", "--value"])?;
+    let said = said_by(
+        "timedatectl",
+        &["show", "--property=NTPSynchronized", "--value"],
+    )?;
     match said.trim() {
         "yes" => Some(true),
         "no" => Some(false),

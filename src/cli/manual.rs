@@ -29,7 +29,10 @@ mod tests {
 
     /// Every command that is shown, with the name of its page.
     fn commands(command: &clap::Command, name: &str, found: &mut Vec<(String, clap::Command)>) {
-        for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        for inner in command
+            .get_subcommands()
+            .filter(|inner| !inner.is_hide_set())
+        {
             commands(inner, &format!("{name}-{}", inner.get_name()), found);
         }
         found.push((name.to_owned(), command.clone()));
@@ -47,7 +50,10 @@ mod tests {
         assert!(all.len() > 40, "the commands were not found: {}", all.len());
         for (name, command) in &all {
             let page = std::fs::read_to_string(pages.join(format!("{name}.1"))).unwrap();
-            let plain = page.replace("\\-", "-").replace("\\fB", "").replace("\\fR", "");
+            let plain = page
+                .replace("\\-", "-")
+                .replace("\\fB", "")
+                .replace("\\fR", "");
             for argument in command.get_arguments().filter(|given| !given.is_hide_set()) {
                 let wanted = match argument.get_long() {
                     Some(long) => format!("--{long}"),
@@ -74,7 +80,11 @@ mod tests {
             let mut all = Vec::new();
             commands(&whole, "counterfoil", &mut all);
             for (_, command) in &all {
-                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+                assert!(
+                    script.contains(command.get_name()),
+                    "{shell}: {}",
+                    command.get_name()
+                );
                 for long in command.get_arguments().filter_map(clap::Arg::get_long) {
                     assert!(script.contains(long), "{shell}: {long}");
                 }

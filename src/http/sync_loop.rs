@@ -119,7 +119,11 @@ impl HubConnection {
             .map_err(|miss| missed(&miss))?;
         // The secret is looked at before the body, and no body is this empty.
         match self.client.post(Route::Down.path(), b"{}", KNOCKS_FOR) {
-            Err(miss @ Miss::Refused { status: 401 | 403, .. }) => Ok(Err(miss.why())),
+            Err(
+                miss @ Miss::Refused {
+                    status: 401 | 403, ..
+                },
+            ) => Ok(Err(miss.why())),
             Ok(_) | Err(Miss::Refused { .. }) => Ok(Ok(self.client.noticed())),
             Err(miss) => Err(missed(&miss)),
         }

@@ -74,7 +74,10 @@ mod tests {
 
     #[test]
     fn the_end_is_read_whichever_way_it_is_written() {
-        for (year, wanted) in [(2031, "2031-02-03T00:00:00Z"), (2061, "2061-02-03T00:00:00Z")] {
+        for (year, wanted) in [
+            (2031, "2031-02-03T00:00:00Z"),
+            (2061, "2061-02-03T00:00:00Z"),
+        ] {
             let mut params = rcgen::CertificateParams::new(vec!["hub".to_owned()]).unwrap();
             params.not_before = rcgen::date_time_ymd(2026, 1, 1);
             params.not_after = rcgen::date_time_ymd(year, 2, 3);
@@ -86,7 +89,10 @@ mod tests {
                 assert_eq!(end_of(&der[..cut]), None, "cut at {cut}");
             }
         }
-        assert_eq!(moment(UTC_TIME, "991231235959Z"), Some("1999-12-31T23:59:59Z".parse().unwrap()));
+        assert_eq!(
+            moment(UTC_TIME, "991231235959Z"),
+            Some("1999-12-31T23:59:59Z".parse().unwrap())
+        );
         for wrong in ["", "é", "99123123595", "999999999999Z"] {
             assert_eq!(moment(UTC_TIME, wrong), None, "{wrong}");
         }

@@ -85,8 +85,8 @@ use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
-pub use crate::ledger::console::Today;
 pub use crate::ledger::check_up::{CheckUp, FolderSeen, LedgerFile, look_at_folder};
+pub use crate::ledger::console::Today;
 pub use crate::ledger::database::Database;
 pub use crate::ledger::edit::CustomerEdit;
 pub use crate::ledger::erase::{Erasure, Left};

@@ -80,7 +80,12 @@ fn run(command: &mut Command) -> String {
 fn package(folder: &Path) -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/debian/build");
     let printed = run(Command::new(script)
-        .args(["--fast", "--binary", env!("CARGO_BIN_EXE_counterfoil"), "--to"])
+        .args([
+            "--fast",
+            "--binary",
+            env!("CARGO_BIN_EXE_counterfoil"),
+            "--to",
+        ])
         .arg(folder));
     PathBuf::from(printed.trim())
 }
@@ -106,7 +111,15 @@ impl Root {
              PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=xterm LC_ALL=C.UTF-8 sh -c '{line}'"
         );
         Command::new("unshare")
-            .args(["--map-root-user", "--mount", "--net", "sh", "-c", &inside, "inside"])
+            .args([
+                "--map-root-user",
+                "--mount",
+                "--net",
+                "sh",
+                "-c",
+                &inside,
+                "inside",
+            ])
             .arg(self.0.path())
             .output()
             .unwrap()
@@ -154,7 +167,9 @@ fn the_package_installs_runs_and_goes_in_a_clean_debian_root() {
     }
     // What the unit starts is what the package has.
     let unit = std::fs::read_to_string(
-        root.0.path().join("usr/lib/systemd/system/counterfoil-hub.service"),
+        root.0
+            .path()
+            .join("usr/lib/systemd/system/counterfoil-hub.service"),
     )
     .unwrap();
     assert!(unit.contains("ExecStart=/usr/bin/counterfoil "), "{unit}");
@@ -170,7 +185,10 @@ fn the_package_installs_runs_and_goes_in_a_clean_debian_root() {
     assert_eq!(again.status.code(), Some(1), "{again:?}");
     root.well("counterfoil --data /srv/shop verify");
     let doctor = root.well("counterfoil --json --data /srv/shop doctor");
-    assert!(doctor.contains("\"check\":\"ledger\",\"mark\":\"ok\""), "{doctor}");
+    assert!(
+        doctor.contains("\"check\":\"ledger\",\"mark\":\"ok\""),
+        "{doctor}"
+    );
 
     // The shop's books outlive the program.
     root.well("dpkg --purge counterfoil");

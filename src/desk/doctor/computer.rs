@@ -79,7 +79,10 @@ pub fn time_zone(store: Option<&TimeZone>, has_data: bool, now: Timestamp) -> Li
         );
     }
     let Some(zone) = store else {
-        return Line::ok(Check::TimeZone, "the data are there; no ledger names one yet");
+        return Line::ok(
+            Check::TimeZone,
+            "the data are there; no ledger names one yet",
+        );
     };
     let name = zone.iana_name().unwrap_or("a zone without a name");
     let offset = zone.to_offset(now);
@@ -266,7 +269,10 @@ fn keys(seen: &TerminalSeen<'_>) -> Line {
         return Line::look(
             Check::Terminal,
             format!("tmux keeps {keys}"),
-            format!("{PREFIX}; or `tmux unbind-key -n {}` for each", bound.first().unwrap_or(&"F1")),
+            format!(
+                "{PREFIX}; or `tmux unbind-key -n {}` for each",
+                bound.first().unwrap_or(&"F1")
+            ),
         );
     }
     let program = (seen.variable)("TERM_PROGRAM").unwrap_or_default();
@@ -278,7 +284,10 @@ fn keys(seen: &TerminalSeen<'_>) -> Line {
             "its preferences have a switch for shortcuts and the menu key",
         ))
     } else if program == "vscode" {
-        Some(("the editor keeps most function keys", "use a terminal of its own"))
+        Some((
+            "the editor keeps most function keys",
+            "use a terminal of its own",
+        ))
     } else if program == "Apple_Terminal" || program == "iTerm.app" {
         Some((
             "a Mac's keyboard gives function keys only with fn",
@@ -305,9 +314,7 @@ fn bound_in_tmux(list: &str) -> Vec<&'static str> {
             words.nth(1)
         })
         .collect();
-    KEYS.into_iter()
-        .filter(|key| bound.contains(key))
-        .collect()
+    KEYS.into_iter().filter(|key| bound.contains(key)).collect()
 }
 
 #[cfg(test)]
@@ -333,8 +340,16 @@ mod tests {
         let table: [(Change, Mark, &str); 9] = [
             (|_| {}, Mark::Ok, "2026-11-21 21:00:00 CET, kept by"),
             (|seen| seen.is_synchronised = None, Mark::Ok, "does not say"),
-            (|seen| seen.is_synchronised = Some(false), Mark::Look, "no time service"),
-            (|seen| seen.now = at("2026-10-01T00:00:00Z"), Mark::Bad, "was built"),
+            (
+                |seen| seen.is_synchronised = Some(false),
+                Mark::Look,
+                "no time service",
+            ),
+            (
+                |seen| seen.now = at("2026-10-01T00:00:00Z"),
+                Mark::Bad,
+                "was built",
+            ),
             (
                 |seen| seen.newest_entry = Some(at("2026-11-21T20:01:01Z")),
                 Mark::Bad,
@@ -347,8 +362,16 @@ mod tests {
                 "",
             ),
             (|seen| seen.newest_entry = None, Mark::Ok, ""),
-            (|seen| seen.hub_offset_ms = Some(360_000), Mark::Bad, "6 min ahead of"),
-            (|seen| seen.hub_offset_ms = Some(-360_000), Mark::Bad, "6 min behind"),
+            (
+                |seen| seen.hub_offset_ms = Some(360_000),
+                Mark::Bad,
+                "6 min ahead of",
+            ),
+            (
+                |seen| seen.hub_offset_ms = Some(-360_000),
+                Mark::Bad,
+                "6 min behind",
+            ),
         ];
         for (change, mark, words) in table {
             let mut seen = well.clone();
@@ -367,7 +390,10 @@ mod tests {
         let line = time_zone(Some(&berlin), true, now);
         assert_eq!(
             (line.mark, line.what.as_str()),
-            (Mark::Ok, "Europe/Berlin, UTC+01 now; changes next on 2027-03-28")
+            (
+                Mark::Ok,
+                "Europe/Berlin, UTC+01 now; changes next on 2027-03-28"
+            )
         );
         assert_eq!(time_zone(None, true, now).mark, Mark::Ok);
         assert_eq!(time_zone(Some(&berlin), false, now).mark, Mark::Bad);
@@ -387,8 +413,16 @@ mod tests {
         let table: [(Change, Mark, &str); 7] = [
             (|_| {}, Mark::Ok, "5120 MiB free for /data on ext4"),
             (|seen| seen.has_ballast = None, Mark::Ok, "on ext4"),
-            (|seen| seen.network = Some("NFS"), Mark::Bad, "/data is on NFS"),
-            (|seen| seen.may_write = false, Mark::Bad, "may not write in /data"),
+            (
+                |seen| seen.network = Some("NFS"),
+                Mark::Bad,
+                "/data is on NFS",
+            ),
+            (
+                |seen| seen.may_write = false,
+                Mark::Bad,
+                "may not write in /data",
+            ),
             (|seen| seen.free_bytes = 10 << 20, Mark::Bad, "10 MiB"),
             (|seen| seen.free_bytes = 500 << 20, Mark::Look, "500 MiB"),
             (|seen| seen.has_ballast = Some(false), Mark::Look, "ballast"),
@@ -447,17 +481,33 @@ mod tests {
             (((80, 23), &usual, None), "look ok ok ok", ""),
             (((59, 24), &usual, None), "bad ok ok ok", ""),
             (((80, 17), &usual, None), "bad ok ok ok", ""),
-            (((80, 24), &[("TERM", "dumb"), usual[1]], None), "ok bad ok ok", "TERM"),
+            (
+                ((80, 24), &[("TERM", "dumb"), usual[1]], None),
+                "ok bad ok ok",
+                "TERM",
+            ),
             (
                 ((80, 24), &[usual[0], ("LC_ALL", "C"), usual[1]], None),
                 "ok ok look ok",
                 "the locale is C",
             ),
-            (((80, 24), &[("TERM", "linux")], None), "ok ok ok ok", "ASCII"),
-            (((80, 24), &[usual[0]], None), "ok ok look ok", "not set"),
-            (((80, 24), &usual, Some(tmux)), "ok ok ok look", "tmux keeps F2, F8"),
             (
-                ((80, 24), &[usual[0], usual[1], ("VTE_VERSION", "7006")], None),
+                ((80, 24), &[("TERM", "linux")], None),
+                "ok ok ok ok",
+                "ASCII",
+            ),
+            (((80, 24), &[usual[0]], None), "ok ok look ok", "not set"),
+            (
+                ((80, 24), &usual, Some(tmux)),
+                "ok ok ok look",
+                "tmux keeps F2, F8",
+            ),
+            (
+                (
+                    (80, 24),
+                    &[usual[0], usual[1], ("VTE_VERSION", "7006")],
+                    None,
+                ),
                 "ok ok ok look",
                 "F10",
             ),
@@ -468,7 +518,11 @@ mod tests {
             assert!(said.contains(words), "{said}");
         }
         let plain = [usual[0], usual[1], ("NO_COLOR", "1")];
-        assert!(marks(((80, 24), &plain, Some(""))).1.contains("without colour"));
+        assert!(
+            marks(((80, 24), &plain, Some("")))
+                .1
+                .contains("without colour")
+        );
     }
 
     #[test]

@@ -65,13 +65,17 @@ fn port(seen: &SerialSeen) -> Line {
         ),
         (Some(rights), true) if !rights.may_open => Line::bad(
             Check::Scanner,
-            format!("no permission for {called}: it belongs to the group {}", rights.group),
+            format!(
+                "no permission for {called}: it belongs to the group {}",
+                rights.group
+            ),
             join(rights),
         ),
         (Some(_), true) => Line::ok(Check::Scanner, format!("{called} can be opened")),
         (Some(rights), false) => {
             let path = &seen.node.path;
-            let way = format!("if it is a scanner: counterfoil --scanner {path}, or [scanner] ports");
+            let way =
+                format!("if it is a scanner: counterfoil --scanner {path}, or [scanner] ports");
             let to_do = if rights.may_open {
                 way
             } else {
@@ -148,7 +152,10 @@ pub fn usb_printer(node: &NodeSeen, is_configured: bool) -> Option<Line> {
     let rights = node.rights.as_ref()?;
     let called = node.called();
     if !rights.may_open {
-        let what = format!("no permission for {called}: it belongs to the group {}", rights.group);
+        let what = format!(
+            "no permission for {called}: it belongs to the group {}",
+            rights.group
+        );
         return Some(if is_configured {
             Line::bad(Check::Printer, what, join(rights))
         } else {
@@ -196,7 +203,12 @@ mod tests {
                 Mark::Bad,
                 "sudo usermod -aG dialout $USER",
             ),
-            (rights("dialout", false, true), true, Mark::Bad, "log in again"),
+            (
+                rights("dialout", false, true),
+                true,
+                Mark::Bad,
+                "log in again",
+            ),
             (rights("dialout", true, false), true, Mark::Ok, ""),
             (
                 rights("dialout", true, false),
@@ -260,7 +272,9 @@ mod tests {
                 "put in a new roll",
             ),
             (
-                asked(Health::NotReady(Reason::NoPermission { group: "lp".into() })),
+                asked(Health::NotReady(Reason::NoPermission {
+                    group: "lp".into(),
+                })),
                 Mark::Bad,
                 "",
                 "usermod -aG lp",

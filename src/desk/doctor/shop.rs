@@ -119,7 +119,10 @@ pub fn files(found: &[LedgerFile]) -> Vec<Line> {
     if !open.is_empty() {
         lines.push(Line::bad(
             Check::Ledger,
-            format!("every account of this computer can open {}", open.join(", ")),
+            format!(
+                "every account of this computer can open {}",
+                open.join(", ")
+            ),
             format!("chmod o= {}", open.join(" ")),
         ));
     }
@@ -271,7 +274,10 @@ const RENEWAL_DAYS: i64 = 14;
 
 /// Judges when a certificate ends.
 pub fn certificate(whose: &str, ends_at: Timestamp, now: Timestamp, zone: &TimeZone) -> Line {
-    let date = ends_at.to_zoned(zone.clone()).strftime("%Y-%m-%d").to_string();
+    let date = ends_at
+        .to_zoned(zone.clone())
+        .strftime("%Y-%m-%d")
+        .to_string();
     match days_until(ends_at, now) {
         None => Line::bad(
             Check::Certificate,
@@ -349,7 +355,11 @@ mod tests {
                 "bad",
                 "goes on elsewhere",
             ),
-            (|found| found.is_under_restore = true, "look", "restore --settle"),
+            (
+                |found| found.is_under_restore = true,
+                "look",
+                "restore --settle",
+            ),
         ];
         for (change, wanted, words) in table {
             let mut found = well.clone();
@@ -390,12 +400,18 @@ mod tests {
             ),
             (vec![file("ledger.db", 0o660, true)], "ok", "group (660)"),
             (
-                vec![file("ledger.db", 0o644, true), file("ledger.db-wal", 0o644, true)],
+                vec![
+                    file("ledger.db", 0o644, true),
+                    file("ledger.db-wal", 0o644, true),
+                ],
                 "bad",
                 "chmod o= ledger.db ledger.db-wal",
             ),
             (
-                vec![file("ledger.db", 0o660, true), file("ledger.turn-a", 0o600, true)],
+                vec![
+                    file("ledger.db", 0o660, true),
+                    file("ledger.turn-a", 0o600, true),
+                ],
                 "look",
                 "chmod 660 ledger.turn-a",
             ),
@@ -536,7 +552,11 @@ mod tests {
             ("2026-11-21T19:59:59Z", Mark::Bad, "ended on 2026-11-21"),
             ("2026-11-22T20:00:00Z", Mark::Look, "ends in 1 days"),
             ("2026-12-05T19:59:59Z", Mark::Look, "ends in 13 days"),
-            ("2026-12-05T20:00:00Z", Mark::Ok, "ends in 14 days, on 2026-12-05"),
+            (
+                "2026-12-05T20:00:00Z",
+                Mark::Ok,
+                "ends in 14 days, on 2026-12-05",
+            ),
         ] {
             let line = certificate("hub.pem", at(end), at(NOW), &zone);
             assert_eq!(line.mark, mark, "{line:?}");
