@@ -659,7 +659,8 @@ backups, lists that were exported, and a caller's --key, which is part of the ch
         #[arg(long)]
         yes: bool,
     },
-    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    /// As a manager, tell everything known about a customer, with their full contacts: in words, or with
+    /// --json as one object
     Export {
         /// The customer's id
         id: String,

@@ -79,6 +79,11 @@ mod tests {
             whole.build();
             let mut all = Vec::new();
             commands(&whole, "counterfoil", &mut all);
+            // fish: the generator goes two commands deep (clap_complete 4.6).
+            let depth = if shell == Shell::Fish { 2 } else { 3 };
+            all.retain(|(_, command)| {
+                command.get_bin_name().is_none_or(|name| name.split(' ').count() <= depth + 1)
+            });
             for (_, command) in &all {
                 assert!(
                     script.contains(command.get_name()),

@@ -14,6 +14,7 @@ mod customer;
 mod database;
 mod demo;
 mod doctor;
+mod dossier;
 mod failure;
 mod hub;
 mod hub_line;

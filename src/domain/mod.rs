@@ -11,6 +11,7 @@ pub mod conflict;
 pub mod contact;
 pub mod customer;
 pub mod doctor;
+pub mod dossier;
 pub mod entry;
 pub mod escape;
 pub mod finding;

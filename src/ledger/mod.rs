@@ -27,6 +27,7 @@ mod console;
 mod customer_day;
 mod customers;
 mod database;
+mod dossier;
 mod edit;
 mod engine;
 mod erase;
