@@ -34,7 +34,10 @@ pub(super) fn in_words(dossier: &Dossier, zone: &TimeZone) -> Vec<String> {
             format!("{}  {}  {} times", day.day, day.campaign, day.redemptions)
         }),
     );
-    part("what happened", all(&dossier.entries, |entry| of_entry(entry, zone)));
+    part(
+        "what happened",
+        all(&dossier.entries, |entry| of_entry(entry, zone)),
+    );
     part(
         "what was asked, and changed nothing",
         all(&dossier.attempts, |line| of_attempt(line, zone)),
@@ -69,7 +72,9 @@ fn person(dossier: &Dossier, zone: &TimeZone) -> Vec<String> {
     }
     if !dossier.recognised_by.is_empty() {
         let campaigns = dossier.recognised_by.join(", ");
-        say(format!("recognised, by keyed hashes of contacts, in {campaigns}"));
+        say(format!(
+            "recognised, by keyed hashes of contacts, in {campaigns}"
+        ));
     }
     if !dossier.tests.is_empty() {
         say(format!("a test customer of {}", dossier.tests.join(", ")));
@@ -99,14 +104,20 @@ fn named(name: &str, value: Option<&String>) -> Option<String> {
 
 fn of_code(code: &DossierCode, zone: &TimeZone) -> String {
     let elsewhere = code.elsewhere.as_ref().map(|used| {
-        format!("used on {} at {}, {}", moment(used.at, zone), used.store, used.counter)
+        format!(
+            "used on {} at {}, {}",
+            moment(used.at, zone),
+            used.store,
+            used.counter
+        )
     });
     joined([
         Some(grouped(&code.code)),
         Some(code.campaign.clone()),
         Some(code.offer.clone()),
         Some(format!("{}, {} uses made", code.state, code.uses_made)),
-        code.expires_at.map(|at| format!("until {}", moment(at, zone))),
+        code.expires_at
+            .map(|at| format!("until {}", moment(at, zone))),
         named("because", code.ended.as_ref()),
         elsewhere,
     ])
@@ -183,7 +194,9 @@ fn conflicts(dossier: &Dossier, zone: &TimeZone) -> Vec<String> {
         lines.push(joined([
             Some(shown(conflict.raised_at)),
             Some(conflict.kind.replace('_', " ")),
-            conflict.decision.map(|decision| format!("settled: {decision}")),
+            conflict
+                .decision
+                .map(|decision| format!("settled: {decision}")),
             named("reason", conflict.reason.as_ref()),
             named("by", conflict.settled_by.as_ref()),
         ]));

@@ -82,7 +82,9 @@ mod tests {
             // fish: the generator goes two commands deep (clap_complete 4.6).
             let depth = if shell == Shell::Fish { 2 } else { 3 };
             all.retain(|(_, command)| {
-                command.get_bin_name().is_none_or(|name| name.split(' ').count() <= depth + 1)
+                command
+                    .get_bin_name()
+                    .is_none_or(|name| name.split(' ').count() <= depth + 1)
             });
             for (_, command) in &all {
                 assert!(

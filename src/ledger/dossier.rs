@@ -255,7 +255,10 @@ fn conflicts_about(tx: &Tx<'_>, dossier: &Dossier) -> Result<Vec<DossierConflict
                 .as_ref()
                 .and_then(|settled| settled.decision)
                 .map(Decision::as_str),
-            reason: conflict.settled.as_ref().map(|settled| settled.reason.clone()),
+            reason: conflict
+                .settled
+                .as_ref()
+                .map(|settled| settled.reason.clone()),
             settled_by: conflict.settled.and_then(|settled| settled.by),
         })
         .collect())

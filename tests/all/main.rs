@@ -12,6 +12,8 @@ mod command_line;
 mod console;
 mod customers;
 mod dice;
+mod doctor;
+mod dossier;
 mod find;
 mod finding;
 mod forms;
