@@ -10,6 +10,7 @@ mod find;
 mod give_up;
 pub mod preflight;
 mod recent;
+mod report;
 mod set_up;
 mod sign_up;
 mod slips;

@@ -27,6 +27,7 @@ mod console;
 mod customer_day;
 mod customers;
 mod database;
+mod day;
 mod dossier;
 mod edit;
 mod engine;
@@ -74,6 +75,7 @@ mod tokens;
 #[cfg(test)]
 mod told_tests;
 mod verify;
+mod verify_head;
 mod waiting;
 mod witness;
 
@@ -109,6 +111,7 @@ pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest, Undone};
 pub use crate::ledger::verify::{Health, VerifyStep};
+pub use crate::ledger::verify_head::HeadCheck;
 pub use crate::ledger::witness::{FromHub, HeardBy};
 
 use crate::domain::contact::PhoneRegion;

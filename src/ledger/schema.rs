@@ -45,6 +45,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0010_fence",
         include_str!("../../assets/migrations/0010_fence.sql"),
     ),
+    (
+        "0014_day",
+        include_str!("../../assets/migrations/0014_day.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -13,6 +13,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::day::Day;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -76,6 +77,8 @@ pub trait BackPage {
 pub enum PageName {
     /// What stores did that cannot all be right.
     Conflicts,
+    /// What a day came to.
+    Day,
 }
 
 impl PageName {
@@ -83,12 +86,16 @@ impl PageName {
     fn title(self) -> &'static str {
         match self {
             PageName::Conflicts => "Conflicts",
+            PageName::Day => "Day",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
-const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Conflicts])];
+const KEYS: [(Command, &[PageName]); 2] = [
+    (Command::Pools, &[PageName::Day]),
+    (Command::Log, &[PageName::Conflicts]),
+];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
 fn pages_of(command: Command) -> &'static [PageName] {
@@ -101,6 +108,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
+    day: Day,
 }
 
 impl BackRoom {
@@ -108,6 +116,7 @@ impl BackRoom {
         BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
+            day: Day::new(),
         }
     }
 
@@ -151,6 +160,7 @@ impl BackRoom {
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
             PageName::Conflicts => &self.conflicts,
+            PageName::Day => &self.day,
         }
     }
 
@@ -158,11 +168,12 @@ impl BackRoom {
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Day => &mut self.day,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 1] {
-        [&mut self.conflicts]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
+        [&mut self.conflicts, &mut self.day]
     }
 
     /// Drops what is being asked on any page.
@@ -188,6 +199,7 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Day(_) => (PageName::Day, &mut self.day),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

@@ -16,6 +16,8 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
+    /// The pools, the campaigns, the day and the operators.
+    Pools,
     /// The log, and the conflicts.
     Log,
     /// Undo a redemption of this counter.
@@ -97,6 +99,10 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The report of a day.
+    Day,
+    /// Its print was asked for; the second key is awaited.
+    DayAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -149,7 +155,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 41] = [
+pub const KEYS: [KeyRow; 44] = [
     row(
         Key::F(1),
         Command::Help,
@@ -173,6 +179,8 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Day,
+            Place::DayAsked,
         ],
     ),
     row(
@@ -192,6 +200,8 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Day,
+            Place::DayAsked,
         ],
     ),
     row(
@@ -199,7 +209,13 @@ pub const KEYS: [KeyRow; 41] = [
         Command::SignUp,
         "Sign-up",
         "give a customer a code of their own",
-        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Conflicts,
+            Place::Day,
+        ],
     ),
     row(
         Key::F(4),
@@ -212,14 +228,22 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Conflicts,
+            Place::Day,
         ],
+    ),
+    row(
+        Key::F(5),
+        Command::Pools,
+        "Pools",
+        "what a day came to: Left, Right for other days",
+        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
     ),
     row(
         Key::F(6),
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[Place::Home, Place::Refused, Place::Find],
+        &[Place::Home, Place::Refused, Place::Find, Place::Day],
     ),
     row(
         Key::F(7),
@@ -241,6 +265,13 @@ pub const KEYS: [KeyRow; 41] = [
         "Print",
         "in the life of a code: print its slip again, with Enter as second key",
         &[Place::Life],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Print",
+        "in the report of a day: print it as a Z report, with Enter as second key",
+        &[Place::Day],
     ),
     row(
         Key::F(8),
@@ -290,6 +321,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Day,
         ],
         who: Who::SignedIn,
     },
@@ -307,6 +339,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Day,
         ],
         who: Who::Nobody,
     },
@@ -362,6 +395,13 @@ pub const KEYS: [KeyRow; 41] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Print it",
+        "in the report of a day, after F7: print it",
+        &[Place::DayAsked],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -378,7 +418,7 @@ pub const KEYS: [KeyRow; 41] = [
         Command::Drop,
         "Drop it",
         "drop the question, the undo or the typed line",
-        &[Place::Question, Place::Undo],
+        &[Place::Question, Place::Undo, Place::DayAsked],
     ),
     row(
         Key::Esc,

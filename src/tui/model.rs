@@ -474,6 +474,7 @@ impl Model {
             Command::Home
             | Command::SignUp
             | Command::Find
+            | Command::Pools
             | Command::Log
             | Command::Undo
             | Command::Slips
@@ -569,7 +570,7 @@ impl Model {
                 }
                 self.screen = Screen::Find;
             }
-            Command::Log => {
+            Command::Pools | Command::Log => {
                 self.put_away_all();
                 let (is_in_view, setting) = (matches!(self.screen, Screen::Back), self.setting());
                 self.back.open(command, is_in_view, &setting, effects);
