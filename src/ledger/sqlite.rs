@@ -382,6 +382,10 @@ impl Sqlite {
         let bytes = number("page_count")?.saturating_mul(number("page_size")?);
         let is_whole = bytes <= QUICK_CHECK_BYTES_MAX;
         let parts: &[&str] = if is_whole { &["20"] } else { &FIRST_TABLES };
+        Ok((self.faults_in(parts)?, is_whole))
+    }
+
+    fn faults_in(&self, parts: &[&str]) -> Result<Vec<String>, Cause> {
         let mut faults = Vec::new();
         for part in parts {
             let mut statement = self
@@ -392,7 +396,7 @@ impl Sqlite {
             }
         }
         faults.retain(|line| line != "ok");
-        Ok((faults, is_whole))
+        Ok(faults)
     }
 }
 
@@ -526,5 +530,41 @@ impl Files {
 
     pub(crate) fn batch_lock(&self, batch: i64) -> PathBuf {
         self.folder.join(format!("{BATCH_LOCK}{batch}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Act, Ledger, Setup};
+
+    #[test]
+    fn of_a_large_file_the_tables_without_which_nothing_can_be_read_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = Setup {
+            store: "Corner".into(),
+            timezone: "UTC".into(),
+            node: "BCDFGHJKLN".into(),
+            mode: 0o600,
+        };
+        let act = Act {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            counter: "till".into(),
+            operator: None,
+            salt: [0; 16],
+        };
+        drop(Ledger::create(folder.path(), &setup, &act).unwrap());
+        let path = Files::of(folder.path()).ledger();
+        let open = || Sqlite::open(&path, Access::Read, 0o600).unwrap();
+        assert_eq!(
+            open().faults_in(&FIRST_TABLES).unwrap(),
+            Vec::<String>::new()
+        );
+        assert_eq!(open().quick_faults().unwrap(), (Vec::new(), true));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[4096..].fill(0xaa);
+        std::fs::write(&path, bytes).unwrap();
+        let found = open().faults_in(&FIRST_TABLES);
+        assert!(found.is_err() || found.is_ok_and(|faults| !faults.is_empty()));
     }
 }
