@@ -41,7 +41,7 @@ pub(super) fn doctor(
     args: &DoctorArgs,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
-    let lines = looked_at(context, args)?;
+    let lines = looked_at(context, args);
     for line in &lines {
         if context.is_json {
             writeln!(out, "{}", serde_json::to_string(line)?)?;
@@ -60,10 +60,10 @@ pub(super) fn doctor(
 }
 
 /// Everything, in the order in which it is told.
-fn looked_at(context: &Context, args: &DoctorArgs) -> Result<Vec<Line>, Failure> {
+fn looked_at(context: &Context, args: &DoctorArgs) -> Vec<Line> {
     let now = now();
     let folder = look_at_folder(&context.data).map_err(|error| error.to_string());
-    let shop = ShopSeen::of(context, now)?;
+    let shop = ShopSeen::of(context, now);
     let zone = shop.zone.clone().unwrap_or(TimeZone::UTC);
     let mut lines = configuration(context);
     lines.push(doctor::clock(&ClockSeen {
@@ -102,7 +102,7 @@ fn looked_at(context: &Context, args: &DoctorArgs) -> Result<Vec<Line>, Failure>
     lines.extend(scanners(context));
     lines.extend(printers(context));
     lines.extend(terminal());
-    Ok(lines)
+    lines
 }
 
 fn configuration(context: &Context) -> Vec<Line> {
@@ -138,7 +138,7 @@ struct ShopSeen {
 }
 
 impl ShopSeen {
-    fn of(context: &Context, now: Timestamp) -> Result<ShopSeen, Failure> {
+    fn of(context: &Context, now: Timestamp) -> ShopSeen {
         let mut seen = ShopSeen {
             ledger: LedgerSeen::None {
                 place: context.data.display().to_string(),
@@ -154,13 +154,13 @@ impl ShopSeen {
             Ok(ledger) => ledger,
             Err(failure) => {
                 seen.fail(failure);
-                return Ok(seen);
+                return seen;
             }
         };
         if let Err(failure) = seen.look(context, &mut ledger, now) {
             seen.fail(failure);
         }
-        Ok(seen)
+        seen
     }
 
     /// A fault is told where it belongs; that there is no ledger is none.
@@ -211,8 +211,8 @@ impl ShopSeen {
         let Some(link) = ledger.hub_link()? else {
             return Ok(());
         };
-        let line = HubConnection::of(&link, context.config.hub_ca.value.as_deref());
-        let (reach, refused) = match line.map(|mut line| line.knock()) {
+        let hub = HubConnection::of(&link, context.config.hub_ca.value.as_deref());
+        let (reach, refused) = match hub.map(|mut hub| hub.knock()) {
             Ok(Ok(Ok(noticed))) => {
                 self.noticed = noticed;
                 (Reach::Online, None)

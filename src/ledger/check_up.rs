@@ -91,10 +91,19 @@ pub struct CheckUp {
     pub is_whole: bool,
     /// What the marker beside it tells that is wrong.
     pub marker: Option<String>,
+    /// Whether it is worked with as usual.
+    pub phase: LedgerPhase,
+}
+
+/// Whether a ledger is worked with as usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedgerPhase {
+    /// It is.
+    Usual,
     /// It was closed by `backup --move`.
-    pub is_moved: bool,
+    Moved,
     /// Its codes wait for approval after a restore.
-    pub is_under_restore: bool,
+    UnderRestore,
 }
 
 impl Ledger {
@@ -122,8 +131,13 @@ impl Ledger {
             faults,
             is_whole,
             marker,
-            is_moved: head.is_moved,
-            is_under_restore: head.restored_code_id != 0,
+            phase: if head.is_moved {
+                LedgerPhase::Moved
+            } else if head.restored_code_id != 0 {
+                LedgerPhase::UnderRestore
+            } else {
+                LedgerPhase::Usual
+            },
         })
     }
 }

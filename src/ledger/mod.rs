@@ -88,7 +88,7 @@ use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
-pub use crate::ledger::check_up::{CheckUp, FolderSeen, LedgerFile, look_at_folder};
+pub use crate::ledger::check_up::{CheckUp, FolderSeen, LedgerFile, LedgerPhase, look_at_folder};
 pub use crate::ledger::console::Today;
 pub use crate::ledger::database::Database;
 pub use crate::ledger::edit::CustomerEdit;

@@ -27,6 +27,7 @@ mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod hubs;
+mod operators;
 mod package;
 mod postgres;
 mod postgres_tls;

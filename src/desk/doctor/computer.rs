@@ -322,6 +322,12 @@ mod tests {
     use super::*;
     use crate::domain::doctor::Mark;
 
+    /// What is seen otherwise.
+    type Change<T> = fn(&mut T);
+
+    /// A size, variables, and what tmux says.
+    type Row<'a> = ((u16, u16), &'a [(&'a str, &'a str)], Option<&'a str>);
+
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
@@ -336,8 +342,7 @@ mod tests {
             hub_offset_ms: Some(-1_500),
             is_synchronised: Some(true),
         };
-        type Change = fn(&mut ClockSeen);
-        let table: [(Change, Mark, &str); 9] = [
+        let table: [(Change<ClockSeen>, Mark, &str); 9] = [
             (|_| {}, Mark::Ok, "2026-11-21 21:00:00 CET, kept by"),
             (|seen| seen.is_synchronised = None, Mark::Ok, "does not say"),
             (
@@ -409,8 +414,7 @@ mod tests {
             may_write: true,
             has_ballast: Some(true),
         };
-        type Change = fn(&mut DiskSeen);
-        let table: [(Change, Mark, &str); 7] = [
+        let table: [(Change<DiskSeen>, Mark, &str); 7] = [
             (|_| {}, Mark::Ok, "5120 MiB free for /data on ext4"),
             (|seen| seen.has_ballast = None, Mark::Ok, "on ext4"),
             (
@@ -458,7 +462,6 @@ mod tests {
 
     #[test]
     fn a_terminal_is_judged_by_size_colour_letters_and_keys() {
-        type Row<'a> = ((u16, u16), &'a [(&'a str, &'a str)], Option<&'a str>);
         let usual = [("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")];
         let marks = |(size, variables, tmux_keys): Row<'_>| {
             let lines = terminal(&TerminalSeen {

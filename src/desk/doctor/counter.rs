@@ -177,12 +177,20 @@ mod tests {
     use crate::devices::print::Reason;
     use crate::domain::doctor::Mark;
 
-    fn rights(group: &str, may_open: bool, is_listed: bool) -> Option<NodeRights> {
-        Some(NodeRights {
+    /// What an account may do: open it, not yet, or not at all.
+    #[derive(PartialEq, Eq)]
+    enum May {
+        Open,
+        AfterLogin,
+        Not,
+    }
+
+    fn rights(group: &str, may: &May) -> NodeRights {
+        NodeRights {
             group: group.to_owned(),
-            may_open,
-            is_listed,
-        })
+            may_open: *may == May::Open,
+            is_listed: *may == May::AfterLogin,
+        }
     }
 
     fn node(path: &str, rights: Option<NodeRights>) -> NodeSeen {
@@ -198,26 +206,26 @@ mod tests {
         let table = [
             (None, true, Mark::Bad, "plug it in"),
             (
-                rights("dialout", false, false),
+                Some(rights("dialout", &May::Not)),
                 true,
                 Mark::Bad,
                 "sudo usermod -aG dialout $USER",
             ),
             (
-                rights("dialout", false, true),
+                Some(rights("dialout", &May::AfterLogin)),
                 true,
                 Mark::Bad,
                 "log in again",
             ),
-            (rights("dialout", true, false), true, Mark::Ok, ""),
+            (Some(rights("dialout", &May::Open)), true, Mark::Ok, ""),
             (
-                rights("dialout", true, false),
+                Some(rights("dialout", &May::Open)),
                 false,
                 Mark::Look,
                 "counterfoil --scanner /dev/s",
             ),
             (
-                rights("plugdev", false, false),
+                Some(rights("plugdev", &May::Not)),
                 false,
                 Mark::Look,
                 "usermod -aG plugdev",
@@ -241,7 +249,7 @@ mod tests {
     fn keyboards_are_counted_and_name_the_group_to_join() {
         let line = |count, denied| keyboards(&KeyboardsSeen { count, denied });
         assert_eq!(line(0, None), None);
-        let denied = line(2, rights("input", false, false)).unwrap();
+        let denied = line(2, Some(rights("input", &May::Not))).unwrap();
         assert_eq!(denied.mark, Mark::Ok);
         assert!(denied.what.starts_with("2 keyboards"), "{denied:?}");
         assert!(denied.what.contains("usermod -aG input"), "{denied:?}");
@@ -296,14 +304,14 @@ mod tests {
                 (line.mark, line.to_do.unwrap_or_default())
             })
         };
-        assert_eq!(mark(rights("lp", true, true), true), None);
+        assert_eq!(mark(Some(rights("lp", &May::Open)), true), None);
         assert_eq!(mark(None, true), None);
-        let (bad, to_do) = mark(rights("lp", false, false), true).unwrap();
+        let (bad, to_do) = mark(Some(rights("lp", &May::Not)), true).unwrap();
         assert_eq!(bad, Mark::Bad);
         assert!(to_do.contains("-aG lp "), "{to_do}");
-        let (look, _) = mark(rights("lp", false, false), false).unwrap();
+        let (look, _) = mark(Some(rights("lp", &May::Not)), false).unwrap();
         assert_eq!(look, Mark::Look);
-        let (other, to_do) = mark(rights("lp", true, true), false).unwrap();
+        let (other, to_do) = mark(Some(rights("lp", &May::Open)), false).unwrap();
         assert_eq!(other, Mark::Look);
         assert!(to_do.contains("[printer] to"), "{to_do}");
     }

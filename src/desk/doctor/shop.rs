@@ -9,7 +9,7 @@ use crate::domain::entry::instant;
 use crate::domain::hub_status::{CLOCK_OFF_MS, HubHealth, HubStatus};
 use crate::domain::store::StoreNode;
 use crate::domain::wire::Standing;
-use crate::ledger::{CheckUp, LedgerFile};
+use crate::ledger::{CheckUp, LedgerFile, LedgerPhase};
 
 /// A ledger, as far as it could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ fn opened(store: &str, found: &CheckUp) -> Vec<Line> {
             )
         })
         .collect();
-    if found.is_moved {
+    if found.phase == LedgerPhase::Moved {
         lines.push(Line::bad(
             Check::Ledger,
             "it was closed by `backup --move`: the shop goes on elsewhere",
@@ -75,7 +75,7 @@ fn opened(store: &str, found: &CheckUp) -> Vec<Line> {
              command begins a new life, and nothing is honoured twice",
         ));
     }
-    if found.is_under_restore {
+    if found.phase == LedgerPhase::UnderRestore {
         lines.push(Line::look(
             Check::Ledger,
             "restored: codes that were not yet used need a manager's approval",
@@ -115,7 +115,8 @@ pub fn files(found: &[LedgerFile]) -> Vec<Line> {
         ));
     }
     // The configuration may hold the database's password, and is otherwise nobody's secret.
-    let open = named(&|file| file.mode & 0o007 != 0 && file.name.starts_with("ledger."));
+    let is_open = |file: &LedgerFile| file.mode & 0o007 > 0;
+    let open = named(&|file| is_open(file) && file.name.starts_with("ledger."));
     if !open.is_empty() {
         lines.push(Line::bad(
             Check::Ledger,
@@ -126,9 +127,8 @@ pub fn files(found: &[LedgerFile]) -> Vec<Line> {
             format!("chmod o= {}", open.join(" ")),
         ));
     }
-    let other = named(&|file| {
-        file.name.starts_with("ledger.") && file.mode & 0o007 == 0 && file.mode != main.mode
-    });
+    let other =
+        named(&|file| file.name.starts_with("ledger.") && !is_open(file) && file.mode != main.mode);
     if !other.is_empty() {
         lines.push(Line::look(
             Check::Ledger,
@@ -302,6 +302,12 @@ mod tests {
     use crate::domain::doctor::Mark;
     use crate::domain::hub_status::Reach;
 
+    /// What is found otherwise.
+    type Change = fn(&mut CheckUp);
+
+    /// What is seen otherwise, the marks, and words.
+    type Row<'a> = (Box<dyn Fn(&mut Joined) + 'a>, &'a str, &'a str);
+
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
@@ -329,10 +335,8 @@ mod tests {
             faults: Vec::new(),
             is_whole: true,
             marker: None,
-            is_moved: false,
-            is_under_restore: false,
+            phase: LedgerPhase::Usual,
         };
-        type Change = fn(&mut CheckUp);
         let table: [(Change, &str, &str); 7] = [
             (|_| {}, "ok", "Corner: opens, 42 entries; the file is sound"),
             (|found| found.is_whole = false, "ok", "counterfoil verify"),
@@ -346,17 +350,21 @@ mod tests {
                 "bad",
                 "3 entries are missing",
             ),
-            (|found| found.is_moved = true, "bad", "goes on elsewhere"),
+            (
+                |found| found.phase = LedgerPhase::Moved,
+                "bad",
+                "goes on elsewhere",
+            ),
             (
                 |found| {
-                    found.is_moved = true;
+                    found.phase = LedgerPhase::Moved;
                     found.marker = Some("it is missing".into());
                 },
                 "bad",
                 "goes on elsewhere",
             ),
             (
-                |found| found.is_under_restore = true,
+                |found| found.phase = LedgerPhase::UnderRestore,
                 "look",
                 "restore --settle",
             ),
@@ -461,7 +469,6 @@ mod tests {
             since_ms: at(NOW).as_millisecond(),
             why: why.into(),
         };
-        type Row<'a> = (Box<dyn Fn(&mut Joined) + 'a>, &'a str, &'a str);
         let table: [Row<'_>; 7] = [
             (Box::new(|_| {}), "ok", "https://hub answers"),
             (
