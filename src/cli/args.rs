@@ -126,9 +126,38 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Check the file, the chain of entries, the counts and the codes; changes nothing
     Verify(VerifyArgs),
+    /// What may be wrong here, line by line, and what to do; changes nothing
+    #[command(
+        after_help = "Exit codes: 0 nothing is bad; else what the first of these is bad says: 4 scanners \
+or printers, 5 disk, ledger or migrations, 2 anything else."
+    )]
+    Doctor(DoctorArgs),
+    /// Print what makes a shell complete these commands with Tab
+    #[command(
+        after_help = "bash: counterfoil completions bash > ~/.local/share/bash-completion/completions/\
+counterfoil\nzsh: counterfoil completions zsh > a folder of $fpath, as _counterfoil\nfish: counterfoil \
+completions fish > ~/.config/fish/completions/counterfoil.fish"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the pages of the manual, one a command
+    Man {
+        /// The folder to write to, which is made where it is missing
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// One claim of a preflight on its copy: waits for a line, claims, answers
     #[command(hide = true)]
     RehearseClaim(RehearseClaimArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A certificate of this hub, in PEM, whose end is looked at
+    #[arg(long, value_name = "FILE", default_value = "/etc/counterfoil/hub.pem")]
+    pub(crate) tls_cert: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -635,7 +664,8 @@ backups, lists that were exported, and a caller's --key, which is part of the ch
         #[arg(long)]
         yes: bool,
     },
-    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    /// As a manager, tell everything known about a customer, with their full contacts: in words, or with
+    /// --json as one object
     Export {
         /// The customer's id
         id: String,

@@ -5,6 +5,7 @@
 
 mod away;
 mod conflicts;
+pub mod doctor;
 mod find;
 mod give_up;
 mod log;

@@ -13,6 +13,8 @@ pub mod contact;
 pub mod customer;
 pub mod day_paper;
 pub mod day_report;
+pub mod doctor;
+pub mod dossier;
 pub mod entry;
 pub mod escape;
 pub mod finding;

@@ -96,6 +96,11 @@ pub(crate) fn migrate(engine: &mut Engine, now_ms: i64) -> Result<(), Cause> {
     })
 }
 
+/// How many migrations this program knows.
+pub(crate) fn known() -> usize {
+    MIGRATIONS.len()
+}
+
 /// How many of our migrations a ledger has; an error where it has more.
 pub(crate) fn applied(engine: &mut Engine) -> Result<usize, Cause> {
     if !engine.has_table("migration")? {
