@@ -236,7 +236,7 @@ pub const KEYS: [KeyRow; 44] = [
         Command::Pools,
         "Pools",
         "what a day came to: Left, Right for other days",
-        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
+        &[Place::Home, Place::Find, Place::Conflicts],
     ),
     row(
         Key::F(6),
