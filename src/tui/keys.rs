@@ -258,7 +258,6 @@ pub const KEYS: [KeyRow; 56] = [
         "the back room, page after page: what a day came to, who may sign in",
         &[
             Place::Home,
-            Place::Refused,
             Place::Find,
             Place::Conflicts,
             Place::Day,
