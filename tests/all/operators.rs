@@ -427,7 +427,7 @@ fn a_shift_changes_by_one_scan_and_takes_the_forms_of_the_one_before_with_it() {
         effects(&mut model, [scan("BADGE-BEN"), badge_of(ben, 2)]);
         let shown = screen(&model);
         assert!(
-            shown.contains("Ben (manager)") && shown.contains("Ready for the next scan"),
+            shown.contains("Ben (manager)") && shown.contains("LAST SCANS"),
             "{shown}"
         );
         effects(&mut model, [key(Key::F(form))]);
