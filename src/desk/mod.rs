@@ -10,6 +10,7 @@ mod give_up;
 mod operators;
 pub mod preflight;
 mod recent;
+mod report;
 mod set_up;
 mod sign_up;
 mod slips;

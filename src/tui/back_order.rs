@@ -1,6 +1,7 @@
 //! What the pages of the back room order of the desk, and what they are told.
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 
 /// An order of a page.
@@ -8,6 +9,8 @@ use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 pub enum BackOrder {
     /// About conflicts.
     Conflict(ConflictOrder),
+    /// About the report of a day.
+    Day(DayOrder),
     /// About operators.
     Operator(OperatorOrder),
 }
@@ -17,6 +20,8 @@ pub enum BackOrder {
 pub enum BackTold {
     /// About conflicts.
     Conflict(ConflictTold),
+    /// About the report of a day.
+    Day(DayTold),
     /// About operators.
     Operator(OperatorTold),
 }

@@ -13,6 +13,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::day::Day;
 use crate::tui::screens::operators::Operators;
 use crate::tui::screens::question::{Managers, Outcome};
 
@@ -88,6 +89,8 @@ pub trait BackPage {
 pub enum PageName {
     /// What stores did that cannot all be right.
     Conflicts,
+    /// What a day came to.
+    Day,
     /// Who may sign in.
     Operators,
 }
@@ -97,6 +100,7 @@ impl PageName {
     fn title(self) -> &'static str {
         match self {
             PageName::Conflicts => "Conflicts",
+            PageName::Day => "Day",
             PageName::Operators => "Operators",
         }
     }
@@ -104,7 +108,7 @@ impl PageName {
 
 /// The keys of the back room, each with the pages that it leads through.
 const KEYS: [(Command, &[PageName]); 2] = [
-    (Command::Pools, &[PageName::Operators]),
+    (Command::Pools, &[PageName::Day, PageName::Operators]),
     (Command::Log, &[PageName::Conflicts]),
 ];
 
@@ -119,6 +123,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
+    day: Day,
     operators: Operators,
 }
 
@@ -127,6 +132,7 @@ impl BackRoom {
         BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
+            day: Day::new(),
             operators: Operators::new(),
         }
     }
@@ -171,6 +177,7 @@ impl BackRoom {
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
             PageName::Conflicts => &self.conflicts,
+            PageName::Day => &self.day,
             PageName::Operators => &self.operators,
         }
     }
@@ -179,12 +186,13 @@ impl BackRoom {
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Day => &mut self.day,
             PageName::Operators => &mut self.operators,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
-        [&mut self.conflicts, &mut self.operators]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 3] {
+        [&mut self.conflicts, &mut self.day, &mut self.operators]
     }
 
     /// Drops what is being asked on any page.
@@ -210,6 +218,7 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Day(_) => (PageName::Day, &mut self.day),
             BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
         };
         let is_in_view = is_in_view && self.at == name;

@@ -16,7 +16,7 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
-    /// The pools, and what else a manager looks after.
+    /// The pools, the campaigns, the day and the operators.
     Pools,
     /// The log, and the conflicts.
     Log,
@@ -99,6 +99,10 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The report of a day.
+    Day,
+    /// Its print was asked for; the second key is awaited.
+    DayAsked,
     /// The list of operators.
     Operators,
     /// An operator is being changed.
@@ -155,7 +159,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 46] = [
+pub const KEYS: [KeyRow; 48] = [
     row(
         Key::F(1),
         Command::Help,
@@ -179,6 +183,8 @@ pub const KEYS: [KeyRow; 46] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Day,
+            Place::DayAsked,
             Place::Operators,
             Place::Operator,
         ],
@@ -200,6 +206,8 @@ pub const KEYS: [KeyRow; 46] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Day,
+            Place::DayAsked,
             Place::Operators,
             Place::Operator,
         ],
@@ -209,7 +217,13 @@ pub const KEYS: [KeyRow; 46] = [
         Command::SignUp,
         "Sign-up",
         "give a customer a code of their own",
-        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Conflicts,
+            Place::Day,
+        ],
     ),
     row(
         Key::F(4),
@@ -222,18 +236,20 @@ pub const KEYS: [KeyRow; 46] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Conflicts,
+            Place::Day,
         ],
     ),
     row(
         Key::F(5),
         Command::Pools,
         "Pools",
-        "the back room, page after page: who may sign in",
+        "the back room, page after page: what a day came to, who may sign in",
         &[
             Place::Home,
             Place::Refused,
             Place::Find,
             Place::Conflicts,
+            Place::Day,
             Place::Operators,
         ],
     ),
@@ -242,7 +258,13 @@ pub const KEYS: [KeyRow; 46] = [
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[Place::Home, Place::Refused, Place::Find, Place::Operators],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Day,
+            Place::Operators,
+        ],
     ),
     row(
         Key::F(7),
@@ -271,6 +293,13 @@ pub const KEYS: [KeyRow; 46] = [
         "Print",
         "in the life of a code: print its slip again, with Enter as second key",
         &[Place::Life],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Print",
+        "in the report of a day: print it as a Z report, with Enter as second key",
+        &[Place::Day],
     ),
     row(
         Key::F(8),
@@ -327,6 +356,7 @@ pub const KEYS: [KeyRow; 46] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Day,
             Place::Operators,
         ],
         who: Who::SignedIn,
@@ -345,6 +375,7 @@ pub const KEYS: [KeyRow; 46] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Day,
             Place::Operators,
         ],
         who: Who::Nobody,
@@ -401,6 +432,13 @@ pub const KEYS: [KeyRow; 46] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Print it",
+        "in the report of a day, after F7: print it",
+        &[Place::DayAsked],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Change",
         "among the operators: change the marked one: a digit, Enter, a manager",
         &[Place::Operators],
@@ -431,7 +469,7 @@ pub const KEYS: [KeyRow; 46] = [
         Command::Drop,
         "Drop it",
         "drop the question, the undo or the typed line",
-        &[Place::Question, Place::Undo],
+        &[Place::Question, Place::Undo, Place::DayAsked],
     ),
     row(
         Key::Esc,

@@ -1347,6 +1347,7 @@ impl World {
                 | Effect::ListSlips
                 | Effect::Reprint { .. }
                 | Effect::Print(_)
+                | Effect::PrintDay(_)
                 | Effect::NoteSlip { .. }
                 | Effect::SettleSlip { .. }
                 | Effect::MarkShown { .. }

@@ -6,6 +6,7 @@
 use crate::domain::operator::Operator;
 use crate::tui::back_order::BackOrder;
 use crate::tui::conflict_order::ConflictOrder;
+use crate::tui::day_order::DayOrder;
 use crate::tui::find_order::FindOrder;
 use crate::tui::msg::Effect;
 use crate::tui::operator_order::OperatorOrder;
@@ -57,6 +58,7 @@ rights! { of_effect, EFFECTS, Effect,
     Effect::ListSlips => SignedIn "list slips",
     Effect::Reprint { .. } => SignedIn "reprint",
     Effect::Print(_) => Console "print",
+    Effect::PrintDay(_) => Console "print a day",
     Effect::NoteSlip { .. } => Console "note slip",
     Effect::SettleSlip { .. } => SignedIn "settle slip",
     Effect::Find { .. } => SignedIn "find",
@@ -80,6 +82,11 @@ rights! { of_conflict, CONFLICTS, ConflictOrder,
     ConflictOrder::Settle { .. } => Manager "settle",
 }
 
+rights! { of_day, DAYS, DayOrder,
+    DayOrder::Read(_) => SignedIn "day",
+    DayOrder::Print(_) => SignedIn "close a day",
+}
+
 rights! { of_operator, OPERATORS, OperatorOrder,
     OperatorOrder::List => SignedIn "list operators",
     OperatorOrder::ReadBadge { .. } => SignedIn "read badge",
@@ -94,6 +101,7 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
     if let Effect::Back(order) = effect {
         return match &**order {
             BackOrder::Conflict(order) => of_conflict(order),
+            BackOrder::Day(order) => of_day(order),
             BackOrder::Operator(order) => of_operator(order),
         };
     }
@@ -113,6 +121,7 @@ mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use jiff::civil::Date;
     use tempfile::TempDir;
 
     use super::*;
@@ -120,6 +129,7 @@ mod tests {
     use crate::domain::campaign::{ContactKind, Rules};
     use crate::domain::code::Shape;
     use crate::domain::conflict::Decision;
+    use crate::domain::day_report::DayReport;
     use crate::domain::finding::ReplaceAsk;
     use crate::domain::operator::Role;
     use crate::domain::reversal::{GivenUp, PendingChoice, ReversalWord};
@@ -148,6 +158,7 @@ mod tests {
         /// Of a customer whom we know.
         assigned: String,
         customer_id: String,
+        report: DayReport,
     }
 
     fn now() -> Timestamp {
@@ -235,7 +246,9 @@ mod tests {
         let redemptions = redemptions.collect();
         let claim = desk.sign_up(&sign_up(CUSTOMER), now()).expect("signed up");
         let claim = claim.expect("taken");
+        let report = desk.day_report(None, now()).expect("read");
         Scene {
+            report: report.expect("a day"),
             _folder: folder,
             desk,
             codes,
@@ -284,7 +297,8 @@ mod tests {
             number: 1,
             order: Box::new(order),
         }));
-        orders.extend(back_room(approval).map(|order| Effect::Back(Box::new(order))));
+        let back = back_room(approval).into_iter();
+        orders.extend(back.map(|order| Effect::Back(Box::new(order))));
         // The last ones: whoever is signed in is not any more.
         orders.push(Effect::SignIn {
             operator: "ana".to_owned(),
@@ -373,6 +387,7 @@ mod tests {
                 code: scene.assigned.clone(),
             },
             Effect::Print(Box::new(SlipJob { number: 99, slip })),
+            Effect::PrintDay(Box::new(scene.report.clone())),
             Effect::NoteSlip {
                 number: 99,
                 outcome: SlipOutcome::Printed,
@@ -415,9 +430,9 @@ mod tests {
         ]
     }
 
-    fn back_room(approval: Option<&ApprovalAsk>) -> [BackOrder; 5] {
+    fn back_room(approval: Option<&ApprovalAsk>) -> Vec<BackOrder> {
         let approval = approval.cloned();
-        [
+        vec![
             BackOrder::Conflict(ConflictOrder::List),
             BackOrder::Conflict(ConflictOrder::Settle {
                 number: 1,
@@ -425,6 +440,8 @@ mod tests {
                 reason: reason(),
                 approval: approval.clone(),
             }),
+            BackOrder::Day(DayOrder::Read(None)),
+            BackOrder::Day(DayOrder::Print(Date::constant(2026, 3, 12))),
             BackOrder::Operator(OperatorOrder::List),
             BackOrder::Operator(OperatorOrder::ReadBadge {
                 name: "ana".to_owned(),
@@ -529,7 +546,7 @@ mod tests {
                 assert!(written > 0, "{name}, with a manager's approval");
             }
         }
-        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, OPERATORS]
+        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, OPERATORS]
             .concat()
             .into_iter()
             .filter(|name| !["find", "back room"].contains(name))
