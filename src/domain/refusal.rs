@@ -257,10 +257,7 @@ impl Refusal {
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
-            Refusal::LastManager(_) => {
-                "make somebody else a manager first, or remove the others before"
-            }
-            Refusal::OperatorOfHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::LastManager(_) => "make somebody else a manager first",
             Refusal::BadgeIsCode | Refusal::NotABadge(_) | Refusal::BadgeOfAnother(_) => {
                 "scan a card that only this operator has; `counterfoil operator set-badge` draws one"
             }
@@ -290,7 +287,9 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
-            Refusal::PoolsAtTheHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => {
+                "run the command at the hub; its stores hear of it"
+            }
             Refusal::Joining(_) => {
                 "end it with the same `counterfoil join`, or give it up with `join --give-up`"
             }

@@ -562,12 +562,12 @@ fn scans_are_judged_on_the_screen_of_the_conflicts_and_drop_what_is_asked() {
     // A scanner that types slowly is no digit.
     let effects = effects_of(&mut console, [typed("BCDFGHJKLNPRST"), key(Key::Enter)]);
     assert!(matches!(effects[..], [Effect::Scan { number: 2, .. }]));
-    // A badge changes the operator, and the page stays.
+    // A badge changes the operator, and what the one before was asked is gone.
     console.update(Msg::SignedIn {
         operator: operator("Ben", Role::Manager),
         number: Some(2),
     });
-    assert!(text(&drawn(&console, (80, 24))).contains("What is decided?"));
+    assert!(!text(&drawn(&console, (80, 24))).contains("What is decided?"));
     // Nothing that is typed or pressed by chance orders anything.
     let effects = console.update(input(vec![]));
     assert!(effects.is_empty());
