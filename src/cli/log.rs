@@ -182,7 +182,7 @@ fn export(
     } else {
         LogFormat::Csv
     };
-    ledger.note_export(None, &context.act()?)?;
+    ledger.enter_export(None, &context.act()?)?;
     let is_stream = file == Path::new("-");
     let begun = if is_stream {
         LogExport::to(&mut ledger, Box::new(io::stdout()), format, filter)

@@ -257,7 +257,7 @@ impl Desk {
         let stamp = now.to_zoned(zone).strftime("%Y-%m-%d-%H%M%S");
         let path = folder.join(format!("log-{stamp}.{}", format.ending()));
         let act = self.act(now)?;
-        self.ledger.note_export(approval.by.as_deref(), &act)?;
+        self.ledger.enter_export(approval.by.as_deref(), &act)?;
         self.export = Some(LogExport::to_file(&mut self.ledger, &path, format, filter)?);
         Ok(path)
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::domain::campaign::ContactKind;
+use crate::domain::contact::masked;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::log::{Life, LifeEntry, LogFilter, LogLine, LogPart, LogPlace, Outcome};
 use crate::domain::notes::Notes;
@@ -141,6 +143,19 @@ impl Ledger {
     ) -> Result<LogPart, LedgerError> {
         self.read("read", "the log", |tx| {
             log_back::part(tx, from, filter, most)
+        })
+    }
+
+    /// Enters that the log is exported, and who approved it.
+    pub fn enter_export(
+        &mut self,
+        approved_by: Option<&str>,
+        act: &Act,
+    ) -> Result<(), LedgerError> {
+        self.write("export", "the log", |writing| {
+            let approved_by = approved_by.map(str::to_owned);
+            writing.append(Fact::LogExported { approved_by }, &setting_of(act))?;
+            Ok(())
         })
     }
 
@@ -507,7 +522,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
     words.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
     words.extend(
         side.customer_said
-            .map(|said| format!("customer said to be {said}")),
+            .map(|said| format!("customer said to be {}", masked_said(&said))),
     );
     words.extend(side.reason.map(|reason| format!("reason: {reason}")));
     let detail: Vec<String> = until
@@ -530,6 +545,16 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
     })
 }
 
+/// Whom a customer was said to be, as a desk shows it: a contact like any other.
+fn masked_said(said: &str) -> String {
+    let kind = if said.contains('@') {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
+    masked(kind, said)
+}
+
 /// What an entry says beside its kind, without times and names of other entries.
 fn words_of(fact: &Fact) -> Vec<String> {
     match fact {
@@ -550,8 +575,10 @@ fn words_of(fact: &Fact) -> Vec<String> {
         Fact::Voided {
             from_state,
             approved_by,
+            is_replaced,
         } => {
             let mut words = vec![format!("was {from_state}")];
+            words.extend(is_replaced.then(|| "another took its place".to_owned()));
             words.extend(approved(approved_by.as_ref()));
             words
         }
@@ -577,6 +604,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
+        | Fact::OperatorRoleSet { .. }
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }
@@ -595,12 +623,15 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
+        Fact::LogExported { approved_by } => approved(approved_by.as_ref()).collect(),
         Fact::GuessingEnded {
             at_counter,
             approved_by,
         } => std::iter::once(format!("at {at_counter}"))
             .chain(approved(approved_by.as_ref()))
             .collect(),
+        Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
+        Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
     }
 }
 
@@ -639,10 +670,32 @@ pub(crate) fn end_life(
     approved_by: Option<&str>,
     act: &Act,
 ) -> Result<(), Cause> {
+    end(writing, row, reason, (approved_by, false), act)
+}
+
+/// The same of a code in whose place its customer gets another.
+pub(crate) fn end_replaced(
+    writing: &mut Writing<'_, '_>,
+    row: &CodeRow,
+    reason: &str,
+    approved_by: Option<&str>,
+    act: &Act,
+) -> Result<(), Cause> {
+    end(writing, row, reason, (approved_by, true), act)
+}
+
+fn end(
+    writing: &mut Writing<'_, '_>,
+    row: &CodeRow,
+    reason: &str,
+    (approved_by, is_replaced): (Option<&str>, bool),
+    act: &Act,
+) -> Result<(), Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let entry = writing.append(
         Fact::Voided {
             from_state: row.state.as_str().to_owned(),
+            is_replaced,
             approved_by: approved_by.map(str::to_owned),
         },
         &Setting {

@@ -1,7 +1,9 @@
 //! What the pages of the back room order of the desk, and what they are told.
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::log_order::{LogOrder, LogTold};
+use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +12,10 @@ pub enum BackOrder {
     Conflict(ConflictOrder),
     /// About the log.
     Log(LogOrder),
+    /// About the report of a day.
+    Day(DayOrder),
+    /// About operators.
+    Operator(OperatorOrder),
 }
 
 /// The answer to an order.
@@ -19,4 +25,8 @@ pub enum BackTold {
     Conflict(ConflictTold),
     /// About the log.
     Log(LogTold),
+    /// About the report of a day.
+    Day(DayTold),
+    /// About operators.
+    Operator(OperatorTold),
 }

@@ -13,7 +13,9 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::day::Day;
 use crate::tui::screens::log::Log;
+use crate::tui::screens::operators::Operators;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -45,6 +47,17 @@ pub trait BackPage {
 
     /// The operator has gone, and what was shown to them goes with them.
     fn signed_out(&mut self);
+
+    /// Whether the page takes a scan for itself before it is judged; what it orders then says in time
+    /// whether it was a code after all, which is judged.
+    fn take_scan(&mut self, _raw: &[u8], _effects: &mut Vec<Effect>) -> bool {
+        false
+    }
+
+    /// What the scan line says, where the next scan is for the page.
+    fn scan_words(&self) -> Option<&'static str> {
+        None
+    }
 
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
@@ -79,6 +92,10 @@ pub enum PageName {
     Conflicts,
     /// Every scan and change with its answer.
     Log,
+    /// What a day came to.
+    Day,
+    /// Who may sign in.
+    Operators,
 }
 
 impl PageName {
@@ -87,12 +104,17 @@ impl PageName {
         match self {
             PageName::Conflicts => "Conflicts",
             PageName::Log => "Log",
+            PageName::Day => "Day",
+            PageName::Operators => "Operators",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
-const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Log, PageName::Conflicts])];
+const KEYS: [(Command, &[PageName]); 2] = [
+    (Command::Pools, &[PageName::Day, PageName::Operators]),
+    (Command::Log, &[PageName::Log, PageName::Conflicts]),
+];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
 fn pages_of(command: Command) -> &'static [PageName] {
@@ -106,6 +128,8 @@ pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
     pub(super) log: Log,
+    day: Day,
+    operators: Operators,
 }
 
 impl BackRoom {
@@ -114,6 +138,8 @@ impl BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
             log: Log::new(),
+            day: Day::new(),
+            operators: Operators::new(),
         }
     }
 
@@ -168,6 +194,8 @@ impl BackRoom {
         match self.at {
             PageName::Conflicts => &self.conflicts,
             PageName::Log => &self.log,
+            PageName::Day => &self.day,
+            PageName::Operators => &self.operators,
         }
     }
 
@@ -176,11 +204,18 @@ impl BackRoom {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
             PageName::Log => &mut self.log,
+            PageName::Day => &mut self.day,
+            PageName::Operators => &mut self.operators,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
-        [&mut self.conflicts, &mut self.log]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 4] {
+        [
+            &mut self.conflicts,
+            &mut self.day,
+            &mut self.operators,
+            &mut self.log,
+        ]
     }
 
     /// Drops what is being asked on any page.
@@ -207,6 +242,8 @@ impl BackRoom {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Log(_) => (PageName::Log, &mut self.log),
+            BackTold::Day(_) => (PageName::Day, &mut self.day),
+            BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

@@ -16,6 +16,8 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
+    /// The pools, the campaigns, the day and the operators.
+    Pools,
     /// The log, and the conflicts.
     Log,
     /// Undo a redemption of this counter.
@@ -103,6 +105,14 @@ pub enum Place {
     LogLine,
     /// Something is typed or asked on the page of the log.
     LogAsked,
+    /// The report of a day.
+    Day,
+    /// Its print was asked for; the second key is awaited.
+    DayAsked,
+    /// The list of operators.
+    Operators,
+    /// An operator is being changed.
+    Operator,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -155,7 +165,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 49] = [
+pub const KEYS: [KeyRow; 56] = [
     row(
         Key::F(1),
         Command::Help,
@@ -182,6 +192,10 @@ pub const KEYS: [KeyRow; 49] = [
             Place::Log,
             Place::LogLine,
             Place::LogAsked,
+            Place::Day,
+            Place::DayAsked,
+            Place::Operators,
+            Place::Operator,
         ],
     ),
     row(
@@ -204,6 +218,10 @@ pub const KEYS: [KeyRow; 49] = [
             Place::Log,
             Place::LogLine,
             Place::LogAsked,
+            Place::Day,
+            Place::DayAsked,
+            Place::Operators,
+            Place::Operator,
         ],
     ),
     row(
@@ -211,7 +229,13 @@ pub const KEYS: [KeyRow; 49] = [
         Command::SignUp,
         "Sign-up",
         "give a customer a code of their own",
-        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Conflicts,
+            Place::Day,
+        ],
     ),
     row(
         Key::F(4),
@@ -224,6 +248,22 @@ pub const KEYS: [KeyRow; 49] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Conflicts,
+            Place::Day,
+        ],
+    ),
+    row(
+        Key::F(5),
+        Command::Pools,
+        "Pools",
+        "the back room, page after page: what a day came to, who may sign in",
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Conflicts,
+            Place::Log,
+            Place::Day,
+            Place::Operators,
         ],
     ),
     row(
@@ -231,7 +271,20 @@ pub const KEYS: [KeyRow; 49] = [
         Command::Log,
         "Log",
         "every scan and change with its answer; once more: what stores did that cannot all be right",
-        &[Place::Home, Place::Refused, Place::Find],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Day,
+            Place::Operators,
+        ],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Add",
+        "among the operators: let somebody sign in",
+        &[Place::Operators],
     ),
     row(
         Key::F(6),
@@ -312,6 +365,13 @@ pub const KEYS: [KeyRow; 49] = [
         &[Place::Life],
     ),
     row(
+        Key::F(7),
+        Command::Slips,
+        "Print",
+        "in the report of a day: print it as a Z report, with Enter as second key",
+        &[Place::Day],
+    ),
+    row(
         Key::F(8),
         Command::Undo,
         "Undo",
@@ -343,6 +403,13 @@ pub const KEYS: [KeyRow; 49] = [
     row(
         Key::F(9),
         Command::Manager,
+        "Contact",
+        "in Find: a manager shows the whole contact of the marked customer; it is kept who did",
+        &[Place::Find],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
         "Manager",
         "a manager sets a refusal aside: PIN, and a digit for the reason",
         &[Place::Refused],
@@ -360,6 +427,8 @@ pub const KEYS: [KeyRow; 49] = [
             Place::Find,
             Place::Conflicts,
             Place::Log,
+            Place::Day,
+            Place::Operators,
         ],
         who: Who::SignedIn,
     },
@@ -378,6 +447,8 @@ pub const KEYS: [KeyRow; 49] = [
             Place::Find,
             Place::Conflicts,
             Place::Log,
+            Place::Day,
+            Place::Operators,
         ],
         who: Who::Nobody,
     },
@@ -433,6 +504,27 @@ pub const KEYS: [KeyRow; 49] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Print it",
+        "in the report of a day, after F7: print it",
+        &[Place::DayAsked],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Change",
+        "among the operators: change the marked one: a digit, Enter, a manager",
+        &[Place::Operators],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "about an operator: to the next line; on the last, a manager's PIN",
+        &[Place::Operator],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -449,7 +541,7 @@ pub const KEYS: [KeyRow; 49] = [
         Command::Drop,
         "Drop it",
         "drop the question, the undo or the typed line",
-        &[Place::Question, Place::Undo],
+        &[Place::Question, Place::Undo, Place::DayAsked],
     ),
     row(
         Key::Esc,
@@ -466,6 +558,7 @@ pub const KEYS: [KeyRow; 49] = [
             Place::Settling,
             Place::LogLine,
             Place::LogAsked,
+            Place::Operator,
         ],
     ),
     row(

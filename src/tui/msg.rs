@@ -11,6 +11,7 @@ use crate::devices::scan::serial::SerialPortFound;
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, Look};
 use crate::domain::conflict::Conflict;
+use crate::domain::day_report::DayReport;
 use crate::domain::guessing::Guessing;
 use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
@@ -339,6 +340,11 @@ pub enum Msg {
         /// The campaigns in test mode.
         in_test_mode: Vec<String>,
     },
+    /// Who may sign in is another list than before, be it by another counter.
+    OperatorsRead {
+        /// By name.
+        operators: Vec<Operator>,
+    },
     /// How this store stands with its hub; none: it has none.
     HubTold(Option<Box<HubStatus>>),
     /// The conflicts that are open, as far as this ledger knows, changed.
@@ -461,6 +467,8 @@ pub enum Effect {
     },
     /// Print a stored slip; answered by [`Msg::SlipPrinted`].
     Print(Box<SlipJob>),
+    /// Print the report of a day, which has its number; answered by [`Msg::BackTold`].
+    PrintDay(Box<DayReport>),
     /// Keep what became of a slip.
     NoteSlip {
         /// The slip's number in the ledger.

@@ -9,12 +9,15 @@ mod alarm;
 mod asker;
 mod back_orders;
 mod conflict_orders;
+mod day_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
 mod log_orders;
+mod operator_orders;
 mod orders;
 mod printer_thread;
+mod rights;
 mod screen;
 mod sign_up_orders;
 
@@ -461,6 +464,11 @@ impl Ui<'_> {
                 }
                 Effect::Print(job) => {
                     if let Some(msg) = self.printer.print(job) {
+                        effects.extend(self.model.update(msg));
+                    }
+                }
+                Effect::PrintDay(report) => {
+                    if let Some(msg) = self.printer.print_day(report) {
                         effects.extend(self.model.update(msg));
                     }
                 }

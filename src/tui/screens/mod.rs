@@ -1,10 +1,13 @@
 //! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
 
 pub mod conflicts;
+pub mod day;
 pub mod find;
+pub mod full_contact;
 pub mod help;
 pub mod life;
 pub mod log;
+pub mod operators;
 pub mod question;
 pub mod redeem;
 pub mod set_up;

@@ -201,7 +201,7 @@ impl Redeem {
     /// Does what a key orders.
     pub fn command(&mut self, command: Command, managers: &Managers, effects: &mut Vec<Effect>) {
         match command {
-            Command::Home | Command::SignUp | Command::Find | Command::Log => {
+            Command::Home | Command::SignUp | Command::Find | Command::Pools | Command::Log => {
                 self.mode = Mode::Scanning;
             }
             Command::Drop => self.drop_one(),
@@ -518,6 +518,13 @@ impl Redeem {
     pub fn signed_out(&mut self) {
         self.mode = Mode::Scanning;
         self.shown = Shown::Nothing;
+        self.line.clear();
+    }
+
+    /// Whoever was at the console is not any more: what they typed and what was asked goes with them,
+    /// the verdict stays.
+    pub fn locked(&mut self) {
+        self.mode = Mode::Scanning;
         self.line.clear();
     }
 

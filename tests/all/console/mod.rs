@@ -13,6 +13,7 @@ mod counter;
 mod find;
 mod guessing;
 mod hub;
+mod operators;
 mod questions;
 mod scans;
 mod serial;
