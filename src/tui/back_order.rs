@@ -10,12 +10,12 @@ use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 pub enum BackOrder {
     /// About conflicts.
     Conflict(ConflictOrder),
+    /// About the log.
+    Log(LogOrder),
     /// About the report of a day.
     Day(DayOrder),
     /// About operators.
     Operator(OperatorOrder),
-    /// About the log.
-    Log(LogOrder),
 }
 
 /// The answer to an order.
@@ -23,10 +23,10 @@ pub enum BackOrder {
 pub enum BackTold {
     /// About conflicts.
     Conflict(ConflictTold),
+    /// About the log.
+    Log(LogTold),
     /// About the report of a day.
     Day(DayTold),
     /// About operators.
     Operator(OperatorTold),
-    /// About the log.
-    Log(LogTold),
 }

@@ -90,12 +90,12 @@ pub trait BackPage {
 pub enum PageName {
     /// What stores did that cannot all be right.
     Conflicts,
+    /// Every scan and change with its answer.
+    Log,
     /// What a day came to.
     Day,
     /// Who may sign in.
     Operators,
-    /// Every scan and change with its answer.
-    Log,
 }
 
 impl PageName {
@@ -103,9 +103,9 @@ impl PageName {
     fn title(self) -> &'static str {
         match self {
             PageName::Conflicts => "Conflicts",
+            PageName::Log => "Log",
             PageName::Day => "Day",
             PageName::Operators => "Operators",
-            PageName::Log => "Log",
         }
     }
 }
@@ -127,9 +127,9 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
+    pub(super) log: Log,
     day: Day,
     operators: Operators,
-    pub(super) log: Log,
 }
 
 impl BackRoom {
@@ -137,9 +137,9 @@ impl BackRoom {
         BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
+            log: Log::new(),
             day: Day::new(),
             operators: Operators::new(),
-            log: Log::new(),
         }
     }
 
@@ -193,9 +193,9 @@ impl BackRoom {
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
             PageName::Conflicts => &self.conflicts,
+            PageName::Log => &self.log,
             PageName::Day => &self.day,
             PageName::Operators => &self.operators,
-            PageName::Log => &self.log,
         }
     }
 
@@ -203,9 +203,9 @@ impl BackRoom {
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Log => &mut self.log,
             PageName::Day => &mut self.day,
             PageName::Operators => &mut self.operators,
-            PageName::Log => &mut self.log,
         }
     }
 
@@ -241,9 +241,9 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Log(_) => (PageName::Log, &mut self.log),
             BackTold::Day(_) => (PageName::Day, &mut self.day),
             BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
-            BackTold::Log(_) => (PageName::Log, &mut self.log),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

@@ -99,6 +99,12 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The lines of the log.
+    Log,
+    /// One line of the log in full.
+    LogLine,
+    /// Something is typed or asked on the page of the log.
+    LogAsked,
     /// The report of a day.
     Day,
     /// Its print was asked for; the second key is awaited.
@@ -107,12 +113,6 @@ pub enum Place {
     Operators,
     /// An operator is being changed.
     Operator,
-    /// The lines of the log.
-    Log,
-    /// One line of the log in full.
-    LogLine,
-    /// Something is typed or asked on the page of the log.
-    LogAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -189,13 +189,13 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
             Place::Day,
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
-            Place::Log,
-            Place::LogLine,
-            Place::LogAsked,
         ],
     ),
     row(
@@ -215,13 +215,13 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
             Place::Day,
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
-            Place::Log,
-            Place::LogLine,
-            Place::LogAsked,
         ],
     ),
     row(
@@ -260,6 +260,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Home,
             Place::Find,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
         ],
@@ -424,9 +425,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
-            Place::Log,
         ],
         who: Who::SignedIn,
     },
@@ -444,9 +445,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUpDone,
             Place::Find,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
-            Place::Log,
         ],
         who: Who::Nobody,
     },
@@ -554,9 +555,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
-            Place::Operator,
             Place::LogLine,
             Place::LogAsked,
+            Place::Operator,
         ],
     ),
     row(

@@ -207,8 +207,8 @@ impl Model {
             | Msg::ScannerHealth { .. }
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
-            | Msg::OperatorsRead { .. }
             | Msg::GuessingStands { .. }
+            | Msg::OperatorsRead { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -849,10 +849,10 @@ impl Model {
             self.printer = Some(Device { words, is_well });
         } else if let Msg::HubTold(hub) = msg {
             self.hub = hub;
-        } else if let Msg::OperatorsRead { operators } = msg {
-            self.operators_read(operators, effects);
         } else if let Msg::GuessingStands { guessing } = msg {
             self.back.log.guessing(guessing);
+        } else if let Msg::OperatorsRead { operators } = msg {
+            self.operators_read(operators, effects);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {
@@ -978,9 +978,6 @@ impl Model {
                 self.redeem.was_badge(number);
             }
             self.signed_in(operator);
-            // What a manager was shown is not for a cashier.
-            let setting = self.setting();
-            self.back.log.seen_by(&setting);
         } else if let Msg::SignInRefused {
             words,
             locked_until,

@@ -30,7 +30,6 @@ mod hubs;
 mod log;
 mod log_screens;
 mod operators;
-mod package;
 mod postgres;
 mod postgres_tls;
 mod preflight;

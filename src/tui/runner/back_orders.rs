@@ -11,8 +11,8 @@ use crate::tui::runner::{conflict_orders, day_orders, log_orders, operator_order
 pub(super) fn answer(desk: &mut Desk, order: BackOrder, now: Timestamp) -> Msg {
     Msg::BackTold(match order {
         BackOrder::Conflict(order) => BackTold::Conflict(conflict_orders::answer(desk, order, now)),
+        BackOrder::Log(order) => BackTold::Log(log_orders::answer(desk, order, now)),
         BackOrder::Day(order) => BackTold::Day(day_orders::answer(desk, &order, now)),
         BackOrder::Operator(order) => BackTold::Operator(operator_orders::answer(desk, order, now)),
-        BackOrder::Log(order) => BackTold::Log(log_orders::answer(desk, order, now)),
     })
 }

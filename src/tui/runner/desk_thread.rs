@@ -109,13 +109,13 @@ struct DeskThread {
     hub: Option<Hub>,
     /// The conflicts that were told of as open.
     open_conflicts: Vec<Conflict>,
-    /// Who may sign in, as it was told.
-    operators: Vec<Operator>,
     /// The counters that were told of as guessing.
     guessing: Vec<Guessing>,
     /// Answers to unknown codes that come later, and when: whatever else is asked meanwhile is answered
     /// at once.
     slowed: VecDeque<(Duration, Msg)>,
+    /// Who may sign in, as it was told.
+    operators: Vec<Operator>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -152,9 +152,9 @@ impl DeskThread {
             has_untidy: false,
             hub: None,
             open_conflicts: Vec::new(),
-            operators: Vec::new(),
             guessing: Vec::new(),
             slowed: VecDeque::new(),
+            operators: Vec::new(),
         }
     }
 

@@ -20,6 +20,7 @@ fn who_waits_at_the_hub_hears_at_once_that_it_may_no_more() {
         after: link.cursor,
         wait_ms: 25_000,
         standing: Some(link.standing),
+        hub: HubKnown::default(),
     });
     let act = hub.act();
     let ask = |hub: &mut Node| {
