@@ -45,6 +45,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0010_fence",
         include_str!("../../assets/migrations/0010_fence.sql"),
     ),
+    (
+        "0011_pool_warnings",
+        include_str!("../../assets/migrations/0011_pool_warnings.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (
