@@ -1,4 +1,5 @@
--- 0008: what a store asks its hub is heard once, in the order in which it was asked.
+-- 0008: what a store asks its hub is heard once, in the order in which it was asked; a store gets another
+-- secret.
 
 -- What was redeemed under the key, folded, where its campaign was not known here: subject is 0.
 ALTER TABLE act_key ADD COLUMN folded TEXT;
@@ -17,3 +18,6 @@ CREATE TABLE heard (
     at_ms       INTEGER NOT NULL,
     PRIMARY KEY (caller, key)
 ) STRICT, WITHOUT ROWID;
+
+-- On a hub: the store's next enrolment gives it another secret; until then it is known by the one it has.
+ALTER TABLE store ADD COLUMN is_rotating INTEGER NOT NULL DEFAULT 0;

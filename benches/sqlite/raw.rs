@@ -30,7 +30,7 @@ const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.sta
 const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link \
     WHERE id = 1";
 
-const KEY: &str = "SELECT k.verb, k.subject, k.entry, r.entry FROM act_key k \
+const KEY: &str = "SELECT k.verb, k.subject, k.entry, r.entry, k.folded FROM act_key k \
     LEFT JOIN reversal r ON r.redemption = k.entry WHERE k.caller = $1 AND k.key = $2";
 
 const CAMPAIGN: &str = "SELECT id, name, revision, is_paused, rules FROM campaign WHERE id = $1";

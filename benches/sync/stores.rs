@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use counterfoil::domain::wire::{Down, Item, Page, UpAnswer};
+use counterfoil::domain::wire::{Cursor, Down, HubKnown, Item, Page, UpAnswer};
 use counterfoil::sync::intake::Route;
 
 use crate::arguments::Arguments;
@@ -119,6 +119,7 @@ fn page(store: &mut Store) -> Page {
         hello: hello(&store.writer.node),
         after: store.writer.cursor,
         wait_ms: 0,
+        hub: HubKnown::default(),
     };
     store.line.ask(Route::Down.path(), &down)
 }
@@ -134,7 +135,7 @@ fn codes_in(page: &Page) -> usize {
 }
 
 /// Where the feed ends now.
-fn first_page_only(stores: &[Mutex<Store>]) -> counterfoil::domain::wire::Cursor {
+fn first_page_only(stores: &[Mutex<Store>]) -> Cursor {
     let mut store = stores.first().expect("a store").lock().expect("a store");
     loop {
         let page = page(&mut store);

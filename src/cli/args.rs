@@ -782,6 +782,9 @@ pub(crate) enum StoreCommand {
     Add(StoreName),
     /// All stores: what they may do, their last contact, what is still to be sent either way
     List,
+    /// A store gets another secret: it joins again, by a token that is shown this once, and keeps what it
+    /// has; until it has, its old secret goes on
+    Rotate(StoreName),
     /// A store spends nothing any more; what it has not sent is still taken
     Revoke(StoreName),
     /// A store may act again

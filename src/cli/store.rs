@@ -1,4 +1,4 @@
-//! `hub store add|list|revoke|reinstate|write-off|stolen`: who is let in at a hub.
+//! `hub store add|list|rotate|revoke|reinstate|write-off|stolen`: who is let in at a hub.
 
 use std::io::Write;
 use std::path::Path;
@@ -31,6 +31,13 @@ pub(super) fn run(
             let token = format!("{ENROLMENT_PREFIX}{}", hex(&random::<32>()?));
             let label = label(&name);
             let store = ledger.add_store(&name.store, label, &token, &context.act()?)??;
+            added(context, &store, &token, out)?;
+        }
+        StoreCommand::Rotate(name) => {
+            context.need_manager(&mut ledger)?;
+            let token = format!("{ENROLMENT_PREFIX}{}", hex(&random::<32>()?));
+            let label = label(&name);
+            let store = ledger.rotate_store(&name.store, label, &token, &context.act()?)??;
             added(context, &store, &token, out)?;
         }
         StoreCommand::Revoke(name) => {

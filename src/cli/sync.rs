@@ -75,30 +75,32 @@ pub(super) fn join(
         secret: format!("{STORE_PREFIX}{}", hex(&random::<32>()?)),
     };
     let mut door = HubConnection::to(url, &token, ca_file.as_deref())?;
+    let is_joined = ledger.hub_link()?.is_some();
     let (address, asked) = ledger.begin_joining(&address, &context.act()?)??;
     let joined: Joined = door
         .say(Route::Join, &asked, PIECE_WITHIN)
         .map_err(|missed| refused_or_missed("joining the hub", &missed))?;
     let mut hub = HubConnection::to(url, &address.secret, ca_file.as_deref())?;
     let joined = bring(context, &mut ledger, &mut hub, &asked, joined)?;
-    if joined.welcome.standing != Standing::Active {
+    if joined.welcome.standing != Standing::Active && !is_joined {
         return Err(Refusal::StoreStanding(joined.welcome.standing.as_str()).into());
     }
     ledger.join_hub(&address, &joined, &context.act()?)??;
     let bar = bar(context);
     let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
-        show(&bar, progress)
+        show(&bar, progress);
     });
     bar.finish_and_clear();
     let words = match &synced {
-        Ok(_) => "joined; everything the hub has is here".to_owned(),
-        Err(_) => "joined; the hub's codes are still to come: `counterfoil sync`".to_owned(),
+        _ if is_joined => "the hub knows this store by another secret from now on",
+        Ok(_) => "joined; everything the hub has is here",
+        Err(_) => "joined; the hub's codes are still to come: `counterfoil sync`",
     };
     let value = serde_json::json!({
         "joined": address.url, "hub": joined.welcome.hub, "pieces": joined.pieces,
         "synced": synced.is_ok(),
     });
-    said(context, out, &value, &words)?;
+    said(context, out, &value, words)?;
     match synced {
         Ok(_) => Ok(0),
         Err(stopped) => Err(failed("the first sync", stopped)),
@@ -154,7 +156,7 @@ pub(super) fn sync(
     let mut hub = HubConnection::of(&link, context.config.hub_ca.value.as_deref())?;
     let bar = bar(context);
     let synced = sync_once(&mut ledger, &mut hub, now, &mut |progress| {
-        show(&bar, progress)
+        show(&bar, progress);
     });
     bar.finish_and_clear();
     let reach = match &synced {

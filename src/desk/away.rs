@@ -228,7 +228,9 @@ pub fn reverse(
                 continue;
             }
             // Nothing is done by asking for a name.
-            heard = heard.map_err(|_| Miss::NotSent);
+            if heard.is_err() {
+                heard = Err(Miss::NotSent);
+            }
         }
         return heard_of_reversal(ledger, request, (&question, heard), act);
     }

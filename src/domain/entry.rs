@@ -370,6 +370,13 @@ pub enum Fact {
         /// Tells its nodes apart.
         label: String,
     },
+    /// A store is to draw another secret.
+    StoreRotated {
+        /// Its node.
+        node: String,
+        /// The store.
+        store: String,
+    },
     /// A store's ledger came to the hub.
     StoreJoined {
         /// Its node.
@@ -495,6 +502,7 @@ impl Fact {
             Fact::TokenRotated { .. } => "token_rotated",
             Fact::TokenSecretEnded { .. } => "token_secret_ended",
             Fact::StoreAdded { .. } => "store_added",
+            Fact::StoreRotated { .. } => "store_rotated",
             Fact::StoreJoined { .. } => "store_joined",
             Fact::StoreReborn { .. } => "store_reborn",
             Fact::StoreStanding { .. } => "store_standing",

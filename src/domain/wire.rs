@@ -319,6 +319,9 @@ pub struct Down {
     /// What it knows of the hub.
     #[serde(default)]
     pub hub: HubKnown,
+    /// What the caller thinks that it may do: that this has changed is something new.
+    #[serde(default)]
+    pub standing: Option<Standing>,
 }
 
 /// The answer to a [`Down`]: to be applied as a whole, with its cursor.

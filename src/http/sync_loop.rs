@@ -414,7 +414,18 @@ impl Errand {
                             why: "the hub's address or certificate file cannot be used".into(),
                         }),
                     };
+                    let is_shut_out = matches!(
+                        answer,
+                        Err(Missed::Refused {
+                            is_shut_out: true,
+                            ..
+                        })
+                    );
                     self.hear(&mut ledger, &mut courier, &letter, answer)?;
+                    if is_shut_out {
+                        // It may have joined again meanwhile, with another secret.
+                        hub = None;
+                    }
                 }
                 Next::Idle => {
                     self.publish(&mut ledger, courier.reach())?;

@@ -174,6 +174,24 @@ pub(crate) fn close(tx: &Tx<'_>, number: i64, now_ms: i64) -> Result<(), Cause> 
     }
 }
 
+/// Closes what was raised of one entry for itself, by the entry's name for ever, now that it is undone.
+pub(crate) fn close_of(
+    tx: &Tx<'_>,
+    entry: &str,
+    kind: ConflictKind,
+    now_ms: i64,
+) -> Result<(), Cause> {
+    let raised = tx.one(
+        "SELECT id FROM conflict WHERE entry = $1 AND kind = $2",
+        &[entry.into(), kind.as_str().into()],
+        |row| row.int(0),
+    )?;
+    match raised {
+        Some(number) => close(tx, number, now_ms),
+        None => Ok(()),
+    }
+}
+
 /// Tells the nodes whose entries a conflict names.
 fn tell(tx: &Tx<'_>, number: i64, stories: &[ConflictStory]) -> Result<(), Cause> {
     let mut told = Vec::new();

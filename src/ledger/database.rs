@@ -210,9 +210,10 @@ impl Database {
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|fault| fault.to_string())?;
+    let text = std::fs::read(file).map_err(|error| format!("{error}"))?;
+    let read = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|fault| format!("it is not PEM: {fault}"))?;
     if read.is_empty() {
         return Err("there is no `-----BEGIN CERTIFICATE-----` in it".into());
     }
@@ -271,22 +272,22 @@ fn unescaped(text: &str) -> Option<String> {
 
 /// Why a server could not be connected to safely; none: that was not what failed.
 pub(crate) fn unsafe_words(error: &tokio_postgres::Error) -> Option<String> {
-    let words = error.to_string();
-    if !words.starts_with(NO_TLS) {
+    if !error.to_string().starts_with(NO_TLS) {
         return None;
     }
-    let fault = std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<std::io::Error>())
+    let source = std::error::Error::source(error)?;
+    let fault = source
+        .downcast_ref::<std::io::Error>()
         .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>());
+    let words = source.to_string();
     Some(match fault {
         Some(rustls::Error::InvalidCertificate(fault)) => {
             format!("its certificate is not trusted: {}", distrust(fault))
         }
-        Some(fault) => format!("no TLS with it: {fault}"),
         None if words.contains("does not support TLS") => {
             "it speaks no TLS, and codes would cross the network in clear".to_owned()
         }
-        None => words,
+        Some(_) | None => format!("no TLS with it: {words}"),
     })
 }
 

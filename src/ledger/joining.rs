@@ -20,6 +20,7 @@ use crate::domain::wire::{
 use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, Naming as _};
+use crate::ledger::link::HubLink;
 use crate::ledger::sqlite::lock_file;
 use crate::ledger::telling::{CODE, told_code, wire_campaign, wire_customer};
 use crate::ledger::test_mode::TEST_BATCH;
@@ -50,7 +51,8 @@ pub struct HubAddress {
 impl Ledger {
     /// Begins to join a hub, or goes on with it: what is asked of the hub, and with which secret. One
     /// that was begun and not ended keeps the secret it drew, as the hub may know it by that already;
-    /// at another URL it begins anew. Refused where this is a hub, or has joined one.
+    /// at another URL it begins anew. Refused where this is a hub, or has joined another one; where it has
+    /// joined this one, it draws another secret, and brings nothing.
     pub fn begin_joining(
         &mut self,
         address: &HubAddress,
@@ -62,7 +64,18 @@ impl Ledger {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let file = self.stock_file();
-        if !is_cut || !file.exists() {
+        let is_joined = self.read("read", "the link to the hub", |tx| {
+            Ok(link::load(tx)?.is_some())
+        })?;
+        if is_joined {
+            self.write("join", &address.url, |writing| {
+                writing.tx.execute(
+                    "UPDATE joining SET seq = $1, hash = $2, pieces = 0 WHERE id = 1",
+                    &[writing.head.seq.into(), writing.head.hash.as_slice().into()],
+                )?;
+                Ok(())
+            })?;
+        } else if !is_cut || !file.exists() {
             let cut = self.cut_stock(&file).naming("write", "the stock")?;
             self.write("join", &address.url, |writing| {
                 writing.tx.execute(
@@ -122,7 +135,10 @@ impl Ledger {
         act: &Act,
     ) -> Result<Result<(), Refusal>, LedgerError> {
         let done = self.write("join", &address.url, |writing| {
-            if let Some(refusal) = refused(writing.tx)? {
+            if let Some(link) = link::load(writing.tx)? {
+                return keep_secret(writing.tx, &link, address, joined);
+            }
+            if let Some(refusal) = refused(writing.tx, address)? {
                 return Ok(Err(refusal));
             }
             let hub = nodes::number_of(writing.tx, &joined.welcome.hub)?;
@@ -392,9 +408,10 @@ fn has_stock(tx: &Tx<'_>) -> Result<bool, Cause> {
 }
 
 /// Why a ledger joins no hub.
-fn refused(tx: &Tx<'_>) -> Result<Option<Refusal>, Cause> {
+fn refused(tx: &Tx<'_>, address: &HubAddress) -> Result<Option<Refusal>, Cause> {
     if let Some(link) = link::load(tx)? {
-        return Ok(Some(Refusal::JoinedAHub(link.url)));
+        let is_another = link.url != address.url;
+        return Ok(is_another.then_some(Refusal::JoinedAHub(link.url)));
     }
     if feed::has_stores(tx)? {
         return Ok(Some(Refusal::IsAHub));
@@ -407,9 +424,28 @@ fn refused(tx: &Tx<'_>) -> Result<Option<Refusal>, Cause> {
     Ok(test.map(Refusal::InTestMode))
 }
 
+/// The hub knows this store by another secret from here on. All else of the link is as it was, and so is
+/// what has not been sent.
+fn keep_secret(
+    tx: &Tx<'_>,
+    link: &HubLink,
+    address: &HubAddress,
+    joined: &Joined,
+) -> Result<Result<(), Refusal>, Cause> {
+    if joined.welcome.hub != link.hub {
+        return Err(Cause::AnotherHub(joined.welcome.hub.clone()));
+    }
+    tx.execute(
+        "UPDATE hub_link SET secret = $1, ca_file = $2 WHERE id = 1",
+        &[(&address.secret).into(), address.ca_file.as_ref().into()],
+    )?;
+    tx.execute("DELETE FROM joining", &[])?;
+    Ok(Ok(()))
+}
+
 /// Begins, or finds what was begun; whether its stock was cut already.
 fn begin(tx: &Tx<'_>, address: &HubAddress) -> Result<Result<(HubAddress, bool), Refusal>, Cause> {
-    if let Some(refusal) = refused(tx)? {
+    if let Some(refusal) = refused(tx, address)? {
         return Ok(Err(refusal));
     }
     tx.execute(

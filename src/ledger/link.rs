@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::domain::wire::{Cursor, HubKnown, Standing, Welcome};
-use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
@@ -276,11 +275,7 @@ pub(crate) fn hear(
 /// The hub was restored: it acknowledged and told what it does not know any more. The codes that are
 /// known here are named to it, what it lacks goes up again, then what is known here of every code, what it has comes down again, and nothing is held until it has told so.
 fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> Result<(), Cause> {
-    // What is held comes back by the very grant by which it was held.
-    writing.tx.execute(
-        "UPDATE code SET grant_number = 0 WHERE holder = $1",
-        &[OWN_NODE.into()],
-    )?;
+    lives::forget_grants(writing.tx)?;
     lives::drop_rights(writing.tx, &link.hub)?;
     // Conflicts are the hub's, by numbers of its own: those that stand are told again by others.
     writing.tx.execute("DELETE FROM conflict", &[])?;

@@ -190,6 +190,16 @@ fn relabel(writing: &Writing<'_, '_>, common_seq: i64) -> Result<(), Cause> {
     Ok(())
 }
 
+/// What is held comes back by the very grant by which it was held: a hub that was restored knows no
+/// newer one.
+pub(crate) fn forget_grants(tx: &Tx<'_>) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE code SET grant_number = 0 WHERE holder = $1",
+        &[OWN_NODE.into()],
+    )?;
+    Ok(())
+}
+
 /// This ledger holds nothing until the feed has told it what it holds.
 pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
     let hub = crate::ledger::nodes::number_of(tx, hub)?;

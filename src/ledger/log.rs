@@ -232,30 +232,32 @@ fn entries_after(
             let side = side_of(row.maybe_text(4)?.as_deref())?;
             let store = store_of(row.int(7)?, row.maybe_text(8)?, head);
             let mut folded = row.maybe_text(3)?;
-            let line = if row.text(5)? == PARKED {
-                parked(row.int(6)?, store)
-            } else {
-                let body: Body = serde_json::from_str(&row.text(1)?)?;
-                let (kind, answer) = told(&body.fact);
-                // A code that nobody knows here is told as it was read there.
-                folded = folded.or_else(|| body.code.clone());
-                LogLine {
-                    at: instant(body.at_ms),
-                    kind: kind.to_owned(),
-                    answer: answer.to_owned(),
-                    code: row.maybe_text(2)?.or(body.code),
-                    campaign: body.campaign.as_ref().map(ToString::to_string),
-                    customer_id: body.customer,
-                    store,
-                    counter: body.counter,
-                    operator: body.operator,
-                    trigger: side.trigger,
-                    key: body.key,
-                    raw: side.raw,
-                    reason: side.reason,
-                    notes: side.notes,
-                }
-            };
+            // One of our own that cannot be read is for `verify` to judge; the others are told.
+            let body = serde_json::from_str::<Body>(&row.text(1)?).ok();
+            let line =
+                if let Some(body) = body.filter(|_| row.text(5).is_ok_and(|kind| kind != PARKED)) {
+                    let (kind, answer) = told(&body.fact);
+                    // A code that nobody knows here is told as it was read there.
+                    folded = folded.or_else(|| body.code.clone());
+                    LogLine {
+                        at: instant(body.at_ms),
+                        kind: kind.to_owned(),
+                        answer: answer.to_owned(),
+                        code: row.maybe_text(2)?.or(body.code),
+                        campaign: body.campaign.as_ref().map(ToString::to_string),
+                        customer_id: body.customer,
+                        store,
+                        counter: body.counter,
+                        operator: body.operator,
+                        trigger: side.trigger,
+                        key: body.key,
+                        raw: side.raw,
+                        reason: side.reason,
+                        notes: side.notes,
+                    }
+                } else {
+                    parked(row.int(6)?, store)
+                };
             Ok(Placed {
                 entry: row.int(0)?,
                 attempt: 0,
@@ -272,7 +274,7 @@ fn store_of(node: i64, store: Option<String>, head: &Head) -> String {
         .unwrap_or_else(|| head.store.clone())
 }
 
-/// An entry of a store that cannot be read here: when it came, and that it is kept.
+/// An entry that cannot be read here: when it came, and that it is kept.
 fn parked(at_ms: i64, store: String) -> LogLine {
     LogLine {
         at: instant(at_ms),
@@ -508,6 +510,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::TokenRotated { .. }
         | Fact::TokenSecretEnded { .. }
         | Fact::StoreAdded { .. }
+        | Fact::StoreRotated { .. }
         | Fact::StoreJoined { .. }
         | Fact::StoreReborn { .. }
         | Fact::StoreStanding { .. }

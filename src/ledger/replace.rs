@@ -121,8 +121,8 @@ fn claim_of<'r>(replaced: &ReplaceRequest<'r>, campaign: &'r CampaignId) -> Clai
     }
 }
 
-fn answered(claim: Claim) -> Result<Claimed, Refusal> {
-    Ok(Claimed::Answered(Box::new(claim)))
+fn answered(claim: Claim) -> Claimed {
+    Claimed::Answered(Box::new(claim))
 }
 
 /// A lost slip: the code's life ends, and its customer gets another, in one transaction; none where
@@ -144,7 +144,11 @@ pub(crate) fn replace(
     case.bound_as = ("replace", Some(row.id));
     if let Some(word) = case.replayed(writing, row.id)? {
         case.note(writing, word)?;
-        return case.tell_with_slip(writing, word).map(answered).map(Some);
+        return case
+            .tell_with_slip(writing, word)
+            .map(answered)
+            .map(Ok)
+            .map(Some);
     }
     let elsewhere = Rights::load(writing.tx)?.filter(|_| row.holder != OWN_NODE);
     let may_ask = elsewhere.is_some_and(|rights| rights.standing == Standing::Active);
@@ -164,6 +168,7 @@ pub(crate) fn replace(
         return case
             .tell(writing, ClaimWord::NeedsHub)
             .map(answered)
+            .map(Ok)
             .map(Some);
     }
     let held = case.live_codes(writing)?.len();
@@ -174,14 +179,17 @@ pub(crate) fn replace(
             // Nothing is ended for somebody who cannot have another.
             let word = case.nothing_left(writing)?;
             case.note(writing, word)?;
-            return case.tell(writing, word).map(answered).map(Some);
+            return case.tell(writing, word).map(answered).map(Ok).map(Some);
         }
     };
     end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;
     // One for one, also where the campaign has come to allow fewer than they have.
     case.limit = case.limit.max(u32::try_from(held).unwrap_or(u32::MAX));
     let word = case.give(writing, &next, grant_number)?;
-    case.tell_with_slip(writing, word).map(answered).map(Some)
+    case.tell_with_slip(writing, word)
+        .map(answered)
+        .map(Ok)
+        .map(Some)
 }
 
 /// The question to the hub.

@@ -42,13 +42,12 @@ pub(crate) fn look(tx: &Tx<'_>, head: &Head, persons: &Persons, now_ms: i64) -> 
         }
         let alike = alike(tx, *campaign, customer)?;
         seen.extend(alike.iter().map(|one| (*campaign, *one)));
-        let limit = match limits.get(campaign) {
-            Some(known) => *known,
-            None => {
-                let limit = campaigns::load(tx, *campaign)?.rules.per_customer as usize;
-                limits.insert(*campaign, limit);
-                limit
-            }
+        let limit = if let Some(known) = limits.get(campaign) {
+            *known
+        } else {
+            let limit = campaigns::load(tx, *campaign)?.rules.per_customer as usize;
+            limits.insert(*campaign, limit);
+            limit
         };
         look_at(tx, head, (*campaign, limit), &alike, now_ms)?;
     }

@@ -46,6 +46,21 @@ impl Ledger {
         })
     }
 
+    /// Has a store's node draw another secret, by an enrolment token that works once: until its ledger
+    /// comes with that, it is known by the secret that it has, and what it has not sent is let in by
+    /// either.
+    pub fn rotate_store(
+        &mut self,
+        store: &str,
+        label: &str,
+        enrolment: &str,
+        act: &Act,
+    ) -> Result<Result<StoreNode, Refusal>, LedgerError> {
+        self.write("rotate store", store, |writing| {
+            rotate(writing, (store, label), enrolment, act)
+        })
+    }
+
     /// Every node that was let in, by store.
     pub fn stores(&mut self) -> Result<Vec<StoreNode>, LedgerError> {
         self.read("list", "stores", |tx| {
@@ -289,6 +304,47 @@ fn add(
     Ok(Ok(load(writing.tx, node)?))
 }
 
+fn rotate(
+    writing: &mut Writing<'_, '_>,
+    (store, label): (&str, &str),
+    enrolment: &str,
+    act: &Act,
+) -> Result<Result<StoreNode, Refusal>, Cause> {
+    let Some(known) = find(writing.tx, store, label)? else {
+        return Ok(Err(Refusal::NoSuchStore(store.to_owned())));
+    };
+    let has_come = !matches!(known.standing, Standing::Invited | Standing::Stolen);
+    let Some(node) = known.node.clone().filter(|_| has_come) else {
+        return Ok(Err(Refusal::StoreStanding(known.standing.as_str())));
+    };
+    writing.tx.execute(
+        "UPDATE store SET enrolment_hash = $1, is_rotating = 1 WHERE node = $2",
+        &[hash_of(enrolment).as_slice().into(), known.number.into()],
+    )?;
+    let fact = Fact::StoreRotated {
+        node,
+        store: known.called(),
+    };
+    writing.append(fact, &setting_of(act))?;
+    Ok(Ok(known))
+}
+
+/// A node that is known comes with the secret that it drew anew: the one before ends. Whether this is
+/// one, and not somebody else who has its token.
+fn has_rotated(tx: &Tx<'_>, invited: &StoreNode, join: &Join) -> Result<bool, Cause> {
+    if invited.node.as_deref() != Some(join.hello.node.as_str()) {
+        return Ok(false);
+    }
+    let rotated = tx.execute(
+        "UPDATE store SET secret_hash = $1, is_rotating = 0 WHERE node = $2 AND is_rotating = 1",
+        &[
+            hash_of(&join.secret).as_slice().into(),
+            invited.number.into(),
+        ],
+    )?;
+    Ok(rotated == 1)
+}
+
 fn set_standing(
     writing: &mut Writing<'_, '_>,
     store: &str,
@@ -318,8 +374,8 @@ fn set_standing(
         stock::discard(writing.tx, known.number)?;
     }
     writing.tx.execute(
-        "UPDATE store SET standing = $1, incarnation = incarnation + $2, enrolment_hash = NULL \
-         WHERE node = $3",
+        "UPDATE store SET standing = $1, incarnation = incarnation + $2, enrolment_hash = NULL, \
+         is_rotating = 0 WHERE node = $3",
         &[
             standing.number().into(),
             (ends && !is_fenced).into(),
@@ -370,7 +426,7 @@ fn enrol(
     if let Some(was_let_in) = was_let_in {
         let is_same =
             was_let_in == secret && invited.node.as_deref() == Some(join.hello.node.as_str());
-        return Ok(if is_same {
+        return Ok(if is_same || has_rotated(tx, &invited, join)? {
             Ok(invited.number)
         } else {
             Err(Refusal::NotInvited)

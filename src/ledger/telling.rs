@@ -48,6 +48,7 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
             items: Vec::new(),
             cursor: down.after,
             more: false,
+            codes_ahead: 0,
         });
     }
     // A store that is ahead of the feed was told by a life of the hub that is gone: it begins anew.
@@ -419,14 +420,6 @@ pub(crate) fn told_code(row: &Row<'_>) -> Result<ToldCode, Cause> {
     })
 }
 
-/// What a use by an own entry is called, also once that entry was lost and came back.
-pub(crate) fn use_name(body: &Body, hash: &Hash) -> String {
-    body.recovered
-        .as_ref()
-        .and_then(|recovered| recovered.entry.clone())
-        .unwrap_or_else(|| Recovered::name_of(hash))
-}
-
 /// The codes among the subjects of these rows of the feed.
 fn changed_codes(
     tx: &Tx<'_>,
@@ -441,16 +434,25 @@ fn changed_codes(
     Ok(found.into_iter().map(|code| (code.id, code)).collect())
 }
 
+/// What a use by an own entry is called, also once that entry was lost and came back.
+pub(crate) fn use_name(body: &Body, hash: &Hash) -> String {
+    body.recovered
+        .as_ref()
+        .and_then(|recovered| recovered.entry.clone())
+        .unwrap_or_else(|| Recovered::name_of(hash))
+}
+
 /// What an entry of a code's list tells of it.
 struct Told {
     code: i64,
     previous: Option<i64>,
-    /// Why the code is void, where this ended it.
-    void_reason: Option<Option<String>>,
+    /// Whether it ended the code's life, and why.
+    is_end: bool,
+    void_reason: Option<String>,
     /// The use that it tells of, where that was not undone.
     first: Option<WireStory>,
-    /// What that use is called, where it is this ledger's own.
-    own_use: Option<String>,
+    /// What that is called, where it is this ledger's own.
+    hub_use: Option<String>,
 }
 
 /// Adds what stands in the entries of codes: who first redeemed them, and why they are void. One step
@@ -487,11 +489,11 @@ fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
                 continue;
             };
             next.extend(told.previous);
-            code.wire.hub_uses.extend(told.own_use);
-            if let Some(reason) = told.void_reason.filter(|_| *is_newest_end) {
-                code.wire.void_reason = reason;
+            if told.is_end && *is_newest_end {
+                code.wire.void_reason = told.void_reason;
                 *is_newest_end = false;
             }
+            code.wire.hub_uses.extend(told.hub_use);
             if let Some(first) = told.first {
                 code.wire.first = Some(first);
             }
@@ -511,30 +513,34 @@ fn complete(tx: &Tx<'_>, codes: &mut [ToldCode]) -> Result<(), Cause> {
 
 fn told_entry(row: &Row<'_>) -> Result<Told, Cause> {
     let kind = row.text(1)?;
-    let void_reason = if kind == "voided" {
-        Some(side_of(row.maybe_text(5)?.as_deref())?.reason)
+    let is_end = kind == "voided";
+    let void_reason = if is_end {
+        side_of(row.maybe_text(5)?.as_deref())?.reason
     } else {
         None
     };
-    let (mut first, mut own_use) = (None, None);
-    if kind == "redeemed" && row.maybe_int(3)?.is_none() {
+    let mut hub_use = None;
+    let first = if kind == "redeemed" && row.maybe_int(3)?.is_none() {
         let body: Body = serde_json::from_str(&row.text(2)?)?;
         if row.int(7)? == OWN_NODE {
-            own_use = Some(use_name(&body, &row.hash(8)?));
+            hub_use = Some(use_name(&body, &row.hash(8)?));
         }
-        first = Some(WireStory {
+        Some(WireStory {
             at_ms: body.at_ms,
             store: row.text(4)?,
             counter: body.counter,
             operator: body.operator,
-        });
-    }
+        })
+    } else {
+        None
+    };
     Ok(Told {
         code: row.int(0)?,
         previous: row.maybe_int(6)?,
+        is_end,
         void_reason,
         first,
-        own_use,
+        hub_use,
     })
 }
 

@@ -353,6 +353,7 @@ fn next_down(
         after: link.cursor,
         hub: link.hub_known(),
         wait_ms: u64::try_from(wait.as_millis()).unwrap_or(0),
+        standing: Some(link.standing),
     };
     letter(Route::Down, &down, wait + ANSWERS_WITHIN, Content::Down)
 }

@@ -128,12 +128,13 @@ pub fn read(route: Route, body: &[u8]) -> Result<Request, serde_json::Error> {
 }
 
 /// Whether whoever has this secret may ask at all: what is asked before a body is read.
-pub fn may_knock(ledger: &mut Ledger, secret: &str) -> Result<bool, LedgerError> {
-    let known = ledger.authenticate(secret)?;
-    if let Some(store) = known {
-        return Ok(store.standing != Standing::Stolen);
-    }
-    ledger.is_enrolment(secret)
+pub fn may_knock(ledger: &mut Ledger, secret: &str) -> Result<Result<(), Barred>, LedgerError> {
+    Ok(match ledger.authenticate(secret)? {
+        Some(store) if store.standing == Standing::Stolen => Err(Barred::Stolen),
+        Some(_) => Ok(()),
+        None if ledger.is_enrolment(secret)? => Ok(()),
+        None => Err(Barred::Unknown),
+    })
 }
 
 /// Answers a request. `is_last` where nobody will ask again: then it is answered as it stands.
@@ -182,8 +183,15 @@ pub fn answer(
             let told = (hello.incarnation, down.after.position);
             let is_found = ledger.hear_of_hub(store.number, &down.hub, told, act)?;
             let page = ledger.down_page(down, act)?;
-            let is_news =
-                is_found || !page.items.is_empty() || page.cursor != down.after || page.more;
+            let is_fenced = page.welcome.incarnation == hello.incarnation
+                && down.standing.is_some_and(|thought| {
+                    thought != Standing::Quarantined && thought != page.welcome.standing
+                });
+            let is_news = is_found
+                || !page.items.is_empty()
+                || page.cursor != down.after
+                || page.more
+                || is_fenced;
             Ok(if is_news || is_last || down.wait_ms == 0 {
                 said(&page)
             } else {

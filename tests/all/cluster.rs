@@ -68,19 +68,16 @@ impl TestDatabase {
     }
 
     /// How the program names it by the network.
-    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
     pub(crate) fn network_url(&self, host: &str, more: &str) -> String {
         format!("postgres://{OWNER}@{host}/{}?{more}", self.name)
     }
 
     /// Where its server listens.
-    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
     pub(crate) fn address() -> Ipv4Addr {
         cluster().address
     }
 
     /// The certificate of whoever signed its server's, in PEM; that one is for [`SERVER`].
-    #[allow(dead_code, reason = "not every program of tests speaks TLS")]
     pub(crate) fn authority() -> String {
         cluster().authority.pem()
     }
@@ -91,7 +88,6 @@ impl TestDatabase {
     }
 
     /// A dump of it as it is now, under a name of its own; nobody may have it open.
-    #[allow(dead_code, reason = "not every program of tests puts a database back")]
     pub(crate) fn dump(&self) -> TestDatabase {
         let dump = TestDatabase::new();
         dump.is_now(self);
@@ -99,7 +95,6 @@ impl TestDatabase {
     }
 
     /// Restores it from a dump; nobody may have it open.
-    #[allow(dead_code, reason = "not every program of tests puts a database back")]
     pub(crate) fn is_now(&self, dump: &TestDatabase) {
         let mut server = cluster().connect("postgres");
         for statement in [

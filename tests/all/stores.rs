@@ -202,6 +202,7 @@ impl Store {
             after: self.ledger().hub_link().unwrap().unwrap().cursor,
             wait_ms: 0,
             hub: HubKnown::default(),
+            standing: None,
         }
     }
 

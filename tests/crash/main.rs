@@ -2,6 +2,7 @@
 
 mod claim;
 #[path = "../all/cluster.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod cluster;
 #[path = "../all/dice.rs"]
 mod dice;

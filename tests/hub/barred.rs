@@ -8,6 +8,7 @@
 use counterfoil::domain::wire::{UP_BYTES_MAX, Up};
 use rusqlite::OpenFlags;
 
+use crate::proxy::{Cut, Trouble};
 use crate::serving::{Got, ask, got, head_of};
 use crate::shop::{number, text};
 use crate::stage::Stage;
@@ -79,6 +80,49 @@ fn a_store_with_a_wrong_secret_is_refused_and_keeps_what_it_has() {
     assert_eq!(store.redeem(&code), "accepted");
     store.sync().well();
     store.assert_sent(&stage.shop);
+    stage.assert_well();
+}
+
+#[test]
+fn a_store_that_gets_another_secret_keeps_what_it_has_not_sent() {
+    let mut stage = Stage::new();
+    let store = stage.store("Riverside");
+    let code = store.assign("ana");
+    let (old, before) = (store.secret(), store.unsent());
+    let invited = stage.shop.run(&["hub", "store", "rotate", "Riverside"]);
+    let token = text(invited.well().json(), "token").to_owned();
+    // Until it comes with the token, its old secret goes on.
+    store.sync().well();
+    assert_eq!(store.redeem(&code), "accepted");
+    assert!(store.unsent() > 0 && before > 0);
+    let held = store.count("SELECT count(*) FROM code WHERE holder = 1");
+    // Another ledger has no use for it.
+    let other = Store::new("Riverside");
+    let ran = other.join(&token, &stage.proxy.address);
+    assert_ne!(ran.exit, 0, "{:?}", ran.lines);
+    assert_eq!(store.secret(), old);
+    // The answer is lost: it says so, and the same command again is the same act.
+    stage
+        .proxy
+        .troubles("/v1/sync/join", Trouble::AnswerCut(Cut::Last));
+    let ran = store.join(&token, &stage.proxy.address);
+    assert_eq!(ran.exit, 3, "{}", ran.errors);
+    stage.proxy.heals();
+    store.join(&token, &stage.proxy.address).well();
+    assert_ne!(store.secret(), old);
+    assert_eq!(
+        store.count("SELECT count(*) FROM code WHERE holder = 1"),
+        held
+    );
+    store.sync().well();
+    store.assert_sent(&stage.shop);
+    assert_eq!(stage.uses(&code), 1);
+    // The old one lets nobody in any more, and the token works once.
+    assert_eq!(up(&stage, &old, "{}").status, 401);
+    let copy = Store::new("Riverside");
+    assert_ne!(copy.join(&token, &stage.proxy.address).exit, 0);
+    let ran = stage.shop.run(&["hub", "store", "rotate", "Nowhere"]);
+    assert_ne!(ran.exit, 0);
     stage.assert_well();
 }
 
@@ -226,6 +270,9 @@ fn a_stolen_store_is_told_nothing_and_its_file_is_taken_in() {
     let (unsent, before) = (store.unsent(), stage.uses(&spent));
     let ran = store.sync();
     assert_eq!(ran.exit, 1, "{}", ran.errors);
+    assert!(ran.errors.contains("reported stolen"), "{}", ran.errors);
+    let got = up(&stage, &store.secret(), "{}");
+    assert_eq!((got.status, got.error().as_str()), (403, "stolen"));
     assert_eq!((store.unsent(), before), (unsent, 0));
     assert_eq!(stage.uses(&spent), 0);
 

@@ -3,10 +3,7 @@
 
 mod barred;
 #[path = "../all/cluster.rs"]
-#[expect(
-    dead_code,
-    reason = "the same server as the other tests have, and less is asked of it"
-)]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod cluster;
 mod joining;
 mod leases;

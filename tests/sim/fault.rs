@@ -123,6 +123,12 @@ impl World {
         }
     }
 
+    /// A number from a store's ledger.
+    pub(crate) fn number_at(&mut self, store: usize, sql: &str) -> i64 {
+        let eyes = self.stores[store].node.eyes();
+        eyes.query_row(sql, [], |row| row.get(0)).expect("a number")
+    }
+
     fn take_from_hub(&mut self) -> bool {
         let held = self
             .codes_at(Place::Hub)
@@ -240,12 +246,7 @@ impl World {
         }
         match self.game.fault {
             Some(Fault::OverUnsent) => {
-                let unsent: i64 = self.stores[store]
-                    .node
-                    .eyes()
-                    .query_row("SELECT seq FROM ledger", [], |row| row.get(0))
-                    .expect("a ledger");
-                page.welcome.acked_through = unsent;
+                page.welcome.acked_through = self.number_at(store, "SELECT seq FROM ledger");
             }
             Some(Fault::LostPage) => page.items.clear(),
             _ => {}

@@ -562,13 +562,13 @@ impl World {
     /// A process dies, a disk is kept, or put back.
     fn trouble(&mut self) -> Checked<()> {
         if self.game.hub_falls_back && self.dice.is_one_in(3) {
-            return if self.dice.is_one_in(2) {
-                self.hub_falls_back()
+            if self.dice.is_one_in(2) {
+                self.hub_falls_back();
             } else {
                 self.hub.back_up();
                 self.trace.step("a backup of the hub");
-                Ok(())
-            };
+            }
+            return Ok(());
         }
         let place = self.any_place();
         let what = self.dice.weighted(&[
@@ -637,11 +637,11 @@ impl World {
     }
 
     /// The hub is an older one: what only it knew has died with it.
-    fn hub_falls_back(&mut self) -> Checked<()> {
+    fn hub_falls_back(&mut self) {
         let count = self.hub.backups.len();
         if count == 0 {
             self.trace.step("the hub has no backup");
-            return Ok(());
+            return;
         }
         let act = self.act(Place::Hub, "start");
         let backup = self.dice.below(count);
@@ -657,7 +657,6 @@ impl World {
         self.trace.step(&format!(
             "backup {backup} of the hub is put back, new machine {is_new_machine}: {found}"
         ));
-        Ok(())
     }
 
     /// A manager at the hub looks whether it was found to be behind.

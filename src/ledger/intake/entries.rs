@@ -12,7 +12,7 @@ use crate::domain::wire::Up;
 use crate::ledger::agreed::{Fresh, FreshEntry, Persons, agree, agree_knowing, zone_of_node};
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
-use crate::ledger::conflicts::{Raising, raise};
+use crate::ledger::conflicts::{Raising, close_of, raise};
 use crate::ledger::customer_day::CustomerDay;
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
@@ -418,6 +418,11 @@ fn follow(
             if kept != gone {
                 persons.extend(join::merge(writing.tx, kept, gone)?);
             }
+        }
+    } else if let Fact::Reversed { redemption, .. } = &body.fact {
+        if stored.judged.code.is_none() {
+            let now_ms = act.now.as_millisecond();
+            close_of(writing.tx, redemption, ConflictKind::NotFound, now_ms)?;
         }
     } else if matches!(body.fact, Fact::Withdrawn) {
         withdraw(writing, sender, stored, body, act)?;

@@ -2,10 +2,71 @@
 
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::store::FIRST_LABEL;
-use counterfoil::domain::wire::Standing;
-use counterfoil::ledger::HubAddress;
+use counterfoil::domain::wire::{Down, Standing};
+use counterfoil::ledger::{HubAddress, LogFilter, LogPosition};
+use counterfoil::sync::intake::{self, Reply, Request};
 
-use crate::sync::world::{URL, alone, and_with_hubs_in_databases, hub, join, store};
+use crate::sync::world::{Node, URL, alone, and_with_hubs_in_databases, hub, join, meet, store};
+
+#[test]
+fn who_waits_at_the_hub_hears_at_once_that_it_may_no_more() {
+    let mut hub = hub(0);
+    let mut riverside = store(&mut hub, "Riverside");
+    meet(&mut hub, &mut riverside);
+    let link = riverside.ledger.hub_link().unwrap().unwrap();
+    let down = Request::Down(Down {
+        hello: riverside.hello(),
+        after: link.cursor,
+        wait_ms: 25_000,
+        standing: Some(link.standing),
+    });
+    let act = hub.act();
+    let ask = |hub: &mut Node| {
+        let reply = intake::answer(&mut hub.ledger, &riverside.secret, &down, false, &act);
+        reply.unwrap().unwrap()
+    };
+    assert!(matches!(ask(&mut hub), Reply::Later(_)));
+    hub.ledger
+        .set_standing("Riverside", FIRST_LABEL, Standing::Revoked, &act)
+        .unwrap()
+        .unwrap();
+    let Reply::Said(page) = ask(&mut hub) else {
+        panic!("it is something new");
+    };
+    let page = serde_json::from_str(&page).unwrap();
+    let here = riverside.act();
+    assert!(riverside.ledger.apply_page(&page, &here).unwrap());
+    let link = riverside.ledger.hub_link().unwrap().unwrap();
+    assert_eq!(link.standing, Standing::Revoked);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_hides_no_other_in_the_log() {
+    let mut hub = hub(0);
+    let mut riverside = store(&mut hub, "Riverside");
+    meet(&mut hub, &mut riverside);
+    let lines = |node: &mut Node| {
+        let mut position = LogPosition::default();
+        let mut lines = Vec::new();
+        while let Some(page) = node
+            .ledger
+            .log_page(&mut position, &LogFilter::default())
+            .unwrap()
+        {
+            lines.extend(page);
+        }
+        lines
+    };
+    let before = lines(&mut riverside);
+    let first = "(SELECT min(id) FROM entry WHERE node = 1)";
+    riverside.tamper(&format!(
+        "UPDATE entry SET body = '{{}}' WHERE id = {first}"
+    ));
+    let after = lines(&mut riverside);
+    assert_eq!(after.len(), before.len());
+    let parked = after.iter().filter(|line| line.kind == "parked");
+    assert_eq!(parked.count(), 1);
+}
 
 #[test]
 fn a_token_lets_one_ledger_in_once_and_a_lost_answer_can_be_asked_again() {

@@ -60,6 +60,7 @@ impl Reader {
             after: self.after,
             wait_ms: 0,
             hub: HubKnown::default(),
+            standing: None,
         };
         let page = self
             .ledger

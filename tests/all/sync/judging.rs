@@ -2,14 +2,18 @@
 
 use std::process::Command;
 
+use counterfoil::domain::campaign::Rules;
 use counterfoil::domain::conflict::{ConflictKind, Decision};
 use counterfoil::domain::entry::Fact;
 use counterfoil::domain::verdict::{Band, Verdict};
 use counterfoil::domain::wire::{Standing, WireCustomer};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::sync::scribe::{About, Scribe, given, undone, used, used_as};
-use crate::sync::world::{Node, SPRING, and_with_hubs_in_databases, hub, meet, send, store};
+use crate::sync::world::{
+    Node, SPRING, and_with_hubs_in_databases, empty_hub, hub, meet, send, store,
+};
 
 fn kinds(hub: &mut Node) -> Vec<ConflictKind> {
     let open = hub.ledger.conflicts(true).unwrap();
@@ -225,6 +229,78 @@ fn a_holder_that_is_none_is_told_and_its_use_counts() {
         hub.count("SELECT uses_made FROM code WHERE folded = 'ONE'"),
         1
     );
+    hub.assert_well();
+}
+
+#[test]
+fn an_unknown_code_whose_use_is_undone_is_no_conflict_any_more() {
+    for is_at_once in [true, false] {
+        let (mut hub, [mut scribe]) = apart(&[]);
+        let name = scribe.write(used(), About::code("NOBODYKNOWS"));
+        if !is_at_once {
+            hears(&mut hub, &scribe);
+            assert_eq!(kinds(&mut hub), [ConflictKind::NotFound]);
+        }
+        scribe.write(undone(&name), About::code("NOBODYKNOWS"));
+        hears(&mut hub, &scribe);
+        assert_eq!(kinds(&mut hub), []);
+        let all = hub.ledger.conflicts(false).unwrap();
+        assert_eq!(all.len(), 1);
+        let settled = all[0].settled.as_ref().unwrap();
+        assert_eq!((settled.decision, &settled.by), (None, &None));
+        hub.assert_well();
+    }
+}
+
+#[test]
+fn a_use_outside_the_campaigns_window_is_told_and_counts() {
+    let mut hub = empty_hub();
+    let at = |hours: i64| hub.now_ms + hours * 3_600_000;
+    let (starts, ends) = (at(1), at(2));
+    let rules = Rules {
+        starts_at: Some(Timestamp::from_millisecond(starts).unwrap()),
+        ends_at: Some(Timestamp::from_millisecond(ends).unwrap()),
+        ..Rules::new("Free coffee")
+    };
+    hub.campaign(SPRING, &rules);
+    let codes = ["EARLY", "FIRST", "LAST", "LATE", "HONOURED"];
+    hub.import(SPRING, &codes);
+    let mut scribe = Scribe::of(&mut store(&mut hub, "Store A"));
+    let uses = [starts - 1, starts, ends - 1, ends];
+    let mut names = Vec::new();
+    for (code, at_ms) in codes.into_iter().zip(uses) {
+        let about = About {
+            at_ms: Some(at_ms),
+            ..About::code(code)
+        };
+        names.push(scribe.write(used(), about));
+    }
+    // A manager has set the end aside.
+    let honoured = Fact::Redeemed {
+        uses_made: 1,
+        certainty: "provisional".into(),
+        overrode: vec!["expired".into()],
+        approved_by: Some("ben".into()),
+    };
+    let about = About {
+        at_ms: Some(ends),
+        ..About::code("HONOURED")
+    };
+    scribe.write(honoured, about);
+    hears(&mut hub, &scribe);
+    let told = |hub: &mut Node| {
+        let open = hub.ledger.conflicts(true).unwrap();
+        open.into_iter()
+            .map(|conflict| (conflict.kind, conflict.stories[0].code.clone().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let outside = |code: &str| (ConflictKind::RedeemedOutsideWindow, code.to_owned());
+    assert_eq!(told(&mut hub), [outside("EARLY"), outside("LATE")]);
+    assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 5);
+    // Undone, it is none any more.
+    scribe.write(undone(&names[0]), About::code("EARLY"));
+    hears(&mut hub, &scribe);
+    assert_eq!(told(&mut hub), [outside("LATE")]);
     hub.assert_well();
 }
 

@@ -97,7 +97,7 @@ fn what_its_stores_were_told_comes_back_to_a_restored_hub_once() {
     assert_eq!(state(&hub, &given), ASSIGNED);
     assert!(matches!(
         hub.verdict("desk", CARDS[0], "k2"),
-        Verdict::AlreadyRedeemed { .. }
+        Verdict::AlreadyRedeemed
     ));
     // Whoever has a code is told of it, and given no other.
     let claim = hub.claim(SPRING, "ana@example.org");
@@ -157,7 +157,7 @@ fn canary_a_store_that_tells_nothing_lets_a_restored_hub_honour_a_card_twice() {
 
 /// The folded codes of a pool that its hub would give out.
 fn drawn_out(hub: &mut Node) -> BTreeSet<String> {
-    (0..)
+    (0..100)
         .map(|person| hub.claim(SPRING, &format!("p{person}@example.org")))
         .take_while(|claim| claim.word == ClaimWord::Assigned)
         .filter_map(|claim| claim.code)

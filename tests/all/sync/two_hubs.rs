@@ -211,6 +211,7 @@ fn a_store_that_waits_at_one_process_hears_what_another_has_committed() {
             after,
             wait_ms,
             hub: HubKnown::default(),
+            standing: None,
         };
         let page = said(&hubs[0].address, "/v1/sync/down", secret, &down);
         serde_json::from_str::<Page>(&page).unwrap()

@@ -1,11 +1,14 @@
 //! What stores send up: taken in once, acknowledged, judged the same whichever came first.
 
 use counterfoil::domain::conflict::{Conflict, ConflictKind, Decision};
+use counterfoil::domain::entry::instant;
 use counterfoil::domain::verdict::{Band, Verdict};
-use counterfoil::domain::wire::Standing;
+use counterfoil::domain::wire::{Standing, UP_BYTES_MAX};
 
 use crate::sync::scribe::{About, Scribe, used};
-use crate::sync::world::{Node, SPRING, and_with_hubs_in_databases, hub, meet, send, store, tell};
+use crate::sync::world::{
+    CONFIRMED, Node, SPRING, and_with_hubs_in_databases, hub, meet, send, store, tell,
+};
 
 fn kinds(hub: &mut Node) -> Vec<ConflictKind> {
     let open = hub.ledger.conflicts(true).unwrap();
@@ -84,6 +87,96 @@ fn what_a_store_did_is_at_the_hub_and_said_again_it_is_there_once() {
     );
     hub.assert_well();
     riverside.assert_well();
+}
+
+#[test]
+fn a_store_that_is_told_of_a_fork_stops_and_loses_nothing() {
+    let mut hub = hub(8);
+    hub.import(SPRING, &["ONE"]);
+    let mut riverside = store(&mut hub, "Riverside");
+    // Somebody goes on from the same file, and calls first.
+    let mut copy = Scribe::of(&mut riverside);
+    meet(&mut hub, &mut riverside);
+    let common = riverside.ledger.hub_link().unwrap().unwrap().acked_seq;
+    assert_eq!(common, i64::try_from(copy.entries.len()).unwrap());
+    copy.write(used(), About::code("ONE"));
+    let act = hub.act();
+    let sent = hub.ledger.take_in(&copy.whole(), &act).unwrap();
+    assert_eq!(sent.forked_after, None);
+    let code = riverside.assigned(SPRING, "ana@example.org");
+
+    let told = hub.ledger.take_in(&riverside.batch(), &act).unwrap();
+    assert_eq!(told.forked_after, Some(common));
+    let heard_at = riverside.act();
+    let heard = riverside.ledger.heard_up(&told, &heard_at).unwrap();
+    assert!(!heard.is_active);
+    let link = riverside.ledger.hub_link().unwrap().unwrap();
+    assert_eq!(
+        (
+            link.standing,
+            link.acked_seq,
+            link.may_hold(riverside.now_ms)
+        ),
+        (Standing::Quarantined, common, false)
+    );
+    assert_ne!(riverside.verdict("till 1", &code, "key-1"), CONFIRMED);
+    let unsent = riverside.batch().entries;
+    assert_eq!(unsent.first().map(|entry| entry.seq), Some(common + 1));
+
+    // Under a life of its own, what it did is taken in.
+    let asked = riverside
+        .ledger
+        .new_life_request(instant(riverside.now_ms))
+        .unwrap()
+        .unwrap();
+    let joined = hub.ledger.begin_life(&asked, &act).unwrap().unwrap();
+    riverside.ledger.heard_life(&joined, &heard_at).unwrap();
+    meet(&mut hub, &mut riverside);
+    let link = riverside.ledger.hub_link().unwrap().unwrap();
+    assert_eq!(link.standing, Standing::Active);
+    let assigned = "SELECT count(*) FROM entry WHERE kind = 'assigned' AND node <> 1";
+    assert_eq!(hub.count(assigned), 1);
+    hub.assert_well();
+    riverside.assert_well();
+}
+
+#[test]
+fn a_batch_has_no_more_bytes_than_the_hub_takes_and_one_entry_always_goes() {
+    let mut hub = hub(64);
+    let mut riverside = store(&mut hub, "Riverside");
+    meet(&mut hub, &mut riverside);
+    for customer in 0..9 {
+        riverside.assigned(SPRING, &format!("c{customer}@example.org"));
+    }
+    let grow = |bytes: usize, which: &str| {
+        riverside.tamper(&format!(
+            "INSERT INTO side (entry, salt, text) SELECT id, zeroblob(16), \
+             '{{\"reason\":\"' || printf('%.*c', {bytes}, 'x') || '\"}}' FROM entry \
+             WHERE kind = 'assigned' {which} \
+             ON CONFLICT (entry) DO UPDATE SET salt = excluded.salt, text = excluded.text"
+        ))
+    };
+    // A third of what a batch takes, and a bit; and one that is more than that by itself.
+    assert_eq!(grow(UP_BYTES_MAX / 6, ""), 9);
+    let fifth = "ORDER BY id LIMIT 1 OFFSET 4";
+    assert_eq!(grow(UP_BYTES_MAX * 3 / 4, fifth), 1);
+    let mut counts = Vec::new();
+    loop {
+        let up = riverside.batch();
+        if up.entries.is_empty() {
+            break;
+        }
+        counts.push(up.entries.len());
+        let bytes = serde_json::to_string(&up).unwrap().len();
+        assert!(bytes <= UP_BYTES_MAX, "{bytes}");
+        let act = hub.act();
+        let answer = hub.ledger.take_in(&up, &act).unwrap();
+        riverside.ledger.heard_up(&answer, &act).unwrap();
+    }
+    assert_eq!(counts, [2, 2, 1, 2, 2]);
+    let assigned = "SELECT count(*) FROM entry WHERE kind = 'assigned' AND node <> 1";
+    assert_eq!(hub.count(assigned), 9);
+    hub.assert_well();
 }
 
 #[test]

@@ -454,7 +454,7 @@ impl Node {
                 std::fs::write(self.folder.join("ledger.marker"), marker).unwrap();
             }
             (Image::Dump(dump), Some(database)) => database.is_now(dump),
-            _ => panic!("an image of something else"),
+            _ => unreachable!("an image of something else"),
         }
         self.open();
     }
@@ -539,6 +539,7 @@ pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
                 former_seq: link.former_seq,
                 former_head: link.former_head,
             },
+            standing: None,
         };
         let act = hub.act();
         let page = hub.ledger.down_page(&down, &act).unwrap();
