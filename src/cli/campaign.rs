@@ -284,9 +284,15 @@ fn write_whole(
 /// When it is warned of the pool.
 fn warning_words(rules: &Rules) -> String {
     let share = (rules.warn_share > 0).then(|| format!("below {} % left", rules.warn_share));
-    let days = (rules.warn_days > 0).then(|| format!("{} days before it is empty", rules.warn_days));
+    let days =
+        (rules.warn_days > 0).then(|| format!("{} days before it is empty", rules.warn_days));
     let empty = "when it is empty".to_owned();
-    share.into_iter().chain(days).chain([empty]).collect::<Vec<_>>().join(", ")
+    share
+        .into_iter()
+        .chain(days)
+        .chain([empty])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// How customers are told apart.

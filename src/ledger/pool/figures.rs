@@ -111,8 +111,7 @@ pub(super) fn read_pools(
         let figures = &mut pool.figures;
         figures.claimable = claimable.get(&pool.local).copied().unwrap_or(0);
         figures.warnings = warnings.remove(&pool.local).unwrap_or_default();
-        figures.assigned_last_24h =
-            assigned_since(tx, pool.local, now.as_millisecond() - DAY_MS)?;
+        figures.assigned_last_24h = assigned_since(tx, pool.local, now.as_millisecond() - DAY_MS)?;
         figures.leases = leases(tx, pool.local)?;
         let acts = acts.remove(&pool.local).unwrap_or_default();
         figures.per_day = acts.per_day(&zone, now);

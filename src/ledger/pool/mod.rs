@@ -18,9 +18,9 @@ mod rows;
 mod sort;
 mod store;
 mod sweep;
-mod watch;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -243,10 +243,7 @@ fn turn_of(pool: &PoolRead, low: PoolLow, stands: Option<&Raised>, now: Timestam
     let is_refilled =
         pool.figures.claimable > raised.claimable || pool.figures.left() > raised.left;
     let is_other_rule = raised.threshold != i64::from(threshold(pool, low));
-    let is_over = pool
-        .rules
-        .ends_at
-        .is_some_and(|ends| now >= ends);
+    let is_over = pool.rules.ends_at.is_some_and(|ends| now >= ends);
     (is_refilled || is_other_rule || is_over).then_some(false)
 }
 
