@@ -7,6 +7,8 @@ mod away;
 mod conflicts;
 mod find;
 mod give_up;
+pub mod pool_watch;
+mod pools;
 pub mod preflight;
 mod recent;
 mod set_up;

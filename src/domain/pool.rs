@@ -59,6 +59,9 @@ pub struct PoolFigures {
     /// What keeps codes from being given out now.
     #[serde(skip)]
     pub standing: PoolStanding,
+    /// Whether this is a store's own stock of a pool that is at its hub.
+    #[serde(skip)]
+    pub is_at_store: bool,
 }
 
 /// Whether codes of a campaign are given out.
@@ -176,6 +179,31 @@ pub struct PoolWarning {
     pub notice: Option<NoticeState>,
 }
 
+/// A pool that is warned of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LowPool {
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// How low it is, the gravest of what was warned of.
+    pub low: PoolLow,
+    /// When that was warned of.
+    pub at: Timestamp,
+    /// Codes left then.
+    pub left: u64,
+}
+
+impl LowPool {
+    /// `spring-menu: the pool is empty`
+    pub fn in_words(&self) -> String {
+        match self.low {
+            PoolLow::Empty => format!("{}: the pool is empty", self.campaign),
+            PoolLow::Share | PoolLow::Days => {
+                format!("{}: {}, {} left", self.campaign, self.low.in_words(), self.left)
+            }
+        }
+    }
+}
+
 /// How far a notice to the outside is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoticeState {
@@ -202,9 +230,10 @@ impl PoolFigures {
         if self.claimable > 0 && self.left() == 0 {
             return "EMPTY".to_owned();
         }
-        match &self.forecast {
-            Some(forecast) => forecast.in_words(now, zone),
-            None => "no end in sight".to_owned(),
+        match (&self.forecast, self.is_at_store) {
+            (Some(forecast), false) => forecast.in_words(now, zone),
+            (Some(forecast), true) => format!("own stock {}", forecast.in_words(now, zone)),
+            (None, _) => "no end in sight".to_owned(),
         }
     }
 }

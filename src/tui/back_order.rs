@@ -1,12 +1,15 @@
 //! What the pages of the back room order of the desk, and what they are told.
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+use crate::tui::pool_order::{PoolOrder, PoolTold};
 
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackOrder {
     /// About conflicts.
     Conflict(ConflictOrder),
+    /// About pools.
+    Pool(PoolOrder),
 }
 
 /// The answer to an order.
@@ -14,4 +17,6 @@ pub enum BackOrder {
 pub enum BackTold {
     /// About conflicts.
     Conflict(ConflictTold),
+    /// About pools.
+    Pool(PoolTold),
 }

@@ -13,6 +13,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::pools::Pools;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -48,6 +49,9 @@ pub trait BackPage {
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
 
+    /// Time has gone by while the page is in view.
+    fn ticked(&mut self, _now: Timestamp, _effects: &mut Vec<Effect>) {}
+
     /// Takes a typed character.
     fn typed(&mut self, character: char);
 
@@ -74,6 +78,8 @@ pub trait BackPage {
 /// Which page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageName {
+    /// What is left in each pool, and until when.
+    Pools,
     /// What stores did that cannot all be right.
     Conflicts,
 }
@@ -82,13 +88,17 @@ impl PageName {
     /// What the page is called above its neighbours.
     fn title(self) -> &'static str {
         match self {
+            PageName::Pools => "Pools",
             PageName::Conflicts => "Conflicts",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
-const KEYS: [(Command, &[PageName]); 1] = [(Command::Log, &[PageName::Conflicts])];
+const KEYS: [(Command, &[PageName]); 2] = [
+    (Command::Pools, &[PageName::Pools]),
+    (Command::Log, &[PageName::Conflicts]),
+];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
 fn pages_of(command: Command) -> &'static [PageName] {
@@ -100,6 +110,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 /// All pages, and which one is or was in view.
 pub(super) struct BackRoom {
     at: PageName,
+    pub(super) pools: Pools,
     pub(super) conflicts: Conflicts,
 }
 
@@ -107,6 +118,7 @@ impl BackRoom {
     pub(super) fn new() -> BackRoom {
         BackRoom {
             at: PageName::Conflicts,
+            pools: Pools::new(),
             conflicts: Conflicts::new(),
         }
     }
@@ -150,6 +162,7 @@ impl BackRoom {
     /// The page in view, to be drawn and asked.
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
+            PageName::Pools => &self.pools,
             PageName::Conflicts => &self.conflicts,
         }
     }
@@ -157,12 +170,13 @@ impl BackRoom {
     /// The page in view, to be told something.
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
+            PageName::Pools => &mut self.pools,
             PageName::Conflicts => &mut self.conflicts,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 1] {
-        [&mut self.conflicts]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
+        [&mut self.pools, &mut self.conflicts]
     }
 
     /// Drops what is being asked on any page.
@@ -187,6 +201,7 @@ impl BackRoom {
         effects: &mut Vec<Effect>,
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
+            BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
         };
         let is_in_view = is_in_view && self.at == name;

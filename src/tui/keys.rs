@@ -16,6 +16,8 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
+    /// The pools: what is left of each, and until when.
+    Pools,
     /// The log, and the conflicts.
     Log,
     /// Undo a redemption of this counter.
@@ -91,6 +93,8 @@ pub enum Place {
     Life,
     /// A lost code was replaced.
     Replaced,
+    /// The pools.
+    Pools,
     /// The list of conflicts.
     Conflicts,
     /// The stories of a conflict.
@@ -149,7 +153,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 41] = [
+pub const KEYS: [KeyRow; 42] = [
     row(
         Key::F(1),
         Command::Help,
@@ -170,6 +174,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Find,
             Place::Life,
             Place::Replaced,
+            Place::Pools,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -189,6 +194,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUpList,
             Place::Find,
             Place::Replaced,
+            Place::Pools,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -199,7 +205,13 @@ pub const KEYS: [KeyRow; 41] = [
         Command::SignUp,
         "Sign-up",
         "give a customer a code of their own",
-        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Pools,
+            Place::Conflicts,
+        ],
     ),
     row(
         Key::F(4),
@@ -211,15 +223,23 @@ pub const KEYS: [KeyRow; 41] = [
             Place::Refused,
             Place::SignUp,
             Place::SignUpDone,
+            Place::Pools,
             Place::Conflicts,
         ],
+    ),
+    row(
+        Key::F(5),
+        Command::Pools,
+        "Pools",
+        "what is left of each campaign's codes, what was drawn, and when none will be left",
+        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
     ),
     row(
         Key::F(6),
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[Place::Home, Place::Refused, Place::Find],
+        &[Place::Home, Place::Refused, Place::Find, Place::Pools],
     ),
     row(
         Key::F(7),
@@ -289,6 +309,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
         ],
         who: Who::SignedIn,
@@ -306,6 +327,7 @@ pub const KEYS: [KeyRow; 41] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
         ],
         who: Who::Nobody,

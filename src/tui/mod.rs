@@ -22,6 +22,7 @@ pub mod model;
 pub mod msg;
 pub mod pages;
 pub mod panel;
+pub mod pool_order;
 pub mod qr_cells;
 pub mod runner;
 pub mod screens;

@@ -169,6 +169,8 @@ impl Model {
                 self.redeem.ticked(now);
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.ticked(&mut effects);
+                } else if matches!(self.screen, Screen::Back) {
+                    self.back.page_mut().ticked(now, &mut effects);
                 }
             }
             Msg::Resized { columns, rows } => {
@@ -197,6 +199,7 @@ impl Model {
             | Msg::ScannerHealth { .. }
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
+            | Msg::PoolsLow { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -298,6 +301,10 @@ impl Model {
         // Whoever is at the conflicts sees them.
         if !self.is_at(PageName::Conflicts) {
             banners.push(self.back.conflicts.notice());
+        }
+        // Whoever is at the pools sees them.
+        if !self.is_at(PageName::Pools) {
+            banners.push(self.back.pools.notice());
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -474,6 +481,7 @@ impl Model {
             Command::Home
             | Command::SignUp
             | Command::Find
+            | Command::Pools
             | Command::Log
             | Command::Undo
             | Command::Slips
@@ -569,7 +577,7 @@ impl Model {
                 }
                 self.screen = Screen::Find;
             }
-            Command::Log => {
+            Command::Pools | Command::Log => {
                 self.put_away_all();
                 let (is_in_view, setting) = (matches!(self.screen, Screen::Back), self.setting());
                 self.back.open(command, is_in_view, &setting, effects);
@@ -732,6 +740,9 @@ impl Model {
             self.printer = Some(Device { words, is_well });
         } else if let Msg::HubTold(hub) = msg {
             self.hub = hub;
+        } else if let Msg::PoolsLow { low } = msg {
+            let is_in_view = self.is_at(PageName::Pools);
+            self.back.pools.low(low, is_in_view, effects);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {

@@ -109,6 +109,7 @@ pub(super) fn read_pools(
     let is_store = link::load(tx)?.is_some();
     for pool in &mut pools {
         let figures = &mut pool.figures;
+        figures.is_at_store = is_store;
         figures.claimable = claimable.get(&pool.local).copied().unwrap_or(0);
         figures.warnings = warnings.remove(&pool.local).unwrap_or_default();
         figures.assigned_last_24h = assigned_since(tx, pool.local, now.as_millisecond() - DAY_MS)?;
@@ -295,6 +296,7 @@ fn figures(row: &Row<'_>, now: Timestamp) -> Result<PoolFigures, Cause> {
         per_day: Vec::new(),
         offer: String::new(),
         standing: PoolStanding::Live,
+        is_at_store: false,
     })
 }
 

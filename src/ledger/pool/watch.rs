@@ -8,12 +8,12 @@ use jiff::Timestamp;
 
 use crate::domain::entry::{Fact, instant};
 use crate::domain::ids::CampaignId;
-use crate::domain::pool::{PoolFigures, PoolLow};
+use crate::domain::pool::{LowPool, PoolFigures, PoolLow};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::joining::pools_are_elsewhere;
 use crate::ledger::pool::figures::{PoolRead, low_of, read_pools};
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, setting_of};
+use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
 
 /// Whoever has taken a notice and was never heard of again: it is anybody's from then on.
 const TAKEN_FOR_MS: i64 = 10 * 60_000;
@@ -87,6 +87,28 @@ impl Ledger {
             }
             Ok(changed)
         })
+    }
+
+    /// The pools that are warned of, each by its gravest warning.
+    pub fn low_pools(&mut self) -> Result<Vec<LowPool>, LedgerError> {
+        let mut all = self.read("list", "pools that run low", |tx| {
+            tx.all(
+                "SELECT m.name, w.low, w.at_ms, w.left_count FROM pool_warning w \
+                 JOIN campaign m ON m.id = w.campaign ORDER BY m.id",
+                &[],
+                |row| {
+                    Ok(LowPool {
+                        campaign: campaigns::id_of(&row.text(0)?)?,
+                        low: low_of(&row.text(1)?)?,
+                        at: instant(row.int(2)?),
+                        left: row.int(3)?.unsigned_abs(),
+                    })
+                },
+            )
+        })?;
+        all.sort();
+        all.dedup_by(|later, first| later.campaign == first.campaign);
+        Ok(all)
     }
 
     /// Takes the next warning that somebody outside is to be told of, so that nobody else tells it

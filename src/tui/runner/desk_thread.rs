@@ -16,6 +16,7 @@ use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::pool::LowPool;
 use crate::domain::wire;
 use crate::http::sync_loop::{SyncLoop, SyncSetup};
 use crate::ledger::{Ledger, LedgerError};
@@ -104,6 +105,8 @@ struct DeskThread {
     hub: Option<Hub>,
     /// The conflicts that were told of as open.
     open_conflicts: Vec<Conflict>,
+    /// The pools that were told of as low.
+    low_pools: Vec<LowPool>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -140,6 +143,7 @@ impl DeskThread {
             has_untidy: false,
             hub: None,
             open_conflicts: Vec::new(),
+            low_pools: Vec::new(),
         }
     }
 
@@ -431,6 +435,21 @@ impl DeskThread {
         self.say(Msg::ConflictsOpen { open })
     }
 
+    /// Tells of the pools that are warned of, where they are others than before.
+    fn look_for_low_pools(&mut self) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(low) = desk.ledger().low_pools() else {
+            return Ok(());
+        };
+        if low == self.low_pools {
+            return Ok(());
+        }
+        self.low_pools.clone_from(&low);
+        self.say(Msg::PoolsLow { low })
+    }
+
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
         if self.desk.is_some() {
             return Ok(());
@@ -503,6 +522,7 @@ impl DeskThread {
         }
         self.look_for_hub();
         self.look_for_conflicts()?;
+        self.look_for_low_pools()?;
         let Some(desk) = &mut self.desk else {
             return Ok(());
         };

@@ -13,6 +13,7 @@ mod desk_thread;
 mod find_orders;
 mod listen;
 mod orders;
+mod pool_orders;
 mod printer_thread;
 mod screen;
 mod sign_up_orders;

@@ -429,7 +429,9 @@ impl BackPage for Conflicts {
         is_in_view: bool,
         effects: &mut Vec<Effect>,
     ) -> Option<String> {
-        let BackTold::Conflict(told) = told;
+        let BackTold::Conflict(told) = told else {
+            return None;
+        };
         match told {
             ConflictTold::Listed {
                 conflicts,

@@ -45,6 +45,7 @@ impl Help {
             | Command::Home
             | Command::SignUp
             | Command::Find
+            | Command::Pools
             | Command::Log
             | Command::Undo
             | Command::Slips

@@ -4,6 +4,7 @@ pub mod conflicts;
 pub mod find;
 pub mod help;
 pub mod life;
+pub mod pools;
 pub mod question;
 pub mod redeem;
 pub mod set_up;

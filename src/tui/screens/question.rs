@@ -339,6 +339,7 @@ pub fn edit(field: &mut Field, command: Command) -> bool {
         | Command::Home
         | Command::SignUp
         | Command::Find
+        | Command::Pools
         | Command::Log
         | Command::Undo
         | Command::Slips

@@ -193,6 +193,7 @@ impl SetUp {
             | Command::Home
             | Command::SignUp
             | Command::Find
+            | Command::Pools
             | Command::Log
             | Command::Undo
             | Command::Slips
