@@ -18,6 +18,7 @@ mod hub;
 mod hub_line;
 mod ledger_file;
 mod log;
+mod notice;
 mod operator;
 mod pool;
 mod preflight;

@@ -53,6 +53,10 @@ pub(super) fn pool(
             for warning in &figures.warnings {
                 let since = in_words(warning.at, &zone);
                 writeln!(out, "  WARNING since {since}: {}", warning.low.in_words())?;
+                let notice = warning.notice.as_ref();
+                if let Some(problem) = notice.and_then(|notice| notice.problem.as_ref()) {
+                    writeln!(out, "  nobody outside was told: {}", for_display(problem))?;
+                }
             }
             for lease in &figures.leases {
                 let store = for_display(&lease.store);

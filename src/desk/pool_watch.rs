@@ -18,7 +18,7 @@ use crate::domain::pool::PoolLow;
 use crate::ledger::{DueNotice, Ledger, LedgerError, Notified};
 
 /// The counter of what is entered because a pool was watched.
-const POOLS_COUNTER: &str = "pools";
+pub const POOLS_COUNTER: &str = "pools";
 
 /// How often the pools are looked at.
 const LOOKS_APART: Duration = Duration::from_secs(20);
@@ -150,9 +150,7 @@ fn notice_of(
         low: due.low,
         left: pool.left(),
         claimable: pool.claimable,
-        empties_between: pool
-            .forecast
-            .map(|forecast| (forecast.from, forecast.to)),
+        empties_between: pool.forecast.map(|forecast| (forecast.from, forecast.to)),
         message: format!(
             "{}: {}: {} of {} codes left; {forecast}",
             pool.campaign,

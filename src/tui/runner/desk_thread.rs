@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::desk::pool_watch::{POOLS_COUNTER, PoolWatch, TellOutside, WatchSetup};
 use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
@@ -36,6 +37,7 @@ pub(super) struct DeskOrder {
     pub(super) allowed_hosts: Vec<String>,
     pub(super) hub_ca: Option<PathBuf>,
     pub(super) phone_region: Option<PhoneRegion>,
+    pub(super) tell_outside: Option<TellOutside>,
     pub(super) zone: String,
     pub(super) scanners_in_use: Vec<PathBuf>,
     pub(super) remember: Remember,
@@ -107,6 +109,8 @@ struct DeskThread {
     open_conflicts: Vec<Conflict>,
     /// The pools that were told of as low.
     low_pools: Vec<LowPool>,
+    /// Has them warned of, on a thread of its own.
+    watch: Option<PoolWatch>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -144,6 +148,7 @@ impl DeskThread {
             hub: None,
             open_conflicts: Vec::new(),
             low_pools: Vec::new(),
+            watch: None,
         }
     }
 
@@ -435,6 +440,23 @@ impl DeskThread {
         self.say(Msg::ConflictsOpen { open })
     }
 
+    /// Begins to watch the pools. A system that has no room for a thread is asked again at the next look.
+    fn watch_pools(&mut self) {
+        if self.watch.is_some() || self.desk.is_none() {
+            return;
+        }
+        let folder = self.order.folder.clone();
+        let setup = WatchSetup {
+            open: Box::new(move || {
+                let act = act(POOLS_COUNTER, None, wall_clock())?;
+                Ledger::open(&folder, &act).map(|(ledger, _)| ledger)
+            }),
+            clock: wall_clock,
+            tell: self.order.tell_outside.clone(),
+        };
+        self.watch = PoolWatch::start(setup).ok();
+    }
+
     /// Tells of the pools that are warned of, where they are others than before.
     fn look_for_low_pools(&mut self) -> Result<(), Unheard> {
         let Some(desk) = &mut self.desk else {
@@ -521,6 +543,7 @@ impl DeskThread {
             return Ok(());
         }
         self.look_for_hub();
+        self.watch_pools();
         self.look_for_conflicts()?;
         self.look_for_low_pools()?;
         let Some(desk) = &mut self.desk else {
