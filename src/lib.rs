@@ -43,6 +43,11 @@
 //! the printer cannot spell is told) → [`devices::print::Printer::print`] sends them once →
 //! [`devices::print::Outcome`]: printed, sent, unconfirmed or not sent, and why.
 //!
+//! # The life of a Z report
+//!
+//! [`ledger::Ledger::order_z_report`] counts the day in one view ([`domain::day_report`]), writes the
+//! entry whose hash stands on the paper → [`domain::day_paper::lines`] → the printer, as a slip.
+//!
 //! # Invariants
 //!
 //! - The check and the write of a right are one conditional statement in one transaction; zero rows

@@ -100,13 +100,12 @@ impl Line {
 
     pub(crate) fn ask<T: DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> T {
         let body = serde_json::to_vec(body).expect("JSON");
-        let answer = match self.try_ask(path, &body) {
-            Ok(answer) => answer,
+        let answer = if let Ok(answer) = self.try_ask(path, &body) {
+            answer
+        } else {
             // The hub has ended a connection that rested.
-            Err(_) => {
-                self.stream = None;
-                self.try_ask(path, &body).expect("an answer")
-            }
+            self.stream = None;
+            self.try_ask(path, &body).expect("an answer")
         };
         serde_json::from_slice(&answer).expect("an answer that can be read")
     }

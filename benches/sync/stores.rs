@@ -116,10 +116,12 @@ pub(crate) fn measure(arguments: &Arguments) {
 
 fn page(store: &mut Store) -> Page {
     let down = Down {
+        standing: None,
         hello: hello(&store.writer.node),
         after: store.writer.cursor,
         wait_ms: 0,
         hub: HubKnown::default(),
+        standing: None,
     };
     store.line.ask(Route::Down.path(), &down)
 }
@@ -129,7 +131,12 @@ fn codes_in(page: &Page) -> usize {
         .iter()
         .map(|item| match item {
             Item::Codes { codes } => codes.len(),
-            _ => 0,
+            Item::Campaign(_)
+            | Item::Lease(_)
+            | Item::Customers { .. }
+            | Item::Recall { .. }
+            | Item::Conflict(_)
+            | Item::Operator(_) => 0,
         })
         .sum()
 }

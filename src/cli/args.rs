@@ -5,10 +5,12 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::civil::Date;
 
 use crate::cli::config::Theme;
 use crate::devices::print::ProfileName;
 use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
+use crate::domain::chain_head::ChainHead;
 use crate::domain::claim::ClaimContext;
 use crate::domain::conflict::Decision;
 use crate::domain::contact::PhoneRegion;
@@ -96,6 +98,9 @@ pub(crate) enum Command {
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
     Log(LogArgs),
+    /// What a day came to
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Who may sign in at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
@@ -120,7 +125,7 @@ pub(crate) enum Command {
     /// Put a backup in the place of the ledger, or end what a restore began
     Restore(RestoreArgs),
     /// Check the file, the chain of entries, the counts and the codes; changes nothing
-    Verify,
+    Verify(VerifyArgs),
     /// One claim of a preflight on its copy: waits for a line, claims, answers
     #[command(hide = true)]
     RehearseClaim(RehearseClaimArgs),
@@ -728,6 +733,36 @@ pub(crate) struct LogArgs {
     /// Go on as more happens, until stopped
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// The figures of a local day: by campaign, counter and operator, with the end of the chain
+    Day(DayArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DayArgs {
+    /// The day, as in 2026-11-21 [default: today, by the store's clock]
+    #[arg(long, value_name = "D")]
+    pub(crate) date: Option<Date>,
+    /// At a hub: only this store [default: all of them together, each by its own day]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) store: Option<String>,
+    /// Print it as a Z report: under the next number; what was printed just so before, as a copy
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Write it to a file for spreadsheets; a manager's right
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Only look whether the end of the chain on a Z report is in this ledger, and everything before it
+    /// as it was: the entry's name and its hash, as on the paper; 16 digits of the hash or more
+    #[arg(long, value_name = "HEAD")]
+    pub(crate) head: Option<ChainHead>,
 }
 
 #[derive(Debug, Args)]

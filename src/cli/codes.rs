@@ -335,7 +335,7 @@ fn export(
 
 /// A field that a spreadsheet would take for a formula, made text by an apostrophe before it
 /// (OWASP, CSV Injection). Telephone numbers keep their plus.
-fn neutral(field: &str) -> String {
+pub(super) fn neutral(field: &str) -> String {
     let is_number = field
         .strip_prefix(['+', '-'])
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));

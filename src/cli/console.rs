@@ -14,6 +14,7 @@ use crate::cli::print::slip_printer;
 use crate::cli::set_up::write_default_config;
 use crate::desk::SlipPrinter;
 use crate::devices::scan::serial::SerialConfig;
+use crate::domain::day_paper;
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::tui::model::Options;
 use crate::tui::runner::{
@@ -133,6 +134,9 @@ fn on_its_thread(slip_printer: SlipPrinter, is_training: bool) -> Printer {
                 let mut slip = job.slip.clone();
                 slip.is_test |= is_training;
                 Some(slip_printer.print(&slip))
+            }
+            PrinterOrder::PrintDay(report) => {
+                Some(slip_printer.print_lines(&day_paper::lines(report, is_training)))
             }
         };
         if let Some(told) = &told

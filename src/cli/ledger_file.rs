@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use crate::cli::args::{BackupArgs, RestoreArgs};
-use crate::cli::context::{Context, open_given, rebirth_words, warn};
+use crate::cli::args::{BackupArgs, RestoreArgs, VerifyArgs};
+use crate::cli::context::{Context, moment, open_given, rebirth_words, warn};
 use crate::cli::failure::Failure;
+use crate::domain::chain_head::ChainHead;
 use crate::ledger::Ledger;
 
 pub(super) fn backup(
@@ -75,8 +76,15 @@ pub(super) fn restore(
     Ok(0)
 }
 
-pub(super) fn verify(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn verify(
+    context: &Context,
+    args: &VerifyArgs,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
     let mut ledger = context.open_reading()?;
+    if let Some(head) = &args.head {
+        return verify_head(context, &mut ledger, head, out);
+    }
     let draws = context.draws_bars();
     let health = ledger.verify(&mut |step| {
         if draws {
@@ -106,5 +114,56 @@ pub(super) fn verify(context: &Context, out: &mut dyn Write) -> Result<u8, Failu
         )?;
         writeln!(out, "head of the chain {}", health.head)?;
     }
+    Ok(if is_well { 0 } else { 5 })
+}
+
+/// Whether a paper and the file agree.
+fn verify_head(
+    context: &Context,
+    ledger: &mut Ledger,
+    head: &ChainHead,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let check = ledger.verify_head(head)?;
+    let is_well = check.is_well();
+    if context.is_json {
+        let value = serde_json::json!({
+            "well": is_well, "entry": head.entry, "here": check.is_here, "same": check.is_same,
+            "at": check.at, "hash": check.hash, "entries": check.entries, "since": check.since,
+            "covers": check.covers,
+            "faults": check.faults,
+        });
+        writeln!(out, "{value}")?;
+        return Ok(if is_well { 0 } else { 5 });
+    }
+    for fault in &check.faults {
+        writeln!(out, "WRONG  {fault}")?;
+    }
+    let words = if !check.is_here {
+        format!(
+            "WRONG  entry {} is not in this ledger: this is another ledger, or an older state of it",
+            head.entry
+        )
+    } else if !check.is_same {
+        format!(
+            "WRONG  entry {} is here with another hash: it, or something before it, was changed \
+             after the paper was printed, or the paper is not of this ledger",
+            head.entry
+        )
+    } else if is_well {
+        let zone = ledger.place()?.zone;
+        let at = check.at.map_or_else(String::new, |at| moment(at, &zone));
+        format!(
+            "entry {} of {at} is in the chain; it and all before it, {} entries, are as they were \
+             written; {} were added since",
+            head.entry, check.entries, check.since
+        )
+    } else {
+        format!(
+            "entry {} is here with the same hash, and what is told above is wrong before it",
+            head.entry
+        )
+    };
+    writeln!(out, "{words}")?;
     Ok(if is_well { 0 } else { 5 })
 }

@@ -25,6 +25,7 @@ mod preflight;
 mod print;
 mod printer;
 mod redeem;
+mod report;
 mod set_up;
 mod store;
 mod surroundings;
@@ -59,7 +60,7 @@ pub fn run() -> ExitCode {
         Err(failure) => {
             // What was answered before stands: an answer on stdout means committed.
             drop(out.flush());
-            report(&failure, wants_json);
+            complain(&failure, wants_json);
             ExitCode::from(failure.exit)
         }
     }
@@ -86,6 +87,7 @@ fn dispatch(
         Some(Command::Conflicts(command)) => conflicts::run(context, &command, out),
         Some(Command::Pool(args)) => pool::pool(context, &args, out),
         Some(Command::Log(args)) => log::log(context, &args, out),
+        Some(Command::Report(command)) => report::run(context, command, out),
         Some(Command::Operator(command)) => operator::run(context, command, out),
         Some(Command::Hub(args)) => hub::run(context, args, out),
         Some(Command::Join(args)) => sync::join(context, &args, out),
@@ -97,12 +99,12 @@ fn dispatch(
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),
         Some(Command::Restore(args)) => ledger_file::restore(context, &args, out),
         Some(Command::RehearseClaim(args)) => preflight::claim(context, &args, out),
-        Some(Command::Verify) => ledger_file::verify(context, out),
+        Some(Command::Verify(args)) => ledger_file::verify(context, &args, out),
     }
 }
 
 /// Says on stderr what failed; with `--json` as one object.
-fn report(failure: &Failure, wants_json: bool) {
+fn complain(failure: &Failure, wants_json: bool) {
     let text = if wants_json {
         serde_json::json!({"error": {
             "code": failure.code, "message": failure.message, "hint": failure.hint,
@@ -137,7 +139,7 @@ fn usage_fault(fault: &clap::Error, wants_json: bool) -> ExitCode {
             .take_while(|line| !line.is_empty())
             .collect();
         let message = paragraph.join(" ");
-        report(&Failure::usage(message, "see --help"), true);
+        complain(&Failure::usage(message, "see --help"), true);
     } else {
         drop(fault.print());
     }

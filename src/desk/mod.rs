@@ -11,6 +11,7 @@ pub mod pool_watch;
 mod pools;
 pub mod preflight;
 mod recent;
+mod report;
 mod set_up;
 mod sign_up;
 mod slips;

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use crate::desk::Desk;
-use crate::devices::print::{Health, Outcome, Printer};
+use crate::devices::print::{Health, Job, Outcome, Printer, page_job};
 use crate::domain::refusal::Refusal;
 use crate::domain::slip::Slip;
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
-use crate::domain::slip_template::Template;
+use crate::domain::slip_template::{SlipLine, Template};
 use crate::ledger::LedgerError;
 
 /// A printer, and the words it puts around a code.
@@ -56,6 +56,24 @@ impl SlipPrinter {
                 };
             }
         };
+        self.send(&job)
+    }
+
+    /// The same of any lines, such as those of a report.
+    pub fn print_lines(&self, lines: &[SlipLine]) -> PrintedSlip {
+        match page_job(lines, &self.printer.profile) {
+            Ok(job) => self.send(&job),
+            Err(fault) => PrintedSlip {
+                outcome: SlipOutcome::Unconfirmed("unprintable".to_owned()),
+                words: format!("not printed: {fault}"),
+                trouble: Some(fault.to_string()),
+                hint: Some("use wider paper, or `--csv`".to_owned()),
+                substitutions: Vec::new(),
+            },
+        }
+    }
+
+    fn send(&self, job: &Job) -> PrintedSlip {
         let outcome = self.printer.print(&job.bytes);
         PrintedSlip {
             outcome: match outcome.reason() {

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::campaign::Rules;
+use crate::domain::chain_head::ChainHead;
+use crate::domain::day_report::DayCounts;
 use crate::domain::ids::CampaignId;
 use crate::domain::notes::Notes;
 
@@ -311,6 +313,9 @@ pub enum Fact {
     Voided {
         /// The state it had.
         from_state: String,
+        /// Whether its customer got another in its place.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_replaced: bool,
         /// The manager who approved.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approved_by: Option<String>,
@@ -439,8 +444,14 @@ pub enum Fact {
     Witnessed {
         /// The hub's entry.
         entry: String,
-        /// `redeem`, `reverse` or `assign`.
+        /// `redeem`, `reverse`, `assign` or `replace`.
         verb: String,
+        /// The refusals that a manager set aside, and that would have stood otherwise.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overrode: Vec<String>,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
     },
     /// The entry's key was given up: what was done under it is undone, and it is refused for ever.
     Withdrawn,
@@ -462,6 +473,31 @@ pub enum Fact {
         entry: String,
         /// What was decided.
         decision: String,
+    },
+    /// A day's report was printed, under a number: the Z report.
+    DayClosed {
+        /// Its number in this ledger, from 1, without gaps.
+        number: u64,
+        /// The day, as `2026-11-21`.
+        date: String,
+        /// The store; none: all stores of a hub together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        store: Option<String>,
+        /// The day's figures.
+        totals: Box<DayCounts>,
+        /// [`crate::domain::day_report::DayReport::sha256`] of all that it says.
+        report_sha256: String,
+        /// The ends of the chains beside the writer's own, as they were then: of other processes of a
+        /// hub, where they wrote since the report before, and of its stores.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        others: Vec<ChainHead>,
+    },
+    /// A Z report was printed once more.
+    DayPrinted {
+        /// Its number.
+        number: u64,
+        /// Which print, from 2.
+        copy: u32,
     },
 }
 
@@ -514,6 +550,8 @@ impl Fact {
             Fact::Withdrawn => "withdrawn",
             Fact::Recovered { .. } => "recovered",
             Fact::ConflictSettled { .. } => "conflict_settled",
+            Fact::DayClosed { .. } => "day_closed",
+            Fact::DayPrinted { .. } => "day_printed",
         }
     }
 }

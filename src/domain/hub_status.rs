@@ -419,7 +419,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "one phrase after another")]
     fn a_status_line_shortens_what_it_says_and_never_loses_the_point() {
         assert_eq!(said(&online()), ["hub online · 0 to send", "online"]);
         assert_eq!(online().health(now()), HubHealth::Well);

@@ -4,12 +4,15 @@
 
 pub mod agreement;
 pub mod campaign;
+pub mod chain_head;
 pub mod claim;
 pub mod code;
 pub mod code_list;
 pub mod conflict;
 pub mod contact;
 pub mod customer;
+pub mod day_paper;
+pub mod day_report;
 pub mod depletion;
 pub mod entry;
 pub mod escape;

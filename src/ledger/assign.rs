@@ -290,6 +290,7 @@ fn witnessed(
             verb: "assign",
             replaced: None,
             reason: None,
+            overrode: &[],
         };
         witnessed.append(writing, Some(row), asked.code.as_ref(), act)?;
     }

@@ -1,15 +1,18 @@
 //! Attempts: scans and claims with their answers, whether or not they changed anything.
 //!
-//! What changed something is an entry; here is the rest, kept 30 days and capped.
+//! What changed something is an entry; here is the rest, kept 30 days and capped. How many there were of
+//! a day, a counter and an answer is kept as long as the entries.
 
+use crate::domain::local_time::day_number;
 use crate::domain::notes::Notes;
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::tally::DAY_MS;
-use crate::ledger::{Act, Ledger, LedgerError, Writing};
+use crate::ledger::tally::{DAY_MS, part};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, zone_of};
 
 /// Attempts are kept this long.
-const KEPT_MS: i64 = 30 * DAY_MS;
+pub(crate) const KEPT_MS: i64 = 30 * DAY_MS;
 
 /// And no more than this many, the newest.
 const KEPT_COUNT: i64 = 1_000_000;
@@ -66,7 +69,57 @@ pub(crate) fn note(
             attempt.trigger.into(),
             notes.as_ref().into(),
         ],
-    )
+    )?;
+    let zone = zone_of(&writing.head)?;
+    let counted = Counted {
+        day: day_number(act.now, &zone),
+        node: OWN_NODE,
+        campaign: attempt.campaign.unwrap_or(0),
+        kind: attempt.kind,
+        answer: attempt.answer,
+        counter: &act.counter,
+        operator: act.operator.as_deref(),
+    };
+    counted.add(writing.tx, 1)
+}
+
+/// Under what an attempt is counted, for as long as the ledger lives: the report of a day outlives the
+/// attempts themselves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Counted<'a> {
+    /// The local day of the node's store, as days since 1970.
+    pub(crate) day: i64,
+    pub(crate) node: i64,
+    /// 0: of none that is known.
+    pub(crate) campaign: i64,
+    pub(crate) kind: &'a str,
+    pub(crate) answer: &'a str,
+    pub(crate) counter: &'a str,
+    pub(crate) operator: Option<&'a str>,
+}
+
+impl Counted<'_> {
+    /// Counts so many more.
+    pub(crate) fn add(&self, tx: &Tx<'_>, amount: i64) -> Result<(), Cause> {
+        tx.sum(
+            "INSERT INTO attempt_day (amount, day, node, campaign, kind, answer, counter, operator, \
+             part) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             ON CONFLICT (day, node, campaign, kind, answer, counter, operator, part) \
+             DO UPDATE SET amount = attempt_day.amount + excluded.amount",
+            &[
+                amount.into(),
+                self.day.into(),
+                self.node.into(),
+                self.campaign.into(),
+                self.kind.into(),
+                self.answer.into(),
+                self.counter.into(),
+                self.operator.unwrap_or_default().into(),
+                part(tx).into(),
+            ],
+            (1, 8),
+        )
+    }
 }
 
 impl Ledger {

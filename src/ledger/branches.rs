@@ -12,7 +12,29 @@ use crate::ledger::verify::Health;
 
 /// Follows the chains of other nodes, each from its first entry that is here.
 pub(crate) fn check_chains(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
-    let nodes = tx.all(
+    for node in nodes(tx)? {
+        check_node(tx, health, &node, i64::MAX)?;
+    }
+    Ok(())
+}
+
+/// Follows the chains of one of them up to an entry.
+pub(crate) fn check_chain_to(
+    tx: &Tx<'_>,
+    health: &mut Health,
+    number: i64,
+    seq: i64,
+) -> Result<(), Cause> {
+    for node in nodes(tx)? {
+        if node.number == number {
+            check_node(tx, health, &node, seq)?;
+        }
+    }
+    Ok(())
+}
+
+fn nodes(tx: &Tx<'_>) -> Result<Vec<Node>, Cause> {
+    tx.all(
         "SELECT s.node, n.name, s.acked_seq, s.acked_hash FROM store s JOIN node n ON n.id = s.node ORDER BY s.node",
         &[],
         |row| {
@@ -22,17 +44,7 @@ pub(crate) fn check_chains(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause
                 acked: (row.int(2)?, row.blob(3)?),
             })
         },
-    )?;
-    for node in nodes {
-        let first = tx.one(
-            "SELECT first_previous_hash FROM store WHERE node = $1 \
-             AND first_previous_hash IS NOT NULL",
-            &[node.number.into()],
-            |row| row.hash(0),
-        )?;
-        check_node(tx, health, &node, first)?;
-    }
-    Ok(())
+    )
 }
 
 struct Node {
@@ -42,12 +54,13 @@ struct Node {
     acked: (i64, Vec<u8>),
 }
 
-fn check_node(
-    tx: &Tx<'_>,
-    health: &mut Health,
-    node: &Node,
-    first: Option<Hash>,
-) -> Result<(), Cause> {
+fn check_node(tx: &Tx<'_>, health: &mut Health, node: &Node, through: i64) -> Result<(), Cause> {
+    let first = tx.one(
+        "SELECT first_previous_hash FROM store WHERE node = $1 \
+         AND first_previous_hash IS NOT NULL",
+        &[node.number.into()],
+        |row| row.hash(0),
+    )?;
     let mut chains = Chains {
         name: &node.name,
         first,
@@ -60,8 +73,8 @@ fn check_node(
     tx.each(
         "SELECT e.incarnation, e.seq, e.body, e.hash, e.kind, e.at_ms, c.folded, s.salt, s.text \
          FROM entry e LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id \
-         WHERE e.node = $1 ORDER BY e.incarnation, e.seq",
-        &[node.number.into()],
+         WHERE e.node = $1 AND e.seq <= $2 ORDER BY e.incarnation, e.seq",
+        &[node.number.into(), through.into()],
         |row| chains.follow(row),
     )?;
     chains.close();

@@ -474,8 +474,10 @@ fn words_of(fact: &Fact) -> Vec<String> {
         Fact::Voided {
             from_state,
             approved_by,
+            is_replaced,
         } => {
             let mut words = vec![format!("was {from_state}")];
+            words.extend(is_replaced.then(|| "another took its place".to_owned()));
             words.extend(approved(approved_by.as_ref()));
             words
         }
@@ -522,6 +524,8 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
+        Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
+        Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
     }
 }
 
@@ -560,10 +564,32 @@ pub(crate) fn end_life(
     approved_by: Option<&str>,
     act: &Act,
 ) -> Result<(), Cause> {
+    end(writing, row, reason, (approved_by, false), act)
+}
+
+/// The same of a code in whose place its customer gets another.
+pub(crate) fn end_replaced(
+    writing: &mut Writing<'_, '_>,
+    row: &CodeRow,
+    reason: &str,
+    approved_by: Option<&str>,
+    act: &Act,
+) -> Result<(), Cause> {
+    end(writing, row, reason, (approved_by, true), act)
+}
+
+fn end(
+    writing: &mut Writing<'_, '_>,
+    row: &CodeRow,
+    reason: &str,
+    (approved_by, is_replaced): (Option<&str>, bool),
+    act: &Act,
+) -> Result<(), Cause> {
     let campaign = campaigns::load(writing.tx, row.campaign)?;
     let entry = writing.append(
         Fact::Voided {
             from_state: row.state.as_str().to_owned(),
+            is_replaced,
             approved_by: approved_by.map(str::to_owned),
         },
         &Setting {

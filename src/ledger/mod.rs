@@ -26,6 +26,7 @@ mod console;
 mod customer_day;
 mod customers;
 mod database;
+mod day;
 mod edit;
 mod engine;
 mod erase;
@@ -72,6 +73,7 @@ mod tokens;
 #[cfg(test)]
 mod told_tests;
 mod verify;
+mod verify_head;
 mod waiting;
 mod witness;
 
@@ -106,6 +108,7 @@ pub use crate::ledger::replace::ReplaceRequest;
 pub use crate::ledger::restore::Rebirth;
 pub use crate::ledger::reverse::{Undo, UndoRequest, Undone};
 pub use crate::ledger::verify::{Health, VerifyStep};
+pub use crate::ledger::verify_head::HeadCheck;
 pub use crate::ledger::witness::{FromHub, HeardBy};
 
 use crate::domain::contact::PhoneRegion;

@@ -380,6 +380,7 @@ impl Recovery<'_> {
         if told_state == CodeState::Void && row.state != CodeState::Void {
             let fact = Fact::Voided {
                 from_state: row.state.as_str().to_owned(),
+                is_replaced: false,
                 approved_by: None,
             };
             self.append(writing, row, told, fact, None)?;

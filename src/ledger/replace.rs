@@ -11,7 +11,7 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, by_id, look_up};
 use crate::ledger::error::Cause;
 use crate::ledger::link::Rights;
-use crate::ledger::log::{end_life, no_such};
+use crate::ledger::log::{end_replaced, no_such};
 use crate::ledger::witness::{self, FromHub, Witnessed};
 use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns};
 
@@ -182,7 +182,7 @@ pub(crate) fn replace(
             return case.tell(writing, word).map(answered).map(Ok).map(Some);
         }
     };
-    end_life(writing, &row, replaced.reason, replaced.approved_by, act)?;
+    end_replaced(writing, &row, replaced.reason, replaced.approved_by, act)?;
     // One for one, also where the campaign has come to allow fewer than they have.
     case.limit = case.limit.max(u32::try_from(held).unwrap_or(u32::MAX));
     let word = case.give(writing, &next, grant_number)?;
@@ -244,6 +244,7 @@ fn witnessed(
             verb: "replace",
             replaced: Some(old.id),
             reason: Some(replaced.reason.to_owned()),
+            overrode: &[],
         };
         witnessed.append(writing, Some(row), asked.code.as_ref(), act)?;
     }

@@ -664,7 +664,7 @@ fn choices(tx: &Tx<'_>, most: usize, act: &Act) -> Result<Vec<UndoChoice>, Cause
             if choices.len() >= most || body.counter != act.counter {
                 return Ok(());
             }
-            let redemption_id = if let Fact::Witnessed { entry, verb } = &body.fact {
+            let redemption_id = if let Fact::Witnessed { entry, verb, .. } = &body.fact {
                 // Made by the hub, for this counter.
                 if verb != "redeem" {
                     return Ok(());

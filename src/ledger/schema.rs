@@ -49,6 +49,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0011_pool_warnings",
         include_str!("../../assets/migrations/0011_pool_warnings.sql"),
     ),
+    (
+        "0014_day",
+        include_str!("../../assets/migrations/0014_day.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

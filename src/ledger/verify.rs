@@ -13,7 +13,7 @@ use crate::ledger::engine::{Engine, Tx, Value};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::marker::Finding;
 use crate::ledger::test_mode::TEST_BATCH;
-use crate::ledger::{Ledger, LedgerError, branches, lease, restore};
+use crate::ledger::{Ledger, LedgerError, branches, day, lease, restore};
 
 /// A part of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum VerifyStep {
     Tallies,
     /// The codes of each import and generation.
     Batches,
+    /// The Z reports.
+    Reports,
 }
 
 impl VerifyStep {
@@ -39,6 +41,7 @@ impl VerifyStep {
             VerifyStep::Chain => "the chain of entries",
             VerifyStep::Tallies => "the tallies",
             VerifyStep::Batches => "the imported and generated codes",
+            VerifyStep::Reports => "the reports that were printed",
         }
     }
 }
@@ -104,11 +107,12 @@ fn verify(ledger: &mut Ledger, step: &mut dyn FnMut(VerifyStep)) -> Result<Healt
             health.faults.push(format!("the marker: {fault}"));
         }
     }
-    let checks: [(VerifyStep, Check); 4] = [
+    let checks: [(VerifyStep, Check); 5] = [
         (VerifyStep::Chain, check_chain),
         (VerifyStep::Chain, branches::check_chains),
         (VerifyStep::Tallies, check_tallies),
         (VerifyStep::Batches, check_batches),
+        (VerifyStep::Reports, day::check_z_reports),
     ];
     for (name, check) in checks {
         step(name);
@@ -159,7 +163,7 @@ fn check_chain(tx: &Tx<'_>, health: &mut Health) -> Result<(), Cause> {
 }
 
 /// Follows one chain to its end; the columns beside a body must say what it says.
-fn follow(
+pub(crate) fn follow(
     tx: &Tx<'_>,
     health: &mut Health,
     (which, values): (&str, &[Value<'_>]),

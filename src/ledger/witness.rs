@@ -140,6 +140,7 @@ struct ToldRedemption<'a> {
     at_ms: i64,
     asked: &'a Asked,
     code: Option<&'a WireCode>,
+    overrode: &'a [String],
 }
 
 fn witness(
@@ -173,6 +174,7 @@ fn witness(
         at_ms: *at_ms,
         asked,
         code: asked.code.as_ref(),
+        overrode,
     };
     let is_check = matches!(question.verb, Verb::Redeem { is_check: true, .. });
     let kept = if is_check {
@@ -285,6 +287,7 @@ impl ToldRedemption<'_> {
             verb: "redeem",
             replaced: None,
             reason: None,
+            overrode: self.overrode,
         };
         let entry = witnessed.append(writing, row, self.code, act)?;
         let campaign = row.map_or(0, |row| row.campaign);
@@ -377,6 +380,8 @@ pub(crate) struct Witnessed<'a> {
     /// The code that the new one is for, where one was replaced.
     pub(crate) replaced: Option<i64>,
     pub(crate) reason: Option<String>,
+    /// The refusals that a manager set aside.
+    pub(crate) overrode: &'a [String],
 }
 
 impl Witnessed<'_> {
@@ -404,6 +409,8 @@ impl Witnessed<'_> {
             Fact::Witnessed {
                 entry: self.entry.to_owned(),
                 verb: self.verb.to_owned(),
+                overrode: self.overrode.to_vec(),
+                approved_by: approved_by(self.question).cloned(),
             },
             &Setting {
                 campaign: campaign
@@ -449,6 +456,17 @@ impl Witnessed<'_> {
             ],
         )?;
         Ok(entry.local)
+    }
+}
+
+/// The manager who approved what was asked.
+fn approved_by(question: &Question) -> Option<&String> {
+    match &question.verb {
+        Verb::Redeem { approved, .. } | Verb::Reverse { approved, .. } => {
+            approved.as_ref().and_then(|(by, _)| by.as_ref())
+        }
+        Verb::Replace { approved_by, .. } => approved_by.as_ref(),
+        Verb::Assign { .. } => None,
     }
 }
 
@@ -583,6 +601,7 @@ impl ToldReversal<'_> {
                 Verb::Reverse { reason, .. } => Some(reason.clone()),
                 Verb::Redeem { .. } | Verb::Assign { .. } | Verb::Replace { .. } => None,
             },
+            overrode: &[],
         };
         let entry = witnessed.append(writing, Some(row), Some(code), act)?;
         let tx = writing.tx;

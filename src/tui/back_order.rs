@@ -1,6 +1,7 @@
 //! What the pages of the back room order of the desk, and what they are told.
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
+use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::pool_order::{PoolOrder, PoolTold};
 
 /// An order of a page.
@@ -10,6 +11,8 @@ pub enum BackOrder {
     Conflict(ConflictOrder),
     /// About pools.
     Pool(PoolOrder),
+    /// About the report of a day.
+    Day(DayOrder),
 }
 
 /// The answer to an order.
@@ -19,4 +22,6 @@ pub enum BackTold {
     Conflict(ConflictTold),
     /// About pools.
     Pool(PoolTold),
+    /// About the report of a day.
+    Day(DayTold),
 }

@@ -13,6 +13,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
+use crate::tui::screens::day::Day;
 use crate::tui::screens::pools::Pools;
 use crate::tui::screens::question::{Managers, Outcome};
 
@@ -82,6 +83,8 @@ pub enum PageName {
     Pools,
     /// What stores did that cannot all be right.
     Conflicts,
+    /// What a day came to.
+    Day,
 }
 
 impl PageName {
@@ -90,13 +93,14 @@ impl PageName {
         match self {
             PageName::Pools => "Pools",
             PageName::Conflicts => "Conflicts",
+            PageName::Day => "Day",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
 const KEYS: [(Command, &[PageName]); 2] = [
-    (Command::Pools, &[PageName::Pools]),
+    (Command::Pools, &[PageName::Pools, PageName::Day]),
     (Command::Log, &[PageName::Conflicts]),
 ];
 
@@ -112,6 +116,7 @@ pub(super) struct BackRoom {
     at: PageName,
     pub(super) pools: Pools,
     pub(super) conflicts: Conflicts,
+    day: Day,
 }
 
 impl BackRoom {
@@ -120,6 +125,7 @@ impl BackRoom {
             at: PageName::Conflicts,
             pools: Pools::new(),
             conflicts: Conflicts::new(),
+            day: Day::new(),
         }
     }
 
@@ -164,6 +170,7 @@ impl BackRoom {
         match self.at {
             PageName::Pools => &self.pools,
             PageName::Conflicts => &self.conflicts,
+            PageName::Day => &self.day,
         }
     }
 
@@ -172,11 +179,12 @@ impl BackRoom {
         match self.at {
             PageName::Pools => &mut self.pools,
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Day => &mut self.day,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
-        [&mut self.pools, &mut self.conflicts]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 3] {
+        [&mut self.pools, &mut self.conflicts, &mut self.day]
     }
 
     /// Drops what is being asked on any page.
@@ -203,6 +211,7 @@ impl BackRoom {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Day(_) => (PageName::Day, &mut self.day),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

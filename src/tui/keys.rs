@@ -16,7 +16,7 @@ pub enum Command {
     SignUp,
     /// Find a customer or a code.
     Find,
-    /// The pools: what is left of each, and until when.
+    /// The pools, the campaigns, the day and the operators.
     Pools,
     /// The log, and the conflicts.
     Log,
@@ -101,6 +101,10 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The report of a day.
+    Day,
+    /// Its print was asked for; the second key is awaited.
+    DayAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -153,7 +157,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 42] = [
+pub const KEYS: [KeyRow; 44] = [
     row(
         Key::F(1),
         Command::Help,
@@ -178,6 +182,8 @@ pub const KEYS: [KeyRow; 42] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Day,
+            Place::DayAsked,
         ],
     ),
     row(
@@ -198,6 +204,8 @@ pub const KEYS: [KeyRow; 42] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Day,
+            Place::DayAsked,
         ],
     ),
     row(
@@ -211,6 +219,7 @@ pub const KEYS: [KeyRow; 42] = [
             Place::Find,
             Place::Pools,
             Place::Conflicts,
+            Place::Day,
         ],
     ),
     row(
@@ -225,13 +234,15 @@ pub const KEYS: [KeyRow; 42] = [
             Place::SignUpDone,
             Place::Pools,
             Place::Conflicts,
+            Place::Day,
         ],
     ),
     row(
         Key::F(5),
         Command::Pools,
         "Pools",
-        "what is left of each campaign's codes, what was drawn, and when none will be left",
+        "what is left of each campaign's codes, and when none will be left; once more: what a day came to, \
+         Left, Right for other days",
         &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
     ),
     row(
@@ -239,7 +250,13 @@ pub const KEYS: [KeyRow; 42] = [
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[Place::Home, Place::Refused, Place::Find, Place::Pools],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Pools,
+            Place::Day,
+        ],
     ),
     row(
         Key::F(7),
@@ -261,6 +278,13 @@ pub const KEYS: [KeyRow; 42] = [
         "Print",
         "in the life of a code: print its slip again, with Enter as second key",
         &[Place::Life],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Print",
+        "in the report of a day: print it as a Z report, with Enter as second key",
+        &[Place::Day],
     ),
     row(
         Key::F(8),
@@ -311,6 +335,7 @@ pub const KEYS: [KeyRow; 42] = [
             Place::Find,
             Place::Pools,
             Place::Conflicts,
+            Place::Day,
         ],
         who: Who::SignedIn,
     },
@@ -329,6 +354,7 @@ pub const KEYS: [KeyRow; 42] = [
             Place::Find,
             Place::Pools,
             Place::Conflicts,
+            Place::Day,
         ],
         who: Who::Nobody,
     },
@@ -384,6 +410,13 @@ pub const KEYS: [KeyRow; 42] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Print it",
+        "in the report of a day, after F7: print it",
+        &[Place::DayAsked],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -400,7 +433,7 @@ pub const KEYS: [KeyRow; 42] = [
         Command::Drop,
         "Drop it",
         "drop the question, the undo or the typed line",
-        &[Place::Question, Place::Undo],
+        &[Place::Question, Place::Undo, Place::DayAsked],
     ),
     row(
         Key::Esc,

@@ -12,6 +12,7 @@ pub mod back_room;
 pub mod big_word;
 pub mod canvas;
 pub mod conflict_order;
+pub mod day_order;
 pub mod draw;
 pub mod field;
 pub mod find_order;

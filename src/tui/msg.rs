@@ -11,6 +11,7 @@ use crate::devices::scan::serial::SerialPortFound;
 use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, Look};
 use crate::domain::conflict::Conflict;
+use crate::domain::day_report::DayReport;
 use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
@@ -461,6 +462,8 @@ pub enum Effect {
     },
     /// Print a stored slip; answered by [`Msg::SlipPrinted`].
     Print(Box<SlipJob>),
+    /// Print the report of a day, which has its number; answered by [`Msg::BackTold`].
+    PrintDay(Box<DayReport>),
     /// Keep what became of a slip.
     NoteSlip {
         /// The slip's number in the ledger.

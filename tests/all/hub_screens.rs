@@ -399,8 +399,10 @@ fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
         .iter()
         .filter_map(|effect| {
             if let Effect::Back(order) = effect {
-                let BackOrder::Conflict(order) = &**order;
-                Some(order)
+                match &**order {
+                    BackOrder::Conflict(order) => Some(order),
+                    BackOrder::Pool(_) | BackOrder::Day(_) => None,
+                }
             } else {
                 None
             }

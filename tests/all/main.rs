@@ -11,6 +11,8 @@ mod cluster;
 mod command_line;
 mod console;
 mod customers;
+mod day;
+mod day_screens;
 mod dice;
 mod find;
 mod finding;

@@ -1346,6 +1346,7 @@ impl World {
                 | Effect::ListSlips
                 | Effect::Reprint { .. }
                 | Effect::Print(_)
+                | Effect::PrintDay(_)
                 | Effect::NoteSlip { .. }
                 | Effect::SettleSlip { .. }
                 | Effect::MarkShown { .. }

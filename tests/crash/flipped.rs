@@ -67,7 +67,7 @@ fn a_flipped_bit_in_the_write_ahead_log_is_told_and_begins_a_new_life() {
 }
 
 /// What may be changed by hand, and what `verify` then names.
-const TAMPERINGS: [(&str, &str); 16] = [
+const TAMPERINGS: [(&str, &str); 18] = [
     (
         "UPDATE entry SET body = replace(body, '\"till\"', '\"tall\"') WHERE kind = 'redeemed' AND code = 3",
         "the chain",
@@ -88,6 +88,16 @@ const TAMPERINGS: [(&str, &str); 16] = [
     ("DELETE FROM entry WHERE code = 3", "the chain"),
     (
         "DELETE FROM entry WHERE id = (SELECT max(id) FROM entry)",
+        "the chain",
+    ),
+    (
+        "INSERT INTO entry (node, incarnation, seq, at_ms, kind, body, hash) SELECT 1, 1, max(seq) + 1, \
+         max(at_ms), 'restore_settled', '{}', zeroblob(32) FROM entry",
+        "the chain",
+    ),
+    (
+        "INSERT INTO entry (node, incarnation, seq, at_ms, kind, body, hash) \
+         SELECT node, 2, seq, at_ms, kind, body, hash FROM entry WHERE seq = 5",
         "the chain",
     ),
     (

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::entry::instant;
+use crate::domain::local_time::day_number;
 use crate::domain::wire::{Up, WireAttempt};
+use crate::ledger::agreed::zone_of_node;
+use crate::ledger::attempts::Counted;
+use crate::ledger::chain::Head;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::intake::{Attempts, Sender};
@@ -52,7 +57,7 @@ impl Named {
 }
 
 /// Keeps attempts, apart from the chain: those after the newest of the life that numbers them.
-pub(super) fn keep(tx: &Tx<'_>, sender: &mut Sender, up: &Up) -> Result<(), Cause> {
+pub(super) fn keep(tx: &Tx<'_>, head: &Head, sender: &mut Sender, up: &Up) -> Result<(), Cause> {
     if up.attempts.is_empty() {
         return Ok(());
     }
@@ -105,6 +110,7 @@ pub(super) fn keep(tx: &Tx<'_>, sender: &mut Sender, up: &Up) -> Result<(), Caus
         &rows,
         |_| Ok(()),
     )?;
+    count(tx, head, sender.node, &new, &known_here)?;
     let through = new.last().map_or(known, |attempt| attempt.number);
     sender.attempts = Attempts {
         through,
@@ -118,5 +124,33 @@ pub(super) fn keep(tx: &Tx<'_>, sender: &mut Sender, up: &Up) -> Result<(), Caus
             sender.node.into(),
         ],
     )?;
+    Ok(())
+}
+
+/// Counts them into the days of their store.
+fn count(
+    tx: &Tx<'_>,
+    head: &Head,
+    node: i64,
+    new: &[&WireAttempt],
+    known_here: &Named,
+) -> Result<(), Cause> {
+    let zone = zone_of_node(tx, head, node)?;
+    let mut counts = BTreeMap::<Counted<'_>, i64>::new();
+    for attempt in new {
+        let counted = Counted {
+            day: day_number(instant(attempt.at_ms), &zone),
+            node,
+            campaign: known_here.campaign(attempt).unwrap_or(0),
+            kind: &attempt.kind,
+            answer: &attempt.answer,
+            counter: &attempt.counter,
+            operator: attempt.operator.as_deref(),
+        };
+        *counts.entry(counted).or_default() += 1;
+    }
+    for (counted, amount) in counts {
+        counted.add(tx, amount)?;
+    }
     Ok(())
 }

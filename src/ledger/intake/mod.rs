@@ -184,7 +184,7 @@ pub(crate) fn take_in(
         }
         (sender.acked_seq, sender.acked_hash) = (seq, hash);
     }
-    attempts::keep(tx, &mut sender, up)?;
+    attempts::keep(tx, &writing.head, &mut sender, up)?;
     if up.hello.incarnation == sender.incarnation {
         lease::top_up(writing, sender.node, up.feed_position, &up.demands, act)?;
     }

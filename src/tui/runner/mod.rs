@@ -9,6 +9,7 @@ mod alarm;
 mod asker;
 mod back_orders;
 mod conflict_orders;
+mod day_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
@@ -465,6 +466,11 @@ impl Ui<'_> {
                 }
                 Effect::Print(job) => {
                     if let Some(msg) = self.printer.print(job) {
+                        effects.extend(self.model.update(msg));
+                    }
+                }
+                Effect::PrintDay(report) => {
+                    if let Some(msg) = self.printer.print_day(report) {
                         effects.extend(self.model.update(msg));
                     }
                 }

@@ -205,6 +205,7 @@ pub(super) fn answer(
         Effect::SetUp(_)
         | Effect::MarkShown { .. }
         | Effect::Print(_)
+        | Effect::PrintDay(_)
         | Effect::Bell { .. }
         | Effect::Quit => Ok(None),
     };

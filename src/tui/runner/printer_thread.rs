@@ -7,7 +7,10 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
+use crate::domain::day_report::DayReport;
 use crate::domain::slip_job::{SlipJob, SlipOutcome};
+use crate::tui::back_order::BackTold;
+use crate::tui::day_order::DayTold;
 use crate::tui::msg::Msg;
 use crate::tui::runner::Happening;
 use crate::tui::runner::alarm::Alarm;
@@ -19,6 +22,8 @@ pub enum PrinterOrder<'a> {
     Look,
     /// To print a slip, and to say what became of it.
     Print(&'a SlipJob),
+    /// The same of the report of a day.
+    PrintDay(&'a DayReport),
 }
 
 /// What a printer says.
@@ -35,6 +40,28 @@ pub struct PrinterAnswer {
 /// A printer, as the runner asks it.
 pub type Printer = Box<dyn FnMut(PrinterOrder<'_>) -> PrinterAnswer + Send>;
 
+/// What waits for paper.
+enum PaperJob {
+    Slip(Box<SlipJob>),
+    Day(Box<DayReport>),
+}
+
+impl PaperJob {
+    /// What is told of it.
+    fn told(&self, outcome: SlipOutcome) -> Msg {
+        match self {
+            PaperJob::Slip(job) => Msg::SlipPrinted {
+                number: job.number,
+                outcome,
+            },
+            PaperJob::Day(report) => Msg::BackTold(BackTold::Day(DayTold::Printed {
+                number: report.number.unwrap_or_default(),
+                outcome,
+            })),
+        }
+    }
+}
+
 /// Slips that may wait for the printer.
 const JOBS_MAX: usize = 4;
 
@@ -42,7 +69,7 @@ const JOBS_MAX: usize = 4;
 const LOOKED_APART: Duration = Duration::from_secs(15);
 
 /// Where slips go, if there is a printer.
-pub(super) struct PrinterQueue(Option<SyncSender<Box<SlipJob>>>);
+pub(super) struct PrinterQueue(Option<SyncSender<PaperJob>>);
 
 impl PrinterQueue {
     /// Begins a thread for the printer, where there is one.
@@ -53,7 +80,7 @@ impl PrinterQueue {
         let Some(printer) = printer else {
             return Ok(PrinterQueue(None));
         };
-        let (give, jobs) = sync_channel::<Box<SlipJob>>(JOBS_MAX);
+        let (give, jobs) = sync_channel::<PaperJob>(JOBS_MAX);
         std::thread::Builder::new()
             .name("printer".to_owned())
             .spawn(move || {
@@ -65,35 +92,42 @@ impl PrinterQueue {
 
     /// Hands a slip over without waiting; what cannot be is said at once.
     pub(super) fn print(&self, job: Box<SlipJob>) -> Option<Msg> {
-        let number = job.number;
-        let why = match self.0.as_ref().map(|give| give.try_send(job)) {
-            Some(Ok(())) => return None,
-            Some(Err(TrySendError::Full(_))) => "busy",
-            Some(Err(TrySendError::Disconnected(_))) | None => "no_printer",
+        self.give(PaperJob::Slip(job))
+    }
+
+    /// The same of the report of a day.
+    pub(super) fn print_day(&self, report: Box<DayReport>) -> Option<Msg> {
+        self.give(PaperJob::Day(report))
+    }
+
+    fn give(&self, job: PaperJob) -> Option<Msg> {
+        let Some(give) = &self.0 else {
+            return Some(job.told(SlipOutcome::Unconfirmed("no_printer".to_owned())));
         };
-        Some(Msg::SlipPrinted {
-            number,
-            outcome: SlipOutcome::Unconfirmed(why.to_owned()),
-        })
+        let (job, why) = match give.try_send(job) {
+            Ok(()) => return None,
+            Err(TrySendError::Full(job)) => (job, "busy"),
+            Err(TrySendError::Disconnected(job)) => (job, "no_printer"),
+        };
+        Some(job.told(SlipOutcome::Unconfirmed(why.to_owned())))
     }
 }
 
 /// Ends when nobody gives jobs, or nobody listens, any more.
-fn print_all(mut printer: Printer, jobs: &Receiver<Box<SlipJob>>, tell: &SyncSender<Happening>) {
+fn print_all(mut printer: Printer, jobs: &Receiver<PaperJob>, tell: &SyncSender<Happening>) {
     let mut health = None;
-    let mut next: Option<Box<SlipJob>> = None;
+    let mut next: Option<PaperJob> = None;
     loop {
         let answer = match &next {
-            Some(job) => printer(PrinterOrder::Print(job)),
+            Some(PaperJob::Slip(job)) => printer(PrinterOrder::Print(job)),
+            Some(PaperJob::Day(report)) => printer(PrinterOrder::PrintDay(report)),
             None => printer(PrinterOrder::Look),
         };
         if let Some(job) = next.take() {
             let outcome = answer
                 .outcome
                 .unwrap_or_else(|| SlipOutcome::Unconfirmed("silent".to_owned()));
-            let number = job.number;
-            let msg = Msg::SlipPrinted { number, outcome };
-            if tell.send(Happening::Told(msg)).is_err() {
+            if tell.send(Happening::Told(job.told(outcome))).is_err() {
                 return;
             }
         }
@@ -155,7 +189,9 @@ mod tests {
             PrinterAnswer {
                 outcome: match order {
                     PrinterOrder::Look => None,
-                    PrinterOrder::Print(_) => Some(SlipOutcome::Printed),
+                    PrinterOrder::Print(_) | PrinterOrder::PrintDay(_) => {
+                        Some(SlipOutcome::Printed)
+                    }
                 },
                 words: "ready".to_owned(),
                 is_well: true,

@@ -1,6 +1,7 @@
 //! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
 
 pub mod conflicts;
+pub mod day;
 pub mod find;
 pub mod help;
 pub mod life;

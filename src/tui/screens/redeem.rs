@@ -201,11 +201,7 @@ impl Redeem {
     /// Does what a key orders.
     pub fn command(&mut self, command: Command, managers: &Managers, effects: &mut Vec<Effect>) {
         match command {
-            Command::Home
-            | Command::SignUp
-            | Command::Find
-            | Command::Pools
-            | Command::Log => {
+            Command::Home | Command::SignUp | Command::Find | Command::Pools | Command::Log => {
                 self.mode = Mode::Scanning;
             }
             Command::Drop => self.drop_one(),

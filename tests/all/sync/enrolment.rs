@@ -2,7 +2,7 @@
 
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::store::FIRST_LABEL;
-use counterfoil::domain::wire::{Down, Standing};
+use counterfoil::domain::wire::{Down, HubKnown, Standing};
 use counterfoil::ledger::{HubAddress, LogFilter, LogPosition};
 use counterfoil::sync::intake::{self, Reply, Request};
 
@@ -15,10 +15,12 @@ fn who_waits_at_the_hub_hears_at_once_that_it_may_no_more() {
     meet(&mut hub, &mut riverside);
     let link = riverside.ledger.hub_link().unwrap().unwrap();
     let down = Request::Down(Down {
+        hub: HubKnown::default(),
         hello: riverside.hello(),
         after: link.cursor,
         wait_ms: 25_000,
         standing: Some(link.standing),
+        hub: HubKnown::default(),
     });
     let act = hub.act();
     let ask = |hub: &mut Node| {

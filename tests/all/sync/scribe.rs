@@ -164,6 +164,7 @@ pub(crate) fn given() -> Fact {
 
 pub(crate) fn ended() -> Fact {
     Fact::Voided {
+        is_replaced: false,
         from_state: "assigned".into(),
         approved_by: None,
     }
