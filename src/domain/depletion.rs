@@ -695,14 +695,21 @@ mod tests {
     struct Dice(u64);
 
     impl Dice {
-        /// From 0 to below 1.
-        fn fall(&mut self) -> f64 {
+        fn roll(&mut self) -> u32 {
             self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = self.0;
             mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            f64::from(u32::try_from((mixed ^ (mixed >> 31)) >> 32).expect("32 bits"))
-                / 4_294_967_296.0
+            u32::try_from((mixed ^ (mixed >> 31)) >> 32).expect("32 bits")
+        }
+
+        /// From 0 to below 1.
+        fn fall(&mut self) -> f64 {
+            f64::from(self.roll()) / 4_294_967_296.0
+        }
+
+        fn below(&mut self, end: u32) -> u32 {
+            self.roll() % end
         }
 
         /// How many come in an hour in which so many come on average.
@@ -771,15 +778,15 @@ mod tests {
         let mut dice = Dice(seed);
         let hours: Hours = SHOP_HOURS.parse().expect("hours");
         // Any hour of the week, some weeks around the change of the clock.
-        let began = 482_000 + i64::from(dice.fall() < 0.5) * 3000 + (dice.fall() * 168.0) as i64;
-        let burst_at = PAST - if dice.fall() < 0.5 { 14 * 24 } else { 3 * 24 };
+        let began = 482_000 + i64::from(dice.below(2)) * 3000 + i64::from(dice.below(168));
+        let burst_at = PAST - [14 * 24, 3 * 24][usize::try_from(dice.below(2)).expect("two")];
         let mut drawn = Vec::new();
         for hour in PAST - known_hours..PAST {
             let count = dice.poisson(mean(kind, hour, began, burst_at, &hours));
             drawn.push((began + hour, count));
         }
         let now = instant((began + PAST) * HOUR_MS);
-        let left = 200 + (dice.fall() * 1800.0) as u64;
+        let left = 200 + u64::from(dice.below(1800));
         let mut rest = left;
         let mut hour = PAST;
         loop {

@@ -25,6 +25,8 @@ mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod hubs;
+mod pools;
+mod pools_screens;
 mod postgres;
 mod postgres_tls;
 mod preflight;
