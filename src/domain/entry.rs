@@ -207,6 +207,30 @@ pub enum Fact {
         /// The first of the ordinals given, if any were.
         first_ordinal: Option<u64>,
     },
+    /// A pool ran low, and was warned of.
+    PoolLow {
+        /// How low: `empty`, `share` or `days`.
+        low: String,
+        /// Codes left.
+        left: u64,
+        /// Codes ever put into it.
+        claimable: u64,
+        /// The soonest that it is empty, milliseconds since 1970; none: no end is in sight.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        empties_from_ms: Option<i64>,
+        /// The latest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        empties_to_ms: Option<i64>,
+    },
+    /// What was warned of is no more: the pool was refilled, or the rules are others.
+    PoolRefilled {
+        /// How low it was: `empty`, `share` or `days`.
+        low: String,
+        /// Codes left.
+        left: u64,
+        /// Codes ever put into it.
+        claimable: u64,
+    },
     /// A code was given to a customer.
     Assigned {
         /// Its place in the pool.
@@ -516,6 +540,8 @@ impl Fact {
             Fact::TestModeOn { .. } => "test_mode_on",
             Fact::TestModeOff { .. } => "test_mode_off",
             Fact::TestDrawn { .. } => "test_drawn",
+            Fact::PoolLow { .. } => "pool_low",
+            Fact::PoolRefilled { .. } => "pool_refilled",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
             Fact::CustomerEdited { .. } => "customer_edited",

@@ -584,6 +584,9 @@ fn words_of(fact: &Fact) -> Vec<String> {
         }
         Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
         Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
+        Fact::PoolLow { low, left, .. } | Fact::PoolRefilled { low, left, .. } => {
+            vec![low.clone(), format!("{left} left")]
+        }
         Fact::LedgerCreated { .. }
         | Fact::IncarnationBegan { .. }
         | Fact::RestoreSettled

@@ -46,6 +46,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../assets/migrations/0010_fence.sql"),
     ),
     (
+        "0011_pool_warnings",
+        include_str!("../../assets/migrations/0011_pool_warnings.sql"),
+    ),
+    (
         "0013_guessing",
         include_str!("../../assets/migrations/0013_guessing.sql"),
     ),

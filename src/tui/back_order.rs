@@ -4,6 +4,7 @@ use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::log_order::{LogOrder, LogTold};
 use crate::tui::operator_order::{OperatorOrder, OperatorTold};
+use crate::tui::pool_order::{PoolOrder, PoolTold};
 
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum BackOrder {
     Conflict(ConflictOrder),
     /// About the log.
     Log(LogOrder),
+    /// About pools.
+    Pool(PoolOrder),
     /// About the report of a day.
     Day(DayOrder),
     /// About operators.
@@ -25,6 +28,8 @@ pub enum BackTold {
     Conflict(ConflictTold),
     /// About the log.
     Log(LogTold),
+    /// About pools.
+    Pool(PoolTold),
     /// About the report of a day.
     Day(DayTold),
     /// About operators.

@@ -93,6 +93,8 @@ pub enum Place {
     Life,
     /// A lost code was replaced.
     Replaced,
+    /// The pools.
+    Pools,
     /// The list of conflicts.
     Conflicts,
     /// The stories of a conflict.
@@ -186,6 +188,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Life,
             Place::Replaced,
+            Place::Pools,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -212,6 +215,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUpList,
             Place::Find,
             Place::Replaced,
+            Place::Pools,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -233,6 +237,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Home,
             Place::Refused,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
             Place::Day,
         ],
@@ -247,6 +252,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Refused,
             Place::SignUp,
             Place::SignUpDone,
+            Place::Pools,
             Place::Conflicts,
             Place::Day,
         ],
@@ -255,7 +261,7 @@ pub const KEYS: [KeyRow; 56] = [
         Key::F(5),
         Command::Pools,
         "Pools",
-        "the back room, page after page: what a day came to, who may sign in",
+        "what is left in each pool, and until when; once more: what a day came to, who may sign in",
         &[
             Place::Home,
             Place::Find,
@@ -274,6 +280,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Home,
             Place::Refused,
             Place::Find,
+            Place::Pools,
             Place::Day,
             Place::Operators,
         ],
@@ -424,6 +431,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
             Place::Log,
             Place::Day,
@@ -444,6 +452,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
             Place::Log,
             Place::Day,

@@ -179,6 +179,8 @@ impl Model {
                 self.lock_if_idle(&mut effects);
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.ticked(&mut effects);
+                } else if matches!(self.screen, Screen::Back) {
+                    self.back.page_mut().ticked(now, &mut effects);
                 }
             }
             Msg::Resized { columns, rows } => {
@@ -209,6 +211,7 @@ impl Model {
             | Msg::HubTold(_)
             | Msg::GuessingStands { .. }
             | Msg::OperatorsRead { .. }
+            | Msg::PoolsLow { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -318,6 +321,10 @@ impl Model {
                 None => shop.operators.is_empty(),
             };
             banners.push(self.back.log.notice(is_manager, &shop.counter));
+        }
+        // Whoever is at the pools sees them.
+        if !self.is_at(PageName::Pools) {
+            banners.push(self.back.pools.notice());
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -853,6 +860,9 @@ impl Model {
             self.back.log.guessing(guessing);
         } else if let Msg::OperatorsRead { operators } = msg {
             self.operators_read(operators, effects);
+        } else if let Msg::PoolsLow { low } = msg {
+            let is_in_view = self.is_at(PageName::Pools);
+            self.back.pools.low(low, is_in_view, effects);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {

@@ -30,6 +30,8 @@ mod hubs;
 mod log;
 mod log_screens;
 mod operators;
+mod pools;
+mod pools_screens;
 mod postgres;
 mod postgres_tls;
 mod preflight;

@@ -11,6 +11,7 @@ use crate::tui::find_order::FindOrder;
 use crate::tui::log_order::LogOrder;
 use crate::tui::msg::Effect;
 use crate::tui::operator_order::OperatorOrder;
+use crate::tui::pool_order::PoolOrder;
 
 /// Who may order something where people sign in; where nobody does, everybody may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,10 @@ rights! { of_day, DAYS, DayOrder,
     DayOrder::Print(_) => SignedIn "close a day",
 }
 
+rights! { of_pool, POOLS, PoolOrder,
+    PoolOrder::Read => SignedIn "pools",
+}
+
 rights! { of_operator, OPERATORS, OperatorOrder,
     OperatorOrder::List => SignedIn "list operators",
     OperatorOrder::ReadBadge { .. } => SignedIn "read badge",
@@ -112,6 +117,7 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
         return match &**order {
             BackOrder::Conflict(order) => of_conflict(order),
             BackOrder::Day(order) => of_day(order),
+            BackOrder::Pool(order) => of_pool(order),
             BackOrder::Operator(order) => of_operator(order),
             BackOrder::Log(order) => of_log(order),
         };
@@ -455,6 +461,7 @@ mod tests {
             }),
             BackOrder::Day(DayOrder::Read(None)),
             BackOrder::Day(DayOrder::Print(Date::constant(2026, 3, 12))),
+            BackOrder::Pool(PoolOrder::Read),
             BackOrder::Operator(OperatorOrder::List),
             BackOrder::Operator(OperatorOrder::ReadBadge {
                 name: "ana".to_owned(),
@@ -577,7 +584,7 @@ mod tests {
                 assert!(written > 0, "{name}, with a manager's approval");
             }
         }
-        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, OPERATORS, LOGS]
+        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, POOLS, OPERATORS, LOGS]
             .concat()
             .into_iter()
             .filter(|name| !["find", "back room"].contains(name))
