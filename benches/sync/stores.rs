@@ -116,11 +116,11 @@ pub(crate) fn measure(arguments: &Arguments) {
 
 fn page(store: &mut Store) -> Page {
     let down = Down {
-        standing: None,
         hello: hello(&store.writer.node),
         after: store.writer.cursor,
         wait_ms: 0,
         hub: HubKnown::default(),
+        standing: None,
     };
     store.line.ask(Route::Down.path(), &down)
 }

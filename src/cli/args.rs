@@ -927,6 +927,14 @@ pub(crate) enum OperatorCommand {
         /// The operator
         name: String,
     },
+    /// Make an operator a cashier or a manager
+    SetRole {
+        /// The operator
+        name: String,
+        /// cashier or manager
+        #[arg(value_parser = role)]
+        role: Role,
+    },
     /// They may no longer sign in; what they did keeps their name
     Remove {
         /// The operator

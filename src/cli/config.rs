@@ -10,7 +10,7 @@ use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::MalformedName;
 use crate::ledger::Database;
-use crate::tui::model::FADE_AFTER;
+use crate::tui::model::{FADE_AFTER, LOCK_AFTER};
 
 /// The file in the data folder.
 pub(crate) const FILE_NAME: &str = "counterfoil.toml";
@@ -50,6 +50,7 @@ struct ConsoleSection {
     theme: Option<Theme>,
     bell: Option<bool>,
     fade_after_s: Option<u32>,
+    lock_after_s: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -142,6 +143,7 @@ pub(crate) struct Config {
     pub(crate) theme: Sourced<Theme>,
     pub(crate) rings_bell: Sourced<bool>,
     pub(crate) fade_after_s: Sourced<u32>,
+    pub(crate) lock_after_s: Sourced<u32>,
     pub(crate) ports: Sourced<Vec<PathBuf>>,
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
@@ -192,6 +194,9 @@ impl Config {
             rings_bell: Sourced::first(None, None, file.console.bell, || true),
             fade_after_s: Sourced::first(None, None, file.console.fade_after_s, || {
                 u32::try_from(FADE_AFTER.as_secs()).unwrap_or(u32::MAX)
+            }),
+            lock_after_s: Sourced::first(None, None, file.console.lock_after_s, || {
+                u32::try_from(LOCK_AFTER.as_secs()).unwrap_or(u32::MAX)
             }),
             ports: Sourced::first(
                 flags.ports,
@@ -258,6 +263,11 @@ impl Config {
                 "console.fade_after_s",
                 self.fade_after_s.value.to_string(),
                 self.fade_after_s.origin,
+            ),
+            (
+                "console.lock_after_s",
+                self.lock_after_s.value.to_string(),
+                self.lock_after_s.origin,
             ),
             ("scanner.ports", ports.join(", "), self.ports.origin),
             (

@@ -7,6 +7,7 @@ mod away;
 mod conflicts;
 mod find;
 mod give_up;
+mod operators;
 pub mod preflight;
 mod recent;
 mod report;
@@ -23,15 +24,15 @@ pub use crate::desk::away::{
     assign, redeem, replace, reverse,
 };
 pub use crate::desk::find::Replaced;
+pub use crate::desk::operators::BadgeRead;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up, set_up_in};
 pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
-use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};
 use crate::domain::entry::instant;
 use crate::domain::ids::{EntryId, Key};
-use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
-use crate::domain::reading::without_aim;
+use crate::domain::operator::{Operator, Role};
+use crate::domain::reading::is_checked;
 use crate::domain::refusal::Refusal;
 use crate::domain::reversal::{Reversal, UndoChoice};
 use crate::domain::verdict::{Answer, Approval, Band};
@@ -145,8 +146,7 @@ impl Desk {
         extra: &Extra,
         moment: Moment,
     ) -> Result<Scanned, LedgerError> {
-        if let Some(operator) = self.badge(raw)? {
-            self.operator = Some(operator.clone());
+        if let Some(operator) = self.badge_in(raw, moment.now)? {
             return Ok(Scanned::Badge(operator));
         }
         let act = self.act(moment.now)?;
@@ -188,14 +188,16 @@ impl Desk {
 
     /// The operator whose badge this is, if it is one; signs nobody in.
     pub fn badge(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
-        let Some(text) = std::str::from_utf8(raw).ok().map(str::trim) else {
-            return Ok(None);
-        };
-        let text = without_aim(text);
-        if !text.to_ascii_uppercase().starts_with(BADGE_PREFIX) {
+        // Right check letters make it a code, and no badge has them.
+        if is_checked(raw) {
             return Ok(None);
         }
-        self.ledger.operator_of_badge(text)
+        let Some(operator) = self.ledger.operator_of_badge(raw)? else {
+            return Ok(None);
+        };
+        // A code that was imported later and reads the same is a customer's, and is redeemed.
+        let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
+        Ok(meant.is_some().then_some(operator))
     }
 
     /// Whether a scan is neither badge nor code, but something that a field of a form may take, such
@@ -204,23 +206,24 @@ impl Desk {
         if self.badge(raw)?.is_some() {
             return Ok(false);
         }
-        // Right check letters make it a code, known here or not: it is judged.
-        let text = String::from_utf8_lossy(raw);
-        let is_checked = fold(without_aim(text.trim())).is_ok_and(|folded| {
-            folded.as_str().len() >= SHAPE_LETTERS_MIN && check_passes(folded.as_str())
-        });
-        if is_checked {
+        if is_checked(raw) {
             return Ok(false);
         }
         let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
         Ok(meant.is_some_and(|meant| meant.may_fill()))
     }
 
-    /// Signs in by badge, and judges nothing.
-    pub fn badge_in(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
+    /// Signs in by badge, and judges nothing. Whoever was signed in before is not any more.
+    pub fn badge_in(
+        &mut self,
+        raw: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Operator>, LedgerError> {
         let operator = self.badge(raw)?;
         if operator.is_some() {
+            self.note_seen(now);
             self.operator.clone_from(&operator);
+            self.note_seen(now);
         }
         Ok(operator)
     }
@@ -246,7 +249,8 @@ impl Desk {
     }
 
     /// Signs out.
-    pub fn sign_out(&mut self) {
+    pub fn sign_out(&mut self, now: Timestamp) {
+        self.note_seen(now);
         self.operator = None;
     }
 

@@ -1,5 +1,7 @@
 //! A customer as the desk sees one: a name, masked contacts, and the codes they have.
 
+use std::fmt;
+
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -93,6 +95,23 @@ pub struct MaskedContact {
     pub kind: &'static str,
     /// The masked contact.
     pub masked: String,
+}
+
+/// How one customer is known, in full: shown to whom a manager lets see it. Debug output hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FullContacts {
+    /// Their id in this ledger.
+    pub customer_id: String,
+    /// What they are called, where they said so.
+    pub name: Option<String>,
+    /// The kind of each contact, and its normal form.
+    pub contacts: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for FullContacts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "FullContacts({}, hidden)", self.customer_id)
+    }
 }
 
 /// A code that a customer has.

@@ -313,6 +313,13 @@ pub enum Fact {
         /// The operator.
         name: String,
     },
+    /// An operator may do other things than before.
+    OperatorRoleSet {
+        /// `cashier` or `manager`.
+        role: String,
+        /// The operator.
+        name: String,
+    },
     /// An operator was removed.
     OperatorRemoved {
         /// The operator.
@@ -506,6 +513,7 @@ impl Fact {
             Fact::OperatorAdded { .. } => "operator_added",
             Fact::OperatorPinSet { .. } => "operator_pin_set",
             Fact::OperatorBadgeSet { .. } => "operator_badge_set",
+            Fact::OperatorRoleSet { .. } => "operator_role_set",
             Fact::OperatorRemoved { .. } => "operator_removed",
             Fact::TokenAdded { .. } => "token_added",
             Fact::TokenRevoked { .. } => "token_revoked",

@@ -59,6 +59,21 @@ pub enum Refusal {
     /// An operator has this name already.
     #[error("there is an operator {0} already")]
     OperatorExists(String),
+    /// The last one who can approve.
+    #[error("{0} is the last manager with a PIN: nobody could approve anything any more")]
+    LastManager(String),
+    /// The operator is the hub's.
+    #[error("{0} is an operator of the hub, and is changed there")]
+    OperatorOfHub(String),
+    /// The text of a badge is a code, or reads like one.
+    #[error("that is a customer's code, and no badge")]
+    BadgeIsCode,
+    /// The text is something else than a badge: what, in words.
+    #[error("that is {0}, and no badge")]
+    NotABadge(String),
+    /// Somebody else has this badge.
+    #[error("that is the badge of {0}")]
+    BadgeOfAnother(String),
     /// No token has this name, or it was revoked.
     #[error("there is no token {0}")]
     NoSuchToken(String),
@@ -175,6 +190,11 @@ impl Refusal {
             Refusal::NotCancelled(_) => "not_cancelled",
             Refusal::NoSuchOperator(_) => "no_such_operator",
             Refusal::OperatorExists(_) => "operator_exists",
+            Refusal::LastManager(_) => "last_manager",
+            Refusal::OperatorOfHub(_) => "operator_of_hub",
+            Refusal::BadgeIsCode => "badge_is_code",
+            Refusal::NotABadge(_) => "not_a_badge",
+            Refusal::BadgeOfAnother(_) => "badge_of_another",
             Refusal::NoSuchToken(_) => "no_such_token",
             Refusal::TokenExists(_) => "token_exists",
             Refusal::WrongPin => "wrong_pin",
@@ -232,6 +252,13 @@ impl Refusal {
             }
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
+            }
+            Refusal::LastManager(_) => {
+                "make somebody else a manager first, or remove the others before"
+            }
+            Refusal::OperatorOfHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::BadgeIsCode | Refusal::NotABadge(_) | Refusal::BadgeOfAnother(_) => {
+                "scan a card that only this operator has; `counterfoil operator set-badge` draws one"
             }
             Refusal::NoSuchToken(_) => "`counterfoil hub token list` shows the names",
             Refusal::TokenExists(_) => {
@@ -303,6 +330,11 @@ impl Refusal {
             | Refusal::NoSuchCustomer(_)
             | Refusal::State(_)
             | Refusal::NotCancelled(_)
+            | Refusal::LastManager(_)
+            | Refusal::OperatorOfHub(_)
+            | Refusal::BadgeIsCode
+            | Refusal::NotABadge(_)
+            | Refusal::BadgeOfAnother(_)
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)

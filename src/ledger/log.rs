@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::domain::campaign::ContactKind;
+use crate::domain::contact::masked;
 use crate::domain::entry::{Body, Fact, Side, instant};
 use crate::domain::log::{Life, LifeEntry, LogLine};
 use crate::domain::notes::{Note, Notes};
@@ -431,7 +433,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
     words.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
     words.extend(
         side.customer_said
-            .map(|said| format!("customer said to be {said}")),
+            .map(|said| format!("customer said to be {}", masked_said(&said))),
     );
     words.extend(side.reason.map(|reason| format!("reason: {reason}")));
     let detail: Vec<String> = until
@@ -452,6 +454,16 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         until,
         undoes,
     })
+}
+
+/// Whom a customer was said to be, as a desk shows it: a contact like any other.
+fn masked_said(said: &str) -> String {
+    let kind = if said.contains('@') {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
+    masked(kind, said)
 }
 
 /// What an entry says beside its kind, without times and names of other entries.
@@ -503,6 +515,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
+        | Fact::OperatorRoleSet { .. }
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }

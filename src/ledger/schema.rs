@@ -49,6 +49,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0014_day",
         include_str!("../../assets/migrations/0014_day.sql"),
     ),
+    (
+        "0015_operators",
+        include_str!("../../assets/migrations/0015_operators.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

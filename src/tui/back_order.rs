@@ -2,6 +2,7 @@
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::day_order::{DayOrder, DayTold};
+use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub enum BackOrder {
     Conflict(ConflictOrder),
     /// About the report of a day.
     Day(DayOrder),
+    /// About operators.
+    Operator(OperatorOrder),
 }
 
 /// The answer to an order.
@@ -19,4 +22,6 @@ pub enum BackTold {
     Conflict(ConflictTold),
     /// About the report of a day.
     Day(DayTold),
+    /// About operators.
+    Operator(OperatorTold),
 }

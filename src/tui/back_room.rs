@@ -14,6 +14,7 @@ use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::day::Day;
+use crate::tui::screens::operators::Operators;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -45,6 +46,17 @@ pub trait BackPage {
 
     /// The operator has gone, and what was shown to them goes with them.
     fn signed_out(&mut self);
+
+    /// Whether the page takes a scan for itself before it is judged; what it orders then says in time
+    /// whether it was a code after all, which is judged.
+    fn take_scan(&mut self, _raw: &[u8], _effects: &mut Vec<Effect>) -> bool {
+        false
+    }
+
+    /// What the scan line says, where the next scan is for the page.
+    fn scan_words(&self) -> Option<&'static str> {
+        None
+    }
 
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
@@ -79,6 +91,8 @@ pub enum PageName {
     Conflicts,
     /// What a day came to.
     Day,
+    /// Who may sign in.
+    Operators,
 }
 
 impl PageName {
@@ -87,13 +101,14 @@ impl PageName {
         match self {
             PageName::Conflicts => "Conflicts",
             PageName::Day => "Day",
+            PageName::Operators => "Operators",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
 const KEYS: [(Command, &[PageName]); 2] = [
-    (Command::Pools, &[PageName::Day]),
+    (Command::Pools, &[PageName::Day, PageName::Operators]),
     (Command::Log, &[PageName::Conflicts]),
 ];
 
@@ -109,6 +124,7 @@ pub(super) struct BackRoom {
     at: PageName,
     pub(super) conflicts: Conflicts,
     day: Day,
+    operators: Operators,
 }
 
 impl BackRoom {
@@ -117,6 +133,7 @@ impl BackRoom {
             at: PageName::Conflicts,
             conflicts: Conflicts::new(),
             day: Day::new(),
+            operators: Operators::new(),
         }
     }
 
@@ -161,6 +178,7 @@ impl BackRoom {
         match self.at {
             PageName::Conflicts => &self.conflicts,
             PageName::Day => &self.day,
+            PageName::Operators => &self.operators,
         }
     }
 
@@ -169,11 +187,12 @@ impl BackRoom {
         match self.at {
             PageName::Conflicts => &mut self.conflicts,
             PageName::Day => &mut self.day,
+            PageName::Operators => &mut self.operators,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 2] {
-        [&mut self.conflicts, &mut self.day]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 3] {
+        [&mut self.conflicts, &mut self.day, &mut self.operators]
     }
 
     /// Drops what is being asked on any page.
@@ -200,6 +219,7 @@ impl BackRoom {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Day(_) => (PageName::Day, &mut self.day),
+            BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

@@ -103,6 +103,10 @@ pub enum Place {
     Day,
     /// Its print was asked for; the second key is awaited.
     DayAsked,
+    /// The list of operators.
+    Operators,
+    /// An operator is being changed.
+    Operator,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -155,7 +159,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 44] = [
+pub const KEYS: [KeyRow; 48] = [
     row(
         Key::F(1),
         Command::Help,
@@ -181,6 +185,8 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Settling,
             Place::Day,
             Place::DayAsked,
+            Place::Operators,
+            Place::Operator,
         ],
     ),
     row(
@@ -202,6 +208,8 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Settling,
             Place::Day,
             Place::DayAsked,
+            Place::Operators,
+            Place::Operator,
         ],
     ),
     row(
@@ -235,15 +243,35 @@ pub const KEYS: [KeyRow; 44] = [
         Key::F(5),
         Command::Pools,
         "Pools",
-        "what a day came to: Left, Right for other days",
-        &[Place::Home, Place::Find, Place::Conflicts],
+        "the back room, page after page: what a day came to, who may sign in",
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Conflicts,
+            Place::Day,
+            Place::Operators,
+        ],
     ),
     row(
         Key::F(6),
         Command::Log,
         "Log",
         "what stores did that cannot all be right, and how it was settled",
-        &[Place::Home, Place::Refused, Place::Find, Place::Day],
+        &[
+            Place::Home,
+            Place::Refused,
+            Place::Find,
+            Place::Day,
+            Place::Operators,
+        ],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Add",
+        "among the operators: let somebody sign in",
+        &[Place::Operators],
     ),
     row(
         Key::F(7),
@@ -305,6 +333,13 @@ pub const KEYS: [KeyRow; 44] = [
     row(
         Key::F(9),
         Command::Manager,
+        "Contact",
+        "in Find: a manager shows the whole contact of the marked customer; it is kept who did",
+        &[Place::Find],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
         "Manager",
         "a manager sets a refusal aside: PIN, and a digit for the reason",
         &[Place::Refused],
@@ -322,6 +357,7 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Find,
             Place::Conflicts,
             Place::Day,
+            Place::Operators,
         ],
         who: Who::SignedIn,
     },
@@ -340,6 +376,7 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Find,
             Place::Conflicts,
             Place::Day,
+            Place::Operators,
         ],
         who: Who::Nobody,
     },
@@ -402,6 +439,20 @@ pub const KEYS: [KeyRow; 44] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Change",
+        "among the operators: change the marked one: a digit, Enter, a manager",
+        &[Place::Operators],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "about an operator: to the next line; on the last, a manager's PIN",
+        &[Place::Operator],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -433,6 +484,7 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
+            Place::Operator,
         ],
     ),
     row(

@@ -21,6 +21,7 @@ mod last_scans;
 mod layout;
 pub mod model;
 pub mod msg;
+pub mod operator_order;
 pub mod pages;
 pub mod panel;
 pub mod qr_cells;

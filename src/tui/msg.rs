@@ -339,6 +339,11 @@ pub enum Msg {
         /// The campaigns in test mode.
         in_test_mode: Vec<String>,
     },
+    /// Who may sign in is another list than before, be it by another counter.
+    OperatorsRead {
+        /// By name.
+        operators: Vec<Operator>,
+    },
     /// How this store stands with its hub; none: it has none.
     HubTold(Option<Box<HubStatus>>),
     /// The conflicts that are open, as far as this ledger knows, changed.

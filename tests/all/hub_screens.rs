@@ -398,11 +398,10 @@ fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
         .filter_map(|effect| {
-            if let Effect::Back(order) = effect {
-                match &**order {
-                    BackOrder::Conflict(order) => Some(order),
-                    BackOrder::Day(_) => None,
-                }
+            if let Effect::Back(order) = effect
+                && let BackOrder::Conflict(order) = &**order
+            {
+                Some(order)
             } else {
                 None
             }

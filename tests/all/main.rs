@@ -25,6 +25,7 @@ mod hub_screens;
 mod hub_tls;
 mod hub_tokens;
 mod hubs;
+mod operators;
 mod postgres;
 mod postgres_tls;
 mod preflight;

@@ -20,7 +20,7 @@ use counterfoil::domain::verdict::{
 use counterfoil::tui::big_word::{self, Scale};
 use counterfoil::tui::draw::draw;
 use counterfoil::tui::keys;
-use counterfoil::tui::model::{FADE_AFTER, Model, Options};
+use counterfoil::tui::model::{FADE_AFTER, LOCK_AFTER, Model, Options};
 use counterfoil::tui::msg::{
     ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, Source, TodayCounts, WhyNotJudged,
 };
@@ -75,6 +75,7 @@ pub(crate) fn model(theme: Theme, size: (u16, u16), is_training: bool, msgs: &[M
     let mut model = Model::new(Options {
         theme,
         fade_after: FADE_AFTER,
+        lock_after: LOCK_AFTER,
         training,
         columns: size.0,
         rows: size.1,

@@ -16,6 +16,7 @@ use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::operator::Operator;
 use crate::domain::wire;
 use crate::http::sync_loop::{SyncLoop, SyncSetup};
 use crate::ledger::{Ledger, LedgerError};
@@ -25,6 +26,7 @@ use crate::tui::runner::asker::{Askers, Asking, HeardOf};
 use crate::tui::runner::orders::{
     self, Answered, Asked, answer, counts_of, describe, found_shop, number_of,
 };
+use crate::tui::runner::rights::may_order;
 use crate::tui::runner::{Chosen, Clock, Happening, Remember, wall_clock};
 
 /// What the desk is opened with.
@@ -104,6 +106,8 @@ struct DeskThread {
     hub: Option<Hub>,
     /// The conflicts that were told of as open.
     open_conflicts: Vec<Conflict>,
+    /// Who may sign in, as it was told.
+    operators: Vec<Operator>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -140,6 +144,7 @@ impl DeskThread {
             has_untidy: false,
             hub: None,
             open_conflicts: Vec::new(),
+            operators: Vec::new(),
         }
     }
 
@@ -242,6 +247,7 @@ impl DeskThread {
         match describe(&mut desk, &self.order.counter, now) {
             Ok(opened) => {
                 self.desk = Some(desk);
+                self.operators.clone_from(&opened.operators);
                 self.say(Msg::Opened(Box::new(opened)))?;
                 self.look_around(self.order.clock.moment())
             }
@@ -291,6 +297,14 @@ impl DeskThread {
             let why = WhyNotJudged::NotSetUp;
             return self.say(Msg::NotJudged { number, why });
         };
+        if !may_order(&effect, desk.operator(), &self.operators) {
+            // The screen has not heard yet that nobody is signed in any more.
+            let Some(number) = number_of(&effect) else {
+                return Ok(());
+            };
+            let why = WhyNotJudged::SignedOut;
+            return self.say(Msg::NotJudged { number, why });
+        }
         // Whatever is done now may change the figures, and is no other counter's writing.
         if let Some(seen) = &mut self.seen {
             seen.version = None;
@@ -431,6 +445,22 @@ impl DeskThread {
         self.say(Msg::ConflictsOpen { open })
     }
 
+    /// Tells who may sign in, where that has changed; whoever may not any more is signed out.
+    fn look_for_operators(&mut self) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(operators) = desk.ledger().operators() else {
+            return Ok(());
+        };
+        if operators == self.operators {
+            return Ok(());
+        }
+        desk.keep_signed_in(&operators);
+        self.operators.clone_from(&operators);
+        self.say(Msg::OperatorsRead { operators })
+    }
+
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
         if self.desk.is_some() {
             return Ok(());
@@ -502,6 +532,7 @@ impl DeskThread {
             return Ok(());
         }
         self.look_for_hub();
+        self.look_for_operators()?;
         self.look_for_conflicts()?;
         let Some(desk) = &mut self.desk else {
             return Ok(());

@@ -13,8 +13,10 @@ mod day_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
+mod operator_orders;
 mod orders;
 mod printer_thread;
+mod rights;
 mod screen;
 mod sign_up_orders;
 

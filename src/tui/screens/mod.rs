@@ -3,8 +3,10 @@
 pub mod conflicts;
 pub mod day;
 pub mod find;
+pub mod full_contact;
 pub mod help;
 pub mod life;
+pub mod operators;
 pub mod question;
 pub mod redeem;
 pub mod set_up;

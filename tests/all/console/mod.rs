@@ -12,6 +12,7 @@ mod bad_input;
 mod counter;
 mod find;
 mod hub;
+mod operators;
 mod questions;
 mod scans;
 mod serial;
