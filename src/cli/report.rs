@@ -42,7 +42,7 @@ pub(super) fn run(
 }
 
 fn day(context: &mut Context, args: &DayArgs, out: &mut dyn Write) -> Result<u8, Failure> {
-    // What cannot be paper takes no number.
+    // What cannot be printed takes no number.
     let printer = args.print.then(|| need_printer(context)).transpose()?;
     let mut ledger = context.open()?;
     if args.csv.is_some() {

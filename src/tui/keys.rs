@@ -246,7 +246,6 @@ pub const KEYS: [KeyRow; 48] = [
         "the back room, page after page: what a day came to, who may sign in",
         &[
             Place::Home,
-            Place::Refused,
             Place::Find,
             Place::Conflicts,
             Place::Day,
