@@ -167,6 +167,9 @@ pub enum Refusal {
     /// The hub has a code that the store brings.
     #[error("the hub has the code {0} already; nothing was changed")]
     CodeTaken(String),
+    /// No notice of unknown codes stands at this counter.
+    #[error("no notice of unknown codes stands at {0}")]
+    NoGuessing(String),
     /// The store may not be treated so in its standing.
     #[error("the store is {0}")]
     StoreStanding(&'static str),
@@ -223,6 +226,7 @@ impl Refusal {
             Refusal::NodeKnown(_) => "node_known",
             Refusal::CampaignTaken(_) => "campaign_taken",
             Refusal::CodeTaken(_) => "code_taken",
+            Refusal::NoGuessing(_) => "no_guessing",
             Refusal::StoreStanding(_) => "wrong_standing",
         }
     }
@@ -253,10 +257,7 @@ impl Refusal {
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
-            Refusal::LastManager(_) => {
-                "make somebody else a manager first, or remove the others before"
-            }
-            Refusal::OperatorOfHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::LastManager(_) => "make somebody else a manager first",
             Refusal::BadgeIsCode | Refusal::NotABadge(_) | Refusal::BadgeOfAnother(_) => {
                 "scan a card that only this operator has; `counterfoil operator set-badge` draws one"
             }
@@ -268,6 +269,9 @@ impl Refusal {
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
+            Refusal::NoGuessing(_) => {
+                "`counterfoil log --outcome noticed` shows where there was one"
+            }
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
             Refusal::IsBehind => "begin a new life of it first: `counterfoil hub restored`",
             Refusal::NotAHub => "a shop alone: `counterfoil restore FILE` does all that is needed",
@@ -283,7 +287,9 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
-            Refusal::PoolsAtTheHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => {
+                "run the command at the hub; its stores hear of it"
+            }
             Refusal::Joining(_) => {
                 "end it with the same `counterfoil join`, or give it up with `join --give-up`"
             }
@@ -353,6 +359,7 @@ impl Refusal {
             | Refusal::NodeKnown(_)
             | Refusal::CampaignTaken(_)
             | Refusal::CodeTaken(_)
+            | Refusal::NoGuessing(_)
             | Refusal::StoreStanding(_) => 1,
         }
     }

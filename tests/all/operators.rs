@@ -121,7 +121,26 @@ fn all() -> Msg {
 
 /// The page, with everybody on it.
 fn page() -> Vec<Msg> {
-    then(signed_in(), [key(Key::F(5)), all()])
+    let begun = then(signed_in(), to_the_page());
+    then(begun, [all()])
+}
+
+/// The page where nobody signs in.
+fn nobody() -> Vec<Msg> {
+    let begun = then(vec![opened(Vec::new(), Vec::new())], to_the_page());
+    then(begun, [told(OperatorTold::Listed(Vec::new()))])
+}
+
+/// From page to page of the same key, until it is this one.
+fn to_the_page() -> Vec<Msg> {
+    let mut model = model(DARK, SIZE, false, &signed_in());
+    let mut keys = Vec::new();
+    while !screen(&model).contains("─ OPERATORS ─") {
+        assert!(keys.len() < 9, "no such page: {}", screen(&model));
+        model.update(key(Key::F(5)));
+        keys.push(key(Key::F(5)));
+    }
+    keys
 }
 
 fn enter() -> Msg {
@@ -176,11 +195,7 @@ fn pin_typed() -> Vec<Msg> {
 #[test]
 fn the_page_is_drawn_at_every_size() {
     check("operators", false, &page());
-    let none = [
-        opened(Vec::new(), Vec::new()),
-        key(Key::F(5)),
-        told(OperatorTold::Listed(Vec::new())),
-    ];
+    let none = nobody();
     check("operators-none", false, &none);
     check("operator-menu", false, &then(page(), [enter(), typed("3")]));
     let add = [
@@ -268,11 +283,7 @@ fn nothing_is_changed_by_fewer_than_two_keys_and_a_scan_drops_what_is_asked() {
 
 #[test]
 fn where_nobody_signs_in_the_first_is_a_manager_and_needs_no_approval() {
-    let none = [
-        opened(Vec::new(), Vec::new()),
-        key(Key::F(5)),
-        told(OperatorTold::Listed(Vec::new())),
-    ];
+    let none = nobody();
     let mut model = model(DARK, SIZE, false, &none);
     let lines = [
         key(Key::F(7)),
@@ -297,19 +308,15 @@ fn where_nobody_signs_in_the_first_is_a_manager_and_needs_no_approval() {
 #[test]
 fn the_only_operator_is_removed_and_it_is_said_that_nobody_signs_in() {
     let ben = vec![operator("Ben", Role::Manager)];
-    let begun = [
+    let begun = vec![
         opened(ben, Vec::new()),
         Msg::SignedIn {
             operator: operator("Ben", Role::Manager),
             number: None,
         },
-        key(Key::F(5)),
-        told(OperatorTold::Listed(vec![listed(
-            "Ben",
-            Role::Manager,
-            Some(0),
-        )])),
     ];
+    let listed = OperatorTold::Listed(vec![listed("Ben", Role::Manager, Some(0))]);
+    let begun = then(then(begun, to_the_page()), [told(listed)]);
     let mut model = model(DARK, SIZE, false, &begun);
     effects(&mut model, [enter(), typed("4"), enter()]);
     assert!(
@@ -427,7 +434,7 @@ fn a_shift_changes_by_one_scan_and_takes_the_forms_of_the_one_before_with_it() {
         effects(&mut model, [scan("BADGE-BEN"), badge_of(ben, 2)]);
         let shown = screen(&model);
         assert!(
-            shown.contains("Ben (manager)") && shown.contains("Ready for the next scan"),
+            shown.contains("Ben (manager)") && shown.contains("LAST SCANS"),
             "{shown}"
         );
         effects(&mut model, [key(Key::F(form))]);
@@ -481,7 +488,8 @@ fn an_open_page_of_the_back_room_is_left_with_its_settlement() {
     let mut model = model(DARK, SIZE, false, &pin_typed());
     effects(&mut model, [typed("864")]);
     let ben = operator("Ben", Role::Manager);
-    effects(&mut model, [badge_of(ben, 1), key(Key::F(5)), all()]);
+    effects(&mut model, [badge_of(ben, 1)]);
+    effects(&mut model, then(to_the_page(), [all()]));
     let shown = screen(&model);
     assert!(
         shown.contains("OPERATORS") && !shown.contains("PIN, Enter"),

@@ -859,7 +859,7 @@ fn what_no_manager_may_set_aside_has_no_such_key() {
         let msgs = then(signed_in(), msgs);
         let mut model = model(DARK, (80, 24), false, &msgs);
         let footer = text(&drawn(&model, (80, 24)));
-        assert_eq!(footer.contains("F9 Manager  F10"), expected, "{footer}");
+        assert_eq!(footer.contains("F9 Manager F10"), expected, "{footer}");
         let keys = [
             key(Key::F(9)),
             typed("1"),

@@ -8,6 +8,7 @@ use crate::tui::back_order::BackOrder;
 use crate::tui::conflict_order::ConflictOrder;
 use crate::tui::day_order::DayOrder;
 use crate::tui::find_order::FindOrder;
+use crate::tui::log_order::LogOrder;
 use crate::tui::msg::Effect;
 use crate::tui::operator_order::OperatorOrder;
 
@@ -87,6 +88,14 @@ rights! { of_day, DAYS, DayOrder,
     DayOrder::Print(_) => SignedIn "close a day",
 }
 
+rights! { of_log, LOGS, LogOrder,
+    LogOrder::Read { .. } => SignedIn "log",
+    LogOrder::Export { .. } => Manager "export the log",
+    LogOrder::ExportOn => SignedIn "go on with an export",
+    LogOrder::ExportStop => SignedIn "stop an export",
+    LogOrder::EndGuessing { .. } => Manager "end guessing",
+}
+
 rights! { of_operator, OPERATORS, OperatorOrder,
     OperatorOrder::List => SignedIn "list operators",
     OperatorOrder::ReadBadge { .. } => SignedIn "read badge",
@@ -102,6 +111,7 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
         return match &**order {
             BackOrder::Conflict(order) => of_conflict(order),
             BackOrder::Day(order) => of_day(order),
+            BackOrder::Log(order) => of_log(order),
             BackOrder::Operator(order) => of_operator(order),
         };
     }
@@ -131,6 +141,7 @@ mod tests {
     use crate::domain::conflict::Decision;
     use crate::domain::day_report::DayReport;
     use crate::domain::finding::ReplaceAsk;
+    use crate::domain::log::{LogFormat, LogWish};
     use crate::domain::operator::Role;
     use crate::domain::reversal::{GivenUp, PendingChoice, ReversalWord};
     use crate::domain::sign_up::SignUpAsk;
@@ -285,8 +296,30 @@ mod tests {
         scene.redemptions.get(at).expect("a redemption").clone()
     }
 
+    fn reason() -> String {
+        "goodwill".to_owned()
+    }
+
     /// One of every order there is, those that a manager may approve with this approval.
     fn every_order(scene: &Scene, approval: Option<&ApprovalAsk>) -> Vec<Effect> {
+        let mut orders = at_the_counter(scene, approval);
+        orders.extend(of_people(scene));
+        orders.extend(finds(scene, approval).map(|order| Effect::Find {
+            number: 1,
+            order: Box::new(order),
+        }));
+        let back = back_room(approval).into_iter();
+        orders.extend(back.map(|order| Effect::Back(Box::new(order))));
+        // The last ones: whoever is signed in is not any more.
+        orders.push(Effect::SignIn {
+            operator: "ana".to_owned(),
+            pin: Pin::new("2580".to_owned()),
+        });
+        orders.push(Effect::SignOut);
+        orders
+    }
+
+    fn at_the_counter(scene: &Scene, approval: Option<&ApprovalAsk>) -> Vec<Effect> {
         let approval = approval.cloned();
         let scan = |may_judge| Effect::Scan {
             number: 1,
@@ -294,23 +327,14 @@ mod tests {
             may_judge,
             fills: false,
         };
-        let reason = || "goodwill".to_owned();
-        let campaign = "spring".parse().expect("a name");
-        let job = SlipJob {
-            number: 99,
-            slip: Slip {
-                store: String::new(),
-                campaign: String::new(),
-                offer: String::new(),
-                code: scene.assigned.clone(),
-                name: None,
-                validity: String::new(),
-                issued: String::new(),
-                copy: 1,
-                is_test: false,
-            },
+        let shop = NewShop {
+            store: String::new(),
+            zone: String::new(),
+            counter: String::new(),
+            scanner: None,
+            operators: Vec::new(),
         };
-        let mut orders = vec![
+        vec![
             scan(false),
             scan(true),
             redeem(scene, 3, None),
@@ -334,12 +358,33 @@ mod tests {
                     needs_approval: true,
                 },
                 reason: reason(),
-                approval: approval.clone(),
+                approval,
             },
+            Effect::MarkShown { entry: 1 },
+            Effect::Bell { times: 1 },
+            Effect::SetUp(Box::new(shop)),
+            Effect::ListUndo,
+            Effect::Quit,
+        ]
+    }
+
+    fn of_people(scene: &Scene) -> Vec<Effect> {
+        let slip = Slip {
+            store: String::new(),
+            campaign: String::new(),
+            offer: String::new(),
+            code: scene.assigned.clone(),
+            name: None,
+            validity: String::new(),
+            issued: String::new(),
+            copy: 1,
+            is_test: false,
+        };
+        vec![
             Effect::ReadSignUpRoom,
             Effect::LookFor {
                 number: 1,
-                campaign,
+                campaign: "spring".parse().expect("a name"),
                 contacts: vec![(ContactKind::Email, CUSTOMER.to_owned())],
             },
             Effect::SignUp(Box::new(sign_up("zoe@example.org"))),
@@ -352,26 +397,19 @@ mod tests {
             Effect::Reprint {
                 code: scene.assigned.clone(),
             },
-            Effect::Print(Box::new(job)),
+            Effect::Print(Box::new(SlipJob { number: 99, slip })),
             Effect::PrintDay(Box::new(scene.report.clone())),
             Effect::NoteSlip {
                 number: 99,
                 outcome: SlipOutcome::Printed,
             },
             Effect::SettleSlip { number: 99 },
-            Effect::MarkShown { entry: 1 },
-            Effect::Bell { times: 1 },
-            Effect::SetUp(Box::new(NewShop {
-                store: String::new(),
-                zone: String::new(),
-                counter: String::new(),
-                scanner: None,
-                operators: Vec::new(),
-            })),
-            Effect::ListUndo,
-            Effect::Quit,
-        ];
-        let finds = [
+        ]
+    }
+
+    fn finds(scene: &Scene, approval: Option<&ApprovalAsk>) -> [FindOrder; 6] {
+        let approval = approval.cloned();
+        [
             FindOrder::Find {
                 text: CUSTOMER.to_owned(),
             },
@@ -398,14 +436,14 @@ mod tests {
                     key: "replacing".parse().expect("a key"),
                     prints: false,
                 },
-                approval: approval.clone(),
+                approval,
             },
-        ];
-        orders.extend(finds.map(|order| Effect::Find {
-            number: 1,
-            order: Box::new(order),
-        }));
-        let back = [
+        ]
+    }
+
+    fn back_room(approval: Option<&ApprovalAsk>) -> Vec<BackOrder> {
+        let approval = approval.cloned();
+        vec![
             BackOrder::Conflict(ConflictOrder::List),
             BackOrder::Conflict(ConflictOrder::Settle {
                 number: 1,
@@ -415,6 +453,23 @@ mod tests {
             }),
             BackOrder::Day(DayOrder::Read(None)),
             BackOrder::Day(DayOrder::Print(Date::constant(2026, 3, 12))),
+            BackOrder::Log(LogOrder::Read {
+                number: 1,
+                from: None,
+                wish: LogWish::default(),
+            }),
+            BackOrder::Log(LogOrder::Export {
+                format: LogFormat::Csv,
+                wish: LogWish::default(),
+                approval: approval.clone(),
+            }),
+            BackOrder::Log(LogOrder::ExportOn),
+            BackOrder::Log(LogOrder::ExportStop),
+            BackOrder::Log(LogOrder::EndGuessing {
+                counter: "till 1".to_owned(),
+                reason: reason(),
+                approval: approval.clone(),
+            }),
             BackOrder::Operator(OperatorOrder::List),
             BackOrder::Operator(OperatorOrder::ReadBadge {
                 name: "ana".to_owned(),
@@ -425,15 +480,7 @@ mod tests {
                 wish: OperatorWish::SetPin(Pin::new("1357".to_owned())),
                 approval,
             }),
-        ];
-        orders.extend(back.map(|order| Effect::Back(Box::new(order))));
-        // The last ones: whoever is signed in is not any more.
-        orders.push(Effect::SignIn {
-            operator: "ana".to_owned(),
-            pin: Pin::new("2580".to_owned()),
-        });
-        orders.push(Effect::SignOut);
-        orders
+        ]
     }
 
     /// Why an order was refused for want of a manager.
@@ -527,7 +574,7 @@ mod tests {
                 assert!(written > 0, "{name}, with a manager's approval");
             }
         }
-        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, OPERATORS]
+        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, LOGS, OPERATORS]
             .concat()
             .into_iter()
             .filter(|name| !["find", "back room"].contains(name))

@@ -15,7 +15,13 @@ fn at_the_page(count: usize) -> (Shop, Vec<String>, Console) {
     console.wait_for("SIGN IN");
     console.type_line("2580");
     console.wait_for("ana (cashier)");
-    console.send_alone(F5);
+    // From page to page of the same key.
+    for _ in 0..9 {
+        if console.screen().contains("─ OPERATORS ─") {
+            break;
+        }
+        console.send_alone(F5);
+    }
     console.wait_for("LAST SEEN");
     (shop, codes, console)
 }
