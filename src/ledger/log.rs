@@ -559,16 +559,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
             words
         }
         Fact::Reversed { approved_by, .. } => approved(approved_by.as_ref()).collect(),
-        Fact::Voided {
-            from_state,
-            approved_by,
-            is_replaced,
-        } => {
-            let mut words = vec![format!("was {from_state}")];
-            words.extend(is_replaced.then(|| "another took its place".to_owned()));
-            words.extend(approved(approved_by.as_ref()));
-            words
-        }
+        Fact::Voided { .. } => voided_words(fact),
         Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
         Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
         Fact::LedgerCreated { .. }
@@ -619,6 +610,21 @@ fn words_of(fact: &Fact) -> Vec<String> {
             .chain(approved(approved_by.as_ref()))
             .collect(),
     }
+}
+
+fn voided_words(fact: &Fact) -> Vec<String> {
+    let Fact::Voided {
+        from_state,
+        is_replaced,
+        approved_by,
+    } = fact
+    else {
+        return Vec::new();
+    };
+    let mut words = vec![format!("was {from_state}")];
+    words.extend(is_replaced.then(|| "another took its place".to_owned()));
+    words.extend(approved(approved_by.as_ref()));
+    words
 }
 
 fn approved(by: Option<&String>) -> impl Iterator<Item = String> {
