@@ -572,16 +572,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
             words
         }
         Fact::Reversed { approved_by, .. } => approved(approved_by.as_ref()).collect(),
-        Fact::Voided {
-            from_state,
-            approved_by,
-            is_replaced,
-        } => {
-            let mut words = vec![format!("was {from_state}")];
-            words.extend(is_replaced.then(|| "another took its place".to_owned()));
-            words.extend(approved(approved_by.as_ref()));
-            words
-        }
+        Fact::Voided { .. } => voided_words(fact),
         Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
         Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
         Fact::PoolLow { low, left, .. } | Fact::PoolRefilled { low, left, .. } => {
@@ -636,6 +627,21 @@ fn words_of(fact: &Fact) -> Vec<String> {
         Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
         Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
     }
+}
+
+fn voided_words(fact: &Fact) -> Vec<String> {
+    let Fact::Voided {
+        from_state,
+        is_replaced,
+        approved_by,
+    } = fact
+    else {
+        return Vec::new();
+    };
+    let mut words = vec![format!("was {from_state}")];
+    words.extend(is_replaced.then(|| "another took its place".to_owned()));
+    words.extend(approved(approved_by.as_ref()));
+    words
 }
 
 fn approved(by: Option<&String>) -> impl Iterator<Item = String> {
