@@ -92,7 +92,7 @@ fn a_manager_adds_somebody_and_gives_them_a_badge_at_the_counter() {
     console.type_line("2580");
     console.wait_for("ana (cashier)");
     console.scan("STAFF-0042-Z");
-    console.wait_for("#");
+    console.wait_for("used 1 of 1");
     assert_eq!(
         shop.accepted().last().map(String::as_str),
         Some("STAFF-0042-Z")
