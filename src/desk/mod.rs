@@ -5,8 +5,10 @@
 
 mod away;
 mod conflicts;
+pub mod doctor;
 mod find;
 mod give_up;
+mod log;
 mod operators;
 pub mod preflight;
 mod recent;
@@ -24,6 +26,7 @@ pub use crate::desk::away::{
     assign, redeem, replace, reverse,
 };
 pub use crate::desk::find::Replaced;
+pub use crate::desk::log::{ExportFault, Exported, LogExport};
 pub use crate::desk::operators::BadgeRead;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up, set_up_in};
 pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
@@ -74,6 +77,8 @@ pub struct Desk {
     allowed_hosts: Vec<String>,
     operator: Option<Operator>,
     recent: Recent,
+    /// Of the log, where one is under way.
+    export: Option<LogExport>,
 }
 
 /// Random bytes from the system's source.
@@ -117,6 +122,7 @@ impl Desk {
             allowed_hosts: allowed_hosts.to_vec(),
             operator: None,
             recent: Recent::default(),
+            export: None,
         }
     }
 

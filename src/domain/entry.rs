@@ -482,6 +482,14 @@ pub enum Fact {
         /// Which print, from 2.
         copy: u32,
     },
+    /// A manager has looked after a counter at which many unknown codes were read.
+    GuessingEnded {
+        /// Which, as in attempts.
+        at_counter: String,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
 }
 
 impl Fact {
@@ -534,6 +542,7 @@ impl Fact {
             Fact::ConflictSettled { .. } => "conflict_settled",
             Fact::DayClosed { .. } => "day_closed",
             Fact::DayPrinted { .. } => "day_printed",
+            Fact::GuessingEnded { .. } => "guessing_ended",
         }
     }
 }

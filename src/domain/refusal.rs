@@ -167,6 +167,9 @@ pub enum Refusal {
     /// The hub has a code that the store brings.
     #[error("the hub has the code {0} already; nothing was changed")]
     CodeTaken(String),
+    /// No notice of unknown codes stands at this counter.
+    #[error("no notice of unknown codes stands at {0}")]
+    NoGuessing(String),
     /// The store may not be treated so in its standing.
     #[error("the store is {0}")]
     StoreStanding(&'static str),
@@ -223,6 +226,7 @@ impl Refusal {
             Refusal::NodeKnown(_) => "node_known",
             Refusal::CampaignTaken(_) => "campaign_taken",
             Refusal::CodeTaken(_) => "code_taken",
+            Refusal::NoGuessing(_) => "no_guessing",
             Refusal::StoreStanding(_) => "wrong_standing",
         }
     }
@@ -265,6 +269,9 @@ impl Refusal {
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
+            Refusal::NoGuessing(_) => {
+                "`counterfoil log --outcome noticed` shows where there was one"
+            }
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
             Refusal::IsBehind => "begin a new life of it first: `counterfoil hub restored`",
             Refusal::NotAHub => "a shop alone: `counterfoil restore FILE` does all that is needed",
@@ -350,6 +357,7 @@ impl Refusal {
             | Refusal::NodeKnown(_)
             | Refusal::CampaignTaken(_)
             | Refusal::CodeTaken(_)
+            | Refusal::NoGuessing(_)
             | Refusal::StoreStanding(_) => 1,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::day_order::{DayOrder, DayTold};
+use crate::tui::log_order::{LogOrder, LogTold};
 use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 
 /// An order of a page.
@@ -13,6 +14,8 @@ pub enum BackOrder {
     Day(DayOrder),
     /// About operators.
     Operator(OperatorOrder),
+    /// About the log.
+    Log(LogOrder),
 }
 
 /// The answer to an order.
@@ -24,4 +27,6 @@ pub enum BackTold {
     Day(DayTold),
     /// About operators.
     Operator(OperatorTold),
+    /// About the log.
+    Log(LogTold),
 }

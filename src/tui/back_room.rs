@@ -14,6 +14,7 @@ use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::day::Day;
+use crate::tui::screens::log::Log;
 use crate::tui::screens::operators::Operators;
 use crate::tui::screens::question::{Managers, Outcome};
 
@@ -93,6 +94,8 @@ pub enum PageName {
     Day,
     /// Who may sign in.
     Operators,
+    /// Every scan and change with its answer.
+    Log,
 }
 
 impl PageName {
@@ -102,6 +105,7 @@ impl PageName {
             PageName::Conflicts => "Conflicts",
             PageName::Day => "Day",
             PageName::Operators => "Operators",
+            PageName::Log => "Log",
         }
     }
 }
@@ -109,7 +113,7 @@ impl PageName {
 /// The keys of the back room, each with the pages that it leads through.
 const KEYS: [(Command, &[PageName]); 2] = [
     (Command::Pools, &[PageName::Day, PageName::Operators]),
-    (Command::Log, &[PageName::Conflicts]),
+    (Command::Log, &[PageName::Log, PageName::Conflicts]),
 ];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
@@ -125,6 +129,7 @@ pub(super) struct BackRoom {
     pub(super) conflicts: Conflicts,
     day: Day,
     operators: Operators,
+    pub(super) log: Log,
 }
 
 impl BackRoom {
@@ -134,6 +139,7 @@ impl BackRoom {
             conflicts: Conflicts::new(),
             day: Day::new(),
             operators: Operators::new(),
+            log: Log::new(),
         }
     }
 
@@ -149,13 +155,23 @@ impl BackRoom {
         let next = pages
             .iter()
             .position(|page| is_in_view && *page == self.at)
-            .map_or(0, |at| at.saturating_add(1));
+            .map_or_else(|| self.first_of(pages), |at| at.saturating_add(1));
         let Some(page) = pages.get(next).or(pages.first()) else {
             return;
         };
         self.put_away();
         self.at = *page;
         self.page_mut().opened(setting, effects);
+    }
+
+    /// The place of the page that a key opens first: where a conflict is open that nobody has seen, that
+    /// of the conflicts.
+    fn first_of(&self, pages: &[PageName]) -> usize {
+        if self.conflicts.notice().is_empty() {
+            return 0;
+        }
+        let conflicts = pages.iter().position(|page| *page == PageName::Conflicts);
+        conflicts.unwrap_or(0)
     }
 
     /// The page in view.
@@ -179,6 +195,7 @@ impl BackRoom {
             PageName::Conflicts => &self.conflicts,
             PageName::Day => &self.day,
             PageName::Operators => &self.operators,
+            PageName::Log => &self.log,
         }
     }
 
@@ -188,11 +205,17 @@ impl BackRoom {
             PageName::Conflicts => &mut self.conflicts,
             PageName::Day => &mut self.day,
             PageName::Operators => &mut self.operators,
+            PageName::Log => &mut self.log,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 3] {
-        [&mut self.conflicts, &mut self.day, &mut self.operators]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 4] {
+        [
+            &mut self.conflicts,
+            &mut self.day,
+            &mut self.operators,
+            &mut self.log,
+        ]
     }
 
     /// Drops what is being asked on any page.
@@ -220,6 +243,7 @@ impl BackRoom {
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Day(_) => (PageName::Day, &mut self.day),
             BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
+            BackTold::Log(_) => (PageName::Log, &mut self.log),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

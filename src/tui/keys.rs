@@ -107,6 +107,12 @@ pub enum Place {
     Operators,
     /// An operator is being changed.
     Operator,
+    /// The lines of the log.
+    Log,
+    /// One line of the log in full.
+    LogLine,
+    /// Something is typed or asked on the page of the log.
+    LogAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -159,7 +165,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 48] = [
+pub const KEYS: [KeyRow; 56] = [
     row(
         Key::F(1),
         Command::Help,
@@ -187,6 +193,9 @@ pub const KEYS: [KeyRow; 48] = [
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(
@@ -210,6 +219,9 @@ pub const KEYS: [KeyRow; 48] = [
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(
@@ -246,7 +258,6 @@ pub const KEYS: [KeyRow; 48] = [
         "the back room, page after page: what a day came to, who may sign in",
         &[
             Place::Home,
-            Place::Refused,
             Place::Find,
             Place::Conflicts,
             Place::Day,
@@ -257,7 +268,7 @@ pub const KEYS: [KeyRow; 48] = [
         Key::F(6),
         Command::Log,
         "Log",
-        "what stores did that cannot all be right, and how it was settled",
+        "every scan and change with its answer; once more: what stores did that cannot all be right",
         &[
             Place::Home,
             Place::Refused,
@@ -272,6 +283,63 @@ pub const KEYS: [KeyRow; 48] = [
         "Add",
         "among the operators: let somebody sign in",
         &[Place::Operators],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Conflicts",
+        "in the log: what stores did that cannot all be right, and how it was settled",
+        &[Place::Log],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Log",
+        "in the list of conflicts: every scan and change with its answer",
+        &[Place::Conflicts],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "This code",
+        "in a line of the log: everything about its code",
+        &[Place::LogLine],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Export",
+        "in the log: write it to a file: F8, a digit, Enter, a manager",
+        &[Place::Log],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
+        // The page says so where there is a notice.
+        "",
+        "in the log: end the notice about unknown codes: F9, a digit, Enter, a manager",
+        &[Place::Log],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "All of it",
+        "in the log: all that the marked line says; after a digit, lines of that answer",
+        &[Place::Log],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "in the log: show what the form asks for, do what is asked",
+        &[Place::LogAsked],
+    ),
+    row(
+        Key::Tab,
+        Command::Next,
+        "Filter",
+        "in the log: a form for what is shown: Tab, Enter",
+        &[Place::Log],
     ),
     row(
         Key::F(7),
@@ -358,6 +426,7 @@ pub const KEYS: [KeyRow; 48] = [
             Place::Conflicts,
             Place::Day,
             Place::Operators,
+            Place::Log,
         ],
         who: Who::SignedIn,
     },
@@ -377,6 +446,7 @@ pub const KEYS: [KeyRow; 48] = [
             Place::Conflicts,
             Place::Day,
             Place::Operators,
+            Place::Log,
         ],
         who: Who::Nobody,
     },
@@ -485,6 +555,8 @@ pub const KEYS: [KeyRow; 48] = [
             Place::Conflict,
             Place::Settling,
             Place::Operator,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(

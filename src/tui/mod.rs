@@ -19,6 +19,7 @@ pub mod find_order;
 pub mod keys;
 mod last_scans;
 mod layout;
+pub mod log_order;
 pub mod model;
 pub mod msg;
 pub mod operator_order;

@@ -208,6 +208,7 @@ impl Model {
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
             | Msg::OperatorsRead { .. }
+            | Msg::GuessingStands { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -309,6 +310,14 @@ impl Model {
         // Whoever is at the conflicts sees them.
         if !self.is_at(PageName::Conflicts) {
             banners.push(self.back.conflicts.notice());
+        }
+        // Whoever is at the log is told there.
+        if let Some(shop) = self.shop.as_ref().filter(|_| !self.is_at(PageName::Log)) {
+            let is_manager = match &self.operator {
+                Some(operator) => operator.role == Role::Manager,
+                None => shop.operators.is_empty(),
+            };
+            banners.push(self.back.log.notice(is_manager, &shop.counter));
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -826,6 +835,9 @@ impl Model {
             }
             self.open_slips = open_slips;
             self.in_test_mode = in_test_mode;
+            if self.is_at(PageName::Log) {
+                self.back.log.news(effects);
+            }
         } else if let Msg::ScannerHealth {
             name,
             words,
@@ -839,6 +851,8 @@ impl Model {
             self.hub = hub;
         } else if let Msg::OperatorsRead { operators } = msg {
             self.operators_read(operators, effects);
+        } else if let Msg::GuessingStands { guessing } = msg {
+            self.back.log.guessing(guessing);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {
@@ -964,6 +978,9 @@ impl Model {
                 self.redeem.was_badge(number);
             }
             self.signed_in(operator);
+            // What a manager was shown is not for a cashier.
+            let setting = self.setting();
+            self.back.log.seen_by(&setting);
         } else if let Msg::SignInRefused {
             words,
             locked_until,

@@ -12,6 +12,7 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, Look};
 use crate::domain::conflict::Conflict;
 use crate::domain::day_report::DayReport;
+use crate::domain::guessing::Guessing;
 use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
@@ -350,6 +351,11 @@ pub enum Msg {
     ConflictsOpen {
         /// Oldest first.
         open: Vec<Conflict>,
+    },
+    /// The counters at which many unknown codes were read are others than before.
+    GuessingStands {
+        /// By counter.
+        guessing: Vec<Guessing>,
     },
     /// The desk has answered an order of the back room.
     BackTold(BackTold),

@@ -160,7 +160,10 @@ fn listed(settled_at: SettledAt) -> Msg {
 
 /// The list, at the hub or at a store.
 fn at_conflicts(settled_at: SettledAt) -> Vec<Msg> {
-    then(with_hub(online()), [key(Key::F(6)), listed(settled_at)])
+    then(
+        with_hub(online()),
+        [key(Key::F(6)), key(Key::F(6)), listed(settled_at)],
+    )
 }
 
 /// A scan that the hub is asked about.
@@ -261,6 +264,7 @@ fn conflict_scenes() -> Vec<Scene> {
             then(
                 signed_in(),
                 [
+                    key(Key::F(6)),
                     key(Key::F(6)),
                     Msg::BackTold(BackTold::Conflict(ConflictTold::Listed {
                         conflicts: vec![],
@@ -501,6 +505,7 @@ fn settling_takes_a_decision_a_reason_and_a_manager() {
 fn where_nobody_signs_in_no_pin_is_asked() {
     let msgs = [
         opened(vec![], vec![]),
+        key(Key::F(6)),
         key(Key::F(6)),
         listed(SettledAt::Here),
     ];

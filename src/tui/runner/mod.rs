@@ -13,6 +13,7 @@ mod day_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
+mod log_orders;
 mod operator_orders;
 mod orders;
 mod printer_thread;

@@ -8,6 +8,7 @@ use crate::tui::back_order::BackOrder;
 use crate::tui::conflict_order::ConflictOrder;
 use crate::tui::day_order::DayOrder;
 use crate::tui::find_order::FindOrder;
+use crate::tui::log_order::LogOrder;
 use crate::tui::msg::Effect;
 use crate::tui::operator_order::OperatorOrder;
 
@@ -87,6 +88,14 @@ rights! { of_day, DAYS, DayOrder,
     DayOrder::Print(_) => SignedIn "close a day",
 }
 
+rights! { of_log, LOGS, LogOrder,
+    LogOrder::Read { .. } => SignedIn "log",
+    LogOrder::Export { .. } => Manager "export the log",
+    LogOrder::ExportOn => SignedIn "go on with an export",
+    LogOrder::ExportStop => SignedIn "stop an export",
+    LogOrder::EndGuessing { .. } => Manager "end guessing",
+}
+
 rights! { of_operator, OPERATORS, OperatorOrder,
     OperatorOrder::List => SignedIn "list operators",
     OperatorOrder::ReadBadge { .. } => SignedIn "read badge",
@@ -102,6 +111,7 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
         return match &**order {
             BackOrder::Conflict(order) => of_conflict(order),
             BackOrder::Day(order) => of_day(order),
+            BackOrder::Log(order) => of_log(order),
             BackOrder::Operator(order) => of_operator(order),
         };
     }
@@ -131,6 +141,7 @@ mod tests {
     use crate::domain::conflict::Decision;
     use crate::domain::day_report::DayReport;
     use crate::domain::finding::ReplaceAsk;
+    use crate::domain::log::{LogFormat, LogWish};
     use crate::domain::operator::Role;
     use crate::domain::reversal::{GivenUp, PendingChoice, ReversalWord};
     use crate::domain::sign_up::SignUpAsk;
@@ -442,6 +453,23 @@ mod tests {
             }),
             BackOrder::Day(DayOrder::Read(None)),
             BackOrder::Day(DayOrder::Print(Date::constant(2026, 3, 12))),
+            BackOrder::Log(LogOrder::Read {
+                number: 1,
+                from: None,
+                wish: LogWish::default(),
+            }),
+            BackOrder::Log(LogOrder::Export {
+                format: LogFormat::Csv,
+                wish: LogWish::default(),
+                approval: approval.clone(),
+            }),
+            BackOrder::Log(LogOrder::ExportOn),
+            BackOrder::Log(LogOrder::ExportStop),
+            BackOrder::Log(LogOrder::EndGuessing {
+                counter: "till 1".to_owned(),
+                reason: reason(),
+                approval: approval.clone(),
+            }),
             BackOrder::Operator(OperatorOrder::List),
             BackOrder::Operator(OperatorOrder::ReadBadge {
                 name: "ana".to_owned(),
@@ -546,7 +574,7 @@ mod tests {
                 assert!(written > 0, "{name}, with a manager's approval");
             }
         }
-        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, OPERATORS]
+        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, LOGS, OPERATORS]
             .concat()
             .into_iter()
             .filter(|name| !["find", "back room"].contains(name))

@@ -6,6 +6,7 @@ pub mod find;
 pub mod full_contact;
 pub mod help;
 pub mod life;
+pub mod log;
 pub mod operators;
 pub mod question;
 pub mod redeem;

@@ -11,6 +11,7 @@ pub(crate) mod shop;
 mod bad_input;
 mod counter;
 mod find;
+mod guessing;
 mod hub;
 mod operators;
 mod questions;
