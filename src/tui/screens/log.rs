@@ -874,17 +874,14 @@ impl Log {
             .saturating_sub(2);
         let rest = format!(
             "{} {} {}",
-            padded(self.about(line), campaign_columns),
+            padded(
+                line.campaign.as_deref().unwrap_or_default(),
+                campaign_columns
+            ),
             padded(&line.counter, counter_columns),
             line.operator.as_deref().unwrap_or_default(),
         );
         canvas.text(0, 0, &padded(&format!("{head}{rest}"), room), style);
-    }
-
-    /// The campaign; of what names none, what was read, for whoever may see it.
-    fn about<'l>(&self, line: &'l LogLine) -> &'l str {
-        let read = line.raw.as_deref().filter(|_| self.sees_all);
-        line.campaign.as_deref().or(read).unwrap_or_default()
     }
 
     fn draw_opened(&self, canvas: &mut Canvas<'_>, opened: &Opened, view: &View<'_>) {
