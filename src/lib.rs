@@ -71,6 +71,7 @@
 //! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
 //! - A route of the hub: a row of [`http::ROUTES`]; `tests/all/http.rs` asks for its body.
 //! - A command: [`cli`], one variant of its arguments and one file of its family.
+//! - Something `doctor` looks at: what is seen in `cli/doctor.rs`, how it is judged in [`desk::doctor`].
 //! - A failure to be played before a launch: an act in [`desk::preflight`], its rule in
 //!   [`domain::preflight`].
 //! - A scanner: [`devices::scan`], beside `tty` and `serial`.

@@ -20,9 +20,8 @@ CREATE TABLE hub_use (
     PRIMARY KEY (code, entry)
 ) STRICT, WITHOUT ROWID;
 
--- At a store: entries up to here were acknowledged by a life of the hub that is gone.
-ALTER TABLE hub_link ADD COLUMN former_seq INTEGER NOT NULL DEFAULT 0;
--- And entries up to here were written under its leases.
+-- At a store: entries up to here were written while a life of the hub stood that is gone. It may have
+-- had any of them, whether or not its answer came.
 ALTER TABLE hub_link ADD COLUMN former_head INTEGER NOT NULL DEFAULT 0;
 -- Codes after this one are still to be named to the hub, before entries about them; none: all are.
 ALTER TABLE hub_link ADD COLUMN named_after INTEGER;

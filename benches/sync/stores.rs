@@ -116,7 +116,6 @@ pub(crate) fn measure(arguments: &Arguments) {
 
 fn page(store: &mut Store) -> Page {
     let down = Down {
-        standing: None,
         hello: hello(&store.writer.node),
         after: store.writer.cursor,
         wait_ms: 0,

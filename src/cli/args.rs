@@ -126,9 +126,38 @@ pub(crate) enum Command {
     Restore(RestoreArgs),
     /// Check the file, the chain of entries, the counts and the codes; changes nothing
     Verify(VerifyArgs),
+    /// What may be wrong here, line by line, and what to do; changes nothing
+    #[command(
+        after_help = "Exit codes: 0 nothing is bad; else what the first of these is bad says: 4 scanners \
+or printers, 5 disk, ledger or migrations, 2 anything else."
+    )]
+    Doctor(DoctorArgs),
+    /// Print what makes a shell complete these commands with Tab
+    #[command(
+        after_help = "bash: counterfoil completions bash > ~/.local/share/bash-completion/completions/\
+counterfoil\nzsh: counterfoil completions zsh > a folder of $fpath, as _counterfoil\nfish: counterfoil \
+completions fish > ~/.config/fish/completions/counterfoil.fish"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the pages of the manual, one a command
+    Man {
+        /// The folder to write to, which is made where it is missing
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// One claim of a preflight on its copy: waits for a line, claims, answers
     #[command(hide = true)]
     RehearseClaim(RehearseClaimArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A certificate of this hub, in PEM, whose end is looked at
+    #[arg(long, value_name = "FILE", default_value = "/etc/counterfoil/hub.pem")]
+    pub(crate) tls_cert: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -641,7 +670,8 @@ backups, lists that were exported, and a caller's --key, which is part of the ch
         #[arg(long)]
         yes: bool,
     },
-    /// As a manager, write everything known about a customer as JSON, with their full contacts
+    /// As a manager, tell everything known about a customer, with their full contacts: in words, or with
+    /// --json as one object
     Export {
         /// The customer's id
         id: String,
@@ -717,22 +747,69 @@ pub(crate) struct PoolArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LogArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<LogCommand>,
+    #[command(flatten)]
+    pub(crate) choice: LogChoice,
+    /// Go on as more happens, until stopped
+    #[arg(long, conflicts_with = "until")]
+    pub(crate) follow: bool,
+}
+
+/// Which lines of the log; all that is given must be true of a line. Beside them, `--operator` and
+/// `--counter` choose lines where nothing but the log is read.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LogChoice {
     /// Not before this time: 2026-11-21, 2026-11-21T09:00, or how long ago, as in 2h
     #[arg(long, value_name = "T")]
     pub(crate) since: Option<String>,
-    /// Only with this answer, as in `already_redeemed`
+    /// Before this time, or on this day and before: as --since
+    #[arg(long, value_name = "T")]
+    pub(crate) until: Option<String>,
+    /// Only with this answer, as in `already_redeemed`; `refused` is every refusal, `unknown` every code
+    /// that nobody knows
     #[arg(long, value_name = "W")]
     pub(crate) outcome: Option<String>,
+    /// Only of this campaign
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: Option<CampaignId>,
     /// Only of this code
     #[arg(long, value_name = "C")]
     pub(crate) code: Option<String>,
+    /// Only of this customer, by id or contact
+    #[arg(long, value_name = "C")]
+    pub(crate) customer: Option<String>,
+    /// Only by this operator; in the log itself --operator says the same
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Only at this counter; in the log itself --counter says the same
+    #[arg(long, value_name = "NAME")]
+    pub(crate) at: Option<String>,
     /// Only with this note; may be given several times
     #[arg(long = "note", value_name = "K=V")]
     pub(crate) notes: Vec<Note>,
-    /// Go on as more happens, until stopped
-    #[arg(long)]
-    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Write the log to a file, for spreadsheets (CSV, formulas neutralised) or programs (JSON lines)
+    Export {
+        /// The file; JSON lines where it ends so (.jsonl, .json) or with --json, else CSV; `-` for
+        /// standard output
+        file: PathBuf,
+        #[command(flatten)]
+        choice: LogChoice,
+    },
+    /// End the notice about many unknown codes at a counter, and their slow answers
+    EndGuessing {
+        /// The counter, as the notice names it
+        place: String,
+        /// What was found
+        #[arg(long, value_name = "R")]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -932,6 +1009,14 @@ pub(crate) enum OperatorCommand {
     SetBadge {
         /// The operator
         name: String,
+    },
+    /// Make an operator a cashier or a manager
+    SetRole {
+        /// The operator
+        name: String,
+        /// cashier or manager
+        #[arg(value_parser = role)]
+        role: Role,
     },
     /// They may no longer sign in; what they did keeps their name
     Remove {

@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::desk::fill_random;
 use crate::domain::code::{Pattern, Shape, grouped};
 use crate::domain::code_list::{BadRow, SpreadsheetCheck};
-use crate::domain::escape::for_display;
+use crate::domain::escape::{for_display, for_spreadsheet};
 use crate::domain::ids::CampaignId;
 use crate::domain::log::Life;
 use crate::domain::verdict::CodeState;
@@ -167,7 +167,7 @@ impl BadFile {
         let line = row.line.to_string();
         let fields = [&line, &row.column, &row.value, &row.reason];
         if let Some(writer) = &mut self.writer {
-            writer.write_record(fields.map(|field| neutral(field)))?;
+            writer.write_record(fields.map(|field| for_spreadsheet(field)))?;
         }
         Ok(())
     }
@@ -325,25 +325,12 @@ fn export(
             code.external_id.as_deref(),
             expires_at.as_deref(),
         ];
-        writer.write_record(fields.map(|field| neutral(field.unwrap_or_default())))?;
+        writer.write_record(fields.map(|field| for_spreadsheet(field.unwrap_or_default())))?;
         Ok(())
     };
     ledger.export_codes(campaign, &states, &mut take)??;
     writer.flush()?;
     Ok(0)
-}
-
-/// A field that a spreadsheet would take for a formula, made text by an apostrophe before it
-/// (OWASP, CSV Injection). Telephone numbers keep their plus.
-pub(super) fn neutral(field: &str) -> String {
-    let is_number = field
-        .strip_prefix(['+', '-'])
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
-    if !is_number && field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{field}")
-    } else {
-        field.to_owned()
-    }
 }
 
 fn write_life(
@@ -380,18 +367,4 @@ fn write_life(
         writeln!(out, "{}", for_display(&told))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formulas_are_made_text_and_telephone_numbers_are_left() {
-        assert_eq!(neutral("=HYPERLINK(1)"), "'=HYPERLINK(1)");
-        assert_eq!(neutral("@SUM(A1)"), "'@SUM(A1)");
-        assert_eq!(neutral("-1+1"), "'-1+1");
-        assert_eq!(neutral("+442079460958"), "+442079460958");
-        assert_eq!(neutral("CF-7K2M"), "CF-7K2M");
-    }
 }

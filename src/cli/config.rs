@@ -11,7 +11,7 @@ use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::MalformedName;
 use crate::ledger::Database;
-use crate::tui::model::FADE_AFTER;
+use crate::tui::model::{FADE_AFTER, LOCK_AFTER};
 
 /// The file in the data folder.
 pub(crate) const FILE_NAME: &str = "counterfoil.toml";
@@ -52,6 +52,7 @@ struct ConsoleSection {
     theme: Option<Theme>,
     bell: Option<bool>,
     fade_after_s: Option<u32>,
+    lock_after_s: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -144,6 +145,7 @@ pub(crate) struct Config {
     pub(crate) theme: Sourced<Theme>,
     pub(crate) rings_bell: Sourced<bool>,
     pub(crate) fade_after_s: Sourced<u32>,
+    pub(crate) lock_after_s: Sourced<u32>,
     pub(crate) ports: Sourced<Vec<PathBuf>>,
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
@@ -158,6 +160,39 @@ impl Config {
     /// Reads the file in `folder`, if there is one, under flags and environment.
     pub(crate) fn load(folder: &Path, flags: Flags) -> Result<Config, Failure> {
         let file = read(&folder.join(FILE_NAME))?;
+        Config::of(file, folder, flags, &mut Err)
+    }
+
+    /// The same, for whoever goes on in spite of what is wrong with it: each fault is told, and what it
+    /// is about is as if it were not set.
+    pub(crate) fn load_in_spite(
+        folder: &Path,
+        flags: Flags,
+        faults: &mut Vec<Failure>,
+    ) -> Result<Config, Failure> {
+        let path = folder.join(FILE_NAME);
+        let file = match std::fs::read_to_string(&path) {
+            Ok(text) => what_can_be_read(&path, &text, faults),
+            // What is wrong is said by the usual way.
+            Err(_) => read(&path).unwrap_or_else(|fault| {
+                faults.push(fault);
+                File::default()
+            }),
+        };
+        Config::of(file, folder, flags, &mut |fault| {
+            faults.push(fault);
+            Ok(())
+        })
+    }
+
+    fn of(
+        file: File,
+        folder: &Path,
+        flags: Flags,
+        hear: &mut dyn FnMut(Failure) -> Result<(), Failure>,
+    ) -> Result<Config, Failure> {
+        let region = or_heard(region_of_environment(), hear)?;
+        let theme = or_heard(theme_of_environment(), hear)?;
         let list = |name: &str| {
             std::env::var(name).ok().map(|text| {
                 text.split(',')
@@ -170,7 +205,7 @@ impl Config {
         Ok(Config {
             phone_region: Sourced::first(
                 None,
-                region_of_environment()?.map(Some),
+                region.map(Some),
                 file.store.phone_region.map(Some),
                 || None,
             ),
@@ -187,15 +222,13 @@ impl Config {
                 file.console.counter,
                 host_and_terminal,
             ),
-            theme: Sourced::first(
-                flags.theme,
-                theme_of_environment()?,
-                file.console.theme,
-                || Theme::Auto,
-            ),
+            theme: Sourced::first(flags.theme, theme, file.console.theme, || Theme::Auto),
             rings_bell: Sourced::first(None, None, file.console.bell, || true),
             fade_after_s: Sourced::first(None, None, file.console.fade_after_s, || {
                 u32::try_from(FADE_AFTER.as_secs()).unwrap_or(u32::MAX)
+            }),
+            lock_after_s: Sourced::first(None, None, file.console.lock_after_s, || {
+                u32::try_from(LOCK_AFTER.as_secs()).unwrap_or(u32::MAX)
             }),
             ports: Sourced::first(
                 flags.ports,
@@ -263,6 +296,11 @@ impl Config {
                 "console.fade_after_s",
                 self.fade_after_s.value.to_string(),
                 self.fade_after_s.origin,
+            ),
+            (
+                "console.lock_after_s",
+                self.lock_after_s.value.to_string(),
+                self.lock_after_s.origin,
             ),
             ("scanner.ports", ports.join(", "), self.ports.origin),
             (
@@ -353,6 +391,63 @@ fn with_value(text: &str, section: &str, key: &str, value: &str) -> String {
     }
     lines.join("\n") + "\n"
 }
+
+/// What was read, or nothing where whoever hears of the fault goes on.
+fn or_heard<T>(
+    read: Result<Option<T>, Failure>,
+    hear: &mut dyn FnMut(Failure) -> Result<(), Failure>,
+) -> Result<Option<T>, Failure> {
+    read.or_else(|fault| hear(fault).map(|()| None))
+}
+
+/// So many faults of one file are named.
+const FAULTS_MAX: usize = 50;
+
+/// Reads a file line by line past what cannot be read, each fault told with its line.
+fn what_can_be_read(path: &Path, text: &str, faults: &mut Vec<Failure>) -> File {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for _ in 0..FAULTS_MAX {
+        let text = lines.join("\n");
+        let fault = match toml::from_str(&text) {
+            Ok(file) => return file,
+            Err(fault) => fault,
+        };
+        let start = fault.span().map_or(0, |span| span.start);
+        let before = text.get(..start).unwrap_or_default();
+        let at = before.matches('\n').count();
+        faults.push(Failure::usage(
+            format!(
+                "{}, line {}: {}",
+                path.display(),
+                at.saturating_add(1),
+                fault.message()
+            ),
+            format!("mend or remove the line; the keys there are stand in {EXAMPLE}"),
+        ));
+        let is_section = |line: &String| line.trim_start().starts_with('[');
+        let after = at.saturating_add(1);
+        // With an unknown section goes everything in it.
+        let end = if lines.get(at).is_some_and(is_section) {
+            lines
+                .iter()
+                .skip(after)
+                .position(is_section)
+                .map_or(lines.len(), |length| after.saturating_add(length))
+        } else {
+            after
+        };
+        match lines.get_mut(at..end) {
+            Some(wrong) if wrong.iter().any(|line| !line.is_empty()) => {
+                wrong.iter_mut().for_each(String::clear);
+            }
+            _ => break,
+        }
+    }
+    File::default()
+}
+
+/// Where the default configuration is to be seen.
+const EXAMPLE: &str = "`counterfoil config`";
 
 fn region_of_environment() -> Result<Option<PhoneRegion>, Failure> {
     let Ok(text) = std::env::var("COUNTERFOIL_PHONE_REGION") else {
@@ -466,6 +561,42 @@ mod tests {
         change(folder.path(), &again).unwrap();
         let config = Config::load(folder.path(), Flags::default()).unwrap();
         assert_eq!(config.ports.value, [PathBuf::from("/dev/b")]);
+    }
+
+    #[test]
+    fn every_fault_is_named_with_its_line_and_the_rest_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let text = "[console]\ncounter = \"Till 3\"\nbel = true\nfade_after_s = \"ten\"\n\n\
+                    [scaner]\nports = [\"/dev/a\"]\n\n[scanner]\nbaud = 9600\n";
+        std::fs::write(&path, text).unwrap();
+        assert!(Config::load(folder.path(), Flags::default()).is_err());
+        let mut faults = Vec::new();
+        let config = Config::load_in_spite(folder.path(), Flags::default(), &mut faults).unwrap();
+        assert_eq!(
+            (config.counter.value.as_str(), config.baud.value),
+            ("Till 3", 9600)
+        );
+        assert_eq!(config.fade_after_s.value, 10);
+        assert!(config.ports.value.is_empty());
+        let mut said: Vec<String> = faults
+            .into_iter()
+            .map(|fault| fault.message.replace(&path.display().to_string(), "file"))
+            .collect();
+        said.sort();
+        let begins = [
+            "file, line 3: unknown field `bel`",
+            "file, line 4: ",
+            "file, line 6: unknown field `scaner`",
+        ];
+        assert_eq!(said.len(), begins.len(), "{said:?}");
+        for (line, begin) in said.iter().zip(begins) {
+            assert!(line.starts_with(begin), "{line}");
+        }
+        std::fs::write(&path, "[console\n= =\n").unwrap();
+        let mut faults = Vec::new();
+        Config::load_in_spite(folder.path(), Flags::default(), &mut faults).unwrap();
+        assert!(!faults.is_empty());
     }
 
     #[test]

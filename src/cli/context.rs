@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// The database that holds the ledger; none: it is in the folder.
     pub(crate) database: Option<Database>,
+    /// What is wrong with the configuration; empty but for a command that goes on in spite of it.
+    pub(crate) faults: Vec<Failure>,
     proven: Proven,
 }
 
@@ -73,29 +75,11 @@ pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
 
 impl Context {
     pub(crate) fn new(global: &Global) -> Result<Context, Failure> {
-        let default_place = || {
-            directories::ProjectDirs::from("", "", "counterfoil")
-                .map(|dirs| dirs.data_dir().to_owned())
-                .ok_or_else(|| {
-                    Failure::usage(
-                        "this account has no home folder",
-                        "name a folder with --data",
-                    )
-                })
-        };
-        let (data, place) = match &global.data {
-            Some(folder) if is_data_an_argument() => (folder.clone(), Origin::Flag),
-            Some(folder) => (folder.clone(), Origin::Environment),
-            None => (default_place()?, Origin::Default),
-        };
-        let flags = Flags {
-            counter: global.counter.clone(),
-            database: global.database.clone(),
-            ..Flags::default()
-        };
-        let config = Config::load(&data, flags)?;
+        let (data, place) = folder(global)?;
+        let config = Config::load(&data, flags(global))?;
         let context = Context {
             database: database::named(&config.database)?,
+            faults: Vec::new(),
             config,
             data,
             place,
@@ -107,6 +91,30 @@ impl Context {
             return Err(Failure::usage(fault, "name it with --counter"));
         }
         Ok(context)
+    }
+
+    /// The same, whatever is wrong with the configuration: that is kept, and told by who asked.
+    pub(crate) fn in_spite(global: &Global) -> Result<Context, Failure> {
+        let (data, place) = folder(global)?;
+        let mut faults = Vec::new();
+        let config = Config::load_in_spite(&data, flags(global), &mut faults)?;
+        let database = database::named(&config.database).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        if let Some(fault) = desk::counter_fault(&config.counter.value) {
+            faults.push(Failure::usage(fault, "name it with --counter"));
+        }
+        Ok(Context {
+            database,
+            faults,
+            config,
+            data,
+            place,
+            is_json: global.json,
+            operator: global.operator.clone(),
+            proven: Proven::NotYet,
+        })
     }
 
     /// Whether the folder is the platform's own, where a shop may be set up.
@@ -225,6 +233,30 @@ impl Context {
     }
 }
 
+/// The ledger's folder, and where its name came from.
+fn folder(global: &Global) -> Result<(PathBuf, Origin), Failure> {
+    Ok(match &global.data {
+        Some(folder) if is_data_an_argument() => (folder.clone(), Origin::Flag),
+        Some(folder) => (folder.clone(), Origin::Environment),
+        None => directories::ProjectDirs::from("", "", "counterfoil")
+            .map(|dirs| (dirs.data_dir().to_owned(), Origin::Default))
+            .ok_or_else(|| {
+                Failure::usage(
+                    "this account has no home folder",
+                    "name a folder with --data",
+                )
+            })?,
+    })
+}
+
+fn flags(global: &Global) -> Flags {
+    Flags {
+        counter: global.counter.clone(),
+        database: global.database.clone(),
+        ..Flags::default()
+    }
+}
+
 /// Whether the folder was named by an argument; the parser of arguments takes either.
 fn is_data_an_argument() -> bool {
     std::env::args_os()
@@ -284,7 +316,7 @@ pub(crate) fn secret(prompt: &str) -> Result<String, Failure> {
 }
 
 /// The name of the account that runs this: as /etc/passwd (passwd(5)) has it, else its number.
-fn account() -> String {
+pub(crate) fn account() -> String {
     let uid = rustix::process::getuid().as_raw();
     std::fs::read_to_string(Path::new("/etc/passwd"))
         .ok()

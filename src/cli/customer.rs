@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::args::{CustomerCommand, EditArgs};
 use crate::cli::context::{Context, moment, warn};
+use crate::cli::dossier;
 use crate::cli::failure::Failure;
 use crate::domain::campaign::ContactKind;
 use crate::domain::code::grouped;
@@ -189,15 +190,14 @@ fn export(
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let dossier = ledger.export_customer(id)??;
-    let text = if context.is_json {
-        serde_json::to_string(&dossier)?
-    } else {
-        // JSON escapes control characters; what else could steer a terminal is taken out of lines.
-        let pretty = serde_json::to_string_pretty(&dossier)?;
-        let lines: Vec<String> = pretty.lines().map(for_display).collect();
-        lines.join("\n")
-    };
-    writeln!(out, "{text}")?;
+    if context.is_json {
+        writeln!(out, "{}", serde_json::to_string(&dossier)?)?;
+        return Ok(0);
+    }
+    let zone = ledger.place()?.zone;
+    for line in dossier::in_words(&dossier, &zone) {
+        writeln!(out, "{}", for_display(&line))?;
+    }
     Ok(0)
 }
 

@@ -15,8 +15,9 @@ pub(super) fn backup(
 ) -> Result<u8, Failure> {
     context.need_folder("a backup file")?;
     let mut ledger = context.open()?;
+    // A copy of the ledger is everything that there is to export.
+    context.need_manager(&mut ledger)?;
     if args.moves {
-        context.need_manager(&mut ledger)?;
         ledger.move_to(&args.file, &context.act()?)?;
     } else {
         ledger.backup(&args.file)?;

@@ -13,11 +13,14 @@ mod context;
 mod customer;
 mod database;
 mod demo;
+mod doctor;
+mod dossier;
 mod failure;
 mod hub;
 mod hub_line;
 mod ledger_file;
 mod log;
+mod manual;
 mod notice;
 mod operator;
 mod pool;
@@ -50,7 +53,11 @@ pub fn run() -> ExitCode {
         Err(fault) => return usage_fault(&fault, wants_json),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let done = Context::new(&cli.global).and_then(|mut context| {
+    let context = match &cli.command {
+        Some(Command::Doctor(_)) => Context::in_spite(&cli.global),
+        Some(_) | None => Context::new(&cli.global),
+    };
+    let done = context.and_then(|mut context| {
         let code = dispatch(&mut context, cli.command, &cli.console, &mut out)?;
         out.flush()?;
         Ok(code)
@@ -99,6 +106,9 @@ fn dispatch(
         Some(Command::Backup(args)) => ledger_file::backup(context, &args, out),
         Some(Command::Restore(args)) => ledger_file::restore(context, &args, out),
         Some(Command::RehearseClaim(args)) => preflight::claim(context, &args, out),
+        Some(Command::Doctor(args)) => doctor::doctor(context, &args, out),
+        Some(Command::Completions { shell }) => manual::completions(shell, out),
+        Some(Command::Man { to }) => manual::man(&to),
         Some(Command::Verify(args)) => ledger_file::verify(context, &args, out),
     }
 }

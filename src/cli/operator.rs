@@ -1,13 +1,15 @@
-//! `operator add|list|set-pin|set-badge|remove`.
+//! `operator add|list|set-pin|set-badge|set-role|remove`.
 
 use std::io::Write;
 
+use jiff::tz::TimeZone;
+
 use crate::cli::args::OperatorCommand;
-use crate::cli::context::{Context, secret};
+use crate::cli::context::{Context, moment, secret};
 use crate::cli::failure::Failure;
 use crate::desk::random;
 use crate::domain::code::Shape;
-use crate::domain::operator::{BADGE_PREFIX, Operator};
+use crate::domain::operator::{BADGE_PREFIX, ListedOperator, Operator};
 use crate::ledger::{Ledger, OperatorChange};
 
 pub(super) fn run(
@@ -18,12 +20,13 @@ pub(super) fn run(
     let mut ledger = context.open()?;
     match command {
         OperatorCommand::List => {
-            let operators = ledger.operators()?;
+            let operators = ledger.listed_operators()?;
             if operators.is_empty() && !context.is_json {
                 writeln!(out, "nobody signs in here: `counterfoil operator add NAME`")?;
             }
-            for operator in &operators {
-                write_operator(context, operator, None, out)?;
+            let zone = ledger.place()?.zone;
+            for listed in &operators {
+                write_listed(context, listed, &zone, out)?;
             }
         }
         OperatorCommand::Add { name, role, no_pin } => {
@@ -56,6 +59,11 @@ pub(super) fn run(
             )?;
             write_operator(context, &operator, Some(&badge), out)?;
         }
+        OperatorCommand::SetRole { name, role } => {
+            context.need_manager(&mut ledger)?;
+            let operator = changed(context, &mut ledger, &name, OperatorChange::SetRole(role))?;
+            write_operator(context, &operator, None, out)?;
+        }
         OperatorCommand::Remove { name } => {
             context.need_manager(&mut ledger)?;
             let operator = changed(context, &mut ledger, &name, OperatorChange::Remove)?;
@@ -85,6 +93,33 @@ fn new_pin(name: &str) -> Result<String, Failure> {
         ));
     }
     Ok(pin)
+}
+
+fn write_listed(
+    context: &Context,
+    listed: &ListedOperator,
+    zone: &TimeZone,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    if context.is_json {
+        writeln!(out, "{}", serde_json::to_string(listed)?)?;
+        return Ok(());
+    }
+    let has = |is_there: bool, what: &'static str| if is_there { what } else { "-" };
+    let seen = listed.last_seen_at.map_or_else(
+        || "never seen here".to_owned(),
+        |at| format!("last seen {}", moment(at, zone)),
+    );
+    writeln!(
+        out,
+        "{:<20} {:<8} {:<4} {:<6} {seen}{}",
+        listed.operator.name,
+        listed.operator.role.as_str(),
+        has(listed.has_pin, "pin"),
+        has(listed.has_badge, "badge"),
+        if listed.is_hubs { "  of the hub" } else { "" }
+    )?;
+    Ok(())
 }
 
 fn write_operator(

@@ -7,14 +7,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::cli::args::{DayArgs, ReportCommand};
-use crate::cli::codes::neutral;
 use crate::cli::context::{Context, moment, now, warn};
 use crate::cli::failure::Failure;
 use crate::cli::print::need_printer;
 use crate::desk::PrintedSlip;
 use crate::domain::day_paper::{self, figure_words, in_short, no_name};
 use crate::domain::day_report::DayReport;
-use crate::domain::escape::for_display;
+use crate::domain::escape::{for_display, for_spreadsheet};
 use crate::domain::slip_job::SlipOutcome;
 use crate::ledger::Ledger;
 
@@ -209,7 +208,7 @@ fn write_csv(file: &Path, report: &DayReport) -> Result<(), Failure> {
     for (list, name, figure, count) in rows {
         let fields = [date.as_str(), store, list, &name, figure, &count];
         writer
-            .write_record(fields.map(neutral))
+            .write_record(fields.map(for_spreadsheet))
             .map_err(io::Error::from)?;
     }
     writer.flush()?;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::desk::find::replacement_of;
 use crate::desk::sign_up::claim_of;
-use crate::desk::{Desk, Extra, Moment, Replaced, Scanned, mint_key, random};
+use crate::desk::{Desk, Extra, Moment, Replaced, Scanned, act, mint_key, random};
 use crate::domain::claim::Claim;
 use crate::domain::finding::ReplaceAsk;
 use crate::domain::ids::EntryId;
@@ -61,6 +61,8 @@ pub struct AskedScan {
     pub question: Question,
     raw: Vec<u8>,
     extra: Extra,
+    /// Who was signed in: it is theirs, whoever comes before the answer.
+    by: Option<String>,
 }
 
 /// A sign-up about which the hub is asked.
@@ -69,6 +71,8 @@ pub struct AskedSignUp {
     /// The question.
     pub question: Question,
     ask: SignUpAsk,
+    /// Who was signed in: it is theirs, whoever comes before the answer.
+    by: Option<String>,
 }
 
 /// A replacement about which the hub is asked.
@@ -78,6 +82,8 @@ pub struct AskedReplacement {
     pub question: Question,
     ask: ReplaceAsk,
     approval: Option<Approval>,
+    /// Who was signed in: it is theirs, whoever comes before the answer.
+    by: Option<String>,
 }
 
 /// An undo about which the hub is asked.
@@ -88,6 +94,8 @@ pub struct AskedUndo {
     redemption: EntryId,
     reason: String,
     approval: Option<Approval>,
+    /// Who was signed in: it is theirs, whoever comes before the answer.
+    by: Option<String>,
 }
 
 /// Judges a scan, and asks the hub where it must be asked.
@@ -286,7 +294,7 @@ impl Desk {
         extra: &Extra,
         moment: Moment,
     ) -> Result<Sought<Scanned, AskedScan>, LedgerError> {
-        if let Some(operator) = self.badge_in(raw)? {
+        if let Some(operator) = self.badge_in(raw, moment.now)? {
             return Ok(Sought::Answered(Scanned::Badge(operator)));
         }
         let act = self.act(moment.now)?;
@@ -300,6 +308,7 @@ impl Desk {
                 question: *question,
                 raw: raw.to_vec(),
                 extra: extra.clone(),
+                by: act.operator,
             })),
         })
     }
@@ -311,7 +320,7 @@ impl Desk {
         heard: Result<Asked, Miss>,
         moment: Moment,
     ) -> Result<Scanned, LedgerError> {
-        let act = self.act(moment.now)?;
+        let act = act(&self.counter, asked.by.as_deref(), moment.now)?;
         let minted = mint_key(moment.now)?;
         let answer =
             self.with_scan(&asked.raw, &asked.extra, &minted, moment, |ledger, scan| {
@@ -335,6 +344,7 @@ impl Desk {
             Ok(Claimed::Ask(question)) => Sought::AskHub(Box::new(AskedSignUp {
                 question: *question,
                 ask: ask.clone(),
+                by: act.operator,
             })),
         })
     }
@@ -346,7 +356,7 @@ impl Desk {
         heard: Result<Asked, Miss>,
         now: Timestamp,
     ) -> Result<Result<Claim, Refusal>, LedgerError> {
-        let act = self.act(now)?;
+        let act = act(&self.counter, asked.by.as_deref(), now)?;
         let request = claim_of(&asked.ask, random()?);
         heard_of_claim(&mut self.ledger, &request, (&asked.question, heard), &act)
     }
@@ -370,6 +380,7 @@ impl Desk {
                 question: *question,
                 ask: ask.clone(),
                 approval: approval.cloned(),
+                by: act.operator,
             })),
         })
     }
@@ -381,7 +392,7 @@ impl Desk {
         heard: Result<Asked, Miss>,
         now: Timestamp,
     ) -> Result<Replaced, LedgerError> {
-        let act = self.act(now)?;
+        let act = act(&self.counter, asked.by.as_deref(), now)?;
         let request = replacement_of(&asked.ask, asked.approval.as_ref(), random()?);
         let heard = (&asked.question, heard);
         Ok(
@@ -416,6 +427,7 @@ impl Desk {
                 redemption: redemption.clone(),
                 reason: reason.to_owned(),
                 approval: approval.cloned(),
+                by: act.operator,
             })),
         })
     }
@@ -427,7 +439,7 @@ impl Desk {
         heard: Result<Asked, Miss>,
         now: Timestamp,
     ) -> Result<Reversal, LedgerError> {
-        let act = self.act(now)?;
+        let act = act(&self.counter, asked.by.as_deref(), now)?;
         let minted = mint_key(now)?;
         let request = UndoRequest {
             undo: Undo::Redemption(&asked.redemption),

@@ -5,8 +5,11 @@
 
 mod away;
 mod conflicts;
+pub mod doctor;
 mod find;
 mod give_up;
+mod log;
+mod operators;
 pub mod pool_watch;
 mod pools;
 pub mod preflight;
@@ -25,15 +28,16 @@ pub use crate::desk::away::{
     assign, redeem, replace, reverse,
 };
 pub use crate::desk::find::Replaced;
+pub use crate::desk::log::{ExportFault, Exported, LogExport};
+pub use crate::desk::operators::BadgeRead;
 pub use crate::desk::set_up::{MODE_PRIVATE, MODE_SHARED, counter_fault, set_up, set_up_in};
 pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
-use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};
 use crate::domain::entry::instant;
 use crate::domain::ids::{EntryId, Key};
-use crate::domain::operator::{BADGE_PREFIX, Operator, Role};
-use crate::domain::reading::without_aim;
+use crate::domain::operator::{Operator, Role};
+use crate::domain::reading::is_checked;
 use crate::domain::refusal::Refusal;
 use crate::domain::reversal::{Reversal, UndoChoice};
 use crate::domain::verdict::{Answer, Approval, Band};
@@ -75,6 +79,8 @@ pub struct Desk {
     allowed_hosts: Vec<String>,
     operator: Option<Operator>,
     recent: Recent,
+    /// Of the log, where one is under way.
+    export: Option<LogExport>,
 }
 
 /// Random bytes from the system's source.
@@ -118,6 +124,7 @@ impl Desk {
             allowed_hosts: allowed_hosts.to_vec(),
             operator: None,
             recent: Recent::default(),
+            export: None,
         }
     }
 
@@ -147,8 +154,7 @@ impl Desk {
         extra: &Extra,
         moment: Moment,
     ) -> Result<Scanned, LedgerError> {
-        if let Some(operator) = self.badge(raw)? {
-            self.operator = Some(operator.clone());
+        if let Some(operator) = self.badge_in(raw, moment.now)? {
             return Ok(Scanned::Badge(operator));
         }
         let act = self.act(moment.now)?;
@@ -190,14 +196,16 @@ impl Desk {
 
     /// The operator whose badge this is, if it is one; signs nobody in.
     pub fn badge(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
-        let Some(text) = std::str::from_utf8(raw).ok().map(str::trim) else {
-            return Ok(None);
-        };
-        let text = without_aim(text);
-        if !text.to_ascii_uppercase().starts_with(BADGE_PREFIX) {
+        // Right check letters make it a code, and no badge has them.
+        if is_checked(raw) {
             return Ok(None);
         }
-        self.ledger.operator_of_badge(text)
+        let Some(operator) = self.ledger.operator_of_badge(raw)? else {
+            return Ok(None);
+        };
+        // A code that was imported later and reads the same is a customer's, and is redeemed.
+        let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
+        Ok(meant.is_some().then_some(operator))
     }
 
     /// Whether a scan is neither badge nor code, but something that a field of a form may take, such
@@ -206,23 +214,24 @@ impl Desk {
         if self.badge(raw)?.is_some() {
             return Ok(false);
         }
-        // Right check letters make it a code, known here or not: it is judged.
-        let text = String::from_utf8_lossy(raw);
-        let is_checked = fold(without_aim(text.trim())).is_ok_and(|folded| {
-            folded.as_str().len() >= SHAPE_LETTERS_MIN && check_passes(folded.as_str())
-        });
-        if is_checked {
+        if is_checked(raw) {
             return Ok(false);
         }
         let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
         Ok(meant.is_some_and(|meant| meant.may_fill()))
     }
 
-    /// Signs in by badge, and judges nothing.
-    pub fn badge_in(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
+    /// Signs in by badge, and judges nothing. Whoever was signed in before is not any more.
+    pub fn badge_in(
+        &mut self,
+        raw: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Operator>, LedgerError> {
         let operator = self.badge(raw)?;
         if operator.is_some() {
+            self.note_seen(now);
             self.operator.clone_from(&operator);
+            self.note_seen(now);
         }
         Ok(operator)
     }
@@ -248,7 +257,8 @@ impl Desk {
     }
 
     /// Signs out.
-    pub fn sign_out(&mut self) {
+    pub fn sign_out(&mut self, now: Timestamp) {
+        self.note_seen(now);
         self.operator = None;
     }
 

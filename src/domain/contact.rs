@@ -162,6 +162,27 @@ pub fn masked(kind: ContactKind, form: &str) -> String {
     format!("…{last}")
 }
 
+/// A text without what may be a contact in it: each is masked. Numbers of seven digits or more may be
+/// one of a telephone.
+pub fn hide_contacts(text: &str) -> String {
+    let is_apart = |letter: char| letter.is_whitespace() || "=,;:<>\"'()".contains(letter);
+    let mut hidden = String::with_capacity(text.len());
+    for piece in text.split_inclusive(is_apart) {
+        let word = piece.trim_end_matches(is_apart);
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let is_number = digits >= 7 && !word.chars().any(char::is_alphabetic);
+        if word.contains('@') {
+            hidden.push_str(&masked(ContactKind::Email, word));
+        } else if is_number {
+            hidden.push_str(&masked(ContactKind::Phone, word));
+        } else {
+            hidden.push_str(word);
+        }
+        hidden.push_str(piece.get(word.len()..).unwrap_or_default());
+    }
+    hidden
+}
+
 fn email(text: &str) -> Result<String, ContactFault> {
     let fault = |why: &str| ContactFault(format!("{text:?} is not an e-mail address: {why}"));
     let (local, domain) = text.rsplit_once('@').ok_or_else(|| fault("it has no @"))?;
@@ -281,6 +302,15 @@ mod tests {
             assert_eq!(mailbox(address), behind, "{address}");
             assert_eq!(mailbox(behind), behind, "{behind}");
         }
+    }
+
+    #[test]
+    fn contacts_in_a_text_are_hidden_and_the_rest_is_left() {
+        assert_eq!(
+            hide_contacts("mailto:ana@example.org, tel +442079460958; order 77"),
+            "mailto:a…@example.org, tel …0958; order 77"
+        );
+        assert_eq!(hide_contacts("BCDF-GHJK-LNPR-ST"), "BCDF-GHJK-LNPR-ST");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! A customer as the desk sees one: a name, masked contacts, and the codes they have.
 
+use std::fmt;
+
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::entry::Side;
 use crate::domain::ids::{MalformedName, is_plain_name};
-use crate::domain::log::LogLine;
 
 /// The most characters that a person's name may have.
 pub const NAME_CHARS_MAX: usize = 100;
@@ -95,6 +95,23 @@ pub struct MaskedContact {
     pub masked: String,
 }
 
+/// How one customer is known, in full: shown to whom a manager lets see it. Debug output hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FullContacts {
+    /// Their id in this ledger.
+    pub customer_id: String,
+    /// What they are called, where they said so.
+    pub name: Option<String>,
+    /// The kind of each contact, and its normal form.
+    pub contacts: Vec<(&'static str, String)>,
+}
+
+impl fmt::Debug for FullContacts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "FullContacts({}, hidden)", self.customer_id)
+    }
+}
+
 /// A code that a customer has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldCode {
@@ -106,98 +123,6 @@ pub struct HeldCode {
     pub state: &'static str,
     /// Uses made.
     pub uses_made: u32,
-}
-
-/// Everything that a ledger knows about a person, for the person: with full contacts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Dossier {
-    /// Their id in this ledger.
-    pub customer_id: String,
-    /// The ids of customers who were joined to them.
-    pub former_ids: Vec<String>,
-    /// What they are called.
-    pub name: Option<String>,
-    /// When they agreed to be written to.
-    pub consented_at: Option<Timestamp>,
-    /// When everything readable about them was erased.
-    pub erased_at: Option<Timestamp>,
-    /// How they are known, in normal form.
-    pub contacts: Vec<DossierContact>,
-    /// Their codes, in the order of storage.
-    pub codes: Vec<DossierCode>,
-    /// What was printed for them.
-    pub slips: Vec<DossierSlip>,
-    /// The entries about them and their codes, oldest first.
-    pub entries: Vec<DossierEntry>,
-    /// The attempts about them and their codes, oldest first; kept 30 days.
-    pub attempts: Vec<LogLine>,
-}
-
-/// A full contact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DossierContact {
-    /// `email`, `phone`, `loyalty` or `external_id`.
-    pub kind: &'static str,
-    /// The contact in normal form.
-    pub contact: String,
-}
-
-/// A code with its offer and its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DossierCode {
-    /// The code as stored.
-    pub code: String,
-    /// Its campaign.
-    pub campaign: String,
-    /// What it is for.
-    pub offer: String,
-    /// Its state.
-    pub state: &'static str,
-    /// Uses made.
-    pub uses_made: u32,
-    /// The first instant at which it is no longer valid.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// A piece of paper.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct DossierSlip {
-    /// The code on it.
-    pub code: String,
-    /// Which copy, from 1.
-    pub copy: u32,
-    /// When it was ordered.
-    pub at: Timestamp,
-    /// At which counter.
-    pub counter: String,
-    /// What stands on it; none: erased.
-    pub words: Option<serde_json::Value>,
-}
-
-/// An entry with its erasable text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DossierEntry {
-    /// The entry's name.
-    pub id: String,
-    /// When.
-    pub at: Timestamp,
-    /// What happened.
-    pub kind: &'static str,
-    /// The campaign.
-    pub campaign: Option<String>,
-    /// The code, folded.
-    pub code: Option<String>,
-    /// The store.
-    pub store: String,
-    /// The counter.
-    pub counter: String,
-    /// Who was signed in.
-    pub operator: Option<String>,
-    /// The caller's key.
-    pub key: Option<String>,
-    /// Reason, receipt, scan and whatever else was said.
-    #[serde(flatten)]
-    pub said: Side,
 }
 
 #[cfg(test)]

@@ -337,6 +337,13 @@ pub enum Fact {
         /// The operator.
         name: String,
     },
+    /// An operator may do other things than before.
+    OperatorRoleSet {
+        /// `cashier` or `manager`.
+        role: String,
+        /// The operator.
+        name: String,
+    },
     /// An operator was removed.
     OperatorRemoved {
         /// The operator.
@@ -499,6 +506,14 @@ pub enum Fact {
         /// Which print, from 2.
         copy: u32,
     },
+    /// A manager has looked after a counter at which many unknown codes were read.
+    GuessingEnded {
+        /// Which, as in attempts.
+        at_counter: String,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
 }
 
 impl Fact {
@@ -532,6 +547,7 @@ impl Fact {
             Fact::OperatorAdded { .. } => "operator_added",
             Fact::OperatorPinSet { .. } => "operator_pin_set",
             Fact::OperatorBadgeSet { .. } => "operator_badge_set",
+            Fact::OperatorRoleSet { .. } => "operator_role_set",
             Fact::OperatorRemoved { .. } => "operator_removed",
             Fact::TokenAdded { .. } => "token_added",
             Fact::TokenRevoked { .. } => "token_revoked",
@@ -552,6 +568,7 @@ impl Fact {
             Fact::ConflictSettled { .. } => "conflict_settled",
             Fact::DayClosed { .. } => "day_closed",
             Fact::DayPrinted { .. } => "day_printed",
+            Fact::GuessingEnded { .. } => "guessing_ended",
         }
     }
 }

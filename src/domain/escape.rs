@@ -2,7 +2,7 @@
 //!
 //! Invariant: `unescape(escape(raw)) == raw` for any bytes. Invariant: neither form holds a control
 //! character, so nothing scanned can steer a terminal, a log or a printer.
-//! Not here: HTML, CSV and SQL, which have escapes of their own.
+//! Not here: HTML and SQL, which have escapes of their own.
 
 use std::fmt::Write as _;
 
@@ -45,6 +45,19 @@ pub fn unescape(escaped: &str) -> Option<Vec<u8>> {
         rest = unescape_one(sequence, &mut raw)?;
     }
     Some(raw)
+}
+
+/// A field that a spreadsheet would take for a formula, made text by an apostrophe before it
+/// (OWASP, CSV Injection). Telephone numbers keep their plus.
+pub fn for_spreadsheet(field: &str) -> String {
+    let is_number = field
+        .strip_prefix(['+', '-'])
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    if !is_number && field.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{field}")
+    } else {
+        field.to_owned()
+    }
 }
 
 /// Any text in a form that is harmless on a terminal: white space of any kind becomes a space, and
@@ -133,7 +146,16 @@ fn is_harmful(letter: char) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{escape, for_display, unescape};
+    use super::{escape, for_display, for_spreadsheet, unescape};
+
+    #[test]
+    fn formulas_are_made_text_and_telephone_numbers_are_left() {
+        assert_eq!(for_spreadsheet("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(for_spreadsheet("@SUM(A1)"), "'@SUM(A1)");
+        assert_eq!(for_spreadsheet("-1+1"), "'-1+1");
+        assert_eq!(for_spreadsheet("+442079460958"), "+442079460958");
+        assert_eq!(for_spreadsheet("CF-7K2M"), "CF-7K2M");
+    }
 
     #[test]
     fn escapes_are_readable() {

@@ -189,6 +189,26 @@ impl TryFrom<String> for Length {
     }
 }
 
+/// A time as people name one of the past: `2h` before `now`, or a time by the store's clock; of a whole
+/// day its first instant, or as an end the one after its last.
+pub fn time_or_ago(
+    text: &str,
+    now: Timestamp,
+    zone: &TimeZone,
+    is_end: bool,
+) -> Result<Timestamp, MalformedName> {
+    if let Ok(length) = text.parse::<Length>() {
+        return Ok(now - SignedDuration::from_millis(length.as_ms()));
+    }
+    let boundary: Boundary = text.parse()?;
+    let at = if is_end {
+        boundary.ends_at(zone)
+    } else {
+        boundary.starts_at(zone)
+    };
+    at.ok_or_else(|| MalformedName(format!("{text:?} is out of range")))
+}
+
 /// Opening hours of an offer: `Mon-Fri 09:00-18:00, Sat 10:00-14:00`, by the store's clock.
 ///
 /// Each span includes its start and excludes its end; `22:00-02:00` runs past midnight and belongs

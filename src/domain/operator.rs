@@ -2,9 +2,11 @@
 
 use std::ops::RangeInclusive;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::domain::ids::{MalformedName, is_plain_name};
+use crate::domain::reading::without_aim;
 
 /// What an operator may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,8 +52,40 @@ pub struct Operator {
     pub role: Role,
 }
 
-/// Badges begin with this, so that a badge is never taken for a customer's code.
+/// Somebody who may sign in, as whoever runs the shop sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three facts that have nothing to do with each other"
+)]
+pub struct ListedOperator {
+    /// Who.
+    #[serde(flatten)]
+    pub operator: Operator,
+    /// Whether they have a PIN: without one nobody approves anything.
+    pub has_pin: bool,
+    /// Whether a badge signs them in.
+    pub has_badge: bool,
+    /// When they last signed in, signed out or approved something in this ledger.
+    pub last_seen_at: Option<Timestamp>,
+    /// Whether they are the hub's, and changed there.
+    pub is_hubs: bool,
+}
+
+/// Badges that are drawn here begin with this, so that one is never taken for a customer's code.
 pub const BADGE_PREFIX: &str = "BADGE-";
+
+/// How many characters a badge has; what is shorter could be typed by a guess.
+pub const BADGE_CHARS: RangeInclusive<usize> = 8..=64;
+
+/// The form in which badges are compared, of a text as it was scanned; none: no badge reads so.
+pub fn badge_form(raw: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(raw).ok()?.trim();
+    let text = without_aim(text).trim();
+    let is_badge =
+        BADGE_CHARS.contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    is_badge.then(|| text.to_ascii_uppercase())
+}
 
 /// What is wrong with an operator's name: it has 1 to 40 characters, none of them a control character.
 pub fn name_fault(name: &str) -> Option<&'static str> {
@@ -97,6 +131,18 @@ mod tests {
         assert_eq!(locks, [0, 0, 0, 0, 10, 20, 40, 80, 160, 300, 300, 300]);
         assert!(is_locked(1_000, 999) && !is_locked(1_000, 1_000));
         assert!(!is_locked(10_000_000, 0));
+    }
+
+    #[test]
+    fn a_badge_is_compared_without_case_and_aim_and_is_no_short_number() {
+        assert_eq!(
+            badge_form(b" ]C0staff-0042\r"),
+            Some("STAFF-0042".to_owned())
+        );
+        assert_eq!(badge_form(b"1234567"), None);
+        assert_eq!(badge_form(b"STAFF\t0042"), None);
+        assert_eq!(badge_form(&[b'7'; 65]), None);
+        assert_eq!(badge_form(b"STAFF-004\xff"), None);
     }
 
     #[test]

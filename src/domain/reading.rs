@@ -8,7 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::code::{CODE_BYTES_MAX, FoldedCode, Shape, fold, fold_letters};
+use crate::domain::code::{
+    CODE_BYTES_MAX, FoldedCode, SHAPE_LETTERS_MIN, Shape, check_passes, fold, fold_letters,
+};
 use crate::domain::escape::{for_display, pieces};
 use crate::domain::layout::{Layout, repair};
 use crate::domain::link::{Link, app_link, card, link, strip_ignoring_case};
@@ -526,6 +528,14 @@ pub(super) fn after_aim(text: &str) -> Option<&str> {
 pub fn without_aim(text: &str) -> &str {
     let after_first = after_aim(text).unwrap_or(text);
     after_aim(after_first).unwrap_or(after_first)
+}
+
+/// Whether a scan ends in the check letters of a generated code: then it is a code, known here or not.
+pub fn is_checked(raw: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(raw);
+    fold(without_aim(text.trim())).is_ok_and(|folded| {
+        folded.as_str().len() >= SHAPE_LETTERS_MIN && check_passes(folded.as_str())
+    })
 }
 
 /// Three digits or more typed with Alt, which a terminal sends as ESC and the digit.

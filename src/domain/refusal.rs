@@ -59,6 +59,21 @@ pub enum Refusal {
     /// An operator has this name already.
     #[error("there is an operator {0} already")]
     OperatorExists(String),
+    /// The last one who can approve.
+    #[error("{0} is the last manager with a PIN: nobody could approve anything any more")]
+    LastManager(String),
+    /// The operator is the hub's.
+    #[error("{0} is an operator of the hub, and is changed there")]
+    OperatorOfHub(String),
+    /// The text of a badge is a code, or reads like one.
+    #[error("that is a customer's code, and no badge")]
+    BadgeIsCode,
+    /// The text is something else than a badge: what, in words.
+    #[error("that is {0}, and no badge")]
+    NotABadge(String),
+    /// Somebody else has this badge.
+    #[error("that is the badge of {0}")]
+    BadgeOfAnother(String),
     /// No token has this name, or it was revoked.
     #[error("there is no token {0}")]
     NoSuchToken(String),
@@ -152,6 +167,9 @@ pub enum Refusal {
     /// The hub has a code that the store brings.
     #[error("the hub has the code {0} already; nothing was changed")]
     CodeTaken(String),
+    /// No notice of unknown codes stands at this counter.
+    #[error("no notice of unknown codes stands at {0}")]
+    NoGuessing(String),
     /// The store may not be treated so in its standing.
     #[error("the store is {0}")]
     StoreStanding(&'static str),
@@ -175,6 +193,11 @@ impl Refusal {
             Refusal::NotCancelled(_) => "not_cancelled",
             Refusal::NoSuchOperator(_) => "no_such_operator",
             Refusal::OperatorExists(_) => "operator_exists",
+            Refusal::LastManager(_) => "last_manager",
+            Refusal::OperatorOfHub(_) => "operator_of_hub",
+            Refusal::BadgeIsCode => "badge_is_code",
+            Refusal::NotABadge(_) => "not_a_badge",
+            Refusal::BadgeOfAnother(_) => "badge_of_another",
             Refusal::NoSuchToken(_) => "no_such_token",
             Refusal::TokenExists(_) => "token_exists",
             Refusal::WrongPin => "wrong_pin",
@@ -203,6 +226,7 @@ impl Refusal {
             Refusal::NodeKnown(_) => "node_known",
             Refusal::CampaignTaken(_) => "campaign_taken",
             Refusal::CodeTaken(_) => "code_taken",
+            Refusal::NoGuessing(_) => "no_guessing",
             Refusal::StoreStanding(_) => "wrong_standing",
         }
     }
@@ -233,6 +257,10 @@ impl Refusal {
             Refusal::NoSuchOperator(_) | Refusal::OperatorExists(_) => {
                 "`counterfoil operator list` shows the names"
             }
+            Refusal::LastManager(_) => "make somebody else a manager first",
+            Refusal::BadgeIsCode | Refusal::NotABadge(_) | Refusal::BadgeOfAnother(_) => {
+                "scan a card that only this operator has; `counterfoil operator set-badge` draws one"
+            }
             Refusal::NoSuchToken(_) => "`counterfoil hub token list` shows the names",
             Refusal::TokenExists(_) => {
                 "for another secret, revoke it first, then add it again by the same name"
@@ -241,6 +269,9 @@ impl Refusal {
             Refusal::NotAManager(_) => "ask a manager",
             Refusal::LockedUntil(_) => "wait, or sign in at another counter",
             Refusal::SlipNotOpen => "`counterfoil printer slips` lists those that do",
+            Refusal::NoGuessing(_) => {
+                "`counterfoil log --outcome noticed` shows where there was one"
+            }
             Refusal::NothingToSettle | Refusal::OneCustomer(..) => "nothing needs to be done",
             Refusal::IsBehind => "begin a new life of it first: `counterfoil hub restored`",
             Refusal::NotAHub => "a shop alone: `counterfoil restore FILE` does all that is needed",
@@ -256,7 +287,9 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
-            Refusal::PoolsAtTheHub(_) => "run the command at the hub; its stores hear of it",
+            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => {
+                "run the command at the hub; its stores hear of it"
+            }
             Refusal::Joining(_) => {
                 "end it with the same `counterfoil join`, or give it up with `join --give-up`"
             }
@@ -303,6 +336,11 @@ impl Refusal {
             | Refusal::NoSuchCustomer(_)
             | Refusal::State(_)
             | Refusal::NotCancelled(_)
+            | Refusal::LastManager(_)
+            | Refusal::OperatorOfHub(_)
+            | Refusal::BadgeIsCode
+            | Refusal::NotABadge(_)
+            | Refusal::BadgeOfAnother(_)
             | Refusal::WrongPin
             | Refusal::NotAManager(_)
             | Refusal::LockedUntil(_)
@@ -321,6 +359,7 @@ impl Refusal {
             | Refusal::NodeKnown(_)
             | Refusal::CampaignTaken(_)
             | Refusal::CodeTaken(_)
+            | Refusal::NoGuessing(_)
             | Refusal::StoreStanding(_) => 1,
         }
     }

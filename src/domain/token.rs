@@ -127,6 +127,11 @@ impl Token {
     }
 }
 
+/// Whether a program's token acts under this name, and no counter.
+pub fn is_caller(counter: &str) -> bool {
+    counter.starts_with(TOKEN_CALLER)
+}
+
 /// Scopes as they are stored: each once, in order, with commas between.
 pub fn scopes_text(scopes: &[Scope]) -> String {
     let words: Vec<&str> = Scope::ALL

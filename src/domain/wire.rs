@@ -220,9 +220,8 @@ pub struct HubKnown {
     pub life: i64,
     /// Its entries that the hub acknowledged, in the life in which it calls.
     pub acked_seq: i64,
-    /// Its entries that a life of the hub had which is gone.
-    pub former_seq: i64,
-    /// Its entries that were written under the leases of such a life.
+    /// Its entries that were written while a life of the hub stood that is gone: under its leases, and it
+    /// may have had any of them, whether or not its answer came.
     pub former_head: i64,
 }
 

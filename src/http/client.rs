@@ -5,6 +5,7 @@
 //! no proxy is asked, whatever the environment says: both would show the token to others. Not here:
 //! what is asked, when to ask again.
 
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::str::FromStr as _;
@@ -20,6 +21,7 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use thiserror::Error;
@@ -31,6 +33,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::domain::escape::for_display;
 use crate::http::tls::{self, Trust};
+use crate::http::validity;
 use crate::http::{WIRE_MARK, WIRE_VERSION};
 
 /// The longest answer, in bytes.
@@ -236,6 +239,15 @@ struct Broken {
     is_mute: bool,
 }
 
+/// What was noticed of a hub beside its answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// When its certificate ends; none: no TLS yet.
+    pub certificate_ends_at: Option<Timestamp>,
+    /// Its clock at the newest answer, to the second.
+    pub clock: Option<Timestamp>,
+}
+
 /// Asks one hub, as one program.
 pub struct HubClient {
     url: HubUrl,
@@ -243,6 +255,7 @@ pub struct HubClient {
     tls: Option<(TlsConnector, rustls::pki_types::ServerName<'static>)>,
     runtime: tokio::runtime::Runtime,
     kept: Option<Connection>,
+    noticed: Cell<Noticed>,
 }
 
 impl HubClient {
@@ -269,7 +282,13 @@ impl HubClient {
                 .enable_all()
                 .build()?,
             kept: None,
+            noticed: Cell::default(),
         })
+    }
+
+    /// What was noticed of the hub so far, beside its answers.
+    pub fn noticed(&self) -> Noticed {
+        self.noticed.get()
     }
 
     /// Posts a body of JSON and waits for the answer's body: from the name's look-up to the last byte
@@ -354,7 +373,7 @@ impl HubClient {
             && connection.still_stands().await
         {
             let again = request.clone();
-            match connection.exchange(request, is_sent).await {
+            match connection.exchange(request, is_sent, &self.noticed).await {
                 Ok(body) => return Ok((body, connection.rested())),
                 Err(Broken {
                     miss: Miss::NotSent { .. },
@@ -376,7 +395,7 @@ impl HubClient {
         until: Instant,
     ) -> Result<(Vec<u8>, Option<Connection>), Miss> {
         let mut connection = self.connect(until).await?;
-        match connection.exchange(request, is_sent).await {
+        match connection.exchange(request, is_sent, &self.noticed).await {
             Ok(body) => Ok((body, connection.rested())),
             Err(broken) => Err(broken.miss),
         }
@@ -388,7 +407,15 @@ impl HubClient {
             None => Box::new(socket),
             Some((connector, name)) => {
                 let connected = connector.connect(name.clone(), socket).await;
-                Box::new(connected.map_err(|error| Miss::not_sent(tls::handshake_words(&error)))?)
+                let secured =
+                    connected.map_err(|error| Miss::not_sent(tls::handshake_words(&error)))?;
+                let (_, session) = secured.get_ref();
+                let first = session.peer_certificates().and_then(<[_]>::first);
+                self.noticed.set(Noticed {
+                    certificate_ends_at: first.and_then(|der| validity::end_of(der)),
+                    ..self.noticed.get()
+                });
+                Box::new(secured)
             }
         };
         let (sender, driver) = http1::Builder::new()
@@ -559,6 +586,7 @@ impl Connection {
         &mut self,
         request: Request<Full<Bytes>>,
         is_sent: &AtomicBool,
+        noticed: &Cell<Noticed>,
     ) -> Result<Vec<u8>, Broken> {
         let Connection {
             sender,
@@ -570,10 +598,17 @@ impl Connection {
             let asked = sender.try_send_request(request);
             is_sent.store(true, Ordering::Relaxed);
             match asked.await {
-                Ok(response) => read(response).await.map_err(|miss| Broken {
-                    miss,
-                    is_mute: false,
-                }),
+                Ok(response) => {
+                    let clock = date(response.headers());
+                    noticed.set(Noticed {
+                        clock,
+                        ..noticed.get()
+                    });
+                    read(response).await.map_err(|miss| Broken {
+                        miss,
+                        is_mute: false,
+                    })
+                }
                 Err(mut fault) => Err(Broken {
                     is_mute: !fault.error().is_parse(),
                     miss: if fault.take_message().is_some() {
@@ -593,6 +628,12 @@ impl Connection {
         // The connection is over; what it had brought is still to be read.
         asking.await
     }
+}
+
+/// The answerer's clock (RFC 9110, 6.6.1).
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp())
 }
 
 /// What it means that no head of an answer was understood.

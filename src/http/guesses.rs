@@ -1,8 +1,8 @@
 //! How often one may guess: wrong tokens by address, codes that do not exist by token.
 //!
-//! Each guesser has an allowance that a guess takes from and time fills up again; whoever has used it
-//! up waits. It holds back nobody else: a token that is let in is never slowed by others at its address,
-//! nor by another token. Kept in memory only, so that a flood of guesses writes nothing.
+//! Each guesser has an [`Allowance`]; whoever has used it up waits. It holds back nobody else: a token
+//! that is let in is never slowed by others at its address, nor by another token. Kept in memory only,
+//! so that a flood of guesses writes nothing.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,56 +11,36 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Wrong tokens from one address: so many at once, and one more each second.
-const TOKENS: Allowance = Allowance {
-    at_once: 60,
-    each: Duration::from_secs(1),
-};
-
-/// Codes that do not exist, from one token: so many at once, and one more every two seconds. People
-/// mistype, and a shop's whole web page may ask by one token; 30 a minute find none of 16¹² codes.
-const CODES: Allowance = Allowance {
-    at_once: 60,
-    each: Duration::from_secs(2),
-};
+use crate::domain::guessing::{ADDRESS, Allowance, TOKEN};
 
 /// So many guessers are remembered; the one that has nearly waited long enough is forgotten first.
 const GUESSERS_MAX: usize = 4096;
 
-struct Allowance {
-    at_once: u32,
-    each: Duration,
-}
-
-/// Until when each guesser's allowance is less than full.
-struct Guessers<K>(BTreeMap<K, Instant>);
+/// When each guesser's allowance is full again, in milliseconds since the hub began.
+struct Guessers<K>(BTreeMap<K, i64>);
 
 impl<K: Ord + Clone> Guessers<K> {
     /// How long this guesser has to wait before the next guess, if at all.
-    fn wait(&self, guesser: &K, allowance: &Allowance, now: Instant) -> Option<Duration> {
-        let full_at = *self.0.get(guesser)?;
-        let room = allowance.each * allowance.at_once.saturating_sub(1);
-        let wait = full_at.saturating_duration_since(now).checked_sub(room)?;
-        (!wait.is_zero()).then_some(wait)
+    fn wait(&self, guesser: &K, allowance: Allowance, now_ms: i64) -> Option<Duration> {
+        let wait_ms = allowance.wait_ms(*self.0.get(guesser)?, now_ms);
+        (wait_ms > 0).then(|| Duration::from_millis(wait_ms.unsigned_abs()))
     }
 
-    fn guess(&mut self, guesser: K, allowance: &Allowance, now: Instant) {
-        let full_at = self.0.get(&guesser).map_or(now, |at| (*at).max(now));
-        // However many were under way at once, the wait stays within twice the allowance.
-        let latest = now + allowance.each * allowance.at_once * 2;
+    fn guess(&mut self, guesser: K, allowance: Allowance, now_ms: i64) {
+        let full_at_ms = self.0.get(&guesser).copied().unwrap_or(now_ms);
         if self.0.len() >= GUESSERS_MAX && !self.0.contains_key(&guesser) {
-            self.forget(now);
+            self.forget(now_ms);
         }
         self.0
-            .insert(guesser, (full_at + allowance.each).min(latest));
+            .insert(guesser, allowance.guessed(full_at_ms, now_ms));
     }
 
-    fn forget(&mut self, now: Instant) {
-        self.0.retain(|_, full_at| *full_at > now);
+    fn forget(&mut self, now_ms: i64) {
+        self.0.retain(|_, full_at_ms| *full_at_ms > now_ms);
         if self.0.len() < GUESSERS_MAX {
             return;
         }
-        let next = self.0.iter().min_by_key(|(_, full_at)| **full_at);
+        let next = self.0.iter().min_by_key(|(_, full_at_ms)| **full_at_ms);
         if let Some(guesser) = next.map(|(guesser, _)| guesser.clone()) {
             self.0.remove(&guesser);
         }
@@ -69,6 +49,7 @@ impl<K: Ord + Clone> Guessers<K> {
 
 /// Who has guessed lately.
 pub(super) struct Guesses {
+    began: Instant,
     addresses: Mutex<Guessers<IpAddr>>,
     tokens: Mutex<Guessers<String>>,
 }
@@ -76,6 +57,7 @@ pub(super) struct Guesses {
 impl Guesses {
     pub(super) fn new() -> Guesses {
         Guesses {
+            began: Instant::now(),
             addresses: Mutex::new(Guessers(BTreeMap::new())),
             tokens: Mutex::new(Guessers(BTreeMap::new())),
         }
@@ -83,14 +65,14 @@ impl Guesses {
 
     /// Notes a token that is not let in; an error where there were too many: how long to wait.
     pub(super) fn wrong_token(&self, address: IpAddr) -> Result<(), Duration> {
-        let now = Instant::now();
+        let now_ms = self.now_ms();
         let network = network_of(address);
         let mut known = self
             .addresses
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let wait = known.wait(&network, &TOKENS, now);
-        known.guess(network, &TOKENS, now);
+        let wait = known.wait(&network, ADDRESS, now_ms);
+        known.guess(network, ADDRESS, now_ms);
         wait.map_or(Ok(()), Err)
     }
 
@@ -98,14 +80,18 @@ impl Guesses {
     pub(super) fn may_ask(&self, token: &str) -> Result<(), Duration> {
         let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         known
-            .wait(&token.to_owned(), &CODES, Instant::now())
+            .wait(&token.to_owned(), TOKEN, self.now_ms())
             .map_or(Ok(()), Err)
     }
 
     /// Notes that a token has asked for a code that does not exist.
     pub(super) fn guessed(&self, token: &str) {
         let mut known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        known.guess(token.to_owned(), &CODES, Instant::now());
+        known.guess(token.to_owned(), TOKEN, self.now_ms());
+    }
+
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -125,37 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_is_used_up_and_fills_again() {
-        let mut known = Guessers(BTreeMap::new());
-        let start = Instant::now();
-        for _ in 0..CODES.at_once {
-            assert_eq!(known.wait(&"web", &CODES, start), None);
-            known.guess("web", &CODES, start);
-        }
-        assert_eq!(known.wait(&"web", &CODES, start), Some(CODES.each));
-        assert_eq!(known.wait(&"till", &CODES, start), None);
-        assert_eq!(known.wait(&"web", &CODES, start + CODES.each), None);
-        // Guesses without end keep one waiting, but not for ever.
-        for _ in 0..10_000 {
-            known.guess("web", &CODES, start);
-        }
-        let wait = known.wait(&"web", &CODES, start).expect("a wait");
-        assert!(wait <= CODES.each * CODES.at_once * 2);
-        assert_eq!(
-            known.wait(&"web", &CODES, start + CODES.each * CODES.at_once * 2),
-            None
-        );
-    }
-
-    #[test]
     fn guessers_without_end_take_no_room_without_end() {
         let mut known = Guessers(BTreeMap::new());
-        let now = Instant::now();
         for guesser in 0..3 * GUESSERS_MAX {
-            known.guess(guesser, &TOKENS, now);
+            known.guess(guesser, ADDRESS, 0);
         }
         assert_eq!(known.0.len(), GUESSERS_MAX);
-        known.forget(now + TOKENS.each);
+        known.forget(ADDRESS.each_ms);
         assert!(known.0.is_empty());
     }
 

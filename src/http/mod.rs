@@ -17,6 +17,7 @@ mod patience;
 mod routes;
 pub mod sync_loop;
 pub mod tls;
+mod validity;
 
 use std::io::{self, Write};
 use std::net::TcpListener;

@@ -21,7 +21,7 @@ use thiserror::Error;
 use crate::desk::{act, random};
 use crate::domain::hub_status::{HubStatus, Reach};
 use crate::domain::wire::{AskHub, Asked};
-use crate::http::client::{ClientFault, HubClient, HubUrl, MalformedUrl, Miss, PlainHttp};
+use crate::http::client::{ClientFault, HubClient, HubUrl, MalformedUrl, Miss, Noticed, PlainHttp};
 use crate::http::tls::{TlsFault, Trust};
 use crate::ledger::{HubLink, Ledger, LedgerError};
 use crate::sync::courier::{Courier, Did, Letter, Line, Missed, Next, status};
@@ -41,6 +41,9 @@ const ASKS_ITSELF_EVERY: Duration = Duration::from_secs(5);
 
 /// How often time without a contact is counted.
 const COUNTS_EVERY: Duration = Duration::from_mins(1);
+
+/// How long a hub may take to answer somebody who only looks whether it is there.
+const KNOCKS_FOR: Duration = Duration::from_secs(3);
 
 /// How long a thread rests that has no hub, or whose ledger failed.
 const RESTS: Duration = Duration::from_secs(5);
@@ -106,6 +109,24 @@ impl HubConnection {
         serde_json::from_slice(&answer).map_err(|fault| Missed::Unknown {
             why: format!("the hub's answer cannot be read: {fault}"),
         })
+    }
+
+    /// Asks whether it is there and lets this store in, and changes nothing at either end: why it does
+    /// not let it in, else what was noticed of it.
+    pub fn knock(&mut self) -> Result<Result<Noticed, String>, Missed> {
+        self.client
+            .get("/healthz", KNOCKS_FOR)
+            .map_err(|miss| missed(&miss))?;
+        // The secret is looked at before the body, and no body is this empty.
+        match self.client.post(Route::Down.path(), b"{}", KNOCKS_FOR) {
+            Err(
+                miss @ Miss::Refused {
+                    status: 401 | 403, ..
+                },
+            ) => Ok(Err(miss.why())),
+            Ok(_) | Err(Miss::Refused { .. }) => Ok(Ok(self.client.noticed())),
+            Err(miss) => Err(missed(&miss)),
+        }
     }
 
     fn post(&mut self, route: Route, body: &[u8], deadline: Duration) -> Result<Vec<u8>, Missed> {

@@ -13,6 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig};
 use thiserror::Error;
 
+use crate::http::validity;
+
 /// The one protocol spoken inside of TLS.
 const ALPN: &[u8] = b"http/1.1";
 
@@ -36,6 +38,21 @@ impl TlsFault {
             hint,
         }
     }
+}
+
+/// When the first certificate in a file of PEM ends: the one that the others there vouch for.
+pub fn certificate_end(file: &Path) -> Result<Timestamp, TlsFault> {
+    let ends_at = certificates(file)?
+        .first()
+        .and_then(|der| validity::end_of(der));
+    ends_at.ok_or_else(|| {
+        TlsFault::of(
+            "reading",
+            file,
+            "no end of its validity can be found",
+            "look at it with openssl x509 -noout -dates",
+        )
+    })
 }
 
 /// How long before its end a certificate is spoken of.

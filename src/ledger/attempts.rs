@@ -9,7 +9,7 @@ use crate::ledger::chain::OWN_NODE;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::tally::{DAY_MS, part};
-use crate::ledger::{Act, Ledger, LedgerError, Writing, zone_of};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, guessing, zone_of};
 
 /// Attempts are kept this long.
 pub(crate) const KEPT_MS: i64 = 30 * DAY_MS;
@@ -80,7 +80,11 @@ pub(crate) fn note(
         counter: &act.counter,
         operator: act.operator.as_deref(),
     };
-    counted.add(writing.tx, 1)
+    counted.add(writing.tx, 1)?;
+    if guessing::is_guess(attempt, act) {
+        guessing::count(writing, act)?;
+    }
+    Ok(())
 }
 
 /// Under what an attempt is counted, for as long as the ledger lives: the report of a day outlives the
@@ -145,6 +149,7 @@ impl Ledger {
             writing
                 .tx
                 .execute("DELETE FROM heard WHERE at_ms < $1", &[oldest_ms.into()])?;
+            guessing::forget(writing.tx, oldest_ms)?;
             Ok(forgotten > 0)
         })
     }

@@ -31,10 +31,14 @@ fn give_up(ballast: &Path) -> Result<(), Cause> {
     Ok(())
 }
 
+/// Whether the ballast has its size.
+pub(crate) fn is_whole(ballast: &Path) -> bool {
+    std::fs::metadata(ballast).is_ok_and(|found| found.len() >= BALLAST_BYTES)
+}
+
 /// Grows the ballast to its size, where there is room.
 pub(crate) fn keep(ballast: &Path, mode: u32) {
-    let is_there = std::fs::metadata(ballast).is_ok_and(|found| found.len() >= BALLAST_BYTES);
-    if is_there {
+    if is_whole(ballast) {
         return;
     }
     let grown = OpenOptions::new()

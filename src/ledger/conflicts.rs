@@ -60,6 +60,11 @@ impl Ledger {
     }
 }
 
+/// Every conflict, open or settled, oldest first.
+pub(crate) fn every(tx: &Tx<'_>) -> Result<Vec<Conflict>, Cause> {
+    tx.all(&format!("SELECT {COLUMNS} ORDER BY f.id"), &[], conflict)
+}
+
 fn find(tx: &Tx<'_>, number: i64) -> Result<Option<Conflict>, Cause> {
     tx.one(
         &format!("SELECT {COLUMNS} WHERE f.id = $1"),

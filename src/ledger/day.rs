@@ -597,7 +597,9 @@ fn unknown(
                 in_words(instant(*heard_ms), zone)
             )),
             (Some(_), false) if *unsent > 0 => {
-                unknown.push(format!("{store} has {unsent} entries that are not here"));
+                unknown.push(format!(
+                    "{store} had {unsent} entries to send when it was last heard of"
+                ));
             }
             (Some(_), false) => {}
         }

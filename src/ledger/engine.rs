@@ -128,6 +128,14 @@ impl Engine {
             Engine::Postgres(_) => Ok(Vec::new()),
         }
     }
+
+    /// What a quicker check finds wrong, and whether it went through everything.
+    pub(crate) fn quick_faults(&self) -> Result<(Vec<String>, bool), Cause> {
+        match self {
+            Engine::Sqlite(sqlite) => sqlite.quick_faults(),
+            Engine::Postgres(_) => Ok((Vec::new(), false)),
+        }
+    }
 }
 
 /// A bound value.

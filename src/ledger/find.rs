@@ -3,17 +3,18 @@
 
 use crate::domain::campaign::Rules;
 use crate::domain::claim::told_state;
+use crate::domain::customer::FullContacts;
 use crate::domain::entry::instant;
 use crate::domain::finding::{FOUND_MAX, Finding, FoundCode, FoundLife, Holder, code_ending};
 use crate::domain::ids::Key;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::codes::{CodeRow, find, look_up, state_of};
-use crate::ledger::customers::{by_name, described, known_as};
+use crate::ledger::customers::{by_name, by_public_id, contacts_of, described, known_as};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::log::{life, no_such};
-use crate::ledger::{Act, Ledger, LedgerError, campaigns};
+use crate::ledger::{Act, Ledger, LedgerError, attempts, campaigns};
 
 /// How many codes are looked through for their ends in one view of the ledger: a scan that comes
 /// meanwhile waits no longer than that takes.
@@ -68,6 +69,41 @@ impl Ledger {
         act: &Act,
     ) -> Result<(Finding, Option<String>), LedgerError> {
         self.read("find", "codes", |tx| by_ending(tx, text, after, act))
+    }
+
+    /// How a customer is known, in full; that somebody was shown it is kept as an attempt with their
+    /// name.
+    pub fn full_contacts(
+        &mut self,
+        id: &str,
+        act: &Act,
+    ) -> Result<Result<FullContacts, Refusal>, LedgerError> {
+        self.write("show", "a contact", |writing| {
+            let tx = writing.tx;
+            let Some((customer, customer_id)) = by_public_id(tx, id)? else {
+                return Ok(Err(Refusal::NoSuchCustomer(id.to_owned())));
+            };
+            let contacts = contacts_of(tx, customer)?
+                .into_iter()
+                .map(|(kind, form)| (kind.as_str(), form))
+                .collect();
+            let name = described(tx, customer)?.name;
+            attempts::note(
+                writing,
+                act,
+                &attempts::Attempt {
+                    kind: "show_contact",
+                    answer: "shown",
+                    customer: Some(customer),
+                    ..attempts::Attempt::default()
+                },
+            )?;
+            Ok(Ok(FullContacts {
+                customer_id,
+                name,
+                contacts,
+            }))
+        })
     }
 
     /// The life of a code, with what may be done about it; `key` is for its replacement.

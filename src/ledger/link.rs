@@ -16,8 +16,8 @@ pub(crate) const RIGHTS: &str =
 /// The whole of it.
 pub(crate) const LINK: &str = "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
     l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
-    l.clock_offset_ms, l.hub_life, l.former_seq, l.retold_after, l.hub_is_behind, \
-     l.former_head, l.codes_ahead, l.named_after FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
+    l.clock_offset_ms, l.hub_life, l.former_head, l.retold_after, l.hub_is_behind, \
+    l.codes_ahead, l.named_after FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
 
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,9 +50,7 @@ pub struct HubLink {
     pub contact_age_ms: i64,
     /// Our clock less the hub's.
     pub clock_offset_ms: i64,
-    /// Own entries up to this seq were at a life of the hub that is gone.
-    pub former_seq: i64,
-    /// And up to this one, they were written under its leases.
+    /// Own entries up to this seq were written while a life of the hub stood that is gone.
     pub former_head: i64,
     /// Codes after this one are still to be named to a hub that was restored; none: all are.
     pub named_after: Option<i64>,
@@ -69,7 +67,6 @@ impl HubLink {
         HubKnown {
             life: self.hub_life,
             acked_seq: self.acked_seq,
-            former_seq: self.former_seq,
             former_head: self.former_head,
         }
     }
@@ -181,12 +178,11 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
             contact_age_ms: row.int(11)?,
             clock_offset_ms: row.int(12)?,
             hub_life: row.int(13)?,
-            former_seq: row.int(14)?,
+            former_head: row.int(14)?,
             retold_after: row.maybe_int(15)?,
             hub_is_behind: row.int(16)? != 0,
-            former_head: row.int(17)?,
-            codes_ahead: row.int(18)?.max(0).unsigned_abs(),
-            named_after: row.maybe_int(19)?,
+            codes_ahead: row.int(17)?.max(0).unsigned_abs(),
+            named_after: row.maybe_int(18)?,
         })
     })
 }
@@ -281,13 +277,12 @@ fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> R
     writing.tx.execute("DELETE FROM conflict", &[])?;
     writing.tx.execute(
         "UPDATE hub_link SET hub_life = $1, acked_seq = $2, feed_position = 0, \
-         feed_code_after = 0, feed_goal = $3, former_seq = $4, \
-         former_head = $5, named_after = 0, retold_after = 0 WHERE id = 1",
+         feed_code_after = 0, feed_goal = $3, former_head = $4, \
+         named_after = 0, retold_after = 0 WHERE id = 1",
         &[
             welcome.hub_life.into(),
             link.acked_seq.min(welcome.acked_through).into(),
             welcome.feed_position.into(),
-            link.former_seq.max(link.acked_seq).into(),
             writing.head.seq.into(),
         ],
     )?;

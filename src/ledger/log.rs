@@ -4,36 +4,62 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::domain::campaign::ContactKind;
+use crate::domain::contact::masked;
 use crate::domain::entry::{Body, Fact, Side, instant};
-use crate::domain::log::{Life, LifeEntry, LogLine};
-use crate::domain::notes::{Note, Notes};
+use crate::domain::log::{Life, LifeEntry, LogFilter, LogLine, LogPart, LogPlace, Outcome};
+use crate::domain::notes::Notes;
 use crate::domain::reading::{Otherwise, kept_form};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
 use crate::ledger::chain::{Head, OWN_NODE, side_of};
 use crate::ledger::codes::{CodeRow, Redemption, find, look_up, redemption, state_number};
-use crate::ledger::engine::Tx;
+use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::intake::PARKED;
 use crate::ledger::tally::{leave_pool, move_tally};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, second_code,
-    setting_of, slips,
+    Act, Ledger, LedgerError, Setting, Writing, anonymous, campaigns, customers, log_back,
+    log_times, second_code, setting_of, slips,
 };
 
 /// Where a reader of the log is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogPosition {
     reached: Lines,
+    /// As far as the filter's times go, once it is known.
+    end: Option<Lines>,
     horizon: Option<Horizon>,
+}
+
+impl LogPosition {
+    /// How many lines lie before it, wanted or not.
+    pub fn lines_before(&self) -> u64 {
+        self.reached.count()
+    }
 }
 
 /// The newest entry and the newest attempt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Lines {
-    entry: i64,
-    attempt: i64,
+pub(crate) struct Lines {
+    pub(crate) entry: i64,
+    pub(crate) attempt: i64,
+}
+
+impl Lines {
+    fn count(self) -> u64 {
+        self.entry
+            .unsigned_abs()
+            .saturating_add(self.attempt.unsigned_abs())
+    }
+
+    fn or_earlier(self, other: Lines) -> Lines {
+        Lines {
+            entry: self.entry.min(other.entry),
+            attempt: self.attempt.min(other.attempt),
+        }
+    }
 }
 
 /// How far a reader may go who comes back for what is new.
@@ -48,24 +74,11 @@ struct Horizon {
     next: Option<(Lines, BTreeSet<String>)>,
 }
 
-/// Which lines of the log are wanted.
-#[derive(Debug, Clone, Default)]
-pub struct LogFilter {
-    /// Not before this instant.
-    pub since: Option<Timestamp>,
-    /// Only with this answer.
-    pub outcome: Option<String>,
-    /// Only of this code, folded.
-    pub code: Option<String>,
-    /// Only with all of these notes.
-    pub notes: Vec<Note>,
-}
-
 /// How many lines are read in one view of the ledger.
 const PAGE: i64 = 500;
 
 /// Every line that is there is wanted.
-const NO_HORIZON: Lines = Lines {
+pub(crate) const NO_HORIZON: Lines = Lines {
     entry: i64::MAX,
     attempt: i64::MAX,
 };
@@ -77,15 +90,60 @@ impl Ledger {
         position: &mut LogPosition,
         filter: &LogFilter,
     ) -> Result<Option<Vec<LogLine>>, LedgerError> {
+        let end = match position.end {
+            Some(end) => end,
+            None => self.bound(position, filter)?,
+        };
         let from = position.reached;
         let until = position
             .horizon
             .as_ref()
-            .map_or(NO_HORIZON, |horizon| horizon.settled);
+            .map_or(NO_HORIZON, |horizon| horizon.settled)
+            .or_earlier(end);
         let (lines, reached) = self.read("read", "the log", |tx| page(tx, from, until, filter))?;
         let is_end = reached == from;
         position.reached = reached;
         Ok((!is_end).then_some(lines))
+    }
+
+    /// Goes where the filter's times begin, and answers where they end.
+    fn bound(
+        &mut self,
+        position: &mut LogPosition,
+        filter: &LogFilter,
+    ) -> Result<Lines, LedgerError> {
+        let (floor, end) = self.read("read", "the log", |tx| {
+            Ok((
+                log_times::floor(tx, filter.since)?,
+                log_times::ceiling(tx, filter.until)?,
+            ))
+        })?;
+        position.end = Some(end);
+        position.reached.entry = position.reached.entry.max(floor.entry);
+        position.reached.attempt = position.reached.attempt.max(floor.attempt);
+        Ok(end)
+    }
+
+    /// Where the log ends now; with [`LogPosition::lines_before`], how far a reader is.
+    pub fn log_end(&mut self) -> Result<LogPosition, LedgerError> {
+        let reached = self.read("read", "the log", newest)?;
+        Ok(LogPosition {
+            reached,
+            ..LogPosition::default()
+        })
+    }
+
+    /// The newest wanted lines before a place, newest first, as many as `most`. So many lines are looked
+    /// at in one view and no more, so that there may be none of them and yet more to come.
+    pub fn log_back(
+        &mut self,
+        from: Option<LogPlace>,
+        filter: &LogFilter,
+        most: usize,
+    ) -> Result<LogPart, LedgerError> {
+        self.read("read", "the log", |tx| {
+            log_back::part(tx, from, filter, most)
+        })
     }
 
     /// Called before each look for what is new: from here on the position passes over nothing that
@@ -158,12 +216,13 @@ pub(crate) fn no_such(raw: &[u8]) -> Refusal {
 
 /// A line in its place: after which entry, and of an attempt its number.
 pub(crate) struct Placed {
-    entry: i64,
-    attempt: i64,
+    pub(crate) entry: i64,
+    pub(crate) attempt: i64,
+    pub(crate) at: Timestamp,
     pub(crate) line: Option<LogLine>,
 }
 
-fn newest(tx: &Tx<'_>) -> Result<Lines, Cause> {
+pub(crate) fn newest(tx: &Tx<'_>) -> Result<Lines, Cause> {
     let newest = tx.one(
         "SELECT (SELECT max(id) FROM entry), (SELECT max(id) FROM attempt)",
         &[],
@@ -184,7 +243,11 @@ fn page(
     filter: &LogFilter,
 ) -> Result<(Vec<LogLine>, Lines), Cause> {
     let head = Head::load(tx)?;
-    let entries = entries_after(tx, &head, (from.entry, until.entry), filter)?;
+    let entries = if wants_entries(filter) {
+        entries_after(tx, &head, (from.entry, until.entry), filter)?
+    } else {
+        Vec::new()
+    };
     let attempts = attempts_after(tx, &head, (from.attempt, until.attempt), PAGE, filter)?;
     // What lies beyond the shorter page may come before what the longer one holds: leave it.
     let is_full = |lines: &[Placed]| i64::try_from(lines.len()).unwrap_or(0) >= PAGE;
@@ -216,6 +279,18 @@ fn page(
     Ok((lines, reached))
 }
 
+/// Whether entries need be looked at, and not only attempts.
+pub(crate) fn wants_entries(filter: &LogFilter) -> bool {
+    let outcome = filter.outcome.as_ref();
+    outcome.is_none_or(Outcome::may_be_an_entry)
+}
+
+/// What is read of an entry for its line; its conditions follow.
+pub(crate) const ENTRY_COLUMNS: &str = "SELECT e.id, e.body, coalesce(c.shown, c.folded), c.folded, \
+     s.text, e.kind, e.at_ms, e.node, n.store, e.previous_of_code \
+     FROM entry e JOIN node n ON n.id = e.node \
+     LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id ";
+
 fn entries_after(
     tx: &Tx<'_>,
     head: &Head,
@@ -223,48 +298,57 @@ fn entries_after(
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
-        "SELECT e.id, e.body, coalesce(c.shown, c.folded), c.folded, s.text, e.kind, e.at_ms, \
-         e.node, n.store FROM entry e JOIN node n ON n.id = e.node \
-         LEFT JOIN code c ON c.id = e.code LEFT JOIN side s ON s.entry = e.id \
-         WHERE e.id > $1 AND e.id <= $2 ORDER BY e.id LIMIT $3",
+        &format!("{ENTRY_COLUMNS}WHERE e.id > $1 AND e.id <= $2 ORDER BY e.id LIMIT $3"),
         &[after.into(), until.into(), PAGE.into()],
-        |row| {
-            let side = side_of(row.maybe_text(4)?.as_deref())?;
-            let store = store_of(row.int(7)?, row.maybe_text(8)?, head);
-            let mut folded = row.maybe_text(3)?;
-            // One of our own that cannot be read is for `verify` to judge; the others are told.
-            let body = serde_json::from_str::<Body>(&row.text(1)?).ok();
-            let line =
-                if let Some(body) = body.filter(|_| row.text(5).is_ok_and(|kind| kind != PARKED)) {
-                    let (kind, answer) = told(&body.fact);
-                    // A code that nobody knows here is told as it was read there.
-                    folded = folded.or_else(|| body.code.clone());
-                    LogLine {
-                        at: instant(body.at_ms),
-                        kind: kind.to_owned(),
-                        answer: answer.to_owned(),
-                        code: row.maybe_text(2)?.or(body.code),
-                        campaign: body.campaign.as_ref().map(ToString::to_string),
-                        customer_id: body.customer,
-                        store,
-                        counter: body.counter,
-                        operator: body.operator,
-                        trigger: side.trigger,
-                        key: body.key,
-                        raw: side.raw,
-                        reason: side.reason,
-                        notes: side.notes,
-                    }
-                } else {
-                    parked(row.int(6)?, store)
-                };
-            Ok(Placed {
-                entry: row.int(0)?,
-                attempt: 0,
-                line: is_wanted(&line, folded.as_deref(), filter).then_some(line),
-            })
-        },
+        |row| entry_row(row, head, filter),
     )
+}
+
+/// An entry as it is listed, by [`ENTRY_COLUMNS`].
+pub(crate) fn entry_row(row: &Row<'_>, head: &Head, filter: &LogFilter) -> Result<Placed, Cause> {
+    let at = instant(row.int(6)?);
+    let placed = |line| {
+        Ok(Placed {
+            entry: row.int(0)?,
+            attempt: 0,
+            at,
+            line,
+        })
+    };
+    // Most lines are not of the time that is wanted: what they say is not read.
+    if !filter.may_want(at) {
+        return placed(None);
+    }
+    let side = side_of(row.maybe_text(4)?.as_deref())?;
+    let store = store_of(row.int(7)?, row.maybe_text(8)?, head);
+    let mut folded = row.maybe_text(3)?;
+    // One of our own that cannot be read is for `verify` to judge; the others are told.
+    let body = serde_json::from_str::<Body>(&row.text(1)?).ok();
+    let line = if let Some(body) = body.filter(|_| row.text(5).is_ok_and(|kind| kind != PARKED)) {
+        let (kind, answer) = told(&body.fact);
+        // A code that nobody knows here is told as it was read there.
+        folded = folded.or_else(|| body.code.clone());
+        LogLine {
+            at: instant(body.at_ms),
+            kind: kind.to_owned(),
+            answer: answer.to_owned(),
+            code: row.maybe_text(2)?.or(body.code),
+            campaign: body.campaign.as_ref().map(ToString::to_string),
+            customer_id: body.customer,
+            store,
+            counter: body.counter,
+            operator: body.operator,
+            trigger: side.trigger,
+            key: body.key,
+            raw: side.raw,
+            reason: side.reason,
+            notes: side.notes,
+        }
+    } else {
+        parked(row.int(6)?, store)
+    };
+    let is_wanted = filter.wants(&line, folded.as_deref());
+    placed(is_wanted.then_some(line))
 }
 
 /// The store of a node: of this ledger's own, or of another's.
@@ -294,6 +378,13 @@ fn parked(at_ms: i64, store: String) -> LogLine {
     }
 }
 
+/// What is read of an attempt for its line; its conditions follow.
+pub(crate) const ATTEMPT_COLUMNS: &str = "SELECT a.id, a.after_entry, a.at_ms, a.kind, a.answer, \
+     coalesce(c.shown, c.folded), m.name, u.public_id, a.counter, a.operator, a.trigger_text, a.key, \
+     a.raw, a.reason, c.folded, a.notes, a.node, n.store FROM attempt a \
+     LEFT JOIN node n ON n.id = a.node LEFT JOIN code c ON c.id = a.code \
+     LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer ";
+
 /// A page of attempts after a number and up to another; the lines of those that are wanted.
 pub(crate) fn attempts_after(
     tx: &Tx<'_>,
@@ -303,54 +394,41 @@ pub(crate) fn attempts_after(
     filter: &LogFilter,
 ) -> Result<Vec<Placed>, Cause> {
     tx.all(
-        "SELECT a.id, a.after_entry, a.at_ms, a.kind, a.answer, coalesce(c.shown, c.folded), \
-         m.name, u.public_id, a.counter, a.operator, a.trigger_text, a.key, a.raw, a.reason, \
-         c.folded, a.notes, a.node, n.store FROM attempt a \
-         LEFT JOIN node n ON n.id = a.node LEFT JOIN code c ON c.id = a.code \
-         LEFT JOIN campaign m ON m.id = a.campaign LEFT JOIN customer u ON u.id = a.customer \
-         WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3",
+        &format!("{ATTEMPT_COLUMNS}WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3"),
         &[after.into(), until.into(), most.into()],
-        |row| {
-            let line = LogLine {
-                at: instant(row.int(2)?),
-                kind: row.text(3)?,
-                answer: row.text(4)?,
-                code: row.maybe_text(5)?,
-                campaign: row.maybe_text(6)?,
-                customer_id: row.maybe_text(7)?,
-                store: store_of(row.int(16)?, row.maybe_text(17)?, head),
-                counter: row.text(8)?,
-                operator: row.maybe_text(9)?,
-                trigger: row.maybe_text(10)?,
-                key: row.maybe_text(11)?,
-                raw: row.maybe_text(12)?,
-                reason: row.maybe_text(13)?,
-                notes: match row.maybe_text(15)? {
-                    Some(stored) => serde_json::from_str(&stored)?,
-                    None => Notes::default(),
-                },
-            };
-            let folded = row.maybe_text(14)?;
-            Ok(Placed {
-                entry: row.int(1)?,
-                attempt: row.int(0)?,
-                line: is_wanted(&line, folded.as_deref(), filter).then_some(line),
-            })
-        },
+        |row| attempt_row(row, head, filter),
     )
 }
 
-fn is_wanted(line: &LogLine, folded: Option<&str>, filter: &LogFilter) -> bool {
-    filter.since.is_none_or(|since| line.at >= since)
-        && filter
-            .outcome
-            .as_ref()
-            .is_none_or(|outcome| line.answer == *outcome)
-        && filter
-            .code
-            .as_ref()
-            .is_none_or(|code| folded == Some(code.as_str()))
-        && filter.notes.iter().all(|note| line.notes.hold(note))
+/// An attempt as it is listed, by [`ATTEMPT_COLUMNS`].
+pub(crate) fn attempt_row(row: &Row<'_>, head: &Head, filter: &LogFilter) -> Result<Placed, Cause> {
+    let line = LogLine {
+        at: instant(row.int(2)?),
+        kind: row.text(3)?,
+        answer: row.text(4)?,
+        code: row.maybe_text(5)?,
+        campaign: row.maybe_text(6)?,
+        customer_id: row.maybe_text(7)?,
+        store: store_of(row.int(16)?, row.maybe_text(17)?, head),
+        counter: row.text(8)?,
+        operator: row.maybe_text(9)?,
+        trigger: row.maybe_text(10)?,
+        key: row.maybe_text(11)?,
+        raw: row.maybe_text(12)?,
+        reason: row.maybe_text(13)?,
+        notes: match row.maybe_text(15)? {
+            Some(stored) => serde_json::from_str(&stored)?,
+            None => Notes::default(),
+        },
+    };
+    let folded = row.maybe_text(14)?;
+    let is_wanted = filter.wants(&line, folded.as_deref());
+    Ok(Placed {
+        entry: row.int(1)?,
+        attempt: row.int(0)?,
+        at: line.at,
+        line: is_wanted.then_some(line),
+    })
 }
 
 /// What was tried and what was answered, of an entry.
@@ -431,7 +509,7 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
     words.extend(side.receipt.map(|receipt| format!("receipt {receipt}")));
     words.extend(
         side.customer_said
-            .map(|said| format!("customer said to be {said}")),
+            .map(|said| format!("customer said to be {}", masked_said(&said))),
     );
     words.extend(side.reason.map(|reason| format!("reason: {reason}")));
     let detail: Vec<String> = until
@@ -452,6 +530,16 @@ fn life_entry(tx: &Tx<'_>, head: &Head, told: Redemption) -> Result<LifeEntry, C
         until,
         undoes,
     })
+}
+
+/// Whom a customer was said to be, as a desk shows it: a contact like any other.
+fn masked_said(said: &str) -> String {
+    let kind = if said.contains('@') {
+        ContactKind::Email
+    } else {
+        ContactKind::Phone
+    };
+    masked(kind, said)
 }
 
 /// What an entry says beside its kind, without times and names of other entries.
@@ -506,6 +594,7 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::OperatorAdded { .. }
         | Fact::OperatorPinSet { .. }
         | Fact::OperatorBadgeSet { .. }
+        | Fact::OperatorRoleSet { .. }
         | Fact::OperatorRemoved { .. }
         | Fact::TokenAdded { .. }
         | Fact::TokenRevoked { .. }
@@ -526,6 +615,12 @@ fn words_of(fact: &Fact) -> Vec<String> {
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
         Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
         Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
+        Fact::GuessingEnded {
+            at_counter,
+            approved_by,
+        } => std::iter::once(format!("at {at_counter}"))
+            .chain(approved(approved_by.as_ref()))
+            .collect(),
     }
 }
 

@@ -6,9 +6,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::entry::{Fact, hex, instant};
 use crate::domain::operator::{
-    FREE_TRIES, Operator, Role, is_locked, locked_ms, name_fault, pin_fault,
+    BADGE_PREFIX, FREE_TRIES, ListedOperator, Operator, Role, badge_form, is_locked, locked_ms,
+    name_fault, pin_fault,
 };
+use crate::domain::reading::{NotOurs, Otherwise, is_checked};
 use crate::domain::refusal::Refusal;
+use crate::ledger::codes::look_up;
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
@@ -26,8 +29,10 @@ pub enum OperatorChange<'a> {
     },
     /// Another PIN.
     SetPin(&'a str),
-    /// Another badge, by its text.
+    /// Another badge, by its text as it is scanned.
     SetBadge(&'a str),
+    /// They may do other things from now on.
+    SetRole(Role),
     /// They may no longer sign in; what they did keeps their name.
     Remove,
 }
@@ -43,7 +48,9 @@ impl Ledger {
         let pin = match change {
             OperatorChange::Add { pin, .. } => pin,
             OperatorChange::SetPin(pin) => Some(pin),
-            OperatorChange::SetBadge(_) | OperatorChange::Remove => None,
+            OperatorChange::SetBadge(_) | OperatorChange::SetRole(_) | OperatorChange::Remove => {
+                None
+            }
         };
         if let Some(fault) = name_fault(name).or_else(|| pin.and_then(pin_fault)) {
             return Ok(Err(Refusal::Faulty(fault.to_owned())));
@@ -76,10 +83,17 @@ impl Ledger {
                 (_, Some(known)) if known.is_removed => {
                     return Ok(Err(Refusal::NoSuchOperator(name.to_owned())));
                 }
-                (change, Some(known)) => (
-                    alter(writing.tx, name, change, pin_hash.as_deref())?,
-                    known.role,
-                ),
+                (change, Some(known)) => {
+                    if let Some(refusal) = fault_of(writing.tx, name, &known, change)? {
+                        return Ok(Err(refusal));
+                    }
+                    let role = if let OperatorChange::SetRole(role) = change {
+                        role
+                    } else {
+                        known.role
+                    };
+                    (alter(writing.tx, name, change, pin_hash.as_deref())?, role)
+                }
             };
             writing.append(fact, &setting_of(act))?;
             tell(writing.tx, name)?;
@@ -99,6 +113,36 @@ impl Ledger {
                 operator_row,
             )
         })
+    }
+
+    /// Everyone who may sign in, by name, with what whoever runs the shop should know of them.
+    pub fn listed_operators(&mut self) -> Result<Vec<ListedOperator>, LedgerError> {
+        self.read("list", "operators", |tx| {
+            tx.all(
+                "SELECT name, role, pin_hash, badge_hash, last_seen_at_ms, is_hubs FROM operator \
+                 WHERE is_removed = 0 ORDER BY name",
+                &[],
+                |row| {
+                    Ok(ListedOperator {
+                        operator: operator_row(row)?,
+                        has_pin: row.maybe_text(2)?.is_some(),
+                        has_badge: row.maybe_text(3)?.is_some(),
+                        last_seen_at: row.maybe_int(4)?.map(instant),
+                        is_hubs: row.int(5)? != 0,
+                    })
+                },
+            )
+        })
+    }
+
+    /// Whether a scanned text may become an operator's badge; why not, if it may not. Changes nothing.
+    pub fn badge_fault(&mut self, name: &str, raw: &[u8]) -> Result<Option<Refusal>, LedgerError> {
+        self.read("look up", "a badge", |tx| badge_fault(tx, name, raw))
+    }
+
+    /// Keeps when an operator was last at a counter.
+    pub fn note_seen(&mut self, name: &str, act: &Act) -> Result<(), LedgerError> {
+        self.write("note", name, |writing| seen(writing.tx, name, act))
     }
 
     /// Signs in by name and PIN. Wrong PINs lock the counter, longer each time, up to 5 minutes.
@@ -124,8 +168,12 @@ impl Ledger {
         if let (true, Some(known)) = (is_right, known) {
             if failures > 0 {
                 self.write("sign in", name, |writing| {
-                    set_lockout(writing.tx, &act.counter, 0, 0)
+                    set_lockout(writing.tx, &act.counter, 0, 0)?;
+                    seen(writing.tx, name, act)
                 })?;
+            } else {
+                // On a full disk people still sign in, to look and to be told.
+                self.note_seen(name, act).unwrap_or_default();
             }
             return Ok(Ok(Operator {
                 name: name.to_owned(),
@@ -160,8 +208,11 @@ impl Ledger {
     }
 
     /// The operator whose badge reads so.
-    pub fn operator_of_badge(&mut self, text: &str) -> Result<Option<Operator>, LedgerError> {
-        let hash = badge_hash(text);
+    pub fn operator_of_badge(&mut self, raw: &[u8]) -> Result<Option<Operator>, LedgerError> {
+        let Some(form) = badge_form(raw) else {
+            return Ok(None);
+        };
+        let hash = badge_hash(&form);
         self.read("read", "operators", |tx| {
             tx.one(
                 "SELECT name, role FROM operator WHERE badge_hash = $1 AND is_removed = 0",
@@ -192,21 +243,110 @@ fn tell(tx: &Tx<'_>, name: &str) -> Result<(), Cause> {
     }
 }
 
+/// They were at a counter just now.
+fn seen(tx: &Tx<'_>, name: &str, act: &Act) -> Result<(), Cause> {
+    tx.execute(
+        "UPDATE operator SET last_seen_at_ms = $1 WHERE name = $2",
+        &[act.now.as_millisecond().into(), name.into()],
+    )?;
+    Ok(())
+}
+
 struct Known {
     role: Role,
     pin_hash: Option<String>,
     is_removed: bool,
+    is_hubs: bool,
+}
+
+/// Why an operator who is there is not changed so.
+fn fault_of(
+    tx: &Tx<'_>,
+    name: &str,
+    known: &Known,
+    change: OperatorChange<'_>,
+) -> Result<Option<Refusal>, Cause> {
+    if known.is_hubs {
+        return Ok(Some(Refusal::OperatorOfHub(name.to_owned())));
+    }
+    match change {
+        OperatorChange::Add { .. } | OperatorChange::SetPin(_) => Ok(None),
+        OperatorChange::SetBadge(text) => badge_fault(tx, name, text.as_bytes()),
+        OperatorChange::SetRole(role) if role == known.role => Ok(Some(Refusal::Faulty(format!(
+            "{name} is a {} already",
+            role.as_str()
+        )))),
+        OperatorChange::SetRole(_) | OperatorChange::Remove
+            if known.role != Role::Manager || known.pin_hash.is_none() =>
+        {
+            Ok(None)
+        }
+        OperatorChange::SetRole(_) | OperatorChange::Remove => {
+            let others_approve = others_approve(tx, name)?;
+            // The only one of all may go: then nobody signs in.
+            let may_go = matches!(change, OperatorChange::Remove) && others_approve.is_empty();
+            let is_last = !may_go && !others_approve.contains(&true);
+            Ok(is_last.then(|| Refusal::LastManager(name.to_owned())))
+        }
+    }
+}
+
+/// Everybody else who signs in here: whether they can approve anything.
+fn others_approve(tx: &Tx<'_>, name: &str) -> Result<Vec<bool>, Cause> {
+    // Two who are removed at once, each by the other, would leave nobody.
+    tx.lock_rows(
+        "SELECT name FROM operator WHERE is_removed = 0 ORDER BY name",
+        &[],
+    )?;
+    tx.all(
+        "SELECT role, pin_hash FROM operator WHERE is_removed = 0 AND name <> $1",
+        &[name.into()],
+        |row| Ok(role_of(&row.text(0)?)? == Role::Manager && row.maybe_text(1)?.is_some()),
+    )
+}
+
+/// Why a text cannot be an operator's badge. A badge is a secret that one person alone carries: no code
+/// of a customer, nothing that is printed on goods, and nobody else's.
+fn badge_fault(tx: &Tx<'_>, name: &str, raw: &[u8]) -> Result<Option<Refusal>, Cause> {
+    let (row, otherwise) = look_up(tx, raw, &[])?;
+    if row.is_some() || is_checked(raw) {
+        return Ok(Some(Refusal::BadgeIsCode));
+    }
+    let Some(form) = badge_form(raw) else {
+        let words = "too short, too long or not plain text";
+        return Ok(Some(Refusal::NotABadge(words.to_owned())));
+    };
+    match otherwise {
+        Otherwise::NotFound => {}
+        // One that was drawn here may look like much else.
+        Otherwise::Misread(_) | Otherwise::NotOurs(_) if form.starts_with(BADGE_PREFIX) => {}
+        Otherwise::Misread(_)
+        | Otherwise::NotOurs(
+            NotOurs::TestCode
+            | NotOurs::SeveralCodes
+            | NotOurs::Preview { .. }
+            | NotOurs::Fallback { .. },
+        ) => return Ok(Some(Refusal::BadgeIsCode)),
+        Otherwise::NotOurs(what) => return Ok(Some(Refusal::NotABadge(what.words()))),
+    }
+    let another = tx.one(
+        "SELECT name FROM operator WHERE badge_hash = $1 AND name <> $2",
+        &[(&badge_hash(&form)).into(), name.into()],
+        |row| row.text(0),
+    )?;
+    Ok(another.map(Refusal::BadgeOfAnother))
 }
 
 fn find(tx: &Tx<'_>, name: &str) -> Result<Option<Known>, Cause> {
     tx.one(
-        "SELECT role, pin_hash, is_removed FROM operator WHERE name = $1",
+        "SELECT role, pin_hash, is_removed, is_hubs FROM operator WHERE name = $1",
         &[name.into()],
         |row| {
             Ok(Known {
                 role: role_of(&row.text(0)?)?,
                 pin_hash: row.maybe_text(1)?,
                 is_removed: row.int(2)? != 0,
+                is_hubs: row.int(3)? != 0,
             })
         },
     )
@@ -226,8 +366,8 @@ fn add(
     was_removed: bool,
 ) -> Result<(), Cause> {
     let sql = if was_removed {
-        "UPDATE operator SET role = $1, pin_hash = $2, badge_hash = NULL, is_removed = 0 \
-         WHERE name = $3"
+        "UPDATE operator SET role = $1, pin_hash = $2, badge_hash = NULL, is_removed = 0, \
+         is_hubs = 0, last_seen_at_ms = NULL WHERE name = $3"
     } else {
         "INSERT INTO operator (role, pin_hash, name) VALUES ($1, $2, $3)"
     };
@@ -253,9 +393,25 @@ fn alter(
         OperatorChange::SetBadge(text) => {
             tx.execute(
                 "UPDATE operator SET badge_hash = $1 WHERE name = $2",
-                &[(&badge_hash(text)).into(), name.into()],
+                &[
+                    badge_form(text.as_bytes())
+                        .map(|form| badge_hash(&form))
+                        .as_ref()
+                        .into(),
+                    name.into(),
+                ],
             )?;
             Ok(Fact::OperatorBadgeSet { name: owned })
+        }
+        OperatorChange::SetRole(role) => {
+            tx.execute(
+                "UPDATE operator SET role = $1 WHERE name = $2",
+                &[role.as_str().into(), name.into()],
+            )?;
+            Ok(Fact::OperatorRoleSet {
+                role: role.as_str().to_owned(),
+                name: owned,
+            })
         }
         OperatorChange::Remove => {
             tx.execute(
@@ -303,6 +459,6 @@ fn is_pin(pin: &str, hash: &str) -> bool {
     })
 }
 
-fn badge_hash(text: &str) -> String {
-    hex(&Sha256::digest(text.trim().to_ascii_uppercase().as_bytes()))
+fn badge_hash(form: &str) -> String {
+    hex(&Sha256::digest(form.as_bytes()))
 }

@@ -1,23 +1,20 @@
 //! What the ledger holds about one person beside their customer: entries, attempts and slips. Found
-//! by reading everything in pages, so that no view is held for long; exported, and erased.
+//! by reading everything in pages, so that no view is held for long; to be exported, or erased.
 
 use std::collections::BTreeSet;
 
 use crate::domain::campaign::ContactKind;
 use crate::domain::contact::{PhoneRegion, normal_forms};
-use crate::domain::customer::{Dossier, DossierCode, DossierContact, DossierEntry, DossierSlip};
-use crate::domain::entry::{Body, Side, instant};
-use crate::domain::escape::{for_display, unescape};
+use crate::domain::entry::{Body, Side};
+use crate::domain::escape::unescape;
 use crate::domain::ids::EntryId;
-use crate::domain::log::LogLine;
-use crate::domain::refusal::Refusal;
+use crate::domain::log::{LogFilter, LogLine};
 use crate::ledger::chain::{Head, OWN_NODE, side_of};
-use crate::ledger::codes::by_id;
-use crate::ledger::customers::{by_public_id, contacts_of, described};
+use crate::ledger::customers::{by_public_id, contacts_of};
 use crate::ledger::engine::Tx;
-use crate::ledger::error::{Cause, Naming as _};
-use crate::ledger::log::{LogFilter, attempts_after};
-use crate::ledger::{Ledger, LedgerError, campaigns, test_mode};
+use crate::ledger::error::Cause;
+use crate::ledger::log::attempts_after;
+use crate::ledger::{campaigns, test_mode};
 
 /// Rows read in one view of the ledger.
 const PAGE: i64 = 2_000;
@@ -97,7 +94,7 @@ impl Person {
     }
 
     /// Whether a text holds one of their contacts.
-    fn is_mentioned(&self, text: &str) -> bool {
+    pub(crate) fn is_mentioned(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         self.contacts
             .iter()
@@ -133,6 +130,8 @@ impl Person {
 /// An entry about a person.
 pub(crate) struct EntryAbout {
     pub(crate) number: i64,
+    pub(crate) at_ms: i64,
+    pub(crate) kind: String,
     /// None: it is another store's, and cannot be read here.
     pub(crate) body: Option<Body>,
     pub(crate) id: EntryId,
@@ -162,7 +161,8 @@ pub(crate) fn entries_about(
     let mut last = None;
     let mut about = Vec::new();
     tx.each(
-        "SELECT e.id, e.code, e.body, e.seq, e.incarnation, s.salt, s.text, e.node, n.name, n.store \
+        "SELECT e.id, e.code, e.body, e.seq, e.incarnation, s.salt, s.text, e.node, n.name, n.store, \
+         e.at_ms, e.kind \
          FROM entry e JOIN node n ON n.id = e.node \
          LEFT JOIN side s ON s.entry = e.id WHERE e.id > $1 ORDER BY e.id LIMIT $2",
         &[after.into(), PAGE.into()],
@@ -179,6 +179,8 @@ pub(crate) fn entries_about(
                 let is_own = row.int(7)? == OWN_NODE;
                 about.push(EntryAbout {
                     number: row.int(0)?,
+                    at_ms: row.int(10)?,
+                    kind: row.text(11)?,
                     body: match serde_json::from_str(&body) {
                         Err(fault) if is_own => return Err(fault.into()),
                         read => read.ok(),
@@ -238,112 +240,4 @@ pub(crate) fn attempts_about(
         }
     }
     Ok((about, last))
-}
-
-impl Ledger {
-    /// Everything known about a person, with their full contacts.
-    pub fn export_customer(&mut self, id: &str) -> Result<Result<Dossier, Refusal>, LedgerError> {
-        export(self, id).naming("export", "a customer")
-    }
-}
-
-fn export(ledger: &mut Ledger, id: &str) -> Result<Result<Dossier, Refusal>, Cause> {
-    let region = ledger.phone_region;
-    let begun = ledger.engine.read(|tx| {
-        let Some(person) = Person::find(tx, id, region)? else {
-            return Ok(None);
-        };
-        let dossier = dossier(tx, &person)?;
-        Ok(Some((person, dossier, Head::load(tx)?)))
-    })?;
-    let Some((person, mut dossier, head)) = begun else {
-        return Ok(Err(Refusal::NoSuchCustomer(for_display(id))));
-    };
-    let mut after = Some(0);
-    while let Some(from) = after {
-        let (about, last) = ledger.engine.read(|tx| entries_about(tx, &person, from))?;
-        dossier
-            .entries
-            .extend(about.into_iter().filter_map(|entry| exported(entry, &head)));
-        after = last;
-    }
-    let mut after = Some(0);
-    while let Some(from) = after {
-        let (about, last) = ledger.engine.read(|tx| attempts_about(tx, &person, from))?;
-        dossier
-            .attempts
-            .extend(about.into_iter().map(|attempt| attempt.line));
-        after = last;
-    }
-    Ok(Ok(dossier))
-}
-
-fn exported(entry: EntryAbout, head: &Head) -> Option<DossierEntry> {
-    let body = entry.body?;
-    Some(DossierEntry {
-        id: entry.id.to_string(),
-        at: instant(body.at_ms),
-        kind: body.fact.kind(),
-        campaign: body.campaign.map(|campaign| campaign.to_string()),
-        code: body.code,
-        store: entry.store.unwrap_or_else(|| head.store.clone()),
-        counter: body.counter,
-        operator: body.operator,
-        key: body.key,
-        said: entry.side,
-    })
-}
-
-fn dossier(tx: &Tx<'_>, person: &Person) -> Result<Dossier, Cause> {
-    let shown = described(tx, person.customer)?;
-    let mut codes = Vec::new();
-    let mut slips = Vec::new();
-    for code in &person.codes {
-        let Some(row) = by_id(tx, *code)? else {
-            continue;
-        };
-        let campaign = campaigns::load(tx, row.campaign)?;
-        codes.push(DossierCode {
-            code: row.as_stored().to_owned(),
-            campaign: campaign.id.to_string(),
-            offer: campaign.rules.offer.clone(),
-            state: row.state.as_str(),
-            uses_made: row.uses_made,
-            expires_at: campaign.rules.end_of_code(row.expires_at_ms.map(instant)),
-        });
-        tx.each(
-            "SELECT copy, at_ms, counter, words FROM slip WHERE code = $1 ORDER BY copy",
-            &[(*code).into()],
-            |slip| {
-                let words = slip.maybe_text(3)?;
-                slips.push(DossierSlip {
-                    code: row.as_stored().to_owned(),
-                    copy: slip.count(0)?,
-                    at: instant(slip.int(1)?),
-                    counter: slip.text(2)?,
-                    words: words.as_deref().map(serde_json::from_str).transpose()?,
-                });
-                Ok(())
-            },
-        )?;
-    }
-    Ok(Dossier {
-        customer_id: shown.customer_id,
-        former_ids: person.ids.iter().skip(1).cloned().collect(),
-        name: shown.name,
-        consented_at: shown.consented_at,
-        erased_at: shown.erased_at,
-        contacts: person
-            .contacts
-            .iter()
-            .map(|(kind, form)| DossierContact {
-                kind: kind.as_str(),
-                contact: form.clone(),
-            })
-            .collect(),
-        codes,
-        slips,
-        entries: Vec::new(),
-        attempts: Vec::new(),
-    })
 }

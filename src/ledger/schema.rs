@@ -53,6 +53,14 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0014_day",
         include_str!("../../assets/migrations/0014_day.sql"),
     ),
+    (
+        "0015_operators",
+        include_str!("../../assets/migrations/0015_operators.sql"),
+    ),
+    (
+        "0013_guessing",
+        include_str!("../../assets/migrations/0013_guessing.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (
@@ -90,6 +98,11 @@ pub(crate) fn migrate(engine: &mut Engine, now_ms: i64) -> Result<(), Cause> {
         }
         tx.commit()
     })
+}
+
+/// How many migrations this program knows.
+pub(crate) fn known() -> usize {
+    MIGRATIONS.len()
 }
 
 /// How many of our migrations a ledger has; an error where it has more.

@@ -32,6 +32,14 @@ fn state_number(state: SlipState) -> i64 {
     }
 }
 
+/// The state of a stored number.
+pub(crate) fn state_of(number: i64) -> Result<SlipState, Cause> {
+    SlipState::ALL
+        .into_iter()
+        .find(|state| state_number(*state) == number)
+        .ok_or_else(|| Cause::Damaged(format!("a slip in state {number}")))
+}
+
 impl Ledger {
     /// Stores the next copy of a customer's slip, to be printed at once. Only a code that can be
     /// used is printed.

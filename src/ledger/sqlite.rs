@@ -49,6 +49,20 @@ const WRITES_PER_CHECKPOINT: u32 = 256;
 /// After so many writes without a rest the log is taken over inside a write, whoever waits.
 const WRITES_WITHOUT_REST_MAX: u32 = 16 * WRITES_PER_CHECKPOINT;
 
+/// A file up to this length is gone through in a second.
+const QUICK_CHECK_BYTES_MAX: i64 = 256 * 1024 * 1024;
+
+/// The tables without which nothing else can be read; all of them are short.
+const FIRST_TABLES: [&str; 7] = [
+    "sqlite_schema",
+    "migration",
+    "ledger",
+    "node",
+    "campaign",
+    "batch",
+    "operator",
+];
+
 /// A connection to a ledger file.
 pub(crate) struct Sqlite {
     connection: Connection,
@@ -357,6 +371,33 @@ impl Sqlite {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(lines.into_iter().filter(|line| line != "ok").collect())
     }
+
+    /// SQLite's quicker check: of the whole file, or, where that takes long, of the tables without which
+    /// nothing can be read; and which of the two it was.
+    pub(crate) fn quick_faults(&self) -> Result<(Vec<String>, bool), Cause> {
+        let number = |pragma: &str| {
+            self.connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+        };
+        let bytes = number("page_count")?.saturating_mul(number("page_size")?);
+        let is_whole = bytes <= QUICK_CHECK_BYTES_MAX;
+        let parts: &[&str] = if is_whole { &["20"] } else { &FIRST_TABLES };
+        Ok((self.faults_in(parts)?, is_whole))
+    }
+
+    fn faults_in(&self, parts: &[&str]) -> Result<Vec<String>, Cause> {
+        let mut faults = Vec::new();
+        for part in parts {
+            let mut statement = self
+                .connection
+                .prepare(&format!("PRAGMA quick_check({part})"))?;
+            for line in statement.query_map([], |row| row.get::<_, String>(0))? {
+                faults.push(line?);
+            }
+        }
+        faults.retain(|line| line != "ok");
+        Ok(faults)
+    }
 }
 
 /// Fairness among processes: take A, take B, let A go, work, let B go.
@@ -489,5 +530,41 @@ impl Files {
 
     pub(crate) fn batch_lock(&self, batch: i64) -> PathBuf {
         self.folder.join(format!("{BATCH_LOCK}{batch}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Act, Ledger, Setup};
+
+    #[test]
+    fn of_a_large_file_the_tables_without_which_nothing_can_be_read_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = Setup {
+            store: "Corner".into(),
+            timezone: "UTC".into(),
+            node: "BCDFGHJKLN".into(),
+            mode: 0o600,
+        };
+        let act = Act {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            counter: "till".into(),
+            operator: None,
+            salt: [0; 16],
+        };
+        drop(Ledger::create(folder.path(), &setup, &act).unwrap());
+        let path = Files::of(folder.path()).ledger();
+        let open = || Sqlite::open(&path, Access::Read, 0o600).unwrap();
+        assert_eq!(
+            open().faults_in(&FIRST_TABLES).unwrap(),
+            Vec::<String>::new()
+        );
+        assert_eq!(open().quick_faults().unwrap(), (Vec::new(), true));
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[4096..].fill(0xaa);
+        std::fs::write(&path, bytes).unwrap();
+        let found = open().faults_in(&FIRST_TABLES);
+        assert!(found.is_err() || found.is_ok_and(|faults| !faults.is_empty()));
     }
 }

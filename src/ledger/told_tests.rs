@@ -1071,7 +1071,7 @@ fn operators_of_the_hub_sign_in_at_stores_and_a_stores_own_stay() {
         .unwrap()
         .unwrap();
     store
-        .change_operator("Ben", OperatorChange::SetBadge("B-1"), &act())
+        .change_operator("Ben", OperatorChange::SetBadge("STAFF-B-1"), &act())
         .unwrap()
         .unwrap();
     hub.change_operator("Ben", add(Role::Manager, "86420"), &act())
@@ -1080,13 +1080,13 @@ fn operators_of_the_hub_sign_in_at_stores_and_a_stores_own_stay() {
     hub.change_operator("Mia", add(Role::Manager, "24681"), &act())
         .unwrap()
         .unwrap();
-    hub.change_operator("Mia", OperatorChange::SetBadge("B-1"), &act())
+    hub.change_operator("Mia", OperatorChange::SetBadge("STAFF-B-1"), &act())
         .unwrap()
         .unwrap();
     hub.change_operator("Zoe", add(Role::Cashier, "11223"), &act())
         .unwrap()
         .unwrap();
-    hub.change_operator("Zoe", OperatorChange::SetBadge("B-2"), &act())
+    hub.change_operator("Zoe", OperatorChange::SetBadge("STAFF-B-2"), &act())
         .unwrap()
         .unwrap();
     pair.pull();
@@ -1105,20 +1105,24 @@ fn operators_of_the_hub_sign_in_at_stores_and_a_stores_own_stay() {
         signs_in(&mut pair.store, "Mia", "24681"),
         Some(Role::Manager)
     );
-    let badge =
-        |store: &mut Ledger, text| store.operator_of_badge(text).unwrap().map(|who| who.name);
-    assert_eq!(badge(&mut pair.store, "B-1").as_deref(), Some("Ben"));
-    assert_eq!(badge(&mut pair.store, "B-2").as_deref(), Some("Zoe"));
+    let badge = |store: &mut Ledger, text: &str| {
+        store
+            .operator_of_badge(text.as_bytes())
+            .unwrap()
+            .map(|who| who.name)
+    };
+    assert_eq!(badge(&mut pair.store, "STAFF-B-1").as_deref(), Some("Ben"));
+    assert_eq!(badge(&mut pair.store, "STAFF-B-2").as_deref(), Some("Zoe"));
     // A badge goes from one to another; somebody leaves.
     let (hub, act) = (&mut pair.hub, act());
     hub.change_operator("Zoe", OperatorChange::Remove, &act)
         .unwrap()
         .unwrap();
-    hub.change_operator("Mia", OperatorChange::SetBadge("B-2"), &act)
+    hub.change_operator("Mia", OperatorChange::SetBadge("STAFF-B-2"), &act)
         .unwrap()
         .unwrap();
     pair.pull();
-    assert_eq!(badge(&mut pair.store, "B-2").as_deref(), Some("Mia"));
+    assert_eq!(badge(&mut pair.store, "STAFF-B-2").as_deref(), Some("Mia"));
     assert_eq!(signs_in(&mut pair.store, "Zoe", "11223"), None);
 }
 

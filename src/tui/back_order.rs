@@ -2,6 +2,8 @@
 
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::day_order::{DayOrder, DayTold};
+use crate::tui::log_order::{LogOrder, LogTold};
+use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 use crate::tui::pool_order::{PoolOrder, PoolTold};
 
 /// An order of a page.
@@ -13,6 +15,10 @@ pub enum BackOrder {
     Pool(PoolOrder),
     /// About the report of a day.
     Day(DayOrder),
+    /// About operators.
+    Operator(OperatorOrder),
+    /// About the log.
+    Log(LogOrder),
 }
 
 /// The answer to an order.
@@ -24,4 +30,8 @@ pub enum BackTold {
     Pool(PoolTold),
     /// About the report of a day.
     Day(DayTold),
+    /// About operators.
+    Operator(OperatorTold),
+    /// About the log.
+    Log(LogTold),
 }

@@ -14,6 +14,8 @@ use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::day::Day;
+use crate::tui::screens::log::Log;
+use crate::tui::screens::operators::Operators;
 use crate::tui::screens::pools::Pools;
 use crate::tui::screens::question::{Managers, Outcome};
 
@@ -46,6 +48,17 @@ pub trait BackPage {
 
     /// The operator has gone, and what was shown to them goes with them.
     fn signed_out(&mut self);
+
+    /// Whether the page takes a scan for itself before it is judged; what it orders then says in time
+    /// whether it was a code after all, which is judged.
+    fn take_scan(&mut self, _raw: &[u8], _effects: &mut Vec<Effect>) -> bool {
+        false
+    }
+
+    /// What the scan line says, where the next scan is for the page.
+    fn scan_words(&self) -> Option<&'static str> {
+        None
+    }
 
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
@@ -85,6 +98,10 @@ pub enum PageName {
     Conflicts,
     /// What a day came to.
     Day,
+    /// Who may sign in.
+    Operators,
+    /// Every scan and change with its answer.
+    Log,
 }
 
 impl PageName {
@@ -94,14 +111,19 @@ impl PageName {
             PageName::Pools => "Pools",
             PageName::Conflicts => "Conflicts",
             PageName::Day => "Day",
+            PageName::Operators => "Operators",
+            PageName::Log => "Log",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
 const KEYS: [(Command, &[PageName]); 2] = [
-    (Command::Pools, &[PageName::Pools, PageName::Day]),
-    (Command::Log, &[PageName::Conflicts]),
+    (
+        Command::Pools,
+        &[PageName::Pools, PageName::Day, PageName::Operators],
+    ),
+    (Command::Log, &[PageName::Log, PageName::Conflicts]),
 ];
 
 /// The pages that a key leads through, the first one first; none: it opens none.
@@ -117,6 +139,8 @@ pub(super) struct BackRoom {
     pub(super) pools: Pools,
     pub(super) conflicts: Conflicts,
     day: Day,
+    operators: Operators,
+    pub(super) log: Log,
 }
 
 impl BackRoom {
@@ -126,6 +150,8 @@ impl BackRoom {
             pools: Pools::new(),
             conflicts: Conflicts::new(),
             day: Day::new(),
+            operators: Operators::new(),
+            log: Log::new(),
         }
     }
 
@@ -141,13 +167,23 @@ impl BackRoom {
         let next = pages
             .iter()
             .position(|page| is_in_view && *page == self.at)
-            .map_or(0, |at| at.saturating_add(1));
+            .map_or_else(|| self.first_of(pages), |at| at.saturating_add(1));
         let Some(page) = pages.get(next).or(pages.first()) else {
             return;
         };
         self.put_away();
         self.at = *page;
         self.page_mut().opened(setting, effects);
+    }
+
+    /// The place of the page that a key opens first: where a conflict is open that nobody has seen, that
+    /// of the conflicts.
+    fn first_of(&self, pages: &[PageName]) -> usize {
+        if self.conflicts.notice().is_empty() {
+            return 0;
+        }
+        let conflicts = pages.iter().position(|page| *page == PageName::Conflicts);
+        conflicts.unwrap_or(0)
     }
 
     /// The page in view.
@@ -171,6 +207,8 @@ impl BackRoom {
             PageName::Pools => &self.pools,
             PageName::Conflicts => &self.conflicts,
             PageName::Day => &self.day,
+            PageName::Operators => &self.operators,
+            PageName::Log => &self.log,
         }
     }
 
@@ -180,11 +218,19 @@ impl BackRoom {
             PageName::Pools => &mut self.pools,
             PageName::Conflicts => &mut self.conflicts,
             PageName::Day => &mut self.day,
+            PageName::Operators => &mut self.operators,
+            PageName::Log => &mut self.log,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 3] {
-        [&mut self.pools, &mut self.conflicts, &mut self.day]
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 5] {
+        [
+            &mut self.pools,
+            &mut self.conflicts,
+            &mut self.day,
+            &mut self.operators,
+            &mut self.log,
+        ]
     }
 
     /// Drops what is being asked on any page.
@@ -212,6 +258,8 @@ impl BackRoom {
             BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Day(_) => (PageName::Day, &mut self.day),
+            BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
+            BackTold::Log(_) => (PageName::Log, &mut self.log),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

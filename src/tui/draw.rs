@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::domain::hub_status::HubHealth;
+use crate::tui::back_room::BackPage;
 use crate::tui::canvas::{Canvas, columns, cut};
 use crate::tui::keys::{self, KeyRow, Place, name};
 use crate::tui::layout::strip_rows;
@@ -234,7 +235,10 @@ fn draw_scan_line(model: &Model, canvas: &mut Canvas<'_>) {
         Screen::SetUp(_) => "scans count once set-up is finished".to_owned(),
         Screen::SignIn(_) => "scans count once somebody is signed in; a badge signs in".to_owned(),
         Screen::SignUp | Screen::Find | Screen::Back => {
-            "Ready for the next scan, also while you type".to_owned()
+            let page = matches!(model.screen, Screen::Back).then(|| model.back.page());
+            page.and_then(BackPage::scan_words)
+                .unwrap_or("Ready for the next scan, also while you type")
+                .to_owned()
         }
     };
     // The end of a long line is what is being typed.

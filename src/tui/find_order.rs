@@ -1,6 +1,7 @@
 //! What the Find screen orders of the desk, and what it is told.
 
 use crate::domain::claim::Claim;
+use crate::domain::customer::FullContacts;
 use crate::domain::finding::{Finding, FoundLife, ReplaceAsk};
 use crate::domain::reversal::Reversal;
 use crate::tui::msg::ApprovalAsk;
@@ -41,6 +42,13 @@ pub enum FindOrder {
         /// A manager's approval.
         approval: Option<ApprovalAsk>,
     },
+    /// The whole contacts of a customer.
+    Contact {
+        /// The customer's id.
+        customer_id: String,
+        /// A manager's approval.
+        approval: Option<ApprovalAsk>,
+    },
 }
 
 /// The answer to an order.
@@ -61,6 +69,8 @@ pub enum FindTold {
     Undone(Reversal),
     /// The replacement was answered, and what it changed is committed.
     Replaced(Box<Claim>),
+    /// The whole contacts of a customer; it is kept that they were shown.
+    Contact(Box<FullContacts>),
     /// A manager must approve; nothing was changed.
     NeedsApproval,
     /// It is refused, and nothing was changed: why, for people.

@@ -105,6 +105,16 @@ pub enum Place {
     Day,
     /// Its print was asked for; the second key is awaited.
     DayAsked,
+    /// The list of operators.
+    Operators,
+    /// An operator is being changed.
+    Operator,
+    /// The lines of the log.
+    Log,
+    /// One line of the log in full.
+    LogLine,
+    /// Something is typed or asked on the page of the log.
+    LogAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -157,7 +167,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 44] = [
+pub const KEYS: [KeyRow; 56] = [
     row(
         Key::F(1),
         Command::Help,
@@ -184,6 +194,11 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Settling,
             Place::Day,
             Place::DayAsked,
+            Place::Operators,
+            Place::Operator,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(
@@ -206,6 +221,11 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Settling,
             Place::Day,
             Place::DayAsked,
+            Place::Operators,
+            Place::Operator,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(
@@ -241,22 +261,94 @@ pub const KEYS: [KeyRow; 44] = [
         Key::F(5),
         Command::Pools,
         "Pools",
-        "what is left of each campaign's codes, and when none will be left; once more: what a day came to, \
-         Left, Right for other days",
-        &[Place::Home, Place::Refused, Place::Find, Place::Conflicts],
+        "the back room, page after page: what is left of each campaign's codes and until when, what a day \
+         came to, who may sign in",
+        &[
+            Place::Home,
+            Place::Find,
+            Place::Pools,
+            Place::Conflicts,
+            Place::Day,
+            Place::Operators,
+        ],
     ),
     row(
         Key::F(6),
         Command::Log,
         "Log",
-        "what stores did that cannot all be right, and how it was settled",
+        "every scan and change with its answer; once more: what stores did that cannot all be right",
         &[
             Place::Home,
             Place::Refused,
             Place::Find,
             Place::Pools,
             Place::Day,
+            Place::Operators,
         ],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "Add",
+        "among the operators: let somebody sign in",
+        &[Place::Operators],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Conflicts",
+        "in the log: what stores did that cannot all be right, and how it was settled",
+        &[Place::Log],
+    ),
+    row(
+        Key::F(6),
+        Command::Log,
+        "Log",
+        "in the list of conflicts: every scan and change with its answer",
+        &[Place::Conflicts],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "This code",
+        "in a line of the log: everything about its code",
+        &[Place::LogLine],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "Export",
+        "in the log: write it to a file: F8, a digit, Enter, a manager",
+        &[Place::Log],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
+        // The page says so where there is a notice.
+        "",
+        "in the log: end the notice about unknown codes: F9, a digit, Enter, a manager",
+        &[Place::Log],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "All of it",
+        "in the log: all that the marked line says; after a digit, lines of that answer",
+        &[Place::Log],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Do it",
+        "in the log: show what the form asks for, do what is asked",
+        &[Place::LogAsked],
+    ),
+    row(
+        Key::Tab,
+        Command::Next,
+        "Filter",
+        "in the log: a form for what is shown: Tab, Enter",
+        &[Place::Log],
     ),
     row(
         Key::F(7),
@@ -318,6 +410,13 @@ pub const KEYS: [KeyRow; 44] = [
     row(
         Key::F(9),
         Command::Manager,
+        "Contact",
+        "in Find: a manager shows the whole contact of the marked customer; it is kept who did",
+        &[Place::Find],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
         "Manager",
         "a manager sets a refusal aside: PIN, and a digit for the reason",
         &[Place::Refused],
@@ -336,6 +435,8 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Pools,
             Place::Conflicts,
             Place::Day,
+            Place::Operators,
+            Place::Log,
         ],
         who: Who::SignedIn,
     },
@@ -355,6 +456,8 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Pools,
             Place::Conflicts,
             Place::Day,
+            Place::Operators,
+            Place::Log,
         ],
         who: Who::Nobody,
     },
@@ -417,6 +520,20 @@ pub const KEYS: [KeyRow; 44] = [
     row(
         Key::Enter,
         Command::Enter,
+        "Change",
+        "among the operators: change the marked one: a digit, Enter, a manager",
+        &[Place::Operators],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "about an operator: to the next line; on the last, a manager's PIN",
+        &[Place::Operator],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
         "Sign in",
         "at sign-in: sign in with the typed PIN",
         &[Place::SignIn],
@@ -448,6 +565,9 @@ pub const KEYS: [KeyRow; 44] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
+            Place::Operator,
+            Place::LogLine,
+            Place::LogAsked,
         ],
     ),
     row(

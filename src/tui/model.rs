@@ -19,6 +19,7 @@ use crate::tui::conflict_order::ConflictOrder;
 use crate::tui::find_order::FindTold;
 use crate::tui::keys::{self, Command, Place};
 use crate::tui::msg::{Effect, Msg, Opened, Source, TodayCounts, WhyNotJudged};
+use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 use crate::tui::pages::Sample;
 use crate::tui::screens::find::{Find, Setting};
 use crate::tui::screens::help::Help;
@@ -38,6 +39,9 @@ const NOTICE: SignedDuration = SignedDuration::from_secs(8);
 /// How long a verdict stays fresh, unless configured.
 pub const FADE_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
+/// How long nobody may be at the console until it is locked, unless configured.
+pub const LOCK_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
 /// With fewer columns or rows only the panel's word is drawn.
 const COLUMNS_MIN: u16 = 60;
 const ROWS_MIN: u16 = 18;
@@ -49,6 +53,8 @@ pub struct Options {
     pub theme: Theme,
     /// When a verdict fades to grey.
     pub fade_after: SignedDuration,
+    /// After so long without a key or a scan whoever is signed in is signed out; zero: never.
+    pub lock_after: SignedDuration,
     /// The training mode: sample codes, and what will happen with each.
     pub training: Option<Vec<Sample>>,
     /// Columns of the terminal.
@@ -110,6 +116,8 @@ pub struct Model {
     pub(super) hub: Option<Box<HubStatus>>,
     pub(super) pending: String,
     notice: Option<Notice>,
+    /// When somebody was last at the keys or at a scanner.
+    active_at: Timestamp,
 }
 
 /// Something to be noticed for a moment.
@@ -132,6 +140,7 @@ impl Model {
     pub fn new(options: Options) -> Model {
         Model {
             now: options.now,
+            active_at: options.now,
             options,
             screen: Screen::Starting,
             help: None,
@@ -167,6 +176,7 @@ impl Model {
             Msg::Ticked { now } => {
                 self.now = now;
                 self.redeem.ticked(now);
+                self.lock_if_idle(&mut effects);
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.ticked(&mut effects);
                 } else if matches!(self.screen, Screen::Back) {
@@ -200,6 +210,8 @@ impl Model {
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
             | Msg::PoolsLow { .. }
+            | Msg::OperatorsRead { .. }
+            | Msg::GuessingStands { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -306,6 +318,14 @@ impl Model {
         if !self.is_at(PageName::Pools) {
             banners.push(self.back.pools.notice());
         }
+        // Whoever is at the log is told there.
+        if let Some(shop) = self.shop.as_ref().filter(|_| !self.is_at(PageName::Log)) {
+            let is_manager = match &self.operator {
+                Some(operator) => operator.role == Role::Manager,
+                None => shop.operators.is_empty(),
+            };
+            banners.push(self.back.log.notice(is_manager, &shop.counter));
+        }
         banners.retain(|phrases| !phrases.is_empty());
         banners
     }
@@ -382,6 +402,9 @@ impl Model {
         effects: &mut Vec<Effect>,
     ) {
         let is_keyboard = *source == Source::Keyboard;
+        if !inputs.is_empty() || !pending.is_empty() {
+            self.active_at = self.now;
+        }
         for input in inputs {
             match input {
                 Input::Scan(scan) => self.scanned(scan.bytes, scan.flags, effects),
@@ -427,6 +450,9 @@ impl Model {
                 true
             }
             Screen::Back => {
+                if self.back.page_mut().take_scan(&raw, effects) {
+                    return;
+                }
                 self.back.page_mut().scanned();
                 true
             }
@@ -661,14 +687,101 @@ impl Model {
         self.operator = None;
         // Whoever "is signed in" by it is not any more.
         self.notice = None;
-        self.help = None;
         self.redeem.signed_out();
+        self.forget_forms();
+        self.screen = Screen::SignIn(SignIn::new());
+        effects.push(Effect::SignOut);
+    }
+
+    /// What was typed and asked goes with whoever was at the console.
+    fn forget_forms(&mut self) {
+        self.armed = Armed::Nothing;
+        self.help = None;
         // A form holds what a customer has said of themselves.
         self.sign_up = SignUp::new();
         self.find.signed_out();
         self.back.signed_out();
-        self.screen = Screen::SignIn(SignIn::new());
+    }
+
+    /// Nobody has been here for long: whoever comes next says who they are. The verdict in the panel
+    /// stays, and so does the list of the last scans.
+    fn lock_if_idle(&mut self, effects: &mut Vec<Effect>) {
+        // A clock that was set back begins anew.
+        self.active_at = self.active_at.min(self.now);
+        let lock_after = self.options.lock_after;
+        let is_due =
+            lock_after.is_positive() && self.now.duration_since(self.active_at) >= lock_after;
+        let Some(operator) = self.operator.take_if(|_| is_due) else {
+            return;
+        };
+        let operators = self.shop.as_ref().map_or(&[][..], |shop| &shop.operators);
+        let at = operators.iter().position(|one| one.name == operator.name);
+        let screen = SignIn::locked(at.unwrap_or(0), lock_after);
+        self.notice = None;
+        self.redeem.locked();
+        self.forget_forms();
+        self.screen = Screen::SignIn(screen);
         effects.push(Effect::SignOut);
+    }
+
+    /// Somebody is signed in, by PIN or by badge. What the one before has typed, and what they were
+    /// asked, goes with them; whoever shows their own badge once more goes on.
+    fn signed_in(&mut self, operator: Operator) {
+        self.say(&format!("{} is signed in", operator.name), Tone::Plain);
+        let is_other = self
+            .operator
+            .as_ref()
+            .is_some_and(|before| before.name != operator.name);
+        if is_other {
+            self.redeem.locked();
+            self.forget_forms();
+        }
+        let is_form = matches!(self.screen, Screen::SignUp | Screen::Find | Screen::Back);
+        if is_other || !is_form {
+            self.screen = Screen::Redeem;
+        }
+        self.operator = Some(operator);
+        self.active_at = self.now;
+    }
+
+    /// Who may sign in has changed, here or at another counter.
+    fn operators_read(&mut self, operators: Vec<Operator>, effects: &mut Vec<Effect>) {
+        let Some(shop) = &mut self.shop else {
+            return;
+        };
+        shop.operators = operators;
+        let operators = &shop.operators;
+        if let Screen::SignIn(sign_in) = &mut self.screen {
+            sign_in.listed(operators.len());
+        }
+        let here = self.operator.as_ref();
+        let known = here.and_then(|here| operators.iter().find(|one| one.name == here.name));
+        let is_behind_the_door = matches!(self.screen, Screen::Starting | Screen::SetUp(_));
+        if let Some(known) = known {
+            self.operator = Some(known.clone());
+        } else if operators.is_empty() {
+            let was_signed = self.operator.take().is_some();
+            if was_signed {
+                effects.push(Effect::SignOut);
+            }
+            let is_locked = matches!(self.screen, Screen::SignIn(_));
+            if is_locked {
+                self.screen = Screen::Redeem;
+            }
+            if was_signed || is_locked {
+                let words = "NOBODY SIGNS IN any more: the console is open to all";
+                self.say(words, Tone::Failed);
+            }
+        } else if !is_behind_the_door && !matches!(self.screen, Screen::SignIn(_)) {
+            self.sign_out(effects);
+            if let Screen::SignIn(sign_in) = &mut self.screen {
+                sign_in.say("who may sign in here has changed: sign in");
+            }
+        }
+        if self.is_at(PageName::Operators) {
+            let list = BackOrder::Operator(OperatorOrder::List);
+            effects.push(Effect::Back(Box::new(list)));
+        }
     }
 
     fn not_judged(&mut self, number: u64, why: WhyNotJudged, effects: &mut Vec<Effect>) {
@@ -729,6 +842,9 @@ impl Model {
             }
             self.open_slips = open_slips;
             self.in_test_mode = in_test_mode;
+            if self.is_at(PageName::Log) {
+                self.back.log.news(effects);
+            }
         } else if let Msg::ScannerHealth {
             name,
             words,
@@ -743,6 +859,10 @@ impl Model {
         } else if let Msg::PoolsLow { low } = msg {
             let is_in_view = self.is_at(PageName::Pools);
             self.back.pools.low(low, is_in_view, effects);
+        } else if let Msg::OperatorsRead { operators } = msg {
+            self.operators_read(operators, effects);
+        } else if let Msg::GuessingStands { guessing } = msg {
+            self.back.log.guessing(guessing);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {
@@ -755,6 +875,15 @@ impl Model {
     /// What the desk says to a page of the back room; elsewhere, what was done is a notice.
     fn at_back_room(&mut self, told: BackTold, effects: &mut Vec<Effect>) {
         let is_in_view = matches!(self.screen, Screen::Back);
+        if let BackTold::Operator(OperatorTold::IsCode(scan)) = &told {
+            // It was no badge: it is judged as it would have been at once.
+            let raw = scan.as_bytes().to_vec();
+            if matches!(self.screen, Screen::SignIn(_)) {
+                self.scanned(raw, ScanFlags::NONE, effects);
+            } else {
+                self.redeem.scanned(raw, ScanFlags::NONE, true, effects);
+            }
+        }
         if let Some(words) = self.back.told(told, is_in_view, effects) {
             self.say(&words, Tone::Plain);
         }
@@ -858,11 +987,10 @@ impl Model {
             if let Some(number) = number {
                 self.redeem.was_badge(number);
             }
-            self.say(&format!("{} is signed in", operator.name), Tone::Plain);
-            self.operator = Some(operator);
-            if !matches!(self.screen, Screen::SignUp | Screen::Find | Screen::Back) {
-                self.screen = Screen::Redeem;
-            }
+            self.signed_in(operator);
+            // What a manager was shown is not for a cashier.
+            let setting = self.setting();
+            self.back.log.seen_by(&setting);
         } else if let Msg::SignInRefused {
             words,
             locked_until,

@@ -12,6 +12,7 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::claim::{Claim, Look};
 use crate::domain::conflict::Conflict;
 use crate::domain::day_report::DayReport;
+use crate::domain::guessing::Guessing;
 use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
@@ -340,6 +341,11 @@ pub enum Msg {
         /// The campaigns in test mode.
         in_test_mode: Vec<String>,
     },
+    /// Who may sign in is another list than before, be it by another counter.
+    OperatorsRead {
+        /// By name.
+        operators: Vec<Operator>,
+    },
     /// How this store stands with its hub; none: it has none.
     HubTold(Option<Box<HubStatus>>),
     /// The pools that are warned of are others than before.
@@ -351,6 +357,11 @@ pub enum Msg {
     ConflictsOpen {
         /// Oldest first.
         open: Vec<Conflict>,
+    },
+    /// The counters at which many unknown codes were read are others than before.
+    GuessingStands {
+        /// By counter.
+        guessing: Vec<Guessing>,
     },
     /// The desk has answered an order of the back room.
     BackTold(BackTold),

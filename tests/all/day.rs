@@ -112,11 +112,15 @@ fn step(node: &mut Node, dice: &mut Dice, codes: &[String], number: usize) {
                 approved_by: Some("Mia"),
                 only_unused: false,
                 prints: true,
-                random: [5; 14],
+                random: std::array::from_fn(|_| u8::try_from(dice.below(256)).unwrap()),
             };
             drop(node.ledger.replace(&request, &act).unwrap());
         }
-        8 => drop(node.ledger.order_slip(raw, &act).unwrap()),
+        8 => {
+            for _ in 0..2 {
+                drop(node.ledger.order_slip(raw, &act).unwrap());
+            }
+        }
         _ => drop(node.ledger.void_code(raw, "torn", &act).unwrap()),
     }
 }
@@ -255,7 +259,7 @@ fn assert_adds_up(report: &DayReport) {
 }
 
 fn a_day_adds_up_to_its_entries_and_attempts() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let mut dice = Dice::new(seed);
         let mut node = empty_hub();
         node.now_ms = before_the_clocks_change();
@@ -533,6 +537,8 @@ fn a_hub_reports_what_its_stores_do() {
     }
     let date = date_of(hub.now_ms);
     for store in &mut stores {
+        meet(&mut hub, store);
+        // Once more, to say that nothing is left.
         meet(&mut hub, store);
     }
     let all = report(&mut hub, date, None);

@@ -160,7 +160,10 @@ fn listed(settled_at: SettledAt) -> Msg {
 
 /// The list, at the hub or at a store.
 fn at_conflicts(settled_at: SettledAt) -> Vec<Msg> {
-    then(with_hub(online()), [key(Key::F(6)), listed(settled_at)])
+    then(
+        with_hub(online()),
+        [key(Key::F(6)), key(Key::F(6)), listed(settled_at)],
+    )
 }
 
 /// A scan that the hub is asked about.
@@ -261,6 +264,7 @@ fn conflict_scenes() -> Vec<Scene> {
             then(
                 signed_in(),
                 [
+                    key(Key::F(6)),
                     key(Key::F(6)),
                     Msg::BackTold(BackTold::Conflict(ConflictTold::Listed {
                         conflicts: vec![],
@@ -398,11 +402,10 @@ fn orders(effects: &[Effect]) -> Vec<&ConflictOrder> {
     effects
         .iter()
         .filter_map(|effect| {
-            if let Effect::Back(order) = effect {
-                match &**order {
-                    BackOrder::Conflict(order) => Some(order),
-                    BackOrder::Pool(_) | BackOrder::Day(_) => None,
-                }
+            if let Effect::Back(order) = effect
+                && let BackOrder::Conflict(order) = &**order
+            {
+                Some(order)
             } else {
                 None
             }
@@ -503,6 +506,7 @@ fn where_nobody_signs_in_no_pin_is_asked() {
     let msgs = [
         opened(vec![], vec![]),
         key(Key::F(6)),
+        key(Key::F(6)),
         listed(SettledAt::Here),
     ];
     let mut console = model(DARK, (80, 24), false, &msgs);
@@ -558,12 +562,12 @@ fn scans_are_judged_on_the_screen_of_the_conflicts_and_drop_what_is_asked() {
     // A scanner that types slowly is no digit.
     let effects = effects_of(&mut console, [typed("BCDFGHJKLNPRST"), key(Key::Enter)]);
     assert!(matches!(effects[..], [Effect::Scan { number: 2, .. }]));
-    // A badge changes the operator, and the page stays.
+    // A badge changes the operator, and what the one before was asked is gone.
     console.update(Msg::SignedIn {
         operator: operator("Ben", Role::Manager),
         number: Some(2),
     });
-    assert!(text(&drawn(&console, (80, 24))).contains("What is decided?"));
+    assert!(!text(&drawn(&console, (80, 24))).contains("What is decided?"));
     // Nothing that is typed or pressed by chance orders anything.
     let effects = console.update(input(vec![]));
     assert!(effects.is_empty());

@@ -23,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
 /// The files of a hub's certificate.
-struct Files {
-    chain: PathBuf,
+pub(crate) struct Files {
+    pub(crate) chain: PathBuf,
     key: PathBuf,
 }
 
 impl Files {
-    fn arguments(&self) -> [&str; 4] {
+    pub(crate) fn arguments(&self) -> [&str; 4] {
         [
             "--tls-cert",
             self.chain.to_str().unwrap(),
@@ -47,14 +47,14 @@ pub(crate) fn authority(name: &str) -> Authority {
 }
 
 /// Its certificate, as a file that a store would name.
-fn ca_file(shop: &Shop, authority: &Authority, name: &str) -> PathBuf {
+pub(crate) fn ca_file(shop: &Shop, authority: &Authority, name: &str) -> PathBuf {
     let file = shop.beside(name);
     std::fs::write(&file, authority.pem()).unwrap();
     file
 }
 
 /// A certificate for this name, valid until the end of that year.
-fn issue(authority: &Authority, name: &str, until: i32) -> (String, String) {
+pub(crate) fn issue(authority: &Authority, name: &str, until: i32) -> (String, String) {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.not_after = rcgen::date_time_ymd(until, 12, 31);
@@ -62,7 +62,7 @@ fn issue(authority: &Authority, name: &str, until: i32) -> (String, String) {
     (certificate.pem(), key.serialize_pem())
 }
 
-fn files(shop: &Shop, (chain, key): &(String, String)) -> Files {
+pub(crate) fn files(shop: &Shop, (chain, key): &(String, String)) -> Files {
     let files = Files {
         chain: shop.beside("hub.pem"),
         key: shop.beside("hub.key"),

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use counterfoil::desk::{act, mint_key};
-use counterfoil::ledger::{Database, Expected, Ledger, LogFilter, LogPosition, Scan};
+use counterfoil::domain::log::LogFilter;
+use counterfoil::ledger::{Database, Expected, Ledger, LogPosition, Scan};
 use jiff::Timestamp;
 use postgres::error::SqlState;
 use serde_json::{Value, json};

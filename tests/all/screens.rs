@@ -20,7 +20,7 @@ use counterfoil::domain::verdict::{
 use counterfoil::tui::big_word::{self, Scale};
 use counterfoil::tui::draw::draw;
 use counterfoil::tui::keys;
-use counterfoil::tui::model::{FADE_AFTER, Model, Options};
+use counterfoil::tui::model::{FADE_AFTER, LOCK_AFTER, Model, Options};
 use counterfoil::tui::msg::{
     ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, Source, TodayCounts, WhyNotJudged,
 };
@@ -75,6 +75,7 @@ pub(crate) fn model(theme: Theme, size: (u16, u16), is_training: bool, msgs: &[M
     let mut model = Model::new(Options {
         theme,
         fade_after: FADE_AFTER,
+        lock_after: LOCK_AFTER,
         training,
         columns: size.0,
         rows: size.1,
@@ -858,7 +859,7 @@ fn what_no_manager_may_set_aside_has_no_such_key() {
         let msgs = then(signed_in(), msgs);
         let mut model = model(DARK, (80, 24), false, &msgs);
         let footer = text(&drawn(&model, (80, 24)));
-        assert_eq!(footer.contains("F9 Manager  F10"), expected, "{footer}");
+        assert_eq!(footer.contains("F9 Manager F10"), expected, "{footer}");
         let keys = [
             key(Key::F(9)),
             typed("1"),

@@ -42,6 +42,8 @@ const FENCED: &[(&str, &[&str])] = &[
     ("serialport", &["devices/"]),
     ("qrcode", &["domain/qr.rs"]),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/manual.rs"]),
     ("indicatif", &["cli/"]),
     ("rpassword", &["cli/"]),
     ("toml", &["cli/"]),

@@ -407,8 +407,9 @@ impl World {
             return broken(Law::I4Durable, format!("{code} was given without an entry"));
         };
         let hash = self.hash_of(claimed.place, &entry)?;
-        if let Some(owner) = self.record.lost_owners.get(code)
+        if let Some((owner, giver)) = self.record.lost_owners.get(code)
             && *owner != claimed.person
+            && !self.is_excused([*giver].into_iter())
         {
             return broken(
                 Law::I2Safe,

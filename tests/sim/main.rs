@@ -157,7 +157,8 @@ fn part_3() {
 fn hubs_that_fall_back() {
     let mut words: BTreeMap<String, u64> = BTreeMap::new();
     let mut broken = Vec::new();
-    for seed in 101..109 {
+    let asked_for = std::env::var_os("COUNTERFOIL_SIM_SEEDS").map(|_| seeds());
+    for seed in asked_for.unwrap_or(101..109) {
         let steps = steps().min(3_000);
         let played = play(Game {
             seed,

@@ -78,8 +78,8 @@ pub(crate) struct Record {
     by_code: BTreeMap<String, Vec<usize>>,
     /// Whose a code is.
     pub(crate) owners: BTreeMap<String, usize>,
-    /// Whose a code was that was given in a life which is gone.
-    pub(crate) lost_owners: BTreeMap<String, usize>,
+    /// Whose a code was that was given in a life which is gone, and where.
+    pub(crate) lost_owners: BTreeMap<String, (usize, Place)>,
     /// Codes in the order in which they were given.
     pub(crate) given: Vec<String>,
     /// How often each word was said: what a game was about.

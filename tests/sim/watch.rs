@@ -174,8 +174,9 @@ impl World {
             };
             let lost = (act.fate == Fate::Died && act.what == What::Code)
                 .then(|| (act.code.clone(), act.person));
+            let place_of = act.place;
             if let (true, Some((code, Some(person)))) = (self.game.hub_falls_back, lost) {
-                self.record.lost_owners.insert(code, person);
+                self.record.lost_owners.insert(code, (person, place_of));
             }
         }
     }

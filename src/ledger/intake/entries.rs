@@ -24,7 +24,7 @@ use crate::ledger::log::end_life;
 use crate::ledger::lookups::lock_many;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
-    Act, Setting, Writing, bulk, campaigns, customers, join, lease, recovery, second_code,
+    Act, Setting, Writing, behind, bulk, campaigns, customers, join, lease, recovery, second_code,
     setting_of,
 };
 
@@ -57,6 +57,7 @@ pub(super) fn take(
     people::merge(writing, &up.customers, &bodies)?;
     hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
+    let own_life = behind::life(writing.tx, &writing.head)?;
     let codes: BTreeMap<i64, CodeRow> = facts.codes().map(|row| (row.id, row.clone())).collect();
     let mut batch: Vec<Stored<'_>> = new
         .iter()
@@ -66,8 +67,7 @@ pub(super) fn take(
             entry,
             body: body.as_ref(),
             judged: body.as_ref().map_or_else(Judged::default, |body| {
-                let is_under_former = entry.wire.seq <= up.hub.former_head;
-                facts.judge(place, body, is_under_former)
+                facts.judge(place, body, is_of_former(up, own_life, entry.wire.seq))
             }),
             local: 0,
             previous: None,
@@ -83,7 +83,7 @@ pub(super) fn take(
     let fresh = fresh(sender, &batch, codes, &newest);
     let mut persons = agree_knowing(writing.tx, &writing.head, fresh, now_ms)?;
     for stored in &batch {
-        let was_known = stored.entry.wire.seq <= up.hub.former_seq;
+        let was_known = is_of_former(up, own_life, stored.entry.wire.seq);
         follow(writing, sender, stored, &mut persons, (was_known, act))?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
@@ -128,6 +128,13 @@ fn fresh<'b>(
             .collect(),
         entries,
     }
+}
+
+/// Whether an entry was written while another life of this hub stood, which may have had it, and more
+/// that nobody here knows of: before its writer heard of this one.
+fn is_of_former(up: &Up, own_life: i64, seq: i64) -> bool {
+    let has_heard = up.hub.life == 0 || up.hub.life >= own_life;
+    !has_heard || seq <= up.hub.former_head
 }
 
 /// Holds the codes of a batch, in the order of their numbers: whoever else changes them meanwhile is

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use crate::desk::Desk;
 use crate::ledger::LedgerError;
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold, SettledAt};
-use crate::tui::msg::ApprovalAsk;
-use crate::tui::runner::orders::approve;
+use crate::tui::runner::orders::approved;
 
 /// Carries out one order; what the ledger could not do is an answer too, on the screen that asked.
 pub(super) fn answer(desk: &mut Desk, order: ConflictOrder, now: Timestamp) -> ConflictTold {
@@ -36,16 +35,9 @@ fn carried_out(
             },
         });
     };
-    // Where nobody signs in, nobody proves it; where somebody does, no approval is none.
-    let asked = approval.unwrap_or_else(|| ApprovalAsk {
-        operator: None,
-        pin: None,
-        reason: reason.clone(),
-    });
-    let approval = match approve(desk, Some(&asked), now)? {
-        Ok(Some(approval)) => approval,
-        Ok(None) => return Ok(ConflictTold::Refused("a manager must approve".to_owned())),
-        Err(refusal) => return Ok(ConflictTold::Refused(refusal.to_string())),
+    let approval = match approved(desk, approval, &reason, now)? {
+        Ok(approval) => approval,
+        Err(words) => return Ok(ConflictTold::Refused(words)),
     };
     Ok(
         match desk.settle_conflict(number, decision, &reason, &approval, now)? {

@@ -3,6 +3,7 @@
 //! It never waits for paper or for the network. Now and then it looks whether other counters have
 //! written, and in idle moments it tidies up; what fails there is nobody's failed act.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::guessing::Guessing;
+use crate::domain::log::UNKNOWN;
+use crate::domain::operator::Operator;
 use crate::domain::pool::LowPool;
 use crate::domain::wire;
 use crate::http::sync_loop::{SyncLoop, SyncSetup};
@@ -27,6 +31,7 @@ use crate::tui::runner::asker::{Askers, Asking, HeardOf};
 use crate::tui::runner::orders::{
     self, Answered, Asked, answer, counts_of, describe, found_shop, number_of,
 };
+use crate::tui::runner::rights::may_order;
 use crate::tui::runner::{Chosen, Clock, Happening, Remember, wall_clock};
 
 /// What the desk is opened with.
@@ -111,6 +116,13 @@ struct DeskThread {
     low_pools: Vec<LowPool>,
     /// Has them warned of, on a thread of its own.
     watch: Option<PoolWatch>,
+    /// Who may sign in, as it was told.
+    operators: Vec<Operator>,
+    /// The counters that were told of as guessing.
+    guessing: Vec<Guessing>,
+    /// Answers to unknown codes that come later, and when: whatever else is asked meanwhile is answered
+    /// at once.
+    slowed: VecDeque<(Duration, Msg)>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -149,6 +161,9 @@ impl DeskThread {
             open_conflicts: Vec::new(),
             low_pools: Vec::new(),
             watch: None,
+            operators: Vec::new(),
+            guessing: Vec::new(),
+            slowed: VecDeque::new(),
         }
     }
 
@@ -162,7 +177,7 @@ impl DeskThread {
             let order = match held.take() {
                 Some(order) => Ok(order),
                 None if self.is_stale() => orders.recv_timeout(SOON),
-                None => orders.recv_timeout(IDLE),
+                None => orders.recv_timeout(self.until_slowed().min(IDLE)),
             };
             let is_idle = order.is_err();
             let has_rest = is_idle && !self.is_stale();
@@ -180,6 +195,7 @@ impl DeskThread {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let moment = self.order.clock.moment();
+            let told = self.tell_slowed(moment);
             let looked = if is_idle || moment.elapsed.saturating_sub(looked_at) >= LOOKED_APART {
                 looked_at = moment.elapsed;
                 self.look_around(moment)
@@ -189,7 +205,7 @@ impl DeskThread {
             if has_rest {
                 self.tidy(moment);
             }
-            if done.and(looked).is_err() {
+            if done.and(told).and(looked).is_err() {
                 return;
             }
         }
@@ -251,6 +267,7 @@ impl DeskThread {
         match describe(&mut desk, &self.order.counter, now) {
             Ok(opened) => {
                 self.desk = Some(desk);
+                self.operators.clone_from(&opened.operators);
                 self.say(Msg::Opened(Box::new(opened)))?;
                 self.look_around(self.order.clock.moment())
             }
@@ -300,6 +317,14 @@ impl DeskThread {
             let why = WhyNotJudged::NotSetUp;
             return self.say(Msg::NotJudged { number, why });
         };
+        if !may_order(&effect, desk.operator(), &self.operators) {
+            // The screen has not heard yet that nobody is signed in any more.
+            let Some(number) = number_of(&effect) else {
+                return Ok(());
+            };
+            let why = WhyNotJudged::SignedOut;
+            return self.say(Msg::NotJudged { number, why });
+        }
         // Whatever is done now may change the figures, and is no other counter's writing.
         if let Some(seen) = &mut self.seen {
             seen.version = None;
@@ -307,7 +332,7 @@ impl DeskThread {
         let number = number_of(&effect);
         let is_in_reach = self.hub.as_ref().is_some_and(|hub| hub.is_in_reach);
         match answer(desk, effect, moment, is_in_reach) {
-            Ok(Answered::Told(Some(msg))) => self.say(msg)?,
+            Ok(Answered::Told(Some(msg))) => self.say_in_time(msg, moment)?,
             Ok(Answered::Told(None)) => {}
             Ok(Answered::Ask(asked)) => self.ask(asked, moment)?,
             Err(error) => self.fail(number, &error)?,
@@ -388,9 +413,49 @@ impl DeskThread {
         }
         let number = asked.number();
         match orders::heard(desk, asked, heard, moment) {
-            Ok(msg) => self.say(msg),
+            Ok(msg) => self.say_in_time(msg, moment),
             Err(error) => self.fail(number, &error),
         }
+    }
+
+    /// Tells an answer; one to an unknown code only later, where there were too many of them at this
+    /// counter. It stands in the ledger by then.
+    fn say_in_time(&mut self, msg: Msg, moment: Moment) -> Result<(), Unheard> {
+        let is_unknown = if let Msg::Judged { answer, .. } = &msg {
+            UNKNOWN.contains(&answer.verdict.word())
+        } else {
+            false
+        };
+        let slowed_ms = match &mut self.desk {
+            Some(desk) if is_unknown => {
+                let counter = &self.order.counter;
+                desk.ledger().slowed_ms(counter, moment.now).unwrap_or(0)
+            }
+            Some(_) | None => 0,
+        };
+        if slowed_ms == 0 {
+            return self.say(msg);
+        }
+        let due =
+            self.order.clock.moment().elapsed + Duration::from_millis(slowed_ms.unsigned_abs());
+        self.slowed.push_back((due, msg));
+        Ok(())
+    }
+
+    /// How long until the next slowed answer is due.
+    fn until_slowed(&self) -> Duration {
+        let elapsed = self.order.clock.moment().elapsed;
+        self.slowed
+            .front()
+            .map_or(Duration::MAX, |(due, _)| due.saturating_sub(elapsed))
+    }
+
+    /// Tells the answers that were slowed and are due; they come in the order of their scans.
+    fn tell_slowed(&mut self, moment: Moment) -> Result<(), Unheard> {
+        while let Some((_, msg)) = self.slowed.pop_front_if(|(due, _)| *due <= moment.elapsed) {
+            self.say(msg)?;
+        }
+        Ok(())
     }
 
     /// Begins to keep in touch with the hub, where there is one now.
@@ -423,6 +488,21 @@ impl DeskThread {
                 next_number: 1,
             });
         }
+    }
+
+    /// Tells of the counters at which somebody guesses, where it is another story than before.
+    fn look_for_guessing(&mut self, now: Timestamp) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(guessing) = desk.ledger().guessing(now) else {
+            return Ok(());
+        };
+        if guessing == self.guessing {
+            return Ok(());
+        }
+        self.guessing.clone_from(&guessing);
+        self.say(Msg::GuessingStands { guessing })
     }
 
     /// Tells of the conflicts that are open, where they are others than before.
@@ -470,6 +550,22 @@ impl DeskThread {
         }
         self.low_pools.clone_from(&low);
         self.say(Msg::PoolsLow { low })
+    }
+
+    /// Tells who may sign in, where that has changed; whoever may not any more is signed out.
+    fn look_for_operators(&mut self) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(operators) = desk.ledger().operators() else {
+            return Ok(());
+        };
+        if operators == self.operators {
+            return Ok(());
+        }
+        desk.keep_signed_in(&operators);
+        self.operators.clone_from(&operators);
+        self.say(Msg::OperatorsRead { operators })
     }
 
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
@@ -544,8 +640,10 @@ impl DeskThread {
         }
         self.look_for_hub();
         self.watch_pools();
+        self.look_for_operators()?;
         self.look_for_conflicts()?;
         self.look_for_low_pools()?;
+        self.look_for_guessing(moment.now)?;
         let Some(desk) = &mut self.desk else {
             return Ok(());
         };

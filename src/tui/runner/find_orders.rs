@@ -6,7 +6,7 @@ use crate::desk::{Desk, Replaced};
 use crate::domain::ids::EntryId;
 use crate::ledger::LedgerError;
 use crate::tui::find_order::{FindOrder, FindTold};
-use crate::tui::runner::orders::approve;
+use crate::tui::runner::orders::{approve, approved};
 
 /// Carries out one order; what the ledger could not do is an answer too, on the screen that asked.
 pub(super) fn answer(desk: &mut Desk, order: FindOrder, now: Timestamp) -> FindTold {
@@ -40,6 +40,22 @@ fn carried_out(desk: &mut Desk, order: FindOrder, now: Timestamp) -> Result<Find
             };
             desk.undo(&id, &reason, approval.as_ref(), now)
                 .map(FindTold::Undone)
+        }
+        FindOrder::Contact {
+            customer_id,
+            approval,
+        } => {
+            if approval.is_none() && !desk.ledger().operators()?.is_empty() {
+                return Ok(FindTold::NeedsApproval);
+            }
+            let approval = match approved(desk, approval, "whole contact", now)? {
+                Ok(approval) => approval,
+                Err(words) => return Ok(FindTold::Refused(words)),
+            };
+            Ok(match desk.full_contacts(&customer_id, &approval, now)? {
+                Ok(contacts) => FindTold::Contact(Box::new(contacts)),
+                Err(refusal) => FindTold::Refused(refusal.to_string()),
+            })
         }
         FindOrder::Replace { ask, approval } => {
             let approval = match approve(desk, approval.as_ref(), now)? {

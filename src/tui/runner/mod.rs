@@ -13,9 +13,12 @@ mod day_orders;
 mod desk_thread;
 mod find_orders;
 mod listen;
+mod log_orders;
+mod operator_orders;
 mod orders;
 mod pool_orders;
 mod printer_thread;
+mod rights;
 mod screen;
 mod sign_up_orders;
 

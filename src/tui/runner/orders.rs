@@ -149,7 +149,7 @@ pub(super) fn answer(
             may_judge,
             fills,
         } => match (may_judge, fills) {
-            (false, _) => badge_in(desk, number, &raw),
+            (false, _) => badge_in(desk, number, &raw, now),
             (true, true) if desk.may_fill(&raw)? => Ok(Some(Msg::NoCode { number })),
             (true, _) => return scan(desk, number, &raw, &NO_EXTRA, moment, is_in_reach),
         },
@@ -165,7 +165,7 @@ pub(super) fn answer(
         }
         Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
         Effect::SignOut => {
-            desk.sign_out();
+            desk.sign_out(now);
             Ok(None)
         }
         Effect::ListUndo => list_undo(desk, now),
@@ -303,8 +303,13 @@ fn sign_up(
 }
 
 /// A scan while nobody is signed in.
-fn badge_in(desk: &mut Desk, number: u64, raw: &[u8]) -> Result<Option<Msg>, LedgerError> {
-    Ok(Some(match desk.badge_in(raw)? {
+fn badge_in(
+    desk: &mut Desk,
+    number: u64,
+    raw: &[u8],
+    now: Timestamp,
+) -> Result<Option<Msg>, LedgerError> {
+    Ok(Some(match desk.badge_in(raw, now)? {
         Some(operator) => Msg::SignedIn {
             operator,
             number: Some(number),
@@ -339,6 +344,26 @@ pub(super) fn approve(
         _ => None,
     };
     Ok(desk.approve(manager, &ask.reason, now)?.map(Some))
+}
+
+/// A manager's approval where one is always needed; why there is none, for people. Where nobody signs
+/// in, nobody proves it; where somebody does, no approval is none.
+pub(super) fn approved(
+    desk: &mut Desk,
+    ask: Option<ApprovalAsk>,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Result<Approval, String>, LedgerError> {
+    let ask = ask.unwrap_or_else(|| ApprovalAsk {
+        operator: None,
+        pin: None,
+        reason: reason.to_owned(),
+    });
+    Ok(match approve(desk, Some(&ask), now)? {
+        Ok(Some(approval)) => Ok(approval),
+        Ok(None) => Err("a manager must approve".to_owned()),
+        Err(refusal) => Err(refusal.to_string()),
+    })
 }
 
 fn sign_in(

@@ -23,6 +23,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::qr_cells;
+use crate::tui::screens::full_contact::{ContactWish, FullContact};
 use crate::tui::screens::life::{LifePage, Wish, person_in_words};
 use crate::tui::screens::question::{Managers, Outcome, edit, field_line};
 use crate::tui::screens::signed_up::outcome_in_words;
@@ -44,6 +45,8 @@ struct Awaited {
     search: Option<u64>,
     /// The newest look at a life.
     life: Option<u64>,
+    /// The whole contact of a customer.
+    contact: Option<u64>,
     /// What changes something, and of which code; whatever comes of it is told.
     act: Option<(u64, String)>,
     /// The slip that is being printed.
@@ -79,6 +82,8 @@ pub struct Find {
     at: usize,
     life: Option<LifePage>,
     new_code: Option<NewCode>,
+    /// The whole contact of a customer, asked for or shown.
+    contact: Option<FullContact>,
     /// What was done or refused.
     words: String,
 }
@@ -91,6 +96,9 @@ impl Find {
 
     /// Where the operator is.
     pub fn place(&self) -> Place {
+        if self.contact.as_ref().is_some_and(FullContact::is_asking) {
+            return Place::Question;
+        }
         if self.new_code.is_some() {
             return Place::Replaced;
         }
@@ -103,12 +111,12 @@ impl Find {
 
     /// Whether Esc closes something here, before it leads back to the scans.
     pub fn has_something_open(&self) -> bool {
-        self.life.is_some() || self.new_code.is_some()
+        self.life.is_some() || self.new_code.is_some() || self.contact.is_some()
     }
 
     /// Whether a barcode that is no code of ours fills the field that is being typed in.
     pub fn is_scannable(&self) -> bool {
-        !self.life.as_ref().is_some_and(LifePage::is_typing)
+        self.contact.is_none() && !self.life.as_ref().is_some_and(LifePage::is_typing)
     }
 
     /// Takes a scanned barcode that is no code.
@@ -122,6 +130,7 @@ impl Find {
     /// A scan drops what is being asked, and is judged.
     pub fn scanned(&mut self) {
         self.words.clear();
+        self.close_contact();
         if let Some(life) = &mut self.life {
             life.drop_form();
         }
@@ -134,6 +143,7 @@ impl Find {
 
     /// Another screen is opened: what was found may be stale when somebody comes back.
     pub fn put_away(&mut self) {
+        self.close_contact();
         self.life = None;
         self.finding = None;
         self.searched.clear();
@@ -158,6 +168,12 @@ impl Find {
 
     /// Takes a typed character.
     pub fn typed(&mut self, character: char) {
+        if let Some(contact) = &mut self.contact {
+            if contact.typed(character) {
+                return;
+            }
+            self.contact = None;
+        }
         match &mut self.life {
             Some(life) if life.is_typing() => life.typed(character),
             Some(_) => {
@@ -179,6 +195,9 @@ impl Find {
         setting: Setting,
         effects: &mut Vec<Effect>,
     ) -> Outcome {
+        if self.contact.is_some() {
+            return self.command_in_contact(command, effects);
+        }
         if self.new_code.is_some() {
             self.leave_new_code(command);
             if command != Command::Slips {
@@ -232,7 +251,82 @@ impl Find {
         }
     }
 
+    fn close_contact(&mut self) {
+        self.contact = None;
+        self.awaited.contact = None;
+    }
+
+    fn command_in_contact(&mut self, command: Command, effects: &mut Vec<Effect>) -> Outcome {
+        let Some(contact) = &mut self.contact else {
+            return Outcome::Open;
+        };
+        match contact.command(command) {
+            ContactWish::Nothing => {}
+            ContactWish::Close => self.close_contact(),
+            ContactWish::Scan(raw) => {
+                self.close_contact();
+                return Outcome::Scan(raw);
+            }
+            ContactWish::Show(approval) => {
+                let customer_id = contact.customer_id().to_owned();
+                let order = FindOrder::Contact {
+                    customer_id,
+                    approval,
+                };
+                self.awaited.contact = Some(self.order(order, effects));
+            }
+        }
+        Outcome::Open
+    }
+
+    /// The desk has answered for a contact; where nobody asks any more, nothing is shown.
+    fn contact_told(&mut self, told: FindTold, managers: &Managers, effects: &mut Vec<Effect>) {
+        let Some(contact) = &mut self.contact else {
+            return;
+        };
+        match told {
+            FindTold::Contact(contacts) => contact.show(*contacts),
+            FindTold::NeedsApproval => contact.ask_manager(managers),
+            FindTold::Refused(words) => {
+                effects.push(Effect::Bell { times: 2 });
+                contact.refuse(&words);
+            }
+            FindTold::Failed(words) => {
+                effects.push(Effect::Bell { times: 3 });
+                contact.refuse(&format!("NOT DONE – {words}"));
+            }
+            FindTold::Found(_)
+            | FindTold::FoundOn { .. }
+            | FindTold::Life(_)
+            | FindTold::Undone(_)
+            | FindTold::Replaced(_) => {}
+        }
+    }
+
+    /// Whoever has the marked code; whoever is alone in the list.
+    fn marked_holder(&self) -> Option<&Holder> {
+        let holders = &self.finding.as_ref()?.holders;
+        let mut before = 0_usize;
+        let marked = holders.iter().find(|holder| {
+            before = before.saturating_add(holder.codes.len());
+            self.at < before
+        });
+        marked.or(match holders.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        })
+    }
+
     fn command_in_list(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        if command == Command::Manager {
+            self.words.clear();
+            let holder = self.marked_holder();
+            self.contact = holder.and_then(|holder| {
+                let id = holder.customer_id.as_deref()?;
+                Some(FullContact::new(id, &holder_in_words(holder)))
+            });
+            return;
+        }
         let last = self
             .finding
             .as_ref()
@@ -325,6 +419,15 @@ impl Find {
         if let Some((_, code)) = self.awaited.act.take_if(|(act, _)| *act == number) {
             return self.act_told(told, &code, managers, effects);
         }
+        if self
+            .awaited
+            .contact
+            .take_if(|asked| *asked == number)
+            .is_some()
+        {
+            self.contact_told(told, managers, effects);
+            return None;
+        }
         let is_search = self.awaited.search == Some(number);
         let is_life = self.awaited.life == Some(number);
         if is_search {
@@ -343,7 +446,10 @@ impl Find {
                 self.words = format!("NOT FOUND OUT – {words}");
                 effects.push(Effect::Bell { times: 3 });
             }
-            FindTold::Undone(_) | FindTold::Replaced(_) | FindTold::NeedsApproval => {}
+            FindTold::Undone(_)
+            | FindTold::Replaced(_)
+            | FindTold::Contact(_)
+            | FindTold::NeedsApproval => {}
         }
         None
     }
@@ -407,6 +513,7 @@ impl Find {
             .as_ref()
             .is_some_and(|open| open.has_form() && open.code() == life.life.code);
         if !is_asking {
+            self.close_contact();
             self.life = Some(LifePage::new(life));
         }
     }
@@ -427,7 +534,10 @@ impl Find {
                 let words = format!("NOT DONE – {words} Enter tries again, it is the same act.");
                 return self.refused(&words, 3, effects);
             }
-            FindTold::Found(_) | FindTold::FoundOn { .. } | FindTold::Life(_) => {}
+            FindTold::Found(_)
+            | FindTold::FoundOn { .. }
+            | FindTold::Life(_)
+            | FindTold::Contact(_) => {}
         }
         None
     }
@@ -569,6 +679,9 @@ impl Find {
         }
         inside.line(0, 0, &self.typed_line(view, room), Style::new());
         let mut part = inside.part(0, 2, room, rows.saturating_sub(2));
+        if let Some(contact) = &self.contact {
+            return contact.draw(&mut part);
+        }
         match &self.finding {
             _ if !self.words.is_empty() => {
                 draw_words(&mut part, &[&self.words], theme.warning());
@@ -602,6 +715,9 @@ impl Find {
     }
 
     fn note(&self) -> String {
+        if self.contact.is_some() {
+            return " Esc back ".to_owned();
+        }
         if self.life.is_some() {
             return " Up, Down: mark · Esc back ".to_owned();
         }

@@ -3,8 +3,11 @@
 pub mod conflicts;
 pub mod day;
 pub mod find;
+pub mod full_contact;
 pub mod help;
 pub mod life;
+pub mod log;
+pub mod operators;
 pub mod pools;
 pub mod question;
 pub mod redeem;

@@ -521,6 +521,13 @@ impl Redeem {
         self.line.clear();
     }
 
+    /// Whoever was at the console is not any more: what they typed and what was asked goes with them,
+    /// the verdict stays.
+    pub fn locked(&mut self) {
+        self.mode = Mode::Scanning;
+        self.line.clear();
+    }
+
     /// The acceptances that are in view for the first time, to be marked as shown.
     pub fn drawn(&mut self, columns: u16, rows: u16, banner_rows: u16) -> Vec<Effect> {
         let seen = self.seen(columns, rows, banner_rows);

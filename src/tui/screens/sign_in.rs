@@ -1,6 +1,6 @@
 //! Sign-in: who, and their PIN. A badge does both.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::style::Style;
 
 use crate::domain::operator::Operator;
@@ -21,10 +21,34 @@ pub struct SignIn {
     is_at_desk: bool,
 }
 
+/// `5 minutes`, `90 seconds`
+fn in_words(idle: SignedDuration) -> String {
+    let seconds = idle.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (1, 0) => "a minute".to_owned(),
+        (minutes, 0) => format!("{minutes} minutes"),
+        _ => format!("{seconds} seconds"),
+    }
+}
+
 impl SignIn {
     /// Nobody chosen yet.
     pub fn new() -> SignIn {
         SignIn::default()
+    }
+
+    /// Nobody was here for so long; whoever was signed in last is marked.
+    pub fn locked(at: usize, idle: SignedDuration) -> SignIn {
+        SignIn {
+            at,
+            words: format!("LOCKED: nobody was here for {}.", in_words(idle)),
+            ..SignIn::default()
+        }
+    }
+
+    /// So many may sign in by now.
+    pub fn listed(&mut self, count: usize) {
+        self.at = self.at.min(count.saturating_sub(1));
     }
 
     /// Says something above the list.

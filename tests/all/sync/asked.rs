@@ -2,6 +2,8 @@
 
 use counterfoil::desk::{self, HubLine, Miss};
 use counterfoil::domain::campaign::OfflinePolicy;
+use counterfoil::domain::day_report::DayReport;
+use counterfoil::domain::entry::instant;
 use counterfoil::domain::ids::Key;
 use counterfoil::domain::verdict::{Answer, Certainty, Verdict};
 use counterfoil::domain::wire::{AskHub, Asked, Told};
@@ -80,6 +82,51 @@ fn pair() -> (Node, Node) {
     let mut store = world::store(&mut hub, "Riverside");
     meet(&mut hub, &mut store);
     (hub, store)
+}
+
+fn the_days_of(hub: &mut Node, store: &mut Node) -> [DayReport; 3] {
+    let now = instant(hub.now_ms);
+    let date = now
+        .to_zoned(jiff::tz::TimeZone::get("Europe/Berlin").unwrap())
+        .date();
+    [
+        store.ledger.day_report(date, None, now),
+        hub.ledger.day_report(date, Some("Riverside"), now),
+        hub.ledger.day_report(date, Some("Head office"), now),
+    ]
+    .map(|report| report.unwrap().unwrap())
+}
+
+fn what_the_hub_did_for_a_counter_is_of_that_counters_day() {
+    let (mut hub, mut store) = pair();
+    let (first, _) = scan(&mut hub, &mut store, Line::Delivers, "Till 1");
+    let certainty = Certainty::Confirmed;
+    assert_eq!(first.verdict, Verdict::Accepted { certainty });
+    let (second, _) = scan(&mut hub, &mut store, Line::Delivers, "Till 2");
+    assert_eq!(second.verdict, Verdict::AlreadyRedeemed);
+    meet(&mut hub, &mut store);
+    meet(&mut hub, &mut store);
+    let [own, told, of_the_hub] = the_days_of(&mut hub, &mut store);
+    assert_eq!((own.counts.accepted, own.counts.refused), (1, 1));
+    assert_eq!(own.counts, told.counts);
+    assert_eq!(own.by_counter, told.by_counter);
+    assert_eq!(own.refused_by_reason, told.refused_by_reason);
+    assert!(of_the_hub.counts.is_empty(), "{of_the_hub:?}");
+    // Of an act that two entries tell of, one is counted.
+    let (mut hub, mut store) = pair();
+    scan(&mut hub, &mut store, Line::LosesTheAnswer, "Till 1");
+    scan(&mut hub, &mut store, Line::IsDown, "Till 2");
+    meet(&mut hub, &mut store);
+    meet(&mut hub, &mut store);
+    let [own, told, of_the_hub] = the_days_of(&mut hub, &mut store);
+    assert_eq!((own.counts.accepted, own.counts.provisional), (1, 1));
+    assert_eq!(told.counts.accepted, 1);
+    assert!(of_the_hub.counts.is_empty(), "{of_the_hub:?}");
+}
+
+#[test]
+fn the_hubs_acts_stand_at_the_stores_counters() {
+    what_the_hub_did_for_a_counter_is_of_that_counters_day();
 }
 
 /// The hub redeems it, its answer is lost, the line goes down, and the store honours it by the

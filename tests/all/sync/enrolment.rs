@@ -1,9 +1,10 @@
 //! Letting stores in: tokens that work once, and who may be a hub.
 
+use counterfoil::domain::log::LogFilter;
 use counterfoil::domain::refusal::Refusal;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::{Down, HubKnown, Standing};
-use counterfoil::ledger::{HubAddress, LogFilter, LogPosition};
+use counterfoil::ledger::{HubAddress, LogPosition};
 use counterfoil::sync::intake::{self, Reply, Request};
 
 use crate::sync::world::{Node, URL, alone, and_with_hubs_in_databases, hub, join, meet, store};
@@ -15,7 +16,6 @@ fn who_waits_at_the_hub_hears_at_once_that_it_may_no_more() {
     meet(&mut hub, &mut riverside);
     let link = riverside.ledger.hub_link().unwrap().unwrap();
     let down = Request::Down(Down {
-        hub: HubKnown::default(),
         hello: riverside.hello(),
         after: link.cursor,
         wait_ms: 25_000,

@@ -80,7 +80,7 @@ fn what_does_not_follow_is_not_acknowledged_and_what_cannot_be_read_is_parked() 
         1
     );
     let mut position = counterfoil::ledger::LogPosition::default();
-    let filter = counterfoil::ledger::LogFilter::default();
+    let filter = counterfoil::domain::log::LogFilter::default();
     let lines = hub
         .ledger
         .log_page(&mut position, &filter)

@@ -164,18 +164,23 @@ fn drawn_out(hub: &mut Node) -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
-fn what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again() {
+/// All that was lent comes back to a life that is gone, and that gives it out; whether its answer to the
+/// store gets there or not. What is given out after it.
+fn given_back_and_given_out(answer_arrives: bool) {
     let (mut hub, [mut store, other]) = world();
     drop(other);
     let lent = store.count("SELECT sum(end_ordinal - next_ordinal) FROM lease WHERE holder = 1");
     assert!(lent > 0);
     let image = hub.image();
-    // All that was lent comes back, and the hub gives it out; no store hears of that.
     let act = store.act();
     let returned = store.ledger.return_leases(None, &act).unwrap().unwrap();
     assert_eq!(returned.cast_signed(), lent);
-    send(&mut hub, &mut store);
+    if answer_arrives {
+        send(&mut hub, &mut store);
+    } else {
+        let act = hub.act();
+        hub.ledger.take_in(&store.batch(), &act).unwrap();
+    }
     let given = drawn_out(&mut hub);
     assert!(given.len().cast_signed() as i64 > lent);
 
@@ -186,6 +191,16 @@ fn what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again() {
     assert_eq!(again.len(), 0);
     hub.assert_well();
     store.assert_well();
+}
+
+#[test]
+fn what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again() {
+    given_back_and_given_out(true);
+}
+
+#[test]
+fn what_was_given_back_and_never_acknowledged_is_not_given_out_again_either() {
+    given_back_and_given_out(false);
 }
 
 #[test]
@@ -331,6 +346,7 @@ and_with_hubs_in_databases! {
     what_its_stores_were_told_comes_back_to_a_restored_hub_once,
     canary_a_store_that_tells_nothing_lets_a_restored_hub_honour_a_card_twice,
     what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again,
+    what_was_given_back_and_never_acknowledged_is_not_given_out_again_either,
     a_store_goes_on_with_what_it_held_once_a_restored_hub_has_told_it,
     a_hub_that_was_put_back_unnoticed_is_found_out_and_stops,
     a_campaign_that_a_restored_hub_does_not_know_comes_back_and_gives_nothing_out,

@@ -536,7 +536,6 @@ pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
             hub: HubKnown {
                 life: link.hub_life,
                 acked_seq: link.acked_seq,
-                former_seq: link.former_seq,
                 former_head: link.former_head,
             },
             standing: None,
