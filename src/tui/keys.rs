@@ -261,10 +261,12 @@ pub const KEYS: [KeyRow; 56] = [
         Key::F(5),
         Command::Pools,
         "Pools",
-        "what is left in each pool, and until when; once more: what a day came to, who may sign in",
+        "the back room, page after page: what is left of each campaign's codes and until when, what a day \
+         came to, who may sign in",
         &[
             Place::Home,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
             Place::Log,
             Place::Day,

@@ -209,9 +209,9 @@ impl Model {
             | Msg::ScannerHealth { .. }
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
-            | Msg::GuessingStands { .. }
-            | Msg::OperatorsRead { .. }
             | Msg::PoolsLow { .. }
+            | Msg::OperatorsRead { .. }
+            | Msg::GuessingStands { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -314,6 +314,10 @@ impl Model {
         if !self.is_at(PageName::Conflicts) {
             banners.push(self.back.conflicts.notice());
         }
+        // Whoever is at the pools sees them.
+        if !self.is_at(PageName::Pools) {
+            banners.push(self.back.pools.notice());
+        }
         // Whoever is at the log is told there.
         if let Some(shop) = self.shop.as_ref().filter(|_| !self.is_at(PageName::Log)) {
             let is_manager = match &self.operator {
@@ -321,10 +325,6 @@ impl Model {
                 None => shop.operators.is_empty(),
             };
             banners.push(self.back.log.notice(is_manager, &shop.counter));
-        }
-        // Whoever is at the pools sees them.
-        if !self.is_at(PageName::Pools) {
-            banners.push(self.back.pools.notice());
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -856,13 +856,13 @@ impl Model {
             self.printer = Some(Device { words, is_well });
         } else if let Msg::HubTold(hub) = msg {
             self.hub = hub;
-        } else if let Msg::GuessingStands { guessing } = msg {
-            self.back.log.guessing(guessing);
-        } else if let Msg::OperatorsRead { operators } = msg {
-            self.operators_read(operators, effects);
         } else if let Msg::PoolsLow { low } = msg {
             let is_in_view = self.is_at(PageName::Pools);
             self.back.pools.low(low, is_in_view, effects);
+        } else if let Msg::OperatorsRead { operators } = msg {
+            self.operators_read(operators, effects);
+        } else if let Msg::GuessingStands { guessing } = msg {
+            self.back.log.guessing(guessing);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {

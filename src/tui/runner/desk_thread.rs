@@ -112,17 +112,17 @@ struct DeskThread {
     hub: Option<Hub>,
     /// The conflicts that were told of as open.
     open_conflicts: Vec<Conflict>,
+    /// The pools that were told of as low.
+    low_pools: Vec<LowPool>,
+    /// Has them warned of, on a thread of its own.
+    watch: Option<PoolWatch>,
+    /// Who may sign in, as it was told.
+    operators: Vec<Operator>,
     /// The counters that were told of as guessing.
     guessing: Vec<Guessing>,
     /// Answers to unknown codes that come later, and when: whatever else is asked meanwhile is answered
     /// at once.
     slowed: VecDeque<(Duration, Msg)>,
-    /// Who may sign in, as it was told.
-    operators: Vec<Operator>,
-    /// The pools that were told of as low.
-    low_pools: Vec<LowPool>,
-    /// Has them warned of, on a thread of its own.
-    watch: Option<PoolWatch>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -159,11 +159,11 @@ impl DeskThread {
             has_untidy: false,
             hub: None,
             open_conflicts: Vec::new(),
-            guessing: Vec::new(),
-            slowed: VecDeque::new(),
-            operators: Vec::new(),
             low_pools: Vec::new(),
             watch: None,
+            operators: Vec::new(),
+            guessing: Vec::new(),
+            slowed: VecDeque::new(),
         }
     }
 
@@ -520,22 +520,6 @@ impl DeskThread {
         self.say(Msg::ConflictsOpen { open })
     }
 
-    /// Tells who may sign in, where that has changed; whoever may not any more is signed out.
-    fn look_for_operators(&mut self) -> Result<(), Unheard> {
-        let Some(desk) = &mut self.desk else {
-            return Ok(());
-        };
-        let Ok(operators) = desk.ledger().operators() else {
-            return Ok(());
-        };
-        if operators == self.operators {
-            return Ok(());
-        }
-        desk.keep_signed_in(&operators);
-        self.operators.clone_from(&operators);
-        self.say(Msg::OperatorsRead { operators })
-    }
-
     /// Begins to watch the pools. A system that has no room for a thread is asked again at the next look.
     fn watch_pools(&mut self) {
         if self.watch.is_some() || self.desk.is_none() {
@@ -566,6 +550,22 @@ impl DeskThread {
         }
         self.low_pools.clone_from(&low);
         self.say(Msg::PoolsLow { low })
+    }
+
+    /// Tells who may sign in, where that has changed; whoever may not any more is signed out.
+    fn look_for_operators(&mut self) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(operators) = desk.ledger().operators() else {
+            return Ok(());
+        };
+        if operators == self.operators {
+            return Ok(());
+        }
+        desk.keep_signed_in(&operators);
+        self.operators.clone_from(&operators);
+        self.say(Msg::OperatorsRead { operators })
     }
 
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
@@ -639,11 +639,11 @@ impl DeskThread {
             return Ok(());
         }
         self.look_for_hub();
+        self.watch_pools();
         self.look_for_operators()?;
         self.look_for_conflicts()?;
-        self.look_for_guessing(moment.now)?;
-        self.watch_pools();
         self.look_for_low_pools()?;
+        self.look_for_guessing(moment.now)?;
         let Some(desk) = &mut self.desk else {
             return Ok(());
         };
