@@ -54,7 +54,7 @@ const EXPORTED: [(&str, &str, &str); 15] = [
 const THEIR_CODES: &str = "code IN (SELECT id FROM code WHERE customer = :customer)";
 
 /// The other tables with such a column: why there is nothing of them in it.
-const NOT_EXPORTED: [(&str, &str); 9] = [
+const NOT_EXPORTED: [(&str, &str); 10] = [
     ("ended", "tested with its code's reason below"),
     ("act_key", "the key stands with its entry"),
     (
@@ -76,6 +76,10 @@ const NOT_EXPORTED: [(&str, &str); 9] = [
     ("recall", "on its way between nodes"),
     ("reversal", "joins two entries that are exported"),
     ("unshown", "an acceptance, which is exported, not drawn yet"),
+    (
+        "z_report",
+        "a day's totals, by campaign, counter and operator",
+    ),
 ];
 
 /// A shop with a customer about whom there is something in every table; the customer's id.
