@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
-    Log(LogArgs),
+    Log(Box<LogArgs>),
     /// What a day came to
     #[command(subcommand)]
     Report(ReportCommand),
@@ -371,6 +371,12 @@ pub(crate) struct RuleArgs {
     /// code [default: no]
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     pub(crate) provider_aliases: Option<bool>,
+    /// Warn once less than this share of the pool is left, or 0 for never [default: 10]
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) warn_share: Option<u32>,
+    /// Warn once the pool will be empty within so many days, or 0 for never [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) warn_days: Option<u32>,
 }
 
 fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {

@@ -118,6 +118,8 @@ fn apply(given: &RuleArgs, rules: &mut Rules, zone: &TimeZone) -> Result<(), Fai
         given.allow_anonymous.as_ref(),
     );
     set(&mut rules.provider_aliases, given.provider_aliases.as_ref());
+    set(&mut rules.warn_share, given.warn_share.as_ref());
+    set(&mut rules.warn_days, given.warn_days.as_ref());
     set_or_clear(&mut rules.offline_per_day, given.offline_per_day.as_ref());
     set_or_clear(&mut rules.hours, given.hours.as_ref());
     set_or_clear(&mut rules.assign_for, given.assign_for.as_ref());
@@ -271,11 +273,26 @@ fn write_whole(
             ),
         ),
         ("offline", rules.offline.to_string()),
+        ("warns", warning_words(rules)),
     ];
     for (name, value) in rows.into_iter().chain(known_rows(rules)) {
         writeln!(out, "{name:<18} {value}")?;
     }
     Ok(())
+}
+
+/// When it is warned of the pool.
+fn warning_words(rules: &Rules) -> String {
+    let share = (rules.warn_share > 0).then(|| format!("below {} % left", rules.warn_share));
+    let days =
+        (rules.warn_days > 0).then(|| format!("{} days before it is empty", rules.warn_days));
+    let empty = "when it is empty".to_owned();
+    share
+        .into_iter()
+        .chain(days)
+        .chain([empty])
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// How customers are told apart.

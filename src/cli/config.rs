@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
+use crate::cli::notice::{NoticeConfig, NoticeSection};
 use crate::cli::printer::{PrinterConfig, PrinterSection};
 use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
@@ -27,6 +28,7 @@ struct File {
     scanner: ScannerSection,
     scan: ScanSection,
     printer: PrinterSection,
+    notice: NoticeSection,
     hub: HubSection,
 }
 
@@ -148,6 +150,8 @@ pub(crate) struct Config {
     pub(crate) baud: Sourced<u32>,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     pub(crate) printer: PrinterConfig,
+    /// Who outside is told of low pools.
+    pub(crate) notice: NoticeConfig,
     /// The database that holds the ledger, by its URL; it may hold a password.
     pub(crate) database: Sourced<Option<String>>,
 }
@@ -246,6 +250,7 @@ impl Config {
                 || None,
             ),
             printer: PrinterConfig::new(file.printer, flags.printer, flags.profile),
+            notice: NoticeConfig::new(file.notice),
         })
     }
 
@@ -318,6 +323,7 @@ impl Config {
             self.database.origin,
         ));
         rows.extend(self.printer.rows());
+        rows.extend(self.notice.rows());
         rows
     }
 }

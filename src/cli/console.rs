@@ -87,6 +87,8 @@ pub(super) fn open(
         allowed_hosts: config.allowed_hosts.value.clone(),
         hub_ca: config.hub_ca.value.clone(),
         phone_region: config.phone_region.value,
+        // What is made up for training is nobody's business outside.
+        tell_outside: config.notice.teller().filter(|_| !is_training),
         scanners,
         printer: slip_printer(&config, folder)?.map(|printer| on_its_thread(printer, is_training)),
         rings_bell: config.rings_bell.value,

@@ -9,11 +9,13 @@ use crate::cli::args::{HubArgs, HubCommand, TokenCommand};
 use crate::cli::context::{Context, now, warn};
 use crate::cli::failure::Failure;
 use crate::cli::store;
-use crate::desk::random;
+use crate::desk::pool_watch::{POOLS_COUNTER, PoolWatch, WatchSetup};
+use crate::desk::{act, random};
 use crate::domain::entry::hex;
 use crate::domain::token::{Token, scopes_text};
 use crate::http::tls::HubCertificate;
 use crate::http::{Hub, Limits, serve};
+use crate::ledger::Ledger;
 
 /// What every secret begins with, so that it is known for one wherever it turns up.
 const SECRET_PREFIX: &str = "cft_";
@@ -84,10 +86,28 @@ fn listen(context: &mut Context, args: &HubArgs, out: &mut dyn Write) -> Result<
         allowed_hosts: context.config.allowed_hosts.value.clone(),
         clock: now,
     };
+    // Lives as long as the hub serves.
+    let _watch = PoolWatch::start(watch_of(context))?;
     serve(hub, move || {
         signals.forever().next();
     })?;
     Ok(0)
+}
+
+/// What watches the pools of a hub's ledger, by a connection of its own.
+fn watch_of(context: &Context) -> WatchSetup {
+    let (database, folder) = (context.database.clone(), context.data.clone());
+    WatchSetup {
+        open: Box::new(move || {
+            let act = act(POOLS_COUNTER, None, now())?;
+            match &database {
+                Some(database) => Ledger::open_in(database, &act),
+                None => Ledger::open(&folder, &act).map(|(ledger, _)| ledger),
+            }
+        }),
+        clock: now,
+        tell: context.config.notice.teller(),
+    }
 }
 
 /// The certificate that the arguments name, if they do; what is amiss with it is said on stderr.

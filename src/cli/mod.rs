@@ -21,6 +21,7 @@ mod hub_line;
 mod ledger_file;
 mod log;
 mod manual;
+mod notice;
 mod operator;
 mod pool;
 mod preflight;

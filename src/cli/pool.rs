@@ -8,7 +8,7 @@ use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
 use crate::domain::escape::for_display;
 use crate::domain::local_time::in_words;
-use crate::ledger::PoolFigures;
+use crate::domain::pool::PoolFigures;
 
 pub(super) fn pool(
     context: &mut Context,
@@ -17,7 +17,8 @@ pub(super) fn pool(
 ) -> Result<u8, Failure> {
     let mut ledger = context.open()?;
     let zone = ledger.place()?.zone;
-    let pools = ledger.pools(args.campaign.as_ref(), now())??;
+    let now = now();
+    let pools = ledger.pools(args.campaign.as_ref(), now)??;
     if pools.is_empty() && !context.is_json {
         writeln!(out, "{NONE_YET}")?;
     }
@@ -43,6 +44,20 @@ pub(super) fn pool(
                 figures.test,
                 figures.uses_made
             )?;
+            writeln!(
+                out,
+                "  {}; assigned in the last 24 h: {}",
+                figures.forecast_in_words(now, &zone),
+                figures.assigned_last_24h
+            )?;
+            for warning in &figures.warnings {
+                let since = in_words(warning.at, &zone);
+                writeln!(out, "  WARNING since {since}: {}", warning.low.in_words())?;
+                let notice = warning.notice.as_ref();
+                if let Some(problem) = notice.and_then(|notice| notice.problem.as_ref()) {
+                    writeln!(out, "  nobody outside was told: {}", for_display(problem))?;
+                }
+            }
             for lease in &figures.leases {
                 let store = for_display(&lease.store);
                 writeln!(

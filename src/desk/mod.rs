@@ -10,6 +10,8 @@ mod find;
 mod give_up;
 mod log;
 mod operators;
+pub mod pool_watch;
+mod pools;
 pub mod preflight;
 mod recent;
 mod report;

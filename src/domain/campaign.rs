@@ -172,6 +172,20 @@ pub struct Rules {
     /// ([`crate::domain::contact::mailbox`]); stands once a customer has a code.
     #[serde(default)]
     pub provider_aliases: bool,
+    /// It is warned of the pool once less than this share of it is left, in percent; 0: never.
+    #[serde(default = "warn_share")]
+    pub warn_share: u32,
+    /// It is warned of the pool once it will be empty within so many days; 0: never.
+    #[serde(default = "warn_days")]
+    pub warn_days: u32,
+}
+
+fn warn_share() -> u32 {
+    10
+}
+
+fn warn_days() -> u32 {
+    3
 }
 
 impl Rules {
@@ -200,6 +214,8 @@ impl Rules {
             allow_anonymous_per_day: 0,
             fallback: None,
             provider_aliases: false,
+            warn_share: warn_share(),
+            warn_days: warn_days(),
         }
     }
 
@@ -229,6 +245,12 @@ impl Rules {
             return Some(format!(
                 "the fallback needs 1 to {FALLBACK_CHARS_MAX} characters without control characters"
             ));
+        }
+        if self.warn_share > 100 {
+            return Some("warn-share must be 0 to 100 percent".to_owned());
+        }
+        if self.warn_days > 365 {
+            return Some("warn-days must be 0 to 365".to_owned());
         }
         if self.identify_by.is_empty() {
             return Some("identify-by needs at least one of email, phone, loyalty".to_owned());

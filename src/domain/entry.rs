@@ -207,6 +207,30 @@ pub enum Fact {
         /// The first of the ordinals given, if any were.
         first_ordinal: Option<u64>,
     },
+    /// A pool ran low, and was warned of.
+    PoolLow {
+        /// How low: `empty`, `share` or `days`.
+        low: String,
+        /// Codes left.
+        left: u64,
+        /// Codes ever put into it.
+        claimable: u64,
+        /// The soonest that it is empty, milliseconds since 1970; none: no end is in sight.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        empties_from_ms: Option<i64>,
+        /// The latest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        empties_to_ms: Option<i64>,
+    },
+    /// What was warned of is no more: the pool was refilled, or the rules are others.
+    PoolRefilled {
+        /// How low it was: `empty`, `share` or `days`.
+        low: String,
+        /// Codes left.
+        left: u64,
+        /// Codes ever put into it.
+        claimable: u64,
+    },
     /// A code was given to a customer.
     Assigned {
         /// Its place in the pool.
@@ -457,6 +481,20 @@ pub enum Fact {
         /// What was decided.
         decision: String,
     },
+    /// The log was exported.
+    LogExported {
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
+    /// A manager has looked after a counter at which many unknown codes were read.
+    GuessingEnded {
+        /// Which, as in attempts.
+        at_counter: String,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
     /// A day's report was printed, under a number: the Z report.
     DayClosed {
         /// Its number in this ledger, from 1, without gaps.
@@ -482,14 +520,6 @@ pub enum Fact {
         /// Which print, from 2.
         copy: u32,
     },
-    /// A manager has looked after a counter at which many unknown codes were read.
-    GuessingEnded {
-        /// Which, as in attempts.
-        at_counter: String,
-        /// The manager who approved.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        approved_by: Option<String>,
-    },
 }
 
 impl Fact {
@@ -510,6 +540,8 @@ impl Fact {
             Fact::TestModeOn { .. } => "test_mode_on",
             Fact::TestModeOff { .. } => "test_mode_off",
             Fact::TestDrawn { .. } => "test_drawn",
+            Fact::PoolLow { .. } => "pool_low",
+            Fact::PoolRefilled { .. } => "pool_refilled",
             Fact::Redeemed { .. } => "redeemed",
             Fact::Reversed { .. } => "reversed",
             Fact::CustomerEdited { .. } => "customer_edited",
@@ -540,9 +572,10 @@ impl Fact {
             Fact::Withdrawn => "withdrawn",
             Fact::Recovered { .. } => "recovered",
             Fact::ConflictSettled { .. } => "conflict_settled",
+            Fact::LogExported { .. } => "log_exported",
+            Fact::GuessingEnded { .. } => "guessing_ended",
             Fact::DayClosed { .. } => "day_closed",
             Fact::DayPrinted { .. } => "day_printed",
-            Fact::GuessingEnded { .. } => "guessing_ended",
         }
     }
 }

@@ -256,6 +256,16 @@ impl Hours {
     }
 }
 
+impl Hours {
+    /// How many minutes of this hour of this weekday lie within the hours.
+    pub fn open_minutes(&self, day: Weekday, hour: u16) -> u16 {
+        let first = hour.saturating_mul(60);
+        let minutes = first..first.saturating_add(60);
+        let is_open = |minute: &u16| self.spans.iter().any(|span| span.includes(day, *minute));
+        u16::try_from(minutes.filter(is_open).count()).unwrap_or(60)
+    }
+}
+
 const DAY_NAMES: [(&str, Weekday); 7] = [
     ("Mon", Weekday::Monday),
     ("Tue", Weekday::Tuesday),

@@ -287,9 +287,7 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
-            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => {
-                "run the command at the hub; its stores hear of it"
-            }
+            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => "run the command at the hub",
             Refusal::Joining(_) => {
                 "end it with the same `counterfoil join`, or give it up with `join --give-up`"
             }

@@ -455,6 +455,66 @@ impl HubClient {
     }
 }
 
+/// Posts JSON once to a web address that is no hub's; 200 to 299 says that it was taken, and the answer is
+/// not read. Else: why it was not, in plain words that do not hold the address, which may be a secret.
+pub fn post_notice(address: &str, body: Vec<u8>, deadline: Duration) -> Result<(), String> {
+    let url = notice_url(address).ok_or("the web address cannot be used")?;
+    let host = url.authority.clone();
+    let trust = Trust::new(None).map_err(|fault| fault.to_string())?;
+    // The secret is of a hub's client: what is posted here holds none.
+    let client = HubClient::new(url, "none", &trust).map_err(|fault| fault.to_string())?;
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(&client.url.prefix)
+        .header(header::HOST, client.url.authority.as_str())
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(
+            header::USER_AGENT,
+            concat!("counterfoil/", env!("CARGO_PKG_VERSION")),
+        )
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_| "the web address cannot be used".to_owned())?;
+    let asking = async {
+        let until = Instant::now() + deadline;
+        let posted = async {
+            let connection = client.connect(until).await.map_err(|miss| miss.why())?;
+            connection.status_of(request).await
+        };
+        tokio::time::timeout_at(until, posted).await
+    };
+    match client.runtime.block_on(asking) {
+        Ok(Ok(status)) if status.is_success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("{host} answered {status}")),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err(format!(
+            "{host} did not answer within {} s",
+            deadline.as_secs()
+        )),
+    }
+}
+
+/// A web address with whatever stands behind its host.
+fn notice_url(address: &str) -> Option<HubUrl> {
+    let uri = Uri::from_str(address.trim()).ok()?;
+    let (scheme, authority) = (uri.scheme()?, uri.authority()?);
+    let is_tls = *scheme == Scheme::HTTPS;
+    let is_usable = (is_tls || *scheme == Scheme::HTTP)
+        && !authority.as_str().contains('@')
+        && !authority.host().is_empty();
+    is_usable.then(|| HubUrl {
+        authority: authority.clone(),
+        prefix: uri
+            .path_and_query()
+            .map_or_else(|| "/".to_owned(), ToString::to_string),
+        is_tls,
+    })
+}
+
+/// Whether notices can be posted to a web address, and what may be shown of it.
+pub fn notice_host(address: &str) -> Option<String> {
+    notice_url(address).map(|url| url.authority.to_string())
+}
+
 /// The addresses of a host, asked for on a thread of their own: the system's look-up cannot be called
 /// off, and must hold up neither the deadline nor the end of the program.
 async fn addresses_of(host: String, port: u16) -> Result<Vec<SocketAddr>, Miss> {
@@ -495,6 +555,25 @@ impl Connection {
             }
         }
         self.sender.is_ready()
+    }
+
+    /// Asks once, and looks at the status alone.
+    async fn status_of(self, request: Request<Full<Bytes>>) -> Result<StatusCode, String> {
+        let Connection {
+            mut sender,
+            mut driver,
+            ..
+        } = self;
+        let asking = sender.send_request(request);
+        tokio::pin!(asking);
+        let answer = tokio::select! {
+            biased;
+            answer = &mut asking => answer,
+            _ = &mut driver => asking.await,
+        };
+        answer
+            .map(|response| response.status())
+            .map_err(|fault| format!("the connection broke off ({fault})"))
     }
 
     /// Itself, for the next question, unless it has ended.

@@ -78,7 +78,7 @@ pub(crate) fn count(writing: &Writing<'_, '_>, act: &Act) -> Result<(), Cause> {
         let reason = format!(
             "{} unknown codes within {} s; answers to further ones are slowed",
             kept.guesses,
-            (now_ms - kept.began_at_ms) / 1_000
+            ((now_ms - kept.began_at_ms) / 1_000).max(1)
         );
         attempts::note(
             writing,
@@ -186,25 +186,6 @@ impl Ledger {
                 },
             )?;
             Ok(Ok(()))
-        })
-    }
-
-    /// Keeps that the log was exported, and by whom.
-    pub fn note_export(&mut self, approved_by: Option<&str>, act: &Act) -> Result<(), LedgerError> {
-        self.write("note", "an export", |writing| {
-            attempts::note(
-                writing,
-                act,
-                &Attempt {
-                    kind: "export",
-                    answer: "done",
-                    reason: Some(match approved_by {
-                        Some(manager) => format!("the log, approved by {manager}"),
-                        None => "the log".to_owned(),
-                    }),
-                    ..Attempt::default()
-                },
-            )
         })
     }
 }

@@ -105,8 +105,8 @@ pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::outbox::Heard as HeardUp;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LeasedTo, LongWork,
-    PoolFigures, Progress, Step,
+    Drawing, DueNotice, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, Notified,
+    Progress, Step,
 };
 pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};

@@ -4,18 +4,21 @@ use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::log_order::{LogOrder, LogTold};
 use crate::tui::operator_order::{OperatorOrder, OperatorTold};
+use crate::tui::pool_order::{PoolOrder, PoolTold};
 
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackOrder {
     /// About conflicts.
     Conflict(ConflictOrder),
+    /// About the log.
+    Log(LogOrder),
+    /// About pools.
+    Pool(PoolOrder),
     /// About the report of a day.
     Day(DayOrder),
     /// About operators.
     Operator(OperatorOrder),
-    /// About the log.
-    Log(LogOrder),
 }
 
 /// The answer to an order.
@@ -23,10 +26,12 @@ pub enum BackOrder {
 pub enum BackTold {
     /// About conflicts.
     Conflict(ConflictTold),
+    /// About the log.
+    Log(LogTold),
+    /// About pools.
+    Pool(PoolTold),
     /// About the report of a day.
     Day(DayTold),
     /// About operators.
     Operator(OperatorTold),
-    /// About the log.
-    Log(LogTold),
 }

@@ -16,6 +16,7 @@ use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::day::Day;
 use crate::tui::screens::log::Log;
 use crate::tui::screens::operators::Operators;
+use crate::tui::screens::pools::Pools;
 use crate::tui::screens::question::{Managers, Outcome};
 
 /// Who stands before a page, and when.
@@ -62,6 +63,9 @@ pub trait BackPage {
     /// A scan drops what is being asked, and is judged.
     fn scanned(&mut self);
 
+    /// Time has gone by while the page is in view.
+    fn ticked(&mut self, _now: Timestamp, _effects: &mut Vec<Effect>) {}
+
     /// Takes a typed character.
     fn typed(&mut self, character: char);
 
@@ -88,31 +92,37 @@ pub trait BackPage {
 /// Which page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageName {
+    /// What is left in each pool, and until when.
+    Pools,
     /// What stores did that cannot all be right.
     Conflicts,
+    /// Every scan and change with its answer.
+    Log,
     /// What a day came to.
     Day,
     /// Who may sign in.
     Operators,
-    /// Every scan and change with its answer.
-    Log,
 }
 
 impl PageName {
     /// What the page is called above its neighbours.
     fn title(self) -> &'static str {
         match self {
+            PageName::Pools => "Pools",
             PageName::Conflicts => "Conflicts",
+            PageName::Log => "Log",
             PageName::Day => "Day",
             PageName::Operators => "Operators",
-            PageName::Log => "Log",
         }
     }
 }
 
 /// The keys of the back room, each with the pages that it leads through.
 const KEYS: [(Command, &[PageName]); 2] = [
-    (Command::Pools, &[PageName::Day, PageName::Operators]),
+    (
+        Command::Pools,
+        &[PageName::Pools, PageName::Day, PageName::Operators],
+    ),
     (Command::Log, &[PageName::Log, PageName::Conflicts]),
 ];
 
@@ -126,20 +136,22 @@ fn pages_of(command: Command) -> &'static [PageName] {
 /// All pages, and which one is or was in view.
 pub(super) struct BackRoom {
     at: PageName,
+    pub(super) pools: Pools,
     pub(super) conflicts: Conflicts,
+    pub(super) log: Log,
     day: Day,
     operators: Operators,
-    pub(super) log: Log,
 }
 
 impl BackRoom {
     pub(super) fn new() -> BackRoom {
         BackRoom {
             at: PageName::Conflicts,
+            pools: Pools::new(),
             conflicts: Conflicts::new(),
+            log: Log::new(),
             day: Day::new(),
             operators: Operators::new(),
-            log: Log::new(),
         }
     }
 
@@ -192,25 +204,28 @@ impl BackRoom {
     /// The page in view, to be drawn and asked.
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
+            PageName::Pools => &self.pools,
             PageName::Conflicts => &self.conflicts,
+            PageName::Log => &self.log,
             PageName::Day => &self.day,
             PageName::Operators => &self.operators,
-            PageName::Log => &self.log,
         }
     }
 
     /// The page in view, to be told something.
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
+            PageName::Pools => &mut self.pools,
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Log => &mut self.log,
             PageName::Day => &mut self.day,
             PageName::Operators => &mut self.operators,
-            PageName::Log => &mut self.log,
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 4] {
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 5] {
         [
+            &mut self.pools,
             &mut self.conflicts,
             &mut self.day,
             &mut self.operators,
@@ -240,10 +255,11 @@ impl BackRoom {
         effects: &mut Vec<Effect>,
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
+            BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Log(_) => (PageName::Log, &mut self.log),
             BackTold::Day(_) => (PageName::Day, &mut self.day),
             BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
-            BackTold::Log(_) => (PageName::Log, &mut self.log),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

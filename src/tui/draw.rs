@@ -408,6 +408,7 @@ fn status_parts(model: &Model) -> (Vec<StatusPart>, Vec<StatusPart>) {
         1 => before.push(ill("1 conflict: F6".to_owned())),
         count => before.push(ill(format!("{count} conflicts: F6"))),
     }
+    before.extend(model.back.pools.in_status().map(ill));
     let mut after = Vec::new();
     if ill_scanners.is_empty() {
         after.extend(

@@ -93,12 +93,20 @@ pub enum Place {
     Life,
     /// A lost code was replaced.
     Replaced,
+    /// The pools.
+    Pools,
     /// The list of conflicts.
     Conflicts,
     /// The stories of a conflict.
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The lines of the log.
+    Log,
+    /// One line of the log in full.
+    LogLine,
+    /// Something is typed or asked on the page of the log.
+    LogAsked,
     /// The report of a day.
     Day,
     /// Its print was asked for; the second key is awaited.
@@ -107,12 +115,6 @@ pub enum Place {
     Operators,
     /// An operator is being changed.
     Operator,
-    /// The lines of the log.
-    Log,
-    /// One line of the log in full.
-    LogLine,
-    /// Something is typed or asked on the page of the log.
-    LogAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -186,16 +188,17 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Life,
             Place::Replaced,
+            Place::Pools,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
             Place::Day,
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
-            Place::Log,
-            Place::LogLine,
-            Place::LogAsked,
         ],
     ),
     row(
@@ -212,16 +215,17 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUpList,
             Place::Find,
             Place::Replaced,
+            Place::Pools,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
             Place::Day,
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
-            Place::Log,
-            Place::LogLine,
-            Place::LogAsked,
         ],
     ),
     row(
@@ -233,6 +237,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Home,
             Place::Refused,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
             Place::Day,
         ],
@@ -247,6 +252,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Refused,
             Place::SignUp,
             Place::SignUpDone,
+            Place::Pools,
             Place::Conflicts,
             Place::Day,
         ],
@@ -255,11 +261,12 @@ pub const KEYS: [KeyRow; 56] = [
         Key::F(5),
         Command::Pools,
         "Pools",
-        "the back room, page after page: what a day came to, who may sign in",
+        "what is left in each pool, and until when; once more: what a day came to, who may sign in",
         &[
             Place::Home,
             Place::Find,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
         ],
@@ -273,6 +280,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Home,
             Place::Refused,
             Place::Find,
+            Place::Pools,
             Place::Day,
             Place::Operators,
         ],
@@ -423,10 +431,11 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
-            Place::Log,
         ],
         who: Who::SignedIn,
     },
@@ -443,10 +452,11 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Find,
+            Place::Pools,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
-            Place::Log,
         ],
         who: Who::Nobody,
     },
@@ -554,9 +564,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
-            Place::Operator,
             Place::LogLine,
             Place::LogAsked,
+            Place::Operator,
         ],
     ),
     row(

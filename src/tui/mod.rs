@@ -25,6 +25,7 @@ pub mod msg;
 pub mod operator_order;
 pub mod pages;
 pub mod panel;
+pub mod pool_order;
 pub mod qr_cells;
 pub mod runner;
 pub mod screens;

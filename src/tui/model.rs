@@ -179,6 +179,8 @@ impl Model {
                 self.lock_if_idle(&mut effects);
                 if matches!(self.screen, Screen::SignUp) {
                     self.sign_up.ticked(&mut effects);
+                } else if matches!(self.screen, Screen::Back) {
+                    self.back.page_mut().ticked(now, &mut effects);
                 }
             }
             Msg::Resized { columns, rows } => {
@@ -207,8 +209,9 @@ impl Model {
             | Msg::ScannerHealth { .. }
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
-            | Msg::OperatorsRead { .. }
             | Msg::GuessingStands { .. }
+            | Msg::OperatorsRead { .. }
+            | Msg::PoolsLow { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -318,6 +321,10 @@ impl Model {
                 None => shop.operators.is_empty(),
             };
             banners.push(self.back.log.notice(is_manager, &shop.counter));
+        }
+        // Whoever is at the pools sees them.
+        if !self.is_at(PageName::Pools) {
+            banners.push(self.back.pools.notice());
         }
         banners.retain(|phrases| !phrases.is_empty());
         banners
@@ -849,10 +856,13 @@ impl Model {
             self.printer = Some(Device { words, is_well });
         } else if let Msg::HubTold(hub) = msg {
             self.hub = hub;
-        } else if let Msg::OperatorsRead { operators } = msg {
-            self.operators_read(operators, effects);
         } else if let Msg::GuessingStands { guessing } = msg {
             self.back.log.guessing(guessing);
+        } else if let Msg::OperatorsRead { operators } = msg {
+            self.operators_read(operators, effects);
+        } else if let Msg::PoolsLow { low } = msg {
+            let is_in_view = self.is_at(PageName::Pools);
+            self.back.pools.low(low, is_in_view, effects);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {
@@ -978,9 +988,6 @@ impl Model {
                 self.redeem.was_badge(number);
             }
             self.signed_in(operator);
-            // What a manager was shown is not for a cashier.
-            let setting = self.setting();
-            self.back.log.seen_by(&setting);
         } else if let Msg::SignInRefused {
             words,
             locked_until,

@@ -16,6 +16,7 @@ use crate::domain::guessing::Guessing;
 use crate::domain::hub_status::HubStatus;
 use crate::domain::ids::{CampaignId, Key};
 use crate::domain::operator::Operator;
+use crate::domain::pool::LowPool;
 use crate::domain::reversal::{GivenUp, PendingChoice, Reversal, UndoChoice};
 use crate::domain::sign_up::{GivenOutChoice, SignUpAsk, SignUpRoom};
 use crate::domain::slip_job::{OpenSlip, SlipJob, SlipOutcome};
@@ -347,6 +348,11 @@ pub enum Msg {
     },
     /// How this store stands with its hub; none: it has none.
     HubTold(Option<Box<HubStatus>>),
+    /// The pools that are warned of are others than before.
+    PoolsLow {
+        /// They, each by its gravest warning.
+        low: Vec<LowPool>,
+    },
     /// The conflicts that are open, as far as this ledger knows, changed.
     ConflictsOpen {
         /// Oldest first.

@@ -43,6 +43,16 @@ pub use profile::{
 pub use sheet::{TEST_CODE, test_sheet};
 pub use text::{CodeTable, Substitution, spell};
 
+/// Runs a shell command with `input` on its standard input, and waits for its end, but no longer than
+/// this; else says why it did not take it.
+pub fn run_command(command: &str, input: &[u8], within: Duration) -> Result<(), String> {
+    let waits = Waits {
+        command: within,
+        ..Waits::default()
+    };
+    transport::run(command, input, &waits).map_err(|fault| fault.reason.to_string())
+}
+
 /// A printer, and how it is treated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Printer {

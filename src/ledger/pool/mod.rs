@@ -20,6 +20,7 @@ mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,9 +34,9 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::{Cause, LedgerError, Naming as _};
 
 pub use crate::ledger::pool::export::ExportedCode;
-pub use crate::ledger::pool::figures::{LeasedTo, PoolFigures};
 pub use crate::ledger::pool::generate::{Drawing, GenerateOrder};
 pub use crate::ledger::pool::import::{ImportOrder, ImportReport};
+pub use crate::ledger::pool::watch::{DueNotice, Notified};
 
 /// What long work needs of its caller.
 pub struct LongWork<'w> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::desk::pool_watch::{POOLS_COUNTER, PoolWatch, TellOutside, WatchSetup};
 use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
@@ -20,6 +21,7 @@ use crate::domain::contact::PhoneRegion;
 use crate::domain::guessing::Guessing;
 use crate::domain::log::UNKNOWN;
 use crate::domain::operator::Operator;
+use crate::domain::pool::LowPool;
 use crate::domain::wire;
 use crate::http::sync_loop::{SyncLoop, SyncSetup};
 use crate::ledger::{Ledger, LedgerError};
@@ -40,6 +42,7 @@ pub(super) struct DeskOrder {
     pub(super) allowed_hosts: Vec<String>,
     pub(super) hub_ca: Option<PathBuf>,
     pub(super) phone_region: Option<PhoneRegion>,
+    pub(super) tell_outside: Option<TellOutside>,
     pub(super) zone: String,
     pub(super) scanners_in_use: Vec<PathBuf>,
     pub(super) remember: Remember,
@@ -109,13 +112,17 @@ struct DeskThread {
     hub: Option<Hub>,
     /// The conflicts that were told of as open.
     open_conflicts: Vec<Conflict>,
-    /// Who may sign in, as it was told.
-    operators: Vec<Operator>,
     /// The counters that were told of as guessing.
     guessing: Vec<Guessing>,
     /// Answers to unknown codes that come later, and when: whatever else is asked meanwhile is answered
     /// at once.
     slowed: VecDeque<(Duration, Msg)>,
+    /// Who may sign in, as it was told.
+    operators: Vec<Operator>,
+    /// The pools that were told of as low.
+    low_pools: Vec<LowPool>,
+    /// Has them warned of, on a thread of its own.
+    watch: Option<PoolWatch>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -152,9 +159,11 @@ impl DeskThread {
             has_untidy: false,
             hub: None,
             open_conflicts: Vec::new(),
-            operators: Vec::new(),
             guessing: Vec::new(),
             slowed: VecDeque::new(),
+            operators: Vec::new(),
+            low_pools: Vec::new(),
+            watch: None,
         }
     }
 
@@ -527,6 +536,38 @@ impl DeskThread {
         self.say(Msg::OperatorsRead { operators })
     }
 
+    /// Begins to watch the pools. A system that has no room for a thread is asked again at the next look.
+    fn watch_pools(&mut self) {
+        if self.watch.is_some() || self.desk.is_none() {
+            return;
+        }
+        let folder = self.order.folder.clone();
+        let setup = WatchSetup {
+            open: Box::new(move || {
+                let act = act(POOLS_COUNTER, None, wall_clock())?;
+                Ledger::open(&folder, &act).map(|(ledger, _)| ledger)
+            }),
+            clock: wall_clock,
+            tell: self.order.tell_outside.clone(),
+        };
+        self.watch = PoolWatch::start(setup).ok();
+    }
+
+    /// Tells of the pools that are warned of, where they are others than before.
+    fn look_for_low_pools(&mut self) -> Result<(), Unheard> {
+        let Some(desk) = &mut self.desk else {
+            return Ok(());
+        };
+        let Ok(low) = desk.ledger().low_pools() else {
+            return Ok(());
+        };
+        if low == self.low_pools {
+            return Ok(());
+        }
+        self.low_pools.clone_from(&low);
+        self.say(Msg::PoolsLow { low })
+    }
+
     fn set_up(&mut self, shop: NewShop, now: Timestamp) -> Result<(), Unheard> {
         if self.desk.is_some() {
             return Ok(());
@@ -601,6 +642,8 @@ impl DeskThread {
         self.look_for_operators()?;
         self.look_for_conflicts()?;
         self.look_for_guessing(moment.now)?;
+        self.watch_pools();
+        self.look_for_low_pools()?;
         let Some(desk) = &mut self.desk else {
             return Ok(());
         };

@@ -16,6 +16,7 @@ mod listen;
 mod log_orders;
 mod operator_orders;
 mod orders;
+mod pool_orders;
 mod printer_thread;
 mod rights;
 mod screen;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::desk::Moment;
+use crate::desk::pool_watch::TellOutside;
 use crate::devices::scan::serial::{SerialConfig, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::domain::contact::PhoneRegion;
@@ -59,6 +61,8 @@ pub struct ConsoleOrder {
     pub hub_ca: Option<PathBuf>,
     /// Of which country phone numbers are that come without one.
     pub phone_region: Option<PhoneRegion>,
+    /// Tells somebody outside of low pools; none: nobody.
+    pub tell_outside: Option<TellOutside>,
     /// Serial scanners to open.
     pub scanners: Vec<SerialConfig>,
     /// The printer of slips, if there is one.
@@ -213,6 +217,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             allowed_hosts: order.allowed_hosts,
             hub_ca: order.hub_ca,
             phone_region: order.phone_region,
+            tell_outside: order.tell_outside,
             zone: order.zone,
             scanners_in_use: paths_of(&order.scanners),
             remember: order.remember,

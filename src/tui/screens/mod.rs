@@ -8,6 +8,7 @@ pub mod help;
 pub mod life;
 pub mod log;
 pub mod operators;
+pub mod pools;
 pub mod question;
 pub mod redeem;
 pub mod set_up;
