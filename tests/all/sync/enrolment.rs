@@ -16,7 +16,6 @@ fn who_waits_at_the_hub_hears_at_once_that_it_may_no_more() {
     meet(&mut hub, &mut riverside);
     let link = riverside.ledger.hub_link().unwrap().unwrap();
     let down = Request::Down(Down {
-        hub: HubKnown::default(),
         hello: riverside.hello(),
         after: link.cursor,
         wait_ms: 25_000,
