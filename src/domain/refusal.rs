@@ -232,6 +232,7 @@ impl Refusal {
     }
 
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "a line for each refusal")]
     pub fn hint(&self) -> &'static str {
         match self {
             Refusal::NoSuchCampaign(_) => "`counterfoil campaign list` shows the names",

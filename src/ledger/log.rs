@@ -571,7 +571,9 @@ fn words_of(fact: &Fact) -> Vec<String> {
             words.extend(approved(approved_by.as_ref()));
             words
         }
-        Fact::Reversed { approved_by, .. } => approved(approved_by.as_ref()).collect(),
+        Fact::Reversed { approved_by, .. } | Fact::LogExported { approved_by } => {
+            approved(approved_by.as_ref()).collect()
+        }
         Fact::Voided { .. } => voided_words(fact),
         Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
         Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
@@ -617,7 +619,6 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
-        Fact::LogExported { approved_by } => approved(approved_by.as_ref()).collect(),
         Fact::GuessingEnded {
             at_counter,
             approved_by,

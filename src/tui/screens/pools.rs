@@ -86,7 +86,7 @@ impl Pools {
         self.low = low;
         if is_in_view {
             self.seen.extend(self.low.iter().cloned());
-            self.read(effects);
+            read(effects);
         }
     }
 
@@ -121,10 +121,6 @@ impl Pools {
         }
     }
 
-    fn read(&mut self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Back(Box::new(BackOrder::Pool(PoolOrder::Read))));
-    }
-
     fn marked(&self) -> Option<&PoolFigures> {
         self.all.as_ref()?.get(self.at)
     }
@@ -134,6 +130,10 @@ impl Default for Pools {
     fn default() -> Pools {
         Pools::new()
     }
+}
+
+fn read(effects: &mut Vec<Effect>) {
+    effects.push(Effect::Back(Box::new(BackOrder::Pool(PoolOrder::Read))));
 }
 
 impl BackPage for Pools {
@@ -149,7 +149,7 @@ impl BackPage for Pools {
         self.field.clear();
         self.seen.extend(self.low.iter().cloned());
         self.asked_at = Some(setting.now);
-        self.read(effects);
+        read(effects);
     }
 
     fn put_away(&mut self) {
@@ -179,7 +179,7 @@ impl BackPage for Pools {
             .is_none_or(|asked| now.duration_since(asked).abs() >= patience);
         if is_due {
             self.asked_at = Some(now);
-            self.read(effects);
+            read(effects);
         }
     }
 
