@@ -556,6 +556,7 @@ fn masked_said(said: &str) -> String {
 }
 
 /// What an entry says beside its kind, without times and names of other entries.
+#[expect(clippy::too_many_lines, reason = "a line for each fact")]
 fn words_of(fact: &Fact) -> Vec<String> {
     match fact {
         Fact::Redeemed {
