@@ -19,6 +19,10 @@ use crate::{Times, rate};
 /// Pages between two scans.
 const PAGES_PER_SCAN: usize = 10;
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a bench, told from its beginning to its end"
+)]
 pub(crate) fn measure(arguments: &Arguments) {
     let mut hub = Hub::new(&Kept::InFolder);
     let codes = hub.give_out(arguments.codes);

@@ -23,6 +23,10 @@ struct Store {
     codes: Vec<String>,
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a bench, told from its beginning to its end"
+)]
 pub(crate) fn measure(arguments: &Arguments) {
     let Arguments {
         stores: count,

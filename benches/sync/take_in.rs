@@ -24,6 +24,10 @@ struct Measured {
     entries: usize,
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "a bench, told from its beginning to its end"
+)]
 pub(crate) fn measure(arguments: &Arguments, kept: &Kept) {
     let (engine, writers) = match kept {
         Kept::InFolder => ("SQLite", 1),
