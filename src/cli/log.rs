@@ -182,7 +182,7 @@ fn export(
     } else {
         LogFormat::Csv
     };
-    ledger.note_export(None, &context.act()?)?;
+    ledger.enter_export(None, &context.act()?)?;
     let is_stream = file == Path::new("-");
     let begun = if is_stream {
         LogExport::to(&mut ledger, Box::new(io::stdout()), format, filter)
@@ -202,20 +202,15 @@ fn export(
         bar.set_style(style);
     }
     let exported = loop {
-        let exported = match export.step(&mut ledger) {
-            Ok(exported) => exported,
-            Err(fault) => {
-                export.give_up();
-                return Err(told(fault, file));
-            }
-        };
+        let exported = export
+            .step(&mut ledger)
+            .map_err(|fault| told(fault, file))?;
         bar.set_length(exported.total);
         bar.set_position(exported.done);
         if exported.is_whole {
             break exported;
         }
         if is_set(&stop) {
-            export.give_up();
             return Err(Failure::usage(
                 "stopped: nothing was exported",
                 "run it again",

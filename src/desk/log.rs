@@ -132,13 +132,6 @@ impl LogExport {
         })
     }
 
-    /// Ends it half-way: no file is left.
-    pub fn give_up(self) {
-        if let Some((unfinished, _)) = self.names {
-            drop(std::fs::remove_file(unfinished));
-        }
-    }
-
     fn line(&mut self, line: &LogLine) -> io::Result<()> {
         self.lines = self.lines.saturating_add(1);
         match self.format {
@@ -164,6 +157,15 @@ impl LogExport {
             std::fs::rename(&unfinished, &path)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for LogExport {
+    /// One that ends half-way leaves no file.
+    fn drop(&mut self) {
+        if let Some((unfinished, _)) = self.names.take() {
+            drop(std::fs::remove_file(unfinished));
+        }
     }
 }
 
@@ -255,7 +257,7 @@ impl Desk {
         let stamp = now.to_zoned(zone).strftime("%Y-%m-%d-%H%M%S");
         let path = folder.join(format!("log-{stamp}.{}", format.ending()));
         let act = self.act(now)?;
-        self.ledger.note_export(approval.by.as_deref(), &act)?;
+        self.ledger.enter_export(approval.by.as_deref(), &act)?;
         self.export = Some(LogExport::to_file(&mut self.ledger, &path, format, filter)?);
         Ok(path)
     }
@@ -270,18 +272,13 @@ impl Desk {
                 self.export = Some(export).filter(|_| !exported.is_whole);
                 Ok(Some(exported))
             }
-            Err(fault) => {
-                export.give_up();
-                Err(fault)
-            }
+            Err(fault) => Err(fault),
         }
     }
 
     /// Gives up the export that is under way, if one is.
     pub fn end_export(&mut self) {
-        if let Some(export) = self.export.take() {
-            export.give_up();
-        }
+        self.export = None;
     }
 
     /// A manager has looked after the unknown codes at a counter.

@@ -481,6 +481,20 @@ pub enum Fact {
         /// What was decided.
         decision: String,
     },
+    /// The log was exported.
+    LogExported {
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
+    /// A manager has looked after a counter at which many unknown codes were read.
+    GuessingEnded {
+        /// Which, as in attempts.
+        at_counter: String,
+        /// The manager who approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved_by: Option<String>,
+    },
     /// A day's report was printed, under a number: the Z report.
     DayClosed {
         /// Its number in this ledger, from 1, without gaps.
@@ -505,14 +519,6 @@ pub enum Fact {
         number: u64,
         /// Which print, from 2.
         copy: u32,
-    },
-    /// A manager has looked after a counter at which many unknown codes were read.
-    GuessingEnded {
-        /// Which, as in attempts.
-        at_counter: String,
-        /// The manager who approved.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        approved_by: Option<String>,
     },
 }
 
@@ -566,9 +572,10 @@ impl Fact {
             Fact::Withdrawn => "withdrawn",
             Fact::Recovered { .. } => "recovered",
             Fact::ConflictSettled { .. } => "conflict_settled",
+            Fact::LogExported { .. } => "log_exported",
+            Fact::GuessingEnded { .. } => "guessing_ended",
             Fact::DayClosed { .. } => "day_closed",
             Fact::DayPrinted { .. } => "day_printed",
-            Fact::GuessingEnded { .. } => "guessing_ended",
         }
     }
 }

@@ -70,6 +70,9 @@ pub(crate) fn note(
             notes.as_ref().into(),
         ],
     )?;
+    if guessing::is_guess(attempt, act) {
+        guessing::count(writing, act)?;
+    }
     let zone = zone_of(&writing.head)?;
     let counted = Counted {
         day: day_number(act.now, &zone),

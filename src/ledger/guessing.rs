@@ -188,23 +188,4 @@ impl Ledger {
             Ok(Ok(()))
         })
     }
-
-    /// Keeps that the log was exported, and by whom.
-    pub fn note_export(&mut self, approved_by: Option<&str>, act: &Act) -> Result<(), LedgerError> {
-        self.write("note", "an export", |writing| {
-            attempts::note(
-                writing,
-                act,
-                &Attempt {
-                    kind: "export",
-                    answer: "done",
-                    reason: Some(match approved_by {
-                        Some(manager) => format!("the log, approved by {manager}"),
-                        None => "the log".to_owned(),
-                    }),
-                    ..Attempt::default()
-                },
-            )
-        })
-    }
 }

@@ -252,6 +252,10 @@ pub(crate) fn hear(
         let (missing, why) = match (lacks_entries, is_forked) {
             (true, _) => (None, "hub_ahead"),
             (false, true) => (None, "forked"),
+            // The life of the hub is gone that knew of this one, and of what was missing then.
+            (false, false) if welcome.incarnation < writing.head.incarnation => {
+                (None, "hub_behind")
+            }
             (false, false) => (Some(0), "fenced"),
         };
         lives::quarantine(writing, welcome.incarnation, missing, why, act)?;

@@ -146,6 +146,19 @@ impl Ledger {
         })
     }
 
+    /// Enters that the log is exported, and who approved it.
+    pub fn enter_export(
+        &mut self,
+        approved_by: Option<&str>,
+        act: &Act,
+    ) -> Result<(), LedgerError> {
+        self.write("export", "the log", |writing| {
+            let approved_by = approved_by.map(str::to_owned);
+            writing.append(Fact::LogExported { approved_by }, &setting_of(act))?;
+            Ok(())
+        })
+    }
+
     /// Called before each look for what is new: from here on the position passes over nothing that
     /// another process has yet to commit, and [`Ledger::log_page`] ends where there may be such a line.
     pub fn look_ahead(&mut self, position: &mut LogPosition) -> Result<(), LedgerError> {
@@ -613,14 +626,15 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
-        Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
-        Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
+        Fact::LogExported { approved_by } => approved(approved_by.as_ref()).collect(),
         Fact::GuessingEnded {
             at_counter,
             approved_by,
         } => std::iter::once(format!("at {at_counter}"))
             .chain(approved(approved_by.as_ref()))
             .collect(),
+        Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
+        Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
     }
 }
 

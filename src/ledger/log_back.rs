@@ -96,6 +96,24 @@ fn first_place(tx: &Tx<'_>, filter: &LogFilter) -> Result<LogPlace, Cause> {
     })
 }
 
+fn entries_sql() -> String {
+    format!("{ENTRY_COLUMNS}WHERE e.id < $1 AND e.id > $2 ORDER BY e.id DESC LIMIT $3")
+}
+
+fn entry_sql() -> String {
+    format!("{ENTRY_COLUMNS}WHERE e.id = $1")
+}
+
+fn attempts_sql() -> String {
+    format!("{ATTEMPT_COLUMNS}WHERE a.id < $1 AND a.id > $2 ORDER BY a.id DESC LIMIT $3")
+}
+
+fn attempts_of_code_sql() -> String {
+    format!(
+        "{ATTEMPT_COLUMNS}WHERE a.code = $1 AND a.id < $2 AND a.id > $3 ORDER BY a.id DESC LIMIT $4"
+    )
+}
+
 struct Look<'l, 't> {
     tx: &'l Tx<'t>,
     head: &'l Head,
@@ -118,7 +136,7 @@ impl Look<'_, '_> {
             return self.entries_of(code);
         }
         self.tx.all(
-            &format!("{ENTRY_COLUMNS}WHERE e.id < $1 AND e.id > $2 ORDER BY e.id DESC LIMIT $3"),
+            &entries_sql(),
             &[
                 self.place.entry.into(),
                 self.place.entry_floor.into(),
@@ -133,11 +151,9 @@ impl Look<'_, '_> {
         let mut next = self.entry_before(code)?;
         let mut entries = Vec::new();
         while let Some(entry) = next.filter(|entry| *entry > self.place.entry_floor) {
-            let read = self.tx.one(
-                &format!("{ENTRY_COLUMNS}WHERE e.id = $1"),
-                &[entry.into()],
-                |row| Ok((entry_row(row, self.head, self.filter)?, row.maybe_int(9)?)),
-            )?;
+            let read = self.tx.one(&entry_sql(), &[entry.into()], |row| {
+                Ok((entry_row(row, self.head, self.filter)?, row.maybe_int(9)?))
+            })?;
             let Some((placed, previous)) = read else {
                 return Err(Cause::Damaged(format!("entry {entry} is missing")));
             };
@@ -167,18 +183,51 @@ impl Look<'_, '_> {
         let most = self.looked_at;
         if let Some(code) = self.code {
             return self.tx.all(
-                &format!(
-                    "{ATTEMPT_COLUMNS}WHERE a.code = $1 AND a.id < $2 AND a.id > $3 \
-                     ORDER BY a.id DESC LIMIT $4"
-                ),
+                &attempts_of_code_sql(),
                 &[code.id.into(), before.into(), floor.into(), most.into()],
                 |row| attempt_row(row, self.head, self.filter),
             );
         }
         self.tx.all(
-            &format!("{ATTEMPT_COLUMNS}WHERE a.id < $1 AND a.id > $2 ORDER BY a.id DESC LIMIT $3"),
+            &attempts_sql(),
             &[before.into(), floor.into(), most.into()],
             |row| attempt_row(row, self.head, self.filter),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::engine::Engine;
+    use crate::ledger::schema::migrate;
+    use crate::ledger::sqlite::{Access, Sqlite};
+
+    #[test]
+    fn a_part_of_the_log_is_found_without_going_through_all_of_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("ledger.db");
+        let file = Sqlite::open(&path, Access::Create, 0o600).expect("opens");
+        let mut engine = Engine::Sqlite(Box::new(file));
+        migrate(&mut engine, 1).expect("migrates");
+        let plans = [
+            (entries_sql(), 3),
+            (entry_sql(), 1),
+            (attempts_sql(), 3),
+            (attempts_of_code_sql(), 4),
+        ];
+        for (sql, values) in plans {
+            let values = vec![1_i64.into(); values];
+            let plan = engine
+                .read(|tx| {
+                    let explained = format!("EXPLAIN QUERY PLAN {sql}");
+                    tx.all(&explained, &values, |row| row.text(3))
+                })
+                .expect("a plan");
+            assert!(!plan.is_empty());
+            for step in plan {
+                assert!(step.starts_with("SEARCH"), "{step}: {sql}");
+            }
+        }
     }
 }

@@ -425,7 +425,8 @@ fn target(writing: &Writing<'_, '_>, undo: Undo<'_>) -> Result<Target, Cause> {
                 "SELECT e.id, e.code, r.entry FROM entry e \
                  LEFT JOIN reversal r ON r.redemption = e.id \
                  JOIN node n ON n.id = e.node \
-                 WHERE n.name = $1 AND e.incarnation = $2 AND e.seq = $3 AND e.kind = 'redeemed'",
+                 WHERE n.name = $1 AND e.incarnation = $2 AND e.seq = $3 AND e.kind = 'redeemed' \
+                 AND e.code IS NOT NULL",
                 &[
                     (&id.node).into(),
                     id.incarnation.into(),

@@ -9,29 +9,29 @@ use crate::tui::pool_order::{PoolOrder, PoolTold};
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackOrder {
-    /// About conflicts.
-    Conflict(ConflictOrder),
     /// About pools.
     Pool(PoolOrder),
+    /// About conflicts.
+    Conflict(ConflictOrder),
+    /// About the log.
+    Log(LogOrder),
     /// About the report of a day.
     Day(DayOrder),
     /// About operators.
     Operator(OperatorOrder),
-    /// About the log.
-    Log(LogOrder),
 }
 
 /// The answer to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackTold {
-    /// About conflicts.
-    Conflict(ConflictTold),
     /// About pools.
     Pool(PoolTold),
+    /// About conflicts.
+    Conflict(ConflictTold),
+    /// About the log.
+    Log(LogTold),
     /// About the report of a day.
     Day(DayTold),
     /// About operators.
     Operator(OperatorTold),
-    /// About the log.
-    Log(LogTold),
 }

@@ -96,12 +96,12 @@ pub enum PageName {
     Pools,
     /// What stores did that cannot all be right.
     Conflicts,
+    /// Every scan and change with its answer.
+    Log,
     /// What a day came to.
     Day,
     /// Who may sign in.
     Operators,
-    /// Every scan and change with its answer.
-    Log,
 }
 
 impl PageName {
@@ -110,9 +110,9 @@ impl PageName {
         match self {
             PageName::Pools => "Pools",
             PageName::Conflicts => "Conflicts",
+            PageName::Log => "Log",
             PageName::Day => "Day",
             PageName::Operators => "Operators",
-            PageName::Log => "Log",
         }
     }
 }
@@ -138,9 +138,9 @@ pub(super) struct BackRoom {
     at: PageName,
     pub(super) pools: Pools,
     pub(super) conflicts: Conflicts,
+    pub(super) log: Log,
     day: Day,
     operators: Operators,
-    pub(super) log: Log,
 }
 
 impl BackRoom {
@@ -149,9 +149,9 @@ impl BackRoom {
             at: PageName::Conflicts,
             pools: Pools::new(),
             conflicts: Conflicts::new(),
+            log: Log::new(),
             day: Day::new(),
             operators: Operators::new(),
-            log: Log::new(),
         }
     }
 
@@ -206,9 +206,9 @@ impl BackRoom {
         match self.at {
             PageName::Pools => &self.pools,
             PageName::Conflicts => &self.conflicts,
+            PageName::Log => &self.log,
             PageName::Day => &self.day,
             PageName::Operators => &self.operators,
-            PageName::Log => &self.log,
         }
     }
 
@@ -217,9 +217,9 @@ impl BackRoom {
         match self.at {
             PageName::Pools => &mut self.pools,
             PageName::Conflicts => &mut self.conflicts,
+            PageName::Log => &mut self.log,
             PageName::Day => &mut self.day,
             PageName::Operators => &mut self.operators,
-            PageName::Log => &mut self.log,
         }
     }
 
@@ -257,9 +257,9 @@ impl BackRoom {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
+            BackTold::Log(_) => (PageName::Log, &mut self.log),
             BackTold::Day(_) => (PageName::Day, &mut self.day),
             BackTold::Operator(_) => (PageName::Operators, &mut self.operators),
-            BackTold::Log(_) => (PageName::Log, &mut self.log),
         };
         let is_in_view = is_in_view && self.at == name;
         page.told(told, is_in_view, effects).filter(|_| !is_in_view)

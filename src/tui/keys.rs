@@ -101,6 +101,12 @@ pub enum Place {
     Conflict,
     /// A conflict is being settled.
     Settling,
+    /// The lines of the log.
+    Log,
+    /// One line of the log in full.
+    LogLine,
+    /// Something is typed or asked on the page of the log.
+    LogAsked,
     /// The report of a day.
     Day,
     /// Its print was asked for; the second key is awaited.
@@ -109,12 +115,6 @@ pub enum Place {
     Operators,
     /// An operator is being changed.
     Operator,
-    /// The lines of the log.
-    Log,
-    /// One line of the log in full.
-    LogLine,
-    /// Something is typed or asked on the page of the log.
-    LogAsked,
     /// Help is open.
     Help,
     /// The second key for leaving is awaited.
@@ -192,13 +192,13 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
             Place::Day,
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
-            Place::Log,
-            Place::LogLine,
-            Place::LogAsked,
         ],
     ),
     row(
@@ -219,13 +219,13 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
+            Place::Log,
+            Place::LogLine,
+            Place::LogAsked,
             Place::Day,
             Place::DayAsked,
             Place::Operators,
             Place::Operator,
-            Place::Log,
-            Place::LogLine,
-            Place::LogAsked,
         ],
     ),
     row(
@@ -268,6 +268,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Pools,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
         ],
@@ -434,9 +435,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Pools,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
-            Place::Log,
         ],
         who: Who::SignedIn,
     },
@@ -455,9 +456,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Pools,
             Place::Conflicts,
+            Place::Log,
             Place::Day,
             Place::Operators,
-            Place::Log,
         ],
         who: Who::Nobody,
     },
@@ -565,9 +566,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Replaced,
             Place::Conflict,
             Place::Settling,
-            Place::Operator,
             Place::LogLine,
             Place::LogAsked,
+            Place::Operator,
         ],
     ),
     row(

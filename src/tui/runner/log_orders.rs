@@ -3,11 +3,8 @@
 use jiff::Timestamp;
 
 use crate::desk::{Desk, ExportFault};
-use crate::domain::verdict::Approval;
-use crate::ledger::LedgerError;
 use crate::tui::log_order::{LogOrder, LogTold};
-use crate::tui::msg::ApprovalAsk;
-use crate::tui::runner::orders::approve;
+use crate::tui::runner::orders::approved;
 
 /// Lines that are read in one go: more than the tallest terminal shows.
 const PART_LINES: usize = 120;
@@ -49,7 +46,7 @@ fn carried_out(desk: &mut Desk, order: LogOrder, now: Timestamp) -> Result<LogTo
                 Ok(filter) => filter,
                 Err(refusal) => return Ok(LogTold::Refused(refusal.to_string())),
             };
-            match proven(desk, approval, EXPORT_REASON, now)? {
+            match approved(desk, approval, EXPORT_REASON, now)? {
                 Err(words) => LogTold::Refused(words),
                 Ok(approval) => LogTold::ExportBegan {
                     path: desk
@@ -76,31 +73,12 @@ fn carried_out(desk: &mut Desk, order: LogOrder, now: Timestamp) -> Result<LogTo
             counter,
             reason,
             approval,
-        } => match proven(desk, approval, &reason, now)? {
+        } => match approved(desk, approval, &reason, now)? {
             Err(words) => LogTold::Refused(words),
             Ok(approval) => match desk.end_guessing(&counter, &approval, now)? {
                 Ok(()) => LogTold::GuessingEnded { counter },
                 Err(refusal) => LogTold::Refused(refusal.to_string()),
             },
         },
-    })
-}
-
-/// A manager's approval; where nobody signs in, nobody proves it, and where somebody does, none is none.
-fn proven(
-    desk: &mut Desk,
-    approval: Option<ApprovalAsk>,
-    reason: &str,
-    now: Timestamp,
-) -> Result<Result<Approval, String>, LedgerError> {
-    let asked = approval.unwrap_or_else(|| ApprovalAsk {
-        operator: None,
-        pin: None,
-        reason: reason.to_owned(),
-    });
-    Ok(match approve(desk, Some(&asked), now)? {
-        Ok(Some(approval)) => Ok(approval),
-        Ok(None) => Err("a manager must approve".to_owned()),
-        Err(refusal) => Err(refusal.to_string()),
     })
 }

@@ -89,18 +89,19 @@ rights! { of_day, DAYS, DayOrder,
     DayOrder::Print(_) => SignedIn "close a day",
 }
 
-rights! { of_log, LOGS, LogOrder,
-    LogOrder::Read { .. } => SignedIn "log",
-    LogOrder::Export { .. } => Manager "export the log",
-    LogOrder::ExportOn => SignedIn "go on with an export",
-    LogOrder::ExportStop => SignedIn "stop an export",
-    LogOrder::EndGuessing { .. } => Manager "end guessing",
-}
-
 rights! { of_operator, OPERATORS, OperatorOrder,
     OperatorOrder::List => SignedIn "list operators",
     OperatorOrder::ReadBadge { .. } => SignedIn "read badge",
     OperatorOrder::Change { .. } => Manager "change operator",
+}
+
+rights! { of_log, LOGS, LogOrder,
+    LogOrder::Read { .. } => SignedIn "read the log",
+    LogOrder::Export { .. } => Manager "export the log",
+    // What a manager has approved goes on whoever is here.
+    LogOrder::ExportOn => Console "go on exporting",
+    LogOrder::ExportStop => Console "stop exporting",
+    LogOrder::EndGuessing { .. } => Manager "end guessing",
 }
 
 rights! { of_pool, POOLS, PoolOrder,
@@ -116,9 +117,9 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
         return match &**order {
             BackOrder::Conflict(order) => of_conflict(order),
             BackOrder::Day(order) => of_day(order),
-            BackOrder::Log(order) => of_log(order),
             BackOrder::Operator(order) => of_operator(order),
             BackOrder::Pool(order) => of_pool(order),
+            BackOrder::Log(order) => of_log(order),
         };
     }
     of_effect(effect)
@@ -157,6 +158,7 @@ mod tests {
     use crate::tui::back_order::BackTold;
     use crate::tui::conflict_order::ConflictTold;
     use crate::tui::find_order::FindTold;
+    use crate::tui::log_order::LogTold;
     use crate::tui::msg::{ApprovalAsk, Msg, NewShop, Pin};
     use crate::tui::operator_order::{Badge, OperatorTold, OperatorWish};
     use crate::tui::runner::orders::{Answered, answer};
@@ -459,6 +461,17 @@ mod tests {
             }),
             BackOrder::Day(DayOrder::Read(None)),
             BackOrder::Day(DayOrder::Print(Date::constant(2026, 3, 12))),
+            BackOrder::Operator(OperatorOrder::List),
+            BackOrder::Pool(PoolOrder::Read),
+            BackOrder::Operator(OperatorOrder::ReadBadge {
+                name: "ana".to_owned(),
+                badge: Badge::new(b"STAFF-ANA-2".to_vec()),
+            }),
+            BackOrder::Operator(OperatorOrder::Change {
+                name: "ana".to_owned(),
+                wish: OperatorWish::SetPin(Pin::new("1357".to_owned())),
+                approval: approval.clone(),
+            }),
             BackOrder::Log(LogOrder::Read {
                 number: 1,
                 from: None,
@@ -474,17 +487,6 @@ mod tests {
             BackOrder::Log(LogOrder::EndGuessing {
                 counter: "till 1".to_owned(),
                 reason: reason(),
-                approval: approval.clone(),
-            }),
-            BackOrder::Operator(OperatorOrder::List),
-            BackOrder::Pool(PoolOrder::Read),
-            BackOrder::Operator(OperatorOrder::ReadBadge {
-                name: "ana".to_owned(),
-                badge: Badge::new(b"STAFF-ANA-2".to_vec()),
-            }),
-            BackOrder::Operator(OperatorOrder::Change {
-                name: "ana".to_owned(),
-                wish: OperatorWish::SetPin(Pin::new("1357".to_owned())),
                 approval,
             }),
         ]
@@ -520,6 +522,7 @@ mod tests {
         }
         | Msg::BackTold(
             BackTold::Conflict(ConflictTold::Refused(words))
+            | BackTold::Log(LogTold::Refused(words))
             | BackTold::Operator(OperatorTold::Refused(words)),
         )) = told
         else {
@@ -576,12 +579,12 @@ mod tests {
             let (wants_manager, written) = play(&mut scene, ANA, order);
             assert!(!wants_manager, "{name}, with a manager's approval");
             // What is settled or given up here does not exist, and a contact is only looked at.
-            let is_nothing = ["settle", "give up", "whole contact"].contains(&name);
+            let is_nothing = ["settle", "give up", "whole contact", "end guessing"].contains(&name);
             if is_managers(right) && !is_nothing {
                 assert!(written > 0, "{name}, with a manager's approval");
             }
         }
-        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, LOGS, OPERATORS, POOLS]
+        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, OPERATORS, LOGS, POOLS]
             .concat()
             .into_iter()
             .filter(|name| !["find", "back room"].contains(name))
