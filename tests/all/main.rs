@@ -30,6 +30,7 @@ mod hubs;
 mod log;
 mod log_screens;
 mod operators;
+mod package;
 mod pools;
 mod pools_screens;
 mod postgres;
