@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// How many codes are left
     Pool(PoolArgs),
     /// What happened: every scan and change with its answer
-    Log(LogArgs),
+    Log(Box<LogArgs>),
     /// What a day came to
     #[command(subcommand)]
     Report(ReportCommand),

@@ -52,21 +52,21 @@ fn day(context: &mut Context, args: &DayArgs, out: &mut dyn Write) -> Result<u8,
         None => now().to_zoned(ledger.place()?.zone).date(),
     };
     let store = args.store.as_deref();
-    let (report, printed) = if let Some(printer) = &printer {
+    let (report, paper) = if let Some(printer) = &printer {
         let report = ledger.order_z_report(date, store, &context.act()?)??;
-        let printed = printer.print_lines(&day_paper::lines(&report, false));
-        (report, Some(printed))
+        let paper = printer.print_lines(&day_paper::lines(&report, false));
+        (report, Some(paper))
     } else {
         (ledger.day_report(date, store, now())??, None)
     };
     if let Some(file) = &args.csv {
         write_csv(file, &report)?;
     }
-    tell(context, &mut ledger, &report, printed.as_ref(), out)?;
+    tell(context, &mut ledger, &report, paper.as_ref(), out)?;
     if let Some(file) = args.csv.as_ref().filter(|_| !context.is_json) {
         writeln!(out, "{} written", file.display())?;
     }
-    Ok(match printed.map(|printed| printed.outcome) {
+    Ok(match paper.map(|paper| paper.outcome) {
         None | Some(SlipOutcome::Printed) => 0,
         Some(SlipOutcome::Unconfirmed(_)) => NOT_PRINTED,
     })

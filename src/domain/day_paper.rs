@@ -47,6 +47,27 @@ fn text(text: impl Into<String>, style: Style) -> SlipLine {
 
 /// The lines of a report.
 pub fn lines(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
+    let mut lines = heading(report, is_training);
+    lines.extend(figures(report));
+    for (name, groups) in report.lists() {
+        group_lines(&mut lines, name, groups);
+    }
+    if !report.unknown.is_empty() {
+        lines.push(text("", PLAIN));
+        lines.push(text("NOT KNOWN HERE", BOLD));
+        lines.extend(
+            report
+                .unknown
+                .iter()
+                .map(|words| text(words.clone(), PLAIN)),
+        );
+    }
+    lines.extend(foot(report, is_training));
+    lines
+}
+
+/// Which report it is, of which day, and counted when.
+fn heading(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
     let zone = TimeZone::get(&report.timezone).unwrap_or(TimeZone::UTC);
     let mut lines = Vec::new();
     let copies = report.copies.unwrap_or(1);
@@ -83,7 +104,12 @@ pub fn lines(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
         ));
     }
     lines.push(text(format!("counted {counted}"), CENTRED));
-    lines.push(SlipLine::Rule);
+    lines
+}
+
+/// The figures of the whole day.
+fn figures(report: &DayReport) -> Vec<SlipLine> {
+    let mut lines = vec![SlipLine::Rule];
     for (name, figure) in report.counts.figures() {
         let style = if name == "accepted" { BOLD } else { PLAIN };
         lines.push(text(figure_line(name, figure), style));
@@ -111,22 +137,17 @@ pub fn lines(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
             lines.push(text(format!("{rest:>7}  others"), PLAIN));
         }
     }
-    for (name, groups) in report.lists() {
-        group_lines(&mut lines, name, groups);
-    }
-    if !report.unknown.is_empty() {
-        lines.push(text("", PLAIN));
-        lines.push(text("NOT KNOWN HERE", BOLD));
-        lines.extend(
-            report
-                .unknown
-                .iter()
-                .map(|words| text(words.clone(), PLAIN)),
-        );
-    }
-    lines.push(SlipLine::Rule);
-    lines.push(text("END OF THE CHAIN", BOLD));
-    lines.push(text(report.head.entry.clone(), PLAIN));
+    lines
+}
+
+/// The end of the chain, and how it is checked.
+fn foot(report: &DayReport, is_training: bool) -> Vec<SlipLine> {
+    let copies = report.copies.unwrap_or(1);
+    let mut lines = vec![
+        SlipLine::Rule,
+        text("END OF THE CHAIN", BOLD),
+        text(report.head.entry.clone(), PLAIN),
+    ];
     lines.extend(
         report
             .head

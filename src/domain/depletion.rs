@@ -753,7 +753,6 @@ mod tests {
             _ => 0.1,
         };
         match demand {
-            Demand::Steady => 3.0 * busy,
             Demand::Ramp => {
                 let days = f64::from(u32::try_from(hour).expect("ahead")) / 24.0;
                 2.0 * busy * (1.0 + days / 14.0)
@@ -762,7 +761,7 @@ mod tests {
             Demand::Weekly if local.weekday() == jiff::civil::Weekday::Saturday => 12.0,
             Demand::Weekly => 6.0,
             Demand::Burst if (burst_at..burst_at + 24).contains(&hour) => 30.0 * busy,
-            Demand::Burst => 3.0 * busy,
+            Demand::Steady | Demand::Burst => 3.0 * busy,
         }
     }
 
@@ -879,8 +878,8 @@ mod tests {
 
     #[test]
     fn there_is_no_end_in_sight_without_demand() {
-        let left = |here, leased| Left { here, leased };
         fn none(_: &mut Terms<'_>) {}
+        let left = |here, leased| Left { here, leased };
         assert_eq!(told(left(10, 0), &[], none), None);
         assert_eq!(told(left(10, 0), &[(NOW_HOUR - 3, 1)], none), None);
         // It has stopped.
@@ -953,7 +952,7 @@ mod tests {
             leased: 0,
         };
         let told = told(left, &flat(5, 20, 0), |terms| {
-            terms.starts_at = Some(starts)
+            terms.starts_at = Some(starts);
         });
         assert!(told.is_some_and(|told| told.from >= starts), "{told:?}");
     }

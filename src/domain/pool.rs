@@ -200,7 +200,12 @@ impl LowPool {
         match self.low {
             PoolLow::Empty => format!("{}: the pool is empty", self.campaign),
             PoolLow::Share | PoolLow::Days => {
-                format!("{}: {}, {} left", self.campaign, self.low.in_words(), self.left)
+                format!(
+                    "{}: {}, {} left",
+                    self.campaign,
+                    self.low.in_words(),
+                    self.left
+                )
             }
         }
     }

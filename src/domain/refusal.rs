@@ -232,6 +232,7 @@ impl Refusal {
     }
 
     /// What to do next.
+    #[expect(clippy::too_many_lines, reason = "a line for each refusal")]
     pub fn hint(&self) -> &'static str {
         match self {
             Refusal::NoSuchCampaign(_) => "`counterfoil campaign list` shows the names",
@@ -287,9 +288,7 @@ impl Refusal {
             Refusal::NoSuchStore(_) => "`counterfoil hub store list` shows the names",
             Refusal::JoinedAHub(_) => "let stores in at that hub; a hub's stores have no stores",
             Refusal::IsAHub => "join from a ledger that has no stores",
-            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => {
-                "run the command at the hub; its stores hear of it"
-            }
+            Refusal::PoolsAtTheHub(_) | Refusal::OperatorOfHub(_) => "run the command at the hub",
             Refusal::Joining(_) => {
                 "end it with the same `counterfoil join`, or give it up with `join --give-up`"
             }

@@ -473,7 +473,7 @@ pub fn post_notice(address: &str, body: Vec<u8>, deadline: Duration) -> Result<(
             concat!("counterfoil/", env!("CARGO_PKG_VERSION")),
         )
         .body(Full::new(Bytes::from(body)))
-        .map_err(|_| "the web address cannot be used".to_owned())?;
+        .map_err(|fault| format!("the web address cannot be used: {fault}"))?;
     let asking = async {
         let until = Instant::now() + deadline;
         let posted = async {

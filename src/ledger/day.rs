@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::chain_head::ChainHead;
 use crate::domain::day_report::{AboutDay, DayPlace, DayReport, DayTally, bounds};
 use crate::domain::entry::{Body, Fact, instant};
-use crate::domain::ids::EntryId;
+use crate::domain::ids::{CampaignId, EntryId};
 use crate::domain::local_time::{day_number, in_words};
 use crate::domain::refusal::Refusal;
 use crate::ledger::attempts::KEPT_MS;
@@ -432,7 +432,7 @@ fn count_entries(
             if let Some(day) = nodes.at(placed, row.int(1)?) {
                 let place = DayPlace {
                     store: is_of_all.then_some(day.store.as_str()),
-                    campaign: body.campaign.as_ref().map(|id| id.as_str()),
+                    campaign: body.campaign.as_ref().map(CampaignId::as_str),
                     counter,
                     operator: body.operator.as_deref(),
                 };

@@ -78,7 +78,7 @@ pub(crate) fn count(writing: &Writing<'_, '_>, act: &Act) -> Result<(), Cause> {
         let reason = format!(
             "{} unknown codes within {} s; answers to further ones are slowed",
             kept.guesses,
-            (now_ms - kept.began_at_ms) / 1_000
+            ((now_ms - kept.began_at_ms) / 1_000).max(1)
         );
         attempts::note(
             writing,

@@ -556,6 +556,7 @@ fn masked_said(said: &str) -> String {
 }
 
 /// What an entry says beside its kind, without times and names of other entries.
+#[expect(clippy::too_many_lines, reason = "a line for each fact")]
 fn words_of(fact: &Fact) -> Vec<String> {
     match fact {
         Fact::Redeemed {
@@ -571,17 +572,10 @@ fn words_of(fact: &Fact) -> Vec<String> {
             words.extend(approved(approved_by.as_ref()));
             words
         }
-        Fact::Reversed { approved_by, .. } => approved(approved_by.as_ref()).collect(),
-        Fact::Voided {
-            from_state,
-            approved_by,
-            is_replaced,
-        } => {
-            let mut words = vec![format!("was {from_state}")];
-            words.extend(is_replaced.then(|| "another took its place".to_owned()));
-            words.extend(approved(approved_by.as_ref()));
-            words
+        Fact::Reversed { approved_by, .. } | Fact::LogExported { approved_by } => {
+            approved(approved_by.as_ref()).collect()
         }
+        Fact::Voided { .. } => voided_words(fact),
         Fact::SlipOrdered { copy } => vec![format!("copy {copy}")],
         Fact::SlipSettled { copy } => vec![format!("the customer has copy {copy}")],
         Fact::PoolLow { low, left, .. } | Fact::PoolRefilled { low, left, .. } => {
@@ -626,7 +620,6 @@ fn words_of(fact: &Fact) -> Vec<String> {
         | Fact::Withdrawn => Vec::new(),
         Fact::Witnessed { entry, .. } => vec![format!("by the hub, {entry}")],
         Fact::ConflictSettled { decision, .. } => vec![decision.clone()],
-        Fact::LogExported { approved_by } => approved(approved_by.as_ref()).collect(),
         Fact::GuessingEnded {
             at_counter,
             approved_by,
@@ -636,6 +629,21 @@ fn words_of(fact: &Fact) -> Vec<String> {
         Fact::DayClosed { number, date, .. } => vec![format!("Z {number} of {date}")],
         Fact::DayPrinted { number, copy } => vec![format!("Z {number}, copy {copy}")],
     }
+}
+
+fn voided_words(fact: &Fact) -> Vec<String> {
+    let Fact::Voided {
+        from_state,
+        is_replaced,
+        approved_by,
+    } = fact
+    else {
+        return Vec::new();
+    };
+    let mut words = vec![format!("was {from_state}")];
+    words.extend(is_replaced.then(|| "another took its place".to_owned()));
+    words.extend(approved(approved_by.as_ref()));
+    words
 }
 
 fn approved(by: Option<&String>) -> impl Iterator<Item = String> {

@@ -50,16 +50,16 @@ const MIGRATIONS: &[(&str, &str)] = &[
         include_str!("../../assets/migrations/0011_pool_warnings.sql"),
     ),
     (
-        "0013_guessing",
-        include_str!("../../assets/migrations/0013_guessing.sql"),
+        "0012_guessing",
+        include_str!("../../assets/migrations/0012_guessing.sql"),
     ),
     (
-        "0014_day",
-        include_str!("../../assets/migrations/0014_day.sql"),
+        "0013_day",
+        include_str!("../../assets/migrations/0013_day.sql"),
     ),
     (
-        "0015_operators",
-        include_str!("../../assets/migrations/0015_operators.sql"),
+        "0014_operators",
+        include_str!("../../assets/migrations/0014_operators.sql"),
     ),
 ];
 

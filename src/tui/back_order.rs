@@ -9,12 +9,12 @@ use crate::tui::pool_order::{PoolOrder, PoolTold};
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackOrder {
-    /// About pools.
-    Pool(PoolOrder),
     /// About conflicts.
     Conflict(ConflictOrder),
     /// About the log.
     Log(LogOrder),
+    /// About pools.
+    Pool(PoolOrder),
     /// About the report of a day.
     Day(DayOrder),
     /// About operators.
@@ -24,12 +24,12 @@ pub enum BackOrder {
 /// The answer to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackTold {
-    /// About pools.
-    Pool(PoolTold),
     /// About conflicts.
     Conflict(ConflictTold),
     /// About the log.
     Log(LogTold),
+    /// About pools.
+    Pool(PoolTold),
     /// About the report of a day.
     Day(DayTold),
     /// About operators.

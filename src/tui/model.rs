@@ -210,8 +210,8 @@ impl Model {
             | Msg::PrinterHealth { .. }
             | Msg::HubTold(_)
             | Msg::PoolsLow { .. }
-            | Msg::GuessingStands { .. }
             | Msg::OperatorsRead { .. }
+            | Msg::GuessingStands { .. }
             | Msg::ConflictsOpen { .. } => self.surroundings(msg, &mut effects),
             Msg::BackTold(told) => self.at_back_room(told, &mut effects),
             Msg::SignUpRoomRead(_)
@@ -859,10 +859,10 @@ impl Model {
         } else if let Msg::PoolsLow { low } = msg {
             let is_in_view = self.is_at(PageName::Pools);
             self.back.pools.low(low, is_in_view, effects);
-        } else if let Msg::GuessingStands { guessing } = msg {
-            self.back.log.guessing(guessing);
         } else if let Msg::OperatorsRead { operators } = msg {
             self.operators_read(operators, effects);
+        } else if let Msg::GuessingStands { guessing } = msg {
+            self.back.log.guessing(guessing);
         } else if let Msg::ConflictsOpen { open } = msg {
             self.back.conflicts.standing(open);
             if self.is_at(PageName::Conflicts) {

@@ -244,10 +244,10 @@ fn an_export_is_the_log_and_harms_no_spreadsheet() {
         "=1+1, our \"mistake\" of today",
     ]);
     let log = shop.json(&["log"]);
-    let lines: Vec<Value> = shop.ok(&["--json", "log", "log_exported", "-"]).lines();
+    let lines: Vec<Value> = shop.ok(&["--json", "log", "export", "-"]).lines();
     // It tells of itself, before it begins.
     assert_eq!(lines[..log.len()], log);
-    assert_eq!(lines.last().expect("a line")["kind"], "export");
+    assert_eq!(lines.last().expect("a line")["kind"], "log_exported");
     let file = shop.folder().join("log.jsonl");
     let path = file.to_str().expect("UTF-8");
     let told = shop.ok(&["log", "export", path]).out;

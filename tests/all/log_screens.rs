@@ -99,7 +99,12 @@ fn page(is_manager: bool) -> Vec<Msg> {
             number: None,
         });
     }
-    then(msgs, [key(Key::F(6)), read(1, None, part(lines(), None))])
+    // Where another one signs in, what the one before has asked is nobody's.
+    let number = if is_manager { 2 } else { 1 };
+    then(
+        msgs,
+        [key(Key::F(6)), read(number, None, part(lines(), None))],
+    )
 }
 
 fn guessing() -> Guessing {

@@ -26,9 +26,7 @@ fn days(most: u64) -> Vec<PoolDay> {
     (0_i32..14)
         .zip(shares)
         .map(|(place, share)| PoolDay {
-            date: today
-                .checked_sub((13 - place).days())
-                .unwrap(),
+            date: today.checked_sub((13 - place).days()).unwrap(),
             assigned: most * share / 100,
             redeemed: most * (100 - share) / 150,
         })
@@ -214,5 +212,8 @@ fn a_low_pool_is_noticed_everywhere_until_somebody_has_looked() {
 fn a_scan_on_the_page_is_judged_at_once() {
     let mut console = model(DARK, (80, 24), false, &at_pools(vec![spring()]));
     let told = effects(&mut console, [scan("BCDFGHJKLNPRST")]);
-    assert_eq!(without_bells(told), [scan_effect(1, "BCDFGHJKLNPRST", true)]);
+    assert_eq!(
+        without_bells(told),
+        [scan_effect(1, "BCDFGHJKLNPRST", true)]
+    );
 }

@@ -18,7 +18,7 @@ use counterfoil::ledger::{Drawing, GenerateOrder, LongWork, built_at};
 use rusqlite::Connection;
 
 /// Whence the statements of a redemption come, and where in each file they end.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 12] = [
     ("codes.rs", "#[cfg(test)]"),
     ("redeem.rs", "#[cfg(test)]"),
     ("link.rs", "#[cfg(test)]"),
@@ -27,6 +27,7 @@ const PLACES: [(&str, &str); 11] = [
     ("chain.rs", "#[cfg(test)]"),
     ("tally.rs", "#[cfg(test)]"),
     ("attempts.rs", "impl Ledger {"),
+    ("guessing.rs", "pub(crate) fn forget"),
     ("campaigns.rs", "fn create("),
     ("customers.rs", "impl Ledger {"),
     ("mod.rs", "fn create("),

@@ -10,9 +10,9 @@ use crate::tui::runner::{conflict_orders, day_orders, log_orders, operator_order
 /// Carries out one order; what the ledger could not do is an answer too, on the page that asked.
 pub(super) fn answer(desk: &mut Desk, order: BackOrder, now: Timestamp) -> Msg {
     Msg::BackTold(match order {
-        BackOrder::Pool(order) => BackTold::Pool(pool_orders::answer(desk, order, now)),
         BackOrder::Conflict(order) => BackTold::Conflict(conflict_orders::answer(desk, order, now)),
         BackOrder::Log(order) => BackTold::Log(log_orders::answer(desk, order, now)),
+        BackOrder::Pool(order) => BackTold::Pool(pool_orders::answer(desk, &order, now)),
         BackOrder::Day(order) => BackTold::Day(day_orders::answer(desk, &order, now)),
         BackOrder::Operator(order) => BackTold::Operator(operator_orders::answer(desk, order, now)),
     })

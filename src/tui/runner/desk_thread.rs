@@ -116,13 +116,13 @@ struct DeskThread {
     low_pools: Vec<LowPool>,
     /// Has them warned of, on a thread of its own.
     watch: Option<PoolWatch>,
+    /// Who may sign in, as it was told.
+    operators: Vec<Operator>,
     /// The counters that were told of as guessing.
     guessing: Vec<Guessing>,
     /// Answers to unknown codes that come later, and when: whatever else is asked meanwhile is answered
     /// at once.
     slowed: VecDeque<(Duration, Msg)>,
-    /// Who may sign in, as it was told.
-    operators: Vec<Operator>,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -161,9 +161,9 @@ impl DeskThread {
             open_conflicts: Vec::new(),
             low_pools: Vec::new(),
             watch: None,
+            operators: Vec::new(),
             guessing: Vec::new(),
             slowed: VecDeque::new(),
-            operators: Vec::new(),
         }
     }
 

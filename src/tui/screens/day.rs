@@ -111,16 +111,6 @@ impl Day {
             self.step = Step::AtDesk;
         }
     }
-
-    fn printed(&mut self, number: u64, outcome: &SlipOutcome) -> String {
-        match outcome {
-            SlipOutcome::Printed => format!("Z {number} is printed"),
-            SlipOutcome::Unconfirmed(why) => format!(
-                "Z {number}: not known whether it printed ({}): look, and print a copy",
-                why.replace('_', " ")
-            ),
-        }
-    }
 }
 
 impl Default for Day {
@@ -235,7 +225,7 @@ impl BackPage for Day {
                 None
             }
             DayTold::Printed { number, outcome } => {
-                let words = self.printed(number, &outcome);
+                let words = printed_words(number, &outcome);
                 let is_problem = outcome != SlipOutcome::Printed;
                 if is_problem {
                     effects.push(Effect::Bell { times: 2 });
@@ -345,6 +335,17 @@ impl Day {
         let is_loud = self.step == Step::Looking && self.is_problem;
         let lines = wrapped(&words, room, 2).into_iter();
         lines.map(|line| (line, is_loud)).collect()
+    }
+}
+
+/// What became of a Z report's paper.
+fn printed_words(number: u64, outcome: &SlipOutcome) -> String {
+    match outcome {
+        SlipOutcome::Printed => format!("Z {number} is printed"),
+        SlipOutcome::Unconfirmed(why) => format!(
+            "Z {number}: not known whether it printed ({}): look, and print a copy",
+            why.replace('_', " ")
+        ),
     }
 }
 

@@ -126,6 +126,10 @@ struct Opened {
 }
 
 /// The page of the log.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what is asked and who looks have nothing to do with each other"
+)]
 pub struct Log {
     /// Newest first; none: nothing was read yet.
     lines: Option<Vec<LogLine>>,
@@ -810,7 +814,7 @@ impl Log {
         let mut row = top;
         for (at, line) in lines.iter().enumerate().skip(first).take(fit) {
             let mut part = canvas.part(0, row, room, 1);
-            self.draw_line(&mut part, line, at == self.at, view);
+            draw_line(&mut part, line, at == self.at, view);
             row = row.saturating_add(1);
         }
         if lines.len().saturating_sub(first) < fit {
@@ -835,53 +839,6 @@ impl Log {
         } else {
             "that is all".to_owned()
         }
-    }
-
-    /// `14:31:07 ✔ accepted  …GHJK spring-menu  Counter 2  Ana`
-    fn draw_line(&self, canvas: &mut Canvas<'_>, line: &LogLine, is_marked: bool, view: &View<'_>) {
-        let theme = canvas.theme();
-        let room = canvas.columns();
-        let tone = line.band().map_or(Tone::Plain, Tone::of);
-        let at = line.at.to_zoned(view.zone.clone());
-        let is_today = day_number(line.at, view.zone) == day_number(view.now, view.zone);
-        let (pattern, at_columns) = match (is_today, room < 70) {
-            (true, true) => ("%H:%M:%S", 8),
-            (false, true) => ("%-d %b", 8),
-            (true, false) => ("%H:%M:%S", 12),
-            (false, false) => ("%-d %b %H:%M", 12),
-        };
-        let answer_columns = if room < 70 { 14 } else { 18 };
-        let style = if is_marked {
-            theme.picked()
-        } else {
-            theme.mark(tone)
-        };
-        let mark = if is_marked { '›' } else { ' ' };
-        let when = padded(&at.strftime(pattern).to_string(), at_columns);
-        let code = line.code.as_deref().map(last_letters).unwrap_or_default();
-        let head = format!(
-            "{mark}{when} {} {} {} ",
-            tone.glyph(),
-            padded(&answer_of(line), answer_columns),
-            padded(&code, 5),
-        );
-        let left = room.saturating_sub(columns(&head));
-        let counter_columns = (left / 10).saturating_mul(3).max(9);
-        let operator_columns = (left / 4).max(5);
-        let campaign_columns = left
-            .saturating_sub(counter_columns)
-            .saturating_sub(operator_columns)
-            .saturating_sub(2);
-        let rest = format!(
-            "{} {} {}",
-            padded(
-                line.campaign.as_deref().unwrap_or_default(),
-                campaign_columns
-            ),
-            padded(&line.counter, counter_columns),
-            line.operator.as_deref().unwrap_or_default(),
-        );
-        canvas.text(0, 0, &padded(&format!("{head}{rest}"), room), style);
     }
 
     fn draw_opened(&self, canvas: &mut Canvas<'_>, opened: &Opened, view: &View<'_>) {
@@ -1075,4 +1032,51 @@ fn export_bar(export: &Export) -> String {
         "█".repeat(full),
         "▒".repeat(empty)
     )
+}
+
+/// `14:31:07 ✔ accepted  …GHJK spring-menu  Counter 2  Ana`
+fn draw_line(canvas: &mut Canvas<'_>, line: &LogLine, is_marked: bool, view: &View<'_>) {
+    let theme = canvas.theme();
+    let room = canvas.columns();
+    let tone = line.band().map_or(Tone::Plain, Tone::of);
+    let at = line.at.to_zoned(view.zone.clone());
+    let is_today = day_number(line.at, view.zone) == day_number(view.now, view.zone);
+    let (pattern, at_columns) = match (is_today, room < 70) {
+        (true, true) => ("%H:%M:%S", 8),
+        (false, true) => ("%-d %b", 8),
+        (true, false) => ("%H:%M:%S", 12),
+        (false, false) => ("%-d %b %H:%M", 12),
+    };
+    let answer_columns = if room < 70 { 14 } else { 18 };
+    let style = if is_marked {
+        theme.picked()
+    } else {
+        theme.mark(tone)
+    };
+    let mark = if is_marked { '›' } else { ' ' };
+    let when = padded(&at.strftime(pattern).to_string(), at_columns);
+    let code = line.code.as_deref().map(last_letters).unwrap_or_default();
+    let head = format!(
+        "{mark}{when} {} {} {} ",
+        tone.glyph(),
+        padded(&answer_of(line), answer_columns),
+        padded(&code, 5),
+    );
+    let left = room.saturating_sub(columns(&head));
+    let counter_columns = (left / 10).saturating_mul(3).max(9);
+    let operator_columns = (left / 4).max(5);
+    let campaign_columns = left
+        .saturating_sub(counter_columns)
+        .saturating_sub(operator_columns)
+        .saturating_sub(2);
+    let rest = format!(
+        "{} {} {}",
+        padded(
+            line.campaign.as_deref().unwrap_or_default(),
+            campaign_columns
+        ),
+        padded(&line.counter, counter_columns),
+        line.operator.as_deref().unwrap_or_default(),
+    );
+    canvas.text(0, 0, &padded(&format!("{head}{rest}"), room), style);
 }

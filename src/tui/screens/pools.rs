@@ -86,7 +86,7 @@ impl Pools {
         self.low = low;
         if is_in_view {
             self.seen.extend(self.low.iter().cloned());
-            self.read(effects);
+            read(effects);
         }
     }
 
@@ -121,10 +121,6 @@ impl Pools {
         }
     }
 
-    fn read(&mut self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Back(Box::new(BackOrder::Pool(PoolOrder::Read))));
-    }
-
     fn marked(&self) -> Option<&PoolFigures> {
         self.all.as_ref()?.get(self.at)
     }
@@ -134,6 +130,10 @@ impl Default for Pools {
     fn default() -> Pools {
         Pools::new()
     }
+}
+
+fn read(effects: &mut Vec<Effect>) {
+    effects.push(Effect::Back(Box::new(BackOrder::Pool(PoolOrder::Read))));
 }
 
 impl BackPage for Pools {
@@ -149,7 +149,7 @@ impl BackPage for Pools {
         self.field.clear();
         self.seen.extend(self.low.iter().cloned());
         self.asked_at = Some(setting.now);
-        self.read(effects);
+        read(effects);
     }
 
     fn put_away(&mut self) {
@@ -179,7 +179,7 @@ impl BackPage for Pools {
             .is_none_or(|asked| now.duration_since(asked).abs() >= patience);
         if is_due {
             self.asked_at = Some(now);
-            self.read(effects);
+            read(effects);
         }
     }
 
@@ -229,8 +229,8 @@ impl BackPage for Pools {
             PoolTold::Read { pools, at } => {
                 // Whoever has marked one goes on with that one.
                 let marked = self.marked().map(|pool| pool.campaign.clone());
-                let place = marked
-                    .and_then(|marked| pools.iter().position(|pool| pool.campaign == marked));
+                let place =
+                    marked.and_then(|marked| pools.iter().position(|pool| pool.campaign == marked));
                 self.at = place.unwrap_or(0);
                 self.all = Some(pools);
                 self.read_at = Some(at);
@@ -440,7 +440,9 @@ fn loud_lines(pool: &PoolFigures, view: &View<'_>) -> Vec<String> {
     if let Some(until) = pool.test_until {
         let until = in_few_words(until, view.now, view.zone);
         let drawn = count_of(pool.test);
-        lines.push(format!("TEST MODE until {until} · {drawn} test codes drawn"));
+        lines.push(format!(
+            "TEST MODE until {until} · {drawn} test codes drawn"
+        ));
     }
     match pool.standing {
         PoolStanding::Paused => lines.push("PAUSED: nothing is given out or honoured".to_owned()),
@@ -457,7 +459,10 @@ fn loud_lines(pool: &PoolFigures, view: &View<'_>) -> Vec<String> {
     for warning in &pool.warnings {
         let since = in_few_words(warning.at, view.now, view.zone);
         lines.push(format!("! {} – since {since}", warning.low.in_words()));
-        let problem = warning.notice.as_ref().and_then(|notice| notice.problem.as_ref());
+        let problem = warning
+            .notice
+            .as_ref()
+            .and_then(|notice| notice.problem.as_ref());
         lines.extend(problem.map(|problem| format!("! nobody outside was told: {problem}")));
     }
     lines
@@ -479,7 +484,11 @@ fn figures_lines(pool: &PoolFigures, room: u16, theme: Theme) -> Vec<String> {
         };
         if line.is_empty() {
             *line = part;
-        } else if columns(line).saturating_add(columns(&part)).saturating_add(2) <= room {
+        } else if columns(line)
+            .saturating_add(columns(&part))
+            .saturating_add(2)
+            <= room
+        {
             line.push_str("  ");
             line.push_str(&part);
         } else {
@@ -490,7 +499,14 @@ fn figures_lines(pool: &PoolFigures, room: u16, theme: Theme) -> Vec<String> {
 }
 
 /// The states of a gauge, from what is left to what is gone.
-const STATES: [&str; 6] = ["available", "leased", "assigned", "redeemed", "void", "suspect"];
+const STATES: [&str; 6] = [
+    "available",
+    "leased",
+    "assigned",
+    "redeemed",
+    "void",
+    "suspect",
+];
 
 /// The signs of the states, in their order; each alone tells them apart, without any colour.
 fn signs(is_ascii: bool) -> [char; 6] {
@@ -541,7 +557,9 @@ fn shares(counts: &[u64; 6], width: u16) -> [u16; 6] {
     let total: u128 = counts.iter().map(|count| u128::from(*count)).sum();
     let mut parts = counts.map(|count| {
         let share = u128::from(count) * u128::from(width) / total.max(1);
-        u16::try_from(share).unwrap_or(width).max(u16::from(count > 0))
+        u16::try_from(share)
+            .unwrap_or(width)
+            .max(u16::from(count > 0))
     });
     loop {
         let sum: u16 = parts.iter().sum();
@@ -591,7 +609,11 @@ fn draw_chart(canvas: &mut Canvas<'_>, title: &str, counts: &[u64], days: &[Pool
     let chart_columns = wide.saturating_mul(count);
     let head = format!("most {}", count_of(most));
     canvas.text(0, 0, &cut(title, room), Style::new());
-    if columns(title).saturating_add(columns(&head)).saturating_add(2) <= chart_columns.max(room) {
+    if columns(title)
+        .saturating_add(columns(&head))
+        .saturating_add(2)
+        <= chart_columns.max(room)
+    {
         let at = room.saturating_sub(columns(&head));
         canvas.text(at, 0, &head, theme.dim());
     }
@@ -619,7 +641,11 @@ fn bar_of(count: u64, most: u64, rows: u16, is_ascii: bool) -> Vec<char> {
         .map(|row| {
             let here = high.saturating_sub(row * 8).min(8);
             let place = usize::try_from(here).unwrap_or(0);
-            let signs = if is_ascii { " .:-=+*%#" } else { " ▁▂▃▄▅▆▇█" };
+            let signs = if is_ascii {
+                " .:-=+*%#"
+            } else {
+                " ▁▂▃▄▅▆▇█"
+            };
             signs.chars().nth(place).unwrap_or(' ')
         })
         .collect()

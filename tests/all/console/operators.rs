@@ -87,6 +87,17 @@ fn a_manager_adds_somebody_and_gives_them_a_badge_at_the_counter() {
     assert_eq!(listed[2]["operator"], "zoe");
     assert_eq!(listed[2]["has_badge"], true);
     assert!(listed[2]["last_seen_at"].is_string(), "{listed:?}");
+    // A code that comes later and reads the same is a customer's, and signs nobody in.
+    shop.import("coffee", "STAFF-0042-Z\n");
+    console.type_line("2580");
+    console.wait_for("ana (cashier)");
+    console.scan("STAFF-0042-Z");
+    console.wait_for("used 1 of 1");
+    assert_eq!(
+        shop.accepted().last().map(String::as_str),
+        Some("STAFF-0042-Z")
+    );
+    assert!(console.screen().contains("ana (cashier)"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
--- 0014: the report of a day, and the Z report that is printed of it.
+-- 0013: the report of a day, and the Z report that is printed of it.
 
 -- What a day's entries are found by; on a hub those of stores come late, so no number of theirs would do.
 CREATE INDEX entry_by_time ON entry (at_ms);

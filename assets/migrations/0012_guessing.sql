@@ -1,4 +1,4 @@
--- 0013: many unknown codes at one counter, and the log of one code without going through all attempts.
+-- 0012: many unknown codes at one counter, and the log of one code without going through all attempts.
 
 -- Counters at which codes were read that nobody knows, until they are forgotten with their attempts.
 CREATE TABLE guessing (
