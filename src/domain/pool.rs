@@ -154,6 +154,8 @@ impl PoolLow {
         let left = pool.left();
         match self {
             PoolLow::Empty => left == 0,
+            // An empty pool is not warned of thrice.
+            PoolLow::Share | PoolLow::Days if left == 0 => false,
             PoolLow::Share => {
                 let left = u128::from(left) * 100;
                 left < u128::from(pool.claimable) * u128::from(rules.warn_share)

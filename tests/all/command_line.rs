@@ -725,7 +725,7 @@ fn pools_add_up_and_the_log_tells_of_everything() {
             "assigned_last_24h",
             "empties_between",
         ],
-        &[],
+        &["claimable", "warnings", "per_day"],
     );
     let states = [
         "available",

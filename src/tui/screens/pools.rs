@@ -354,9 +354,11 @@ fn in_a_line(pool: &PoolFigures, view: &View<'_>) -> (String, bool) {
         PoolStanding::Paused => return ("PAUSED".to_owned(), true),
         PoolStanding::NotYet(_) | PoolStanding::Live => {}
     }
-    let left = pool
-        .left_percent()
-        .map_or_else(|| "given out".to_owned(), |share| format!("{share:>3} %"));
+    let left = match pool.left_percent() {
+        Some(0) if pool.left() > 0 => " <1 %".to_owned(),
+        Some(share) => format!("{share:>3} %"),
+        None => "given out".to_owned(),
+    };
     let when = match (&pool.forecast, pool.left()) {
         (_, 0) if pool.claimable > 0 => "EMPTY".to_owned(),
         (Some(forecast), _) => format!("empty {}", forecast.span_in_words(view.now, view.zone)),
