@@ -143,6 +143,7 @@ fn shown(model: &Model) -> String {
     text(&drawn(model, SIZE))
 }
 
+#[expect(clippy::too_many_lines, reason = "a scene after another")]
 fn scenes() -> Vec<Scene> {
     let many: Vec<LogLine> = (0..60)
         .map(|number| line(50 - number, "redeem", "accepted", Some("BCDFGHJKLNPRST")))

@@ -1,9 +1,4 @@
 //! The page of the operators, the shift change and the lock: messages in, cells and orders out.
-#![expect(
-    clippy::panic,
-    reason = "a test's own surroundings may fail as tests do"
-)]
-
 use std::io::Write as _;
 use std::process::Stdio;
 
