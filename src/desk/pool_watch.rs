@@ -141,7 +141,12 @@ fn notice_of(
 ) -> Result<PoolNotice, LedgerError> {
     let place = ledger.place()?;
     let pool = &due.pool;
-    let forecast = pool.forecast_in_words(now, &place.zone);
+    let forecast = match due.low {
+        PoolLow::Empty => String::new(),
+        PoolLow::Share | PoolLow::Days => {
+            format!("; {}", pool.forecast_in_words(now, &place.zone))
+        }
+    };
     Ok(PoolNotice {
         notice: "pool_low",
         at: due.raised_at,
@@ -152,7 +157,7 @@ fn notice_of(
         claimable: pool.claimable,
         empties_between: pool.forecast.map(|forecast| (forecast.from, forecast.to)),
         message: format!(
-            "{}: {}: {} of {} codes left; {forecast}",
+            "{}: {}: {} of {} codes left{forecast}",
             pool.campaign,
             due.low.in_words(),
             pool.left(),

@@ -103,10 +103,15 @@ pub(super) fn read_pools(
     )?;
     pools.retain(|pool| only.is_none_or(|only| *only == pool.figures.campaign));
     let mut acts = acts(tx, &zone, now)?;
-    let mut warnings = warnings(tx)?;
     let claimable = claimable(tx)?;
-    // A store draws from what it holds itself; what the hub will give it is not known here.
+    // A store draws from what it holds itself; what the hub will give it is not known here, and low
+    // pools are the hub's to warn of.
     let is_store = link::load(tx)?.is_some();
+    let mut warnings = if is_store {
+        BTreeMap::new()
+    } else {
+        warnings(tx)?
+    };
     for pool in &mut pools {
         let figures = &mut pool.figures;
         figures.is_at_store = is_store;

@@ -92,6 +92,10 @@ impl Ledger {
     /// The pools that are warned of, each by its gravest warning.
     pub fn low_pools(&mut self) -> Result<Vec<LowPool>, LedgerError> {
         let mut all = self.read("list", "pools that run low", |tx| {
+            // What was warned of before the shop joined a hub is the hub's to say.
+            if pools_are_elsewhere(tx)?.is_some() {
+                return Ok(Vec::new());
+            }
             tx.all(
                 "SELECT m.name, w.low, w.at_ms, w.left_count FROM pool_warning w \
                  JOIN campaign m ON m.id = w.campaign ORDER BY m.id",
@@ -116,6 +120,9 @@ impl Ledger {
     pub fn take_notice(&mut self, now: Timestamp) -> Result<Option<DueNotice>, LedgerError> {
         let now_ms = now.as_millisecond();
         let is_due = self.read("look for", "notices", |tx| {
+            if pools_are_elsewhere(tx)?.is_some() {
+                return Ok(None);
+            }
             tx.one(
                 "SELECT campaign FROM pool_warning WHERE notice_due_ms <= $1 LIMIT 1",
                 &[now_ms.into()],
