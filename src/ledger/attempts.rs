@@ -83,11 +83,7 @@ pub(crate) fn note(
         counter: &act.counter,
         operator: act.operator.as_deref(),
     };
-    counted.add(writing.tx, 1)?;
-    if guessing::is_guess(attempt, act) {
-        guessing::count(writing, act)?;
-    }
-    Ok(())
+    counted.add(writing.tx, 1)
 }
 
 /// Under what an attempt is counted, for as long as the ledger lives: the report of a day outlives the

@@ -54,7 +54,8 @@ const EXPORTED: [(&str, &str, &str); 15] = [
 const THEIR_CODES: &str = "code IN (SELECT id FROM code WHERE customer = :customer)";
 
 /// The other tables with such a column: why there is nothing of them in it.
-const NOT_EXPORTED: [(&str, &str); 10] = [
+const NOT_EXPORTED: [(&str, &str); 11] = [
+    ("pool_warning", "a campaign's pool; its entry names nobody"),
     ("ended", "tested with its code's reason below"),
     ("act_key", "the key stands with its entry"),
     (

@@ -219,7 +219,7 @@ fn a_manager_approves_a_replacement_and_is_named_in_the_chain() {
     let ended = life(&mut desk, &lost).life.entries.pop().expect("an entry");
     assert_eq!(
         ended.detail,
-        "was assigned; approved by mia; reason: slip was lost"
+        "was assigned; another took its place; approved by mia; reason: slip was lost"
     );
     assert_eq!(counterfoil(&data, &["verify"]).0, 0);
 }
