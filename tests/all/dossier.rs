@@ -230,7 +230,10 @@ fn every_row_about_a_person_is_told_and_none_about_another() {
 #[test]
 fn every_column_of_such_a_row_is_told() {
     let (shop, id) = everything_known();
-    let told = shop.run(&["customer", "export", &id]).well().json().clone();
+    let mut told = shop.run(&["customer", "export", &id]).well().json().clone();
+    // The codes stand by their letters, which are drawn: the one that the rows are about comes first here.
+    let codes = told["codes"].as_array_mut().expect("codes");
+    codes.sort_by_key(|code| code["elsewhere"].is_null());
     for (path, value) in [
         ("/name", "Ana"),
         ("/contacts/0/contact", "ana@example.org"),
