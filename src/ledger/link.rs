@@ -273,7 +273,8 @@ pub(crate) fn hear(
 }
 
 /// The hub was restored: it acknowledged and told what it does not know any more. The codes that are
-/// known here are named to it, what it lacks goes up again, then what is known here of every code, what it has comes down again, and nothing is held until it has told so.
+/// known here are named to it, what it lacks goes up again, then what is known here of every code; what
+/// it has comes down again, and nothing is held until it has told so.
 fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> Result<(), Cause> {
     lives::forget_grants(writing.tx)?;
     lives::drop_rights(writing.tx, &link.hub)?;
