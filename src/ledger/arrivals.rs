@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use crate::domain::entry::Hash;
 use crate::domain::ids::CampaignId;
 use crate::domain::verdict::CodeState;
+use crate::domain::wire::Standing::Quarantined;
 use crate::domain::wire::{
     Item, Page, WireCampaign, WireCode, WireConflict, WireCustomer, WireLease, WireOperator,
     WireTestMode,
@@ -77,7 +78,10 @@ pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Re
     if link.cursor != page.after || link.hub != page.welcome.hub {
         return Ok(false);
     }
-    let is_this_life = page.welcome.incarnation == writing.head.incarnation
+    // A quarantined life may bear the number by which the hub fenced the former one: until the hub has
+    // told it by its first entry, it is another one.
+    let is_this_life = link.standing != Quarantined
+        && page.welcome.incarnation == writing.head.incarnation
         && page.welcome.acked_through <= writing.head.seq;
     let seen_through = if is_this_life {
         page.welcome.acked_through

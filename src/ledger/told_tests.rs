@@ -648,6 +648,47 @@ fn what_the_hub_has_not_seen_is_never_overwritten() {
     pair.assert_alike();
 }
 
+/// A life that begins here and the number by which the hub fences the former one may be the same number:
+/// what the hub has of the one says nothing of the other.
+#[test]
+fn what_a_quarantined_life_did_is_not_taken_for_what_the_hub_has_of_the_former_one() {
+    let mut pair = Pair::new();
+    begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
+    generate(&mut pair.hub, "spring", 10, false);
+    pair.pull();
+    pair.store
+        .write("begin", "a life", |writing| {
+            lives::quarantine(writing, 1, Some(10), "restored", &act())
+        })
+        .unwrap();
+    let folded = any_code(&mut pair.store, 0);
+    pair.store
+        .void_code(folded.as_bytes(), "lost", &act())
+        .unwrap()
+        .unwrap();
+    // The hub had ten more of the former life, and fenced it.
+    let node = pair.node(STORE);
+    pair.acknowledge_all();
+    pair.hub
+        .write("fence", "the former life", |writing| {
+            writing.tx.execute(
+                "UPDATE store SET incarnation = 2 WHERE node = $1",
+                &[node.into()],
+            )?;
+            let row = codes::find(writing.tx, &folded)?.unwrap();
+            touch(writing.tx, FeedKind::Code, row.id, EVERYBODY)
+        })
+        .unwrap();
+    assert!(
+        pair.pull()
+            .iter()
+            .any(|item| matches!(item, Item::Codes { .. }))
+    );
+    let sql = format!("SELECT state FROM code WHERE folded = '{folded}'");
+    assert_eq!(number(&mut pair.store, &sql), 3, "void here");
+    well(&mut pair.store);
+}
+
 #[test]
 fn a_range_is_handed_over_and_comes_back_only_by_a_newer_grant() {
     let mut pair = Pair::new();
