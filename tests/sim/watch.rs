@@ -31,7 +31,7 @@ const STATES: [&str; 6] = [
 /// What was seen before.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    states: BTreeMap<(Place, String), i64>,
+    codes: BTreeMap<Place, Vec<Seen>>,
     /// Rows of the feed at or below the newest cursor that was given out.
     told: BTreeSet<[i64; 4]>,
     told_through: i64,
@@ -40,7 +40,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// The ledger of a place is an older one from here on.
     pub(crate) fn forget(&mut self, place: Place) {
-        self.states.retain(|(seen, _), _| *seen != place);
+        self.codes.remove(&place);
     }
 
     /// The hub's ledger is an older one from here on.
@@ -209,9 +209,8 @@ impl World {
             .node
             .eyes()
             .prepare_cached(
-                "SELECT c.id, c.state, c.uses_made FROM code c WHERE EXISTS \
-                 (SELECT 1 FROM entry e WHERE e.code = c.id AND e.node = 1 AND e.seq > ?1) \
-                 ORDER BY c.id",
+                "SELECT c.id, c.state, c.uses_made FROM code c WHERE c.id IN \
+                 (SELECT e.code FROM entry e WHERE e.node = 1 AND e.seq > ?1) ORDER BY c.id",
             )
             .expect("a statement");
         let rows = found.query_map([acked_through], |row| {
@@ -391,14 +390,22 @@ impl World {
     /// I6: nothing becomes available again, and what has ended stays so. (A store that was restored
     /// takes for suspect what the hub may know to be unspent.)
     fn check_forward(&mut self, place: Place, codes: &[Seen]) -> Checked<()> {
+        let before = self.watch.codes.insert(place, codes.to_vec());
+        let before = before.unwrap_or_default();
+        if before == codes {
+            return Ok(());
+        }
+        let before: BTreeMap<&str, i64> = before
+            .iter()
+            .map(|seen| (seen.code.as_str(), seen.state))
+            .collect();
         for seen in codes {
-            let before = self
-                .watch
-                .states
-                .insert((place, seen.code.clone()), seen.state);
-            let Some(before) = before.filter(|before| *before != seen.state) else {
+            let Some(before) = before.get(seen.code.as_str()).copied() else {
                 continue;
             };
+            if before == seen.state {
+                continue;
+            }
             // So does what another store assigned, until a hub that fell back has heard of it again.
             let is_told_better = place != Place::Hub && (before == SUSPECT || self.falls > 0);
             if (seen.state == AVAILABLE && !is_told_better) || before == VOID {

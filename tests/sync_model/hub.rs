@@ -1,9 +1,4 @@
 //! The hub: takes in chains, grants and takes rights, answers asks, and keeps the conflicts.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "two stores and two codes; what fails here fails the test"
-)]
-
 use std::collections::BTreeSet;
 
 use crate::rules::{Guard, Rules};

@@ -1,9 +1,4 @@
 //! The properties: what the protocol promises, over everything that really happened.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "two stores and two codes; what fails here fails the test"
-)]
-
 use stateright::Property;
 
 use crate::rules::Rules;

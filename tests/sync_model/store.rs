@@ -1,9 +1,4 @@
 //! A store: what is in its ledger, and what it does with what it hears.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "two stores and two codes; what fails here fails the test"
-)]
-
 use crate::rules::{Guard, Rules};
 use crate::wire::{Act, CODES, Chain, Entry, Message, in_common};
 

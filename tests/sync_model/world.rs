@@ -1,9 +1,4 @@
 //! Everything at once: two stores, the hub, the wire, and what really happened at the counters.
-#![expect(
-    clippy::indexing_slicing,
-    reason = "two stores and two codes; what fails here fails the test"
-)]
-
 use std::collections::BTreeSet;
 
 use stateright::{Model, Property};

@@ -24,6 +24,8 @@
 //!
 //! "Dies" is what no protocol can hold: what was on one disk only is gone with it.
 
+#![cfg(test)]
+
 mod hub;
 mod laws;
 mod rules;
