@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::entry::{Body, Fact, Recovered, unhex_hash};
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{CODES_MAX, KnownCodes, WireCampaign, WireCode, WireCustomer, WireStory};
-use crate::ledger::agreed::agree;
+use crate::ledger::agreed::{Persons, agree};
 use crate::ledger::arrivals::TOLD_BATCH;
 use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::{CodeRow, state_number, state_of};
@@ -67,6 +67,10 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
         let (id, mut wire) = (code.id, code.wire);
         if wire.uses_made > 0 && !names_only {
             wire.first = first_elsewhere(tx, id)?;
+        }
+        if !names_only {
+            // Also of a code that stands here as unused: what was told of it was put off, and its uses
+            // were kept.
             wire.hub_uses = tx.all(
                 "SELECT entry FROM hub_use WHERE code = $1 ORDER BY entry",
                 &[id.into()],
@@ -163,10 +167,12 @@ pub(crate) fn take(
     }
     let folded: Vec<String> = known.codes.iter().map(|code| code.code.clone()).collect();
     lock_many(writing.tx, &folded)?;
+    let (people, alike) = people_of(writing, known)?;
     let mut recovery = Recovery {
         node,
         act,
-        people: people_of(writing, known)?,
+        people,
+        alike,
         shifts: BTreeMap::new(),
         newest: BTreeMap::new(),
         codes: 0,
@@ -221,11 +227,11 @@ fn recover_campaign(
 }
 
 /// The customers that codes are told to have, by their ids: known by their hashes, else by their id,
-/// else made known.
+/// else made known; and who of them turned out to be taken for the same person as somebody else.
 fn people_of(
     writing: &Writing<'_, '_>,
     known: &KnownCodes,
-) -> Result<BTreeMap<String, i64>, Cause> {
+) -> Result<(BTreeMap<String, i64>, Persons), Cause> {
     let tx = writing.tx;
     let mut people = BTreeMap::new();
     let mut strangers: Vec<WireCustomer> = Vec::new();
@@ -240,13 +246,13 @@ fn people_of(
             }),
         }
     }
-    people::merge(writing, &strangers, &[])?;
+    let alike = people::merge(writing, &strangers, &[])?;
     let names: Vec<String> = strangers
         .into_iter()
         .map(|stranger| stranger.customer)
         .collect();
     people.extend(numbers_of(tx, &names)?);
-    Ok(people)
+    Ok((people, alike))
 }
 
 fn by_hash(tx: &Tx<'_>, told: &WireCustomer) -> Result<Option<i64>, Cause> {
@@ -272,6 +278,7 @@ struct Recovery<'k> {
     node: &'k str,
     act: &'k Act,
     people: BTreeMap<String, i64>,
+    alike: Persons,
     shifts: BTreeMap<i64, Shift>,
     /// The newest entry of the list of every code that something was written of.
     newest: BTreeMap<i64, Option<i64>>,
@@ -471,7 +478,8 @@ impl Recovery<'_> {
         for (campaign, shift) in self.shifts {
             shift.write(writing.tx, campaign)?;
         }
-        let persons = agree(writing.tx, &writing.head, &self.newest, now_ms)?;
+        let mut persons = agree(writing.tx, &writing.head, &self.newest, now_ms)?;
+        persons.extend(self.alike);
         second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
         for code in self.newest.keys() {
             touch(writing.tx, FeedKind::Code, *code, EVERYBODY)?;

@@ -191,10 +191,14 @@ impl Ledger {
                 phone_region: None,
             };
             // No life has the number of another that this disk knows of.
-            writing.head.incarnation = marked_incarnation(&reading, &writing.head)
+            let known = marked_incarnation(&reading, &writing.head)
                 .max(cue.incarnation())
-                .max(writing.head.incarnation)
-                + 1;
+                .max(writing.head.incarnation);
+            writing.head.incarnation = if is_hub {
+                behind::next_life(known, act)
+            } else {
+                known + 1
+            };
             writing.head.lost += missing;
             writing.head.is_moved = false;
             let suspects = if is_store {
