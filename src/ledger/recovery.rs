@@ -53,6 +53,10 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
             .map_or(i64::MAX, |last| last.id),
     };
     let (mut campaigns, mut customers) = (BTreeSet::new(), BTreeSet::new());
+    let mut uses = match told.last() {
+        Some(last) if !names_only => hub_uses(tx, after, last.id)?,
+        Some(_) | None => BTreeMap::new(),
+    };
     for code in told {
         if campaigns.insert(code.campaign) {
             known.campaigns.push(wire_campaign(tx, code.campaign)?);
@@ -68,18 +72,25 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
         if wire.uses_made > 0 && !names_only {
             wire.first = first_elsewhere(tx, id)?;
         }
-        if !names_only {
-            // Also of a code that stands here as unused: what was told of it was put off, and its uses
-            // were kept.
-            wire.hub_uses = tx.all(
-                "SELECT entry FROM hub_use WHERE code = $1 ORDER BY entry",
-                &[id.into()],
-                |row| row.text(0),
-            )?;
-        }
+        wire.hub_uses = uses.remove(&id).unwrap_or_default();
         known.codes.push(wire);
     }
     Ok(Some(known))
+}
+
+/// The hub's own uses of the codes in this range, by code. Also of codes that stand here as unused: what
+/// the hub told of them was put off, and its uses were kept.
+fn hub_uses(tx: &Tx<'_>, after: i64, last: i64) -> Result<BTreeMap<i64, Vec<String>>, Cause> {
+    let mut uses = BTreeMap::<i64, Vec<String>>::new();
+    tx.each(
+        "SELECT code, entry FROM hub_use WHERE code > $1 AND code <= $2 ORDER BY code, entry",
+        &[after.into(), last.into()],
+        |row| {
+            uses.entry(row.int(0)?).or_default().push(row.text(1)?);
+            Ok(())
+        },
+    )?;
+    Ok(uses)
 }
 
 fn first_elsewhere(tx: &Tx<'_>, code: i64) -> Result<Option<WireStory>, Cause> {

@@ -194,11 +194,7 @@ impl Ledger {
             let known = marked_incarnation(&reading, &writing.head)
                 .max(cue.incarnation())
                 .max(writing.head.incarnation);
-            writing.head.incarnation = if is_hub {
-                behind::next_life(known, act)
-            } else {
-                known + 1
-            };
+            writing.head.incarnation = next_life(is_hub, known, act);
             writing.head.lost += missing;
             writing.head.is_moved = false;
             let suspects = if is_store {
@@ -302,6 +298,15 @@ impl Cue {
             Cue::Marker => 0,
             Cue::Restored { incarnation, .. } => incarnation,
         }
+    }
+}
+
+/// The number of the life that begins: that of a hub is drawn.
+fn next_life(is_hub: bool, known: i64, act: &Act) -> i64 {
+    if is_hub {
+        behind::next_life(known, act)
+    } else {
+        known + 1
     }
 }
 

@@ -67,7 +67,11 @@ pub(super) fn take(
             entry,
             body: body.as_ref(),
             judged: body.as_ref().map_or_else(Judged::default, |body| {
-                facts.judge(place, body, is_of_former(up, (&writing.head, own_life), entry.wire.seq))
+                facts.judge(
+                    place,
+                    body,
+                    is_of_former(up, (&writing.head, own_life), entry.wire.seq),
+                )
             }),
             local: 0,
             previous: None,

@@ -371,7 +371,13 @@ fn two_lives_that_began_from_one_backup_are_told_apart() {
 
     hub.put_back(&image);
     begins_anew_by(&mut hub, 2);
-    let told = stores[0].ledger.hub_link().unwrap().unwrap().cursor.position;
+    let told = stores[0]
+        .ledger
+        .hub_link()
+        .unwrap()
+        .unwrap()
+        .cursor
+        .position;
     for _ in 0..=told {
         hub.generate(SPRING, 1, false);
     }
@@ -388,8 +394,7 @@ fn two_lives_that_began_from_one_backup_are_told_apart() {
 /// A third store has told of the code before whoever gave it brought whose it is.
 #[test]
 fn a_second_code_is_found_when_it_is_learned_last_that_two_are_one_person() {
-    const SECOND: &str =
-        "SELECT count(*) FROM conflict WHERE is_open = 1 AND kind = 'second_code'";
+    const SECOND: &str = "SELECT count(*) FROM conflict WHERE is_open = 1 AND kind = 'second_code'";
     let mut hub = world::hub(20);
     let [mut first, mut second, mut third] =
         ["Riverside", "Station Road", "Old Town"].map(|name| world::store(&mut hub, name));
