@@ -774,4 +774,11 @@ pub struct NewLife {
     pub points: Vec<(i64, String)>,
     /// Entries of the former life that are missing at most; none: nobody can say.
     pub missing: Option<u64>,
+    /// The entries of the former life that are here and gave a code out, the newest first, and no more
+    /// than there are points; none: it does not say.
+    #[serde(default)]
+    pub gave: Option<Vec<i64>>,
+    /// What it knows of the hub.
+    #[serde(default)]
+    pub hub: HubKnown,
 }

@@ -89,7 +89,8 @@ pub(super) fn apply(writing: &mut Writing<'_, '_>, page: &Page, act: &Act) -> Re
         // What the hub has of another life, this one has only as far as both knew it.
         page.welcome.acked_through.min(link.acked_seq)
     };
-    if link::hear(writing, &page.welcome, act)? != Heard::Counts {
+    if link::hear(writing, &page.welcome, act)? != Heard::Counts || link.retold_after.is_some() {
+        // One that comes before a restored hub was told what is known here would overwrite that.
         return Ok(false);
     }
     let mut arrivals = Arrivals::new(writing, seen_through)?;
@@ -158,6 +159,8 @@ struct Arrivals<'w, 't, 'c> {
     writing: &'w mut Writing<'t, 'c>,
     /// Own entries up to this one are in what the hub tells.
     seen_through: i64,
+    /// What is known here of codes after this one is not in it: the hub was restored; none: all is.
+    retold_after: Option<i64>,
     hub: i64,
     campaigns: BTreeMap<CampaignId, i64>,
     nodes: BTreeMap<String, i64>,
@@ -172,15 +175,18 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
         writing: &'w mut Writing<'t, 'c>,
         seen_through: i64,
     ) -> Result<Arrivals<'w, 't, 'c>, Cause> {
-        let hub = writing
+        let (hub, retold_after) = writing
             .tx
-            .one("SELECT hub FROM hub_link WHERE id = 1", &[], |row| {
-                row.int(0)
-            })?
+            .one(
+                "SELECT hub, retold_after FROM hub_link WHERE id = 1",
+                &[],
+                |row| Ok((row.int(0)?, row.maybe_int(1)?)),
+            )?
             .ok_or_else(|| Cause::Damaged("this ledger has no hub".into()))?;
         Ok(Arrivals {
             writing,
             seen_through,
+            retold_after,
             hub,
             campaigns: BTreeMap::new(),
             nodes: BTreeMap::new(),
@@ -360,15 +366,17 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
     /// A hash goes over to the hub's customer. Whoever had it here is the same person, and the hub may
     /// not have heard of them: it is told so with them.
     fn keep_likeness(&self, campaign: i64, hash: &Hash, customer: i64) -> Result<(), Cause> {
-        let had = self.tx().one(
+        let tx = self.tx();
+        let had = tx.one(
             "SELECT customer FROM contact_hash WHERE campaign = $1 AND hash = $2",
             &[campaign.into(), hash.as_slice().into()],
             |row| row.int(0),
         )?;
-        match had {
-            Some(had) if had != customer => are_alike(self.tx(), campaign, had, customer),
-            Some(_) | None => Ok(()),
+        if let Some(had) = had.filter(|had| *had != customer) {
+            // What it means for their codes the hub finds out.
+            are_alike(tx, campaign, had, customer)?;
         }
+        Ok(())
     }
 
     /// The campaign that a hash is for; none: it is told of later, and the hash with its codes.
@@ -434,8 +442,11 @@ impl<'w, 't, 'c> Arrivals<'w, 't, 'c> {
                 told.code
             )));
         }
-        // The hub has not seen what was done with it here: it will tell again when it has.
-        if standing.newest_seq > Some(self.seen_through) {
+        // The hub has not seen what was done with it here, or was restored and not told yet how it
+        // stood: it will tell again when it has.
+        let is_unseen = standing.newest_seq > Some(self.seen_through);
+        let is_untold = self.retold_after.is_some_and(|after| standing.id > after);
+        if is_unseen || is_untold {
             return keep_hub_uses(self.tx(), standing.id, told);
         }
         self.change_code(&standing, told)

@@ -4,6 +4,8 @@
 //! Invariant: from then on the hub gives nothing out, lends and tells nothing, and honours only what a
 //! manager approves, until a manager begins a new life of it; its stores begin again with that.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::domain::entry::Fact;
 use crate::domain::refusal::Refusal;
 use crate::domain::wire::HubKnown;
@@ -145,6 +147,15 @@ pub(crate) fn need_managers(writing: &mut Writing<'_, '_>, code: i64) -> Result<
     Ok(())
 }
 
+/// The number of a hub's next life, above all that are known here. It is drawn: two lives that began
+/// from one and the same backup know nothing of each other, and their stores must not take one for the
+/// other, nor an entry of the one for that of the other.
+pub(crate) fn next_life(known: i64, act: &Act) -> i64 {
+    let drawn: [u8; 32] = Sha256::digest(act.salt).into();
+    let [first, second, third, ..] = drawn;
+    known + 1 + i64::from(u32::from_be_bytes([0, first >> 4, second, third]))
+}
+
 /// What every new life of a hub begins with: its grants have numbers that no life before has given.
 pub(crate) fn renew(tx: &Tx<'_>) -> Result<(), Cause> {
     tx.execute(
@@ -166,7 +177,7 @@ fn begin_life(
             row.int(0)
         })?
         .unwrap_or(0);
-    let next = life(tx, &writing.head)?.max(told) + 1;
+    let next = next_life(life(tx, &writing.head)?.max(told), act);
     let newest_code = if tx.writer().is_some() {
         tx.execute(
             "UPDATE ledger SET hub_life = $1 WHERE id = 1",

@@ -7,7 +7,7 @@
 //!
 //! What the node may have spent without our knowledge is suspect: every code it had given out, and of
 //! those it had not, as many as it may have acted, in the order in which it would have given them out.
-//! Of a life that has told everything, the codes it gave out stay with the node.
+//! Of a life that has lost nothing, the codes it gave out stay with the node.
 
 use crate::domain::entry::Fact;
 use crate::domain::verdict::CodeState;
@@ -28,18 +28,20 @@ const SLICE: i64 = 1_000;
 pub(crate) enum Lost {
     /// At most so many acts; 0: the hub has all of them.
     AtMost(u64),
+    /// Nothing is lost, and so many acts have not come yet: they come under the next life.
+    Untold(u64),
     /// Nobody can say.
     Anything,
 }
 
 impl Lost {
     fn is_nothing(self) -> bool {
-        self == Lost::AtMost(0)
+        matches!(self, Lost::AtMost(0) | Lost::Untold(_))
     }
 
     fn count(self) -> i64 {
         match self {
-            Lost::AtMost(count) => i64::try_from(count).unwrap_or(ANY),
+            Lost::AtMost(count) | Lost::Untold(count) => i64::try_from(count).unwrap_or(ANY),
             Lost::Anything => ANY,
         }
     }

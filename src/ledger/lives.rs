@@ -14,9 +14,11 @@ use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::fence::{self, Lost};
-use crate::ledger::link::Heard;
+use crate::ledger::link::{Heard, HubLink};
 use crate::ledger::tally::move_leased;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, campaigns, link, setting_of, stores};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Writing, behind, campaigns, link, setting_of, stores,
+};
 
 /// Entries whose hashes are told one by one; below them only every second, fourth, … is.
 const POINTS_MAX: i64 = 4096;
@@ -34,12 +36,13 @@ impl Ledger {
             if link.standing != Standing::Quarantined {
                 return Ok(None);
             }
-            request(tx, link.acked_seq, now).map(Some)
+            request(tx, &link, now).map(Some)
         })
     }
 
     /// At the hub: a store's ledger asks for a life that is known here. The same life is told the same
-    /// again, as its answer may have been lost.
+    /// again, as its answer may have been lost. A hub that was found behind, by this perhaps, begins
+    /// none before a manager has begun one of its own.
     pub fn begin_life(
         &mut self,
         asked: &NewLife,
@@ -52,7 +55,11 @@ impl Ledger {
             let Some(node) = crate::ledger::nodes::find(writing.tx, &asked.hello.node)? else {
                 return Ok(Err(Refusal::NoSuchStore(asked.hello.node.clone())));
             };
-            begin(writing, node, asked, act)?;
+            // By its life alone: how far this hub has come with the store's, it asks about just now.
+            behind::look(writing, node, &asked.hub, (0, 0), act)?;
+            if !writing.head.is_behind() {
+                begin(writing, node, asked, act)?;
+            }
             stores::contact(writing.tx, node, &asked.hello, None, act)?;
             Ok(Ok(node))
         })?;
@@ -228,7 +235,8 @@ pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
 }
 
 /// What is told of a former life, so that the hub finds where the two part.
-fn request(tx: &Tx<'_>, acked_seq: i64, now: jiff::Timestamp) -> Result<NewLife, Cause> {
+fn request(tx: &Tx<'_>, link: &HubLink, now: jiff::Timestamp) -> Result<NewLife, Cause> {
+    let (acked_seq, hub) = (link.acked_seq, link.hub_known());
     let head = Head::load(tx)?;
     let missing = tx
         .one(
@@ -248,6 +256,12 @@ fn request(tx: &Tx<'_>, acked_seq: i64, now: jiff::Timestamp) -> Result<NewLife,
         )?;
         points.extend(hash.map(|hash| (seq, hex(&hash))));
     }
+    let gave = tx.all(
+        "SELECT seq FROM entry WHERE node = $1 AND seq <= $2 AND kind = 'assigned' \
+         ORDER BY seq DESC LIMIT $3",
+        &[OWN_NODE.into(), branch_seq.into(), POINTS_MAX.into()],
+        |row| row.int(0),
+    )?;
     Ok(NewLife {
         hello: Hello {
             wire: WIRE,
@@ -260,6 +274,8 @@ fn request(tx: &Tx<'_>, acked_seq: i64, now: jiff::Timestamp) -> Result<NewLife,
         branch_seq,
         points,
         missing: missing.map(i64::unsigned_abs),
+        gave: Some(gave),
+        hub,
     })
 }
 
@@ -304,13 +320,17 @@ fn begin(
         return Ok(());
     }
     let (common_seq, common_hash) = common(tx, node, &asked.points)?;
+    // What came back and the hub has not got comes after this, and was done before what is lost: the
+    // codes that it gave out are the first of those that any of it may have given out.
+    let untold = untold(asked, common_seq);
     let lost = match asked.missing {
         // What the hub has of the former life beyond what came back is not lost.
-        Some(missing) if common_seq == asked.branch_seq => {
+        Some(missing) if untold == 0 => {
             let here = entries_after(tx, node, common_seq)?;
             Lost::AtMost(missing.saturating_sub(here))
         }
-        Some(missing) => Lost::AtMost(missing),
+        Some(0) => Lost::Untold(untold),
+        Some(missing) => Lost::AtMost(missing.saturating_add(untold)),
         None => Lost::Anything,
     };
     tx.execute(
@@ -330,6 +350,20 @@ fn begin(
         suspects: 0,
     };
     fence::begin(tx, node, lost, &fact, act)
+}
+
+/// How many codes entries have given out that came back, and that are not here yet.
+fn untold(asked: &NewLife, common_seq: i64) -> u64 {
+    let all = asked.branch_seq.saturating_sub(common_seq).max(0);
+    let Some(gave) = &asked.gave else {
+        return all.unsigned_abs();
+    };
+    let is_cut_off = gave.len() as u64 >= POINTS_MAX.unsigned_abs()
+        && gave.last().is_some_and(|oldest| *oldest > common_seq);
+    if is_cut_off {
+        return all.unsigned_abs();
+    }
+    gave.iter().filter(|seq| **seq > common_seq).count() as u64
 }
 
 fn life_hash_of(tx: &Tx<'_>, node: i64) -> Result<Option<String>, Cause> {

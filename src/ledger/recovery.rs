@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::entry::{Body, Fact, Recovered, unhex_hash};
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::{CODES_MAX, KnownCodes, WireCampaign, WireCode, WireCustomer, WireStory};
-use crate::ledger::agreed::agree;
+use crate::ledger::agreed::{Persons, agree};
 use crate::ledger::arrivals::TOLD_BATCH;
 use crate::ledger::chain::{OWN_NODE, take_code_ids};
 use crate::ledger::codes::{CodeRow, state_number, state_of};
@@ -53,6 +53,10 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
             .map_or(i64::MAX, |last| last.id),
     };
     let (mut campaigns, mut customers) = (BTreeSet::new(), BTreeSet::new());
+    let mut uses = match told.last() {
+        Some(last) if !names_only => hub_uses(tx, after, last.id)?,
+        Some(_) | None => BTreeMap::new(),
+    };
     for code in told {
         if campaigns.insert(code.campaign) {
             known.campaigns.push(wire_campaign(tx, code.campaign)?);
@@ -67,15 +71,26 @@ pub(crate) fn known_codes(tx: &Tx<'_>, link: &HubLink) -> Result<Option<KnownCod
         let (id, mut wire) = (code.id, code.wire);
         if wire.uses_made > 0 && !names_only {
             wire.first = first_elsewhere(tx, id)?;
-            wire.hub_uses = tx.all(
-                "SELECT entry FROM hub_use WHERE code = $1 ORDER BY entry",
-                &[id.into()],
-                |row| row.text(0),
-            )?;
         }
+        wire.hub_uses = uses.remove(&id).unwrap_or_default();
         known.codes.push(wire);
     }
     Ok(Some(known))
+}
+
+/// The hub's own uses of the codes in this range, by code. Also of codes that stand here as unused: what
+/// the hub told of them was put off, and its uses were kept.
+fn hub_uses(tx: &Tx<'_>, after: i64, last: i64) -> Result<BTreeMap<i64, Vec<String>>, Cause> {
+    let mut uses = BTreeMap::<i64, Vec<String>>::new();
+    tx.each(
+        "SELECT code, entry FROM hub_use WHERE code > $1 AND code <= $2 ORDER BY code, entry",
+        &[after.into(), last.into()],
+        |row| {
+            uses.entry(row.int(0)?).or_default().push(row.text(1)?);
+            Ok(())
+        },
+    )?;
+    Ok(uses)
 }
 
 fn first_elsewhere(tx: &Tx<'_>, code: i64) -> Result<Option<WireStory>, Cause> {
@@ -163,10 +178,12 @@ pub(crate) fn take(
     }
     let folded: Vec<String> = known.codes.iter().map(|code| code.code.clone()).collect();
     lock_many(writing.tx, &folded)?;
+    let (people, alike) = people_of(writing, known)?;
     let mut recovery = Recovery {
         node,
         act,
-        people: people_of(writing, known)?,
+        people,
+        alike,
         shifts: BTreeMap::new(),
         newest: BTreeMap::new(),
         codes: 0,
@@ -221,11 +238,11 @@ fn recover_campaign(
 }
 
 /// The customers that codes are told to have, by their ids: known by their hashes, else by their id,
-/// else made known.
+/// else made known; and who of them turned out to be taken for the same person as somebody else.
 fn people_of(
     writing: &Writing<'_, '_>,
     known: &KnownCodes,
-) -> Result<BTreeMap<String, i64>, Cause> {
+) -> Result<(BTreeMap<String, i64>, Persons), Cause> {
     let tx = writing.tx;
     let mut people = BTreeMap::new();
     let mut strangers: Vec<WireCustomer> = Vec::new();
@@ -240,13 +257,13 @@ fn people_of(
             }),
         }
     }
-    people::merge(writing, &strangers, &[])?;
+    let alike = people::merge(writing, &strangers, &[])?;
     let names: Vec<String> = strangers
         .into_iter()
         .map(|stranger| stranger.customer)
         .collect();
     people.extend(numbers_of(tx, &names)?);
-    Ok(people)
+    Ok((people, alike))
 }
 
 fn by_hash(tx: &Tx<'_>, told: &WireCustomer) -> Result<Option<i64>, Cause> {
@@ -272,6 +289,7 @@ struct Recovery<'k> {
     node: &'k str,
     act: &'k Act,
     people: BTreeMap<String, i64>,
+    alike: Persons,
     shifts: BTreeMap<i64, Shift>,
     /// The newest entry of the list of every code that something was written of.
     newest: BTreeMap<i64, Option<i64>>,
@@ -471,7 +489,8 @@ impl Recovery<'_> {
         for (campaign, shift) in self.shifts {
             shift.write(writing.tx, campaign)?;
         }
-        let persons = agree(writing.tx, &writing.head, &self.newest, now_ms)?;
+        let mut persons = agree(writing.tx, &writing.head, &self.newest, now_ms)?;
+        persons.extend(self.alike);
         second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
         for code in self.newest.keys() {
             touch(writing.tx, FeedKind::Code, *code, EVERYBODY)?;

@@ -191,10 +191,10 @@ impl Ledger {
                 phone_region: None,
             };
             // No life has the number of another that this disk knows of.
-            writing.head.incarnation = marked_incarnation(&reading, &writing.head)
+            let known = marked_incarnation(&reading, &writing.head)
                 .max(cue.incarnation())
-                .max(writing.head.incarnation)
-                + 1;
+                .max(writing.head.incarnation);
+            writing.head.incarnation = next_life(is_hub, known, act);
             writing.head.lost += missing;
             writing.head.is_moved = false;
             let suspects = if is_store {
@@ -298,6 +298,15 @@ impl Cue {
             Cue::Marker => 0,
             Cue::Restored { incarnation, .. } => incarnation,
         }
+    }
+}
+
+/// The number of the life that begins: that of a hub is drawn.
+fn next_life(is_hub: bool, known: i64, act: &Act) -> i64 {
+    if is_hub {
+        behind::next_life(known, act)
+    } else {
+        known + 1
     }
 }
 

@@ -14,21 +14,23 @@ use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::{campaigns, feed};
 
-/// A campaign takes two customers for one person: both had the same contact.
+/// A campaign takes two customers for one person: both had the same contact. Whether that is new: at a
+/// hub their codes are to be looked at then, whatever became of the codes themselves.
 pub(crate) fn are_alike(
     tx: &Tx<'_>,
     campaign: i64,
     customer: i64,
     other: i64,
-) -> Result<(), Cause> {
+) -> Result<bool, Cause> {
+    let mut is_new = false;
     for (one, two) in [(customer, other), (other, customer)] {
-        tx.execute(
+        is_new |= tx.execute(
             "INSERT INTO likeness (campaign, customer, other) VALUES ($1, $2, $3) \
              ON CONFLICT DO NOTHING",
             &[campaign.into(), one.into(), two.into()],
-        )?;
+        )? > 0;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Looks whether people have more codes than they may, and raises or closes what is to be.

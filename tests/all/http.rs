@@ -10,7 +10,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use counterfoil::domain::token::Scope;
-use counterfoil::domain::wire::{AskHub, Goods, NewLife, Question, Stock, Verb};
+use counterfoil::domain::wire::{AskHub, Goods, HubKnown, NewLife, Question, Stock, Verb};
 use counterfoil::http::{Method, ROUTES, Route};
 use serde_json::{Value, json};
 
@@ -157,6 +157,8 @@ impl Askers {
                 branch_seq: 0,
                 points: Vec::new(),
                 missing: Some(0),
+                gave: None,
+                hub: HubKnown::default(),
             })),
             "/v1/sync/up" => json(serde_json::to_string(&self.store.up())),
             "/v1/sync/down" => json(serde_json::to_string(&self.store.down())),

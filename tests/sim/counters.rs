@@ -250,7 +250,7 @@ impl World {
         let Some(entry) = answer.redemption_id.clone() else {
             return broken(Law::I4Durable, "an acceptance without an entry");
         };
-        let hash = self.hash_of(scanned.place, &entry)?;
+        let (hash, fate) = self.hash_of(scanned.place, &entry)?;
         self.record.keep(Told {
             what: What::Use,
             place: scanned.place,
@@ -262,7 +262,7 @@ impl World {
             hash,
             person: None,
             undone: Undone::No,
-            fate: Fate::Kept,
+            fate,
             step: self.trace.steps,
         })?;
         self.check_uses(&scanned.code)
@@ -370,6 +370,10 @@ impl World {
             return Ok(());
         };
         match claim.word {
+            ClaimWord::Assigned if claimed.place == Place::Hub && self.is_hub_behind()? => broken(
+                Law::I10Leased,
+                format!("{code} was given out by a hub that was found behind"),
+            ),
             ClaimWord::Assigned => self.keep_code(claimed, claim, &code),
             ClaimWord::Replayed | ClaimWord::AlreadyAssigned => {
                 match self.record.owners.get(&code) {
@@ -406,7 +410,7 @@ impl World {
         let Some(entry) = claim.assignment_id.clone() else {
             return broken(Law::I4Durable, format!("{code} was given without an entry"));
         };
-        let hash = self.hash_of(claimed.place, &entry)?;
+        let (hash, fate) = self.hash_of(claimed.place, &entry)?;
         if let Some((owner, giver)) = self.record.lost_owners.get(code)
             && *owner != claimed.person
             && !self.is_excused([*giver].into_iter())
@@ -436,6 +440,10 @@ impl World {
         }
         self.record.owners.insert(code.to_owned(), claimed.person);
         self.record.given.push(code.to_owned());
+        if fate == Fate::Died {
+            let lost = (claimed.person, claimed.place);
+            self.record.lost_owners.insert(code.to_owned(), lost);
+        }
         self.record.keep(Told {
             what: What::Code,
             place: claimed.place,
@@ -447,7 +455,7 @@ impl World {
             hash,
             person: Some(claimed.person),
             undone: Undone::No,
-            fate: Fate::Kept,
+            fate,
             step: self.trace.steps,
         })?;
         self.check_one_each(claimed)

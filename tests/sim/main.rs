@@ -158,6 +158,7 @@ fn hubs_that_fall_back() {
     let mut words: BTreeMap<String, u64> = BTreeMap::new();
     let mut broken = Vec::new();
     let asked_for = std::env::var_os("COUNTERFOIL_SIM_SEEDS").map(|_| seeds());
+    let is_asked_for = asked_for.is_some();
     for seed in asked_for.unwrap_or(101..109) {
         let steps = steps().min(3_000);
         let played = play(Game {
@@ -176,8 +177,9 @@ fn hubs_that_fall_back() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
     for word in ["accepted", "assigned", "needs_approval", "hub_found_behind"] {
+        // A few seeds that somebody asks for need not have all of it.
         assert!(
-            words.contains_key(word),
+            is_asked_for || words.contains_key(word),
             "nobody was told {word}: {words:?}"
         );
     }

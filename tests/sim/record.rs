@@ -80,6 +80,8 @@ pub(crate) struct Record {
     pub(crate) owners: BTreeMap<String, usize>,
     /// Whose a code was that was given in a life which is gone, and where.
     pub(crate) lost_owners: BTreeMap<String, (usize, Place)>,
+    /// The hub's own entries that died with a life of it, perhaps: hashes by names.
+    pub(crate) buried: BTreeMap<String, Vec<u8>>,
     /// Codes in the order in which they were given.
     pub(crate) given: Vec<String>,
     /// How often each word was said: what a game was about.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use counterfoil::domain::entry::{Body, Fact};
+use counterfoil::domain::entry::{Body, Fact, Hash, Recovered};
 use counterfoil::domain::wire::{Cursor, Standing};
 
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
 use crate::courier::Lines;
 use crate::network::Line;
-use crate::record::{Place, What};
+use crate::record::{Place, Told, Undone, What};
 use crate::world::World;
 
 /// Rounds of every courier, after which it must be quiet.
@@ -36,10 +36,11 @@ impl World {
         let done = self.settle_down();
         self.goes_on(done)?;
         self.plant_at_rest();
-        let checks: [fn(&mut World) -> Checked<()>; 8] = [
+        let checks: [fn(&mut World) -> Checked<()>; 9] = [
             World::look,
             World::check_arrived,
             World::check_told,
+            World::check_came_back,
             World::check_conflicts,
             World::check_second_codes,
             World::check_leased,
@@ -74,6 +75,8 @@ impl World {
             for store in 0..self.stores.len() {
                 is_quiet &= self.round(store)?;
             }
+            // One that was just found behind has nothing to say before a manager has minded it.
+            is_quiet &= !self.game.hub_falls_back || !self.is_hub_behind()?;
             if is_quiet {
                 return Ok(());
             }
@@ -196,6 +199,56 @@ impl World {
             ),
             None => Ok(()),
         }
+    }
+
+    /// I4: what a store was told that the hub did, and the hub lost when it fell back, the store has told
+    /// it: it stands at the hub again, by another entry that names the lost one. What a store's own older
+    /// disk or backup has forgotten since nobody can tell.
+    fn check_came_back(&mut self) -> Checked<()> {
+        let hub = format!("{}-", self.hub.name);
+        let lost: Vec<Told> = self
+            .record
+            .acts
+            .iter()
+            .filter(|act| {
+                let is_untouched = match act.place {
+                    Place::Hub => false,
+                    Place::Store(store) => self.stores[store].reborn_in < act.step,
+                };
+                is_untouched
+                    && act.has_died()
+                    && act.what == What::Use
+                    && act.undone == Undone::No
+                    && act.entry.starts_with(&hub)
+            })
+            .cloned()
+            .collect();
+        for act in lost {
+            let hash: Hash = act.hash.clone().try_into().expect("a hash");
+            let named = format!("%\"entry\":\"{}\"%", Recovered::name_of(&hash));
+            let found: i64 = self
+                .hub
+                .eyes()
+                .prepare_cached(
+                    "SELECT count(*) FROM entry e JOIN code c ON c.id = e.code \
+                     WHERE c.folded = ?1 AND e.kind = 'redeemed' AND (e.hash = ?2 OR e.body LIKE ?3)",
+                )
+                .and_then(|mut found| {
+                    found.query_row((&act.code, &act.hash, &named), |row| row.get(0))
+                })
+                .expect("entries");
+            if found != 1 {
+                return broken(
+                    Law::I4Durable,
+                    format!(
+                        "{} of {} was told of by {:?} in step {}, died with the hub, and came back \
+                         {found} times",
+                        act.entry, act.code, act.place, act.step
+                    ),
+                );
+            }
+        }
+        Ok(())
     }
 
     /// Every entry that the hub has, read anew.

@@ -119,9 +119,14 @@ impl World {
         rows.and_then(Iterator::collect).expect("ranges")
     }
 
-    /// The hash of an entry that somebody was told of: in the ledger that told it, or at the hub. I4:
-    /// it is there.
-    pub(crate) fn hash_of(&mut self, place: Place, entry: &str) -> Checked<Vec<u8>> {
+    /// The hash of an entry that somebody was told of, and what became of it: in the ledger that told
+    /// it, or at the hub. I4: it is there.
+    ///
+    /// The hub's own may have been there, and died with it before the answer that tells of it was heard:
+    /// on its way when the hub fell back, or heard by a courier for nobody. A store can say it all the
+    /// same, for it has not heard of the fall. What it stands for comes back by what the store knows
+    /// (`check_came_back`), never the entry itself.
+    pub(crate) fn hash_of(&mut self, place: Place, entry: &str) -> Checked<(Vec<u8>, Fate)> {
         let id: EntryId = entry.parse().undisturbed("read an entry's name")?;
         for at in [place, Place::Hub] {
             let hash = self
@@ -140,8 +145,11 @@ impl World {
                 })
                 .expect("an entry");
             if let Some(hash) = hash {
-                return Ok(hash);
+                return Ok((hash, Fate::Kept));
             }
+        }
+        if let Some(hash) = self.record.buried.get(entry) {
+            return Ok((hash.clone(), Fate::Died));
         }
         broken(
             Law::I4Durable,
@@ -179,6 +187,24 @@ impl World {
                 self.record.lost_owners.insert(code, (person, place_of));
             }
         }
+    }
+
+    /// The hub's own entries are noted before it falls back: those that it has no more afterwards were
+    /// there once.
+    pub(crate) fn bury(&mut self) {
+        let rows: Vec<(String, Vec<u8>)> = {
+            let mut found = self
+                .hub
+                .eyes()
+                .prepare_cached(
+                    "SELECT n.name || '-' || e.incarnation || '-' || e.seq, e.hash FROM entry e \
+                     JOIN node n ON n.id = e.node WHERE e.node = 1 AND e.code IS NOT NULL",
+                )
+                .expect("a statement");
+            let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            rows.and_then(Iterator::collect).expect("entries")
+        };
+        self.record.buried.extend(rows);
     }
 
     /// I4: after a crash everything that somebody was told of by this ledger is in it.
@@ -353,7 +379,9 @@ impl World {
     /// no right, whatever it believes.
     fn has_rights(&mut self, place: Place) -> Checked<bool> {
         let Place::Store(store) = place else {
-            return Ok(true);
+            // One that was found behind gives nothing out before a manager begins a new life of it, and
+            // that life begins with what it may give: what its rows say until then is no right.
+            return Ok(!self.is_hub_behind()?);
         };
         let now_ms = self.now_ms + self.stores[store].node.offset_ms;
         let node = &mut self.stores[store].node;
@@ -377,14 +405,21 @@ impl World {
             )
             .expect("a store");
         if self.game.hub_falls_back {
-            // It has not heard yet that the hub is another.
+            // It has not heard yet that the hub is another; where that began from an older backup than
+            // the one that it knows, the other has the lower number.
             let life = self.hub.life();
-            if link.as_ref().is_none_or(|link| link.hub_life < life) {
+            if link.as_ref().is_none_or(|link| link.hub_life != life) {
                 return Ok(false);
             }
         }
         let is_trusted = standing == Standing::Active.number() && known == life;
         Ok(is_trusted && link.is_some_and(|link| link.may_hold(now_ms)))
+    }
+
+    /// Whether a store told the hub that it was put back, and no manager has minded it yet.
+    pub(crate) fn is_hub_behind(&mut self) -> Checked<bool> {
+        let behind = self.hub.ledger().behind_of();
+        Ok(behind.undisturbed("look at the hub")?.is_some())
     }
 
     /// I6: nothing becomes available again, and what has ended stays so. (A store that was restored

@@ -49,6 +49,8 @@ pub(crate) struct Store {
     pub(crate) set_back_in: Option<i64>,
     /// That happened at some time.
     pub(crate) was_set_back: bool,
+    /// The step in which its ledger last became an older one; 0: never.
+    pub(crate) reborn_in: u64,
     /// It was written off, perhaps while it lived.
     pub(crate) was_written_off: bool,
     /// What its counters have asked lately, to be asked again.
@@ -179,6 +181,7 @@ impl World {
                 disk: None,
                 set_back_in: None,
                 was_set_back: false,
+                reborn_in: 0,
                 was_written_off: false,
                 retries: VecDeque::new(),
             })
@@ -646,6 +649,7 @@ impl World {
         let act = self.act(Place::Hub, "start");
         let backup = self.dice.below(count);
         let is_new_machine = self.dice.is_one_in(2);
+        self.bury();
         let found = self.hub.restore(backup, is_new_machine, &act);
         for place in self.places() {
             self.mark_died(place);
@@ -705,6 +709,7 @@ impl World {
         self.forget_calls(Place::Store(store));
         self.mark_died(Place::Store(store));
         self.watch.forget(Place::Store(store));
+        self.stores[store].reborn_in = self.trace.steps + 1;
     }
 
     fn forget_calls(&mut self, place: Place) {

@@ -10,7 +10,7 @@ use crate::domain::local_time::day_number;
 use crate::domain::verdict::CodeState;
 use crate::domain::wire::Up;
 use crate::ledger::agreed::{Fresh, FreshEntry, Persons, agree, agree_knowing, zone_of_node};
-use crate::ledger::chain::OWN_NODE;
+use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, close_of, raise};
 use crate::ledger::customer_day::CustomerDay;
@@ -54,7 +54,7 @@ pub(super) fn take(
         .iter()
         .map(|entry| serde_json::from_str(&entry.wire.body).ok())
         .collect();
-    people::merge(writing, &up.customers, &bodies)?;
+    let alike = people::merge(writing, &up.customers, &bodies)?;
     hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
     let own_life = behind::life(writing.tx, &writing.head)?;
@@ -67,7 +67,11 @@ pub(super) fn take(
             entry,
             body: body.as_ref(),
             judged: body.as_ref().map_or_else(Judged::default, |body| {
-                facts.judge(place, body, is_of_former(up, own_life, entry.wire.seq))
+                facts.judge(
+                    place,
+                    body,
+                    is_of_former(up, (&writing.head, own_life), entry.wire.seq),
+                )
             }),
             local: 0,
             previous: None,
@@ -82,8 +86,9 @@ pub(super) fn take(
     raise_faults(writing, &batch, now_ms)?;
     let fresh = fresh(sender, &batch, codes, &newest);
     let mut persons = agree_knowing(writing.tx, &writing.head, fresh, now_ms)?;
+    persons.extend(alike);
     for stored in &batch {
-        let was_known = is_of_former(up, own_life, stored.entry.wire.seq);
+        let was_known = is_of_former(up, (&writing.head, own_life), stored.entry.wire.seq);
         follow(writing, sender, stored, &mut persons, (was_known, act))?;
     }
     second_code::look(writing.tx, &writing.head, &persons, now_ms)?;
@@ -131,10 +136,12 @@ fn fresh<'b>(
 }
 
 /// Whether an entry was written while another life of this hub stood, which may have had it, and more
-/// that nobody here knows of: before its writer heard of this one.
-fn is_of_former(up: &Up, own_life: i64, seq: i64) -> bool {
+/// that nobody here knows of: before its writer heard of this one. Where this hub was put back unnoticed
+/// the life that is gone has the same number, or a higher one: whatever comes before its manager begins
+/// another may have come to that one.
+fn is_of_former(up: &Up, (head, own_life): (&Head, i64), seq: i64) -> bool {
     let has_heard = up.hub.life == 0 || up.hub.life >= own_life;
-    !has_heard || seq <= up.hub.former_head
+    !has_heard || head.is_behind() || seq <= up.hub.former_head
 }
 
 /// Holds the codes of a batch, in the order of their numbers: whoever else changes them meanwhile is

@@ -9,6 +9,7 @@ use crate::domain::campaign::ContactKind;
 use crate::domain::customer::Name;
 use crate::domain::entry::{Body, Fact, unhex};
 use crate::domain::wire::WireCustomer;
+use crate::ledger::agreed::Persons;
 use crate::ledger::customers::{add_contacts, is_erased, kind_number, standing};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
@@ -24,12 +25,13 @@ struct Edit {
     removed: BTreeSet<String>,
 }
 
-/// Merges the customers of a batch with those here; whoever is only named is known from now on.
+/// Merges the customers of a batch with those here; whoever is only named is known from now on. Answers
+/// who turned out to be taken for the same person as somebody else.
 pub(crate) fn merge(
     writing: &Writing<'_, '_>,
     customers: &[WireCustomer],
     bodies: &[Option<Body>],
-) -> Result<(), Cause> {
+) -> Result<Persons, Cause> {
     let tx = writing.tx;
     let mut named: BTreeSet<&str> = customers
         .iter()
@@ -58,7 +60,7 @@ pub(crate) fn merge(
         }
     }
     if named.is_empty() {
-        return Ok(());
+        return Ok(Persons::new());
     }
     let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
     let numbers = introduced(tx, &named)?;
@@ -188,7 +190,8 @@ fn merge_hashes(
     tx: &Tx<'_>,
     customers: &[WireCustomer],
     numbers: &BTreeMap<String, i64>,
-) -> Result<(), Cause> {
+) -> Result<Persons, Cause> {
+    let mut persons = Persons::new();
     let mut brought = BTreeMap::<&str, Vec<(Vec<u8>, i64)>>::new();
     for customer in customers {
         let Some(number) = numbers.get(&customer.customer) else {
@@ -224,12 +227,17 @@ fn merge_hashes(
             &rows,
             |_| Ok(()),
         )?;
-        tell_apart(tx, campaign, &hashes)?;
+        tell_apart(tx, campaign, &hashes, &mut persons)?;
     }
-    Ok(())
+    Ok(persons)
 }
 
-fn tell_apart(tx: &Tx<'_>, campaign: i64, hashes: &[(Vec<u8>, i64)]) -> Result<(), Cause> {
+fn tell_apart(
+    tx: &Tx<'_>,
+    campaign: i64,
+    hashes: &[(Vec<u8>, i64)],
+    persons: &mut Persons,
+) -> Result<(), Cause> {
     let keys: Vec<&[u8]> = hashes.iter().map(|(hash, _)| hash.as_slice()).collect();
     let owners: BTreeMap<Vec<u8>, i64> = bulk::find(
         tx,
@@ -245,8 +253,11 @@ fn tell_apart(tx: &Tx<'_>, campaign: i64, hashes: &[(Vec<u8>, i64)]) -> Result<(
         let Some(owner) = owners.get(hash) else {
             continue;
         };
-        if owner != number && standing(tx, *owner)? != *number {
-            second_code::are_alike(tx, campaign, *number, standing(tx, *owner)?)?;
+        if owner != number
+            && standing(tx, *owner)? != *number
+            && second_code::are_alike(tx, campaign, *number, standing(tx, *owner)?)?
+        {
+            persons.insert((campaign, *number));
         }
     }
     Ok(())

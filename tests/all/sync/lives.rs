@@ -1,11 +1,12 @@
 //! Lives of a store's ledger: restored from a backup, copied, lost, fenced, and come back.
 
+use counterfoil::domain::claim::ClaimWord;
 use counterfoil::domain::entry::instant;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::wire::{Joined, Standing};
 use counterfoil::ledger::Ledger;
 
-use crate::sync::world::{CONFIRMED, Node, alone, and_with_hubs_in_databases, hub, join};
+use crate::sync::world::{CONFIRMED, Node, alone, and_with_hubs_in_databases, hub, join, meet};
 
 /// A shop that joined with three cards given out and ten codes to claim.
 fn world() -> (Node, Node) {
@@ -145,6 +146,8 @@ fn asks_for_life_of(hub: &mut Node, _copied: &Node) -> Joined {
         branch_seq: 0,
         points: Vec::new(),
         missing: None,
+        gave: None,
+        hub: counterfoil::domain::wire::HubKnown::default(),
     };
     let act = hub.act();
     hub.ledger.begin_life(&asked, &act).unwrap().unwrap()
@@ -268,11 +271,12 @@ fn a_restored_hub_issues_nothing_it_held_and_is_noticed_by_its_life() {
     hub.ledger = ledger;
     assert_eq!(rebirth.suspects, 10);
     let told = asks_for_life_of(&mut hub, &shop);
-    assert_eq!(told.welcome.hub_life, 2);
+    let life = told.welcome.hub_life;
+    assert!(life > 1);
     let act = shop.act();
     shop.ledger.hear_welcome(&told.welcome, &act).unwrap();
     let link = shop.ledger.hub_link().unwrap().unwrap();
-    assert_eq!((link.hub_life, link.cursor.position), (2, 0));
+    assert_eq!((link.hub_life, link.cursor.position), (life, 0));
     // It holds nothing until this hub has told it so.
     assert_eq!(
         shop.count("SELECT count(*) FROM code WHERE holder = 1 AND state IN (0, 1)"),
@@ -288,10 +292,78 @@ fn a_restored_hub_issues_nothing_it_held_and_is_noticed_by_its_life() {
     shop.assert_well();
 }
 
+/// A code that was given out after the backup was taken is lost with its entry. Before it in the order of
+/// the pool come those that the backup knows to be given out, and the hub does not know yet.
+fn given_out_after_a_backup_that_was_not_sent(lost: usize) {
+    let (mut hub, mut shop) = world();
+    for person in ["ana", "ben", "cleo"] {
+        shop.assigned("cards", &format!("{person}@example.org"));
+    }
+    let backup = shop.folder().with_file_name("backup.db");
+    shop.ledger.backup(&backup).unwrap();
+    let given: Vec<String> = (0..lost)
+        .map(|number| shop.assigned("cards", &format!("p{number}@example.org")))
+        .collect();
+    restore(&mut shop, &backup);
+    asks_for_life(&mut hub, &mut shop);
+    // Only those codes are in doubt, and none of them is given out by the hub meanwhile.
+    let doubtful = i64::try_from(3 + lost).unwrap();
+    assert_eq!(
+        hub.count("SELECT count(*) FROM code WHERE state = 4 AND ordinal IS NOT NULL"),
+        doubtful
+    );
+    meet(&mut hub, &mut shop);
+    // Whoever has the rest now.
+    let mut again = Vec::new();
+    for number in 0..20 {
+        for node in [&mut hub, &mut shop] {
+            let claim = node.claim("cards", &format!("q{number}@example.org"));
+            again.extend(claim.code.filter(|_| claim.word == ClaimWord::Assigned));
+        }
+    }
+    assert_eq!(again.len(), 10 - 3 - lost);
+    assert!(given.iter().all(|code| !again.contains(code)));
+    assert_eq!(hub.count("SELECT count(*) FROM conflict"), 0);
+    hub.assert_well();
+}
+
+#[test]
+fn what_a_restored_store_had_not_sent_hides_nothing_that_it_has_lost() {
+    given_out_after_a_backup_that_was_not_sent(2);
+    given_out_after_a_backup_that_was_not_sent(0);
+}
+
+/// A hub that was put back finds it out also by a store that may not send anything before it is known.
+#[test]
+fn a_hub_that_is_behind_begins_no_life_of_a_store() {
+    let (mut hub, mut shop) = world();
+    let image = hub.image();
+    let act = hub.act();
+    hub.ledger.begin_hub_life(Some(0), &act).unwrap().unwrap();
+    let welcome = asks_for_life_of(&mut hub, &shop).welcome;
+    let act = shop.act();
+    shop.ledger.hear_welcome(&welcome, &act).unwrap();
+    let backup = shop.folder().with_file_name("backup.db");
+    shop.ledger.backup(&backup).unwrap();
+    restore(&mut shop, &backup);
+
+    hub.put_back(&image);
+    let told = asks_for_life(&mut hub, &mut shop);
+    assert!(told.welcome.is_behind);
+    assert_eq!(standing(&mut shop), Standing::Quarantined);
+    assert_eq!(hub.ledger.stores().unwrap().remove(0).incarnation, 1);
+    let act = hub.act();
+    hub.ledger.begin_hub_life(Some(0), &act).unwrap().unwrap();
+    asks_for_life(&mut hub, &mut shop);
+    assert_eq!(standing(&mut shop), Standing::Active);
+}
+
 and_with_hubs_in_databases! {
     a_restored_store_spends_nothing_until_the_hub_has_made_suspect_what_it_may_have_spent,
     a_copy_and_the_file_it_was_copied_from_are_two_lives,
     two_lives_that_took_the_same_number_are_told_apart,
     what_a_written_off_store_held_is_suspect_and_never_issued_again,
     a_revoked_store_keeps_what_it_holds_and_may_come_back,
+    what_a_restored_store_had_not_sent_hides_nothing_that_it_has_lost,
+    a_hub_that_is_behind_begins_no_life_of_a_store,
 }

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use counterfoil::desk;
+use counterfoil::domain::campaign::{Home, Rules};
 use counterfoil::domain::claim::ClaimWord;
 use counterfoil::domain::verdict::Verdict;
-use counterfoil::ledger::Ledger;
+use counterfoil::ledger::{Act, Ledger, Scan};
 
+use crate::sync::asked::{Line, Wire};
 use crate::sync::world::{
-    self, CONFIRMED, Image, Node, SPRING, and_with_hubs_in_databases, meet, send, tell,
+    self, CONFIRMED, Image, Node, SPRING, act_of, and_with_hubs_in_databases, meet, send, spring,
+    tell,
 };
 
 const CARDS: [&str; 4] = ["CARD-0001", "CARD-0002", "CARD-0003", "CARD-0004"];
@@ -342,6 +346,170 @@ fn a_hub_restored_by_its_command_hears_from_its_stores_as_well() {
     hub.assert_well();
 }
 
+/// A manager begins a life of the hub whose number is drawn from this.
+fn begins_anew_by(hub: &mut Node, salt: u8) {
+    let act = Act {
+        salt: [salt; 16],
+        ..hub.act()
+    };
+    hub.ledger.begin_hub_life(Some(0), &act).unwrap().unwrap();
+}
+
+/// The same backup is put back twice. What the stores know of the first life they tell the second one,
+/// though that has told as much already as the first one had.
+#[test]
+fn two_lives_that_began_from_one_backup_are_told_apart() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    hub.put_back(&image);
+    begins_anew_by(&mut hub, 1);
+    comes_into_line(&mut hub, &mut stores);
+    let act = hub.act();
+    hub.ledger.settle_restore(&act).unwrap().unwrap();
+    assert_eq!(hub.verdict("desk", CARDS[0], "k1"), CONFIRMED);
+    comes_into_line(&mut hub, &mut stores);
+
+    hub.put_back(&image);
+    begins_anew_by(&mut hub, 2);
+    let told = stores[0]
+        .ledger
+        .hub_link()
+        .unwrap()
+        .unwrap()
+        .cursor
+        .position;
+    for _ in 0..=told {
+        hub.generate(SPRING, 1, false);
+    }
+    comes_into_line(&mut hub, &mut stores);
+    if hub.ledger.behind_of().unwrap().is_some() {
+        begins_anew_by(&mut hub, 3);
+        comes_into_line(&mut hub, &mut stores);
+    }
+    assert_eq!(state(&hub, CARDS[0]), REDEEMED);
+    assert_eq!(hub.count(RECOVERED), 1);
+    hub.assert_well();
+}
+
+/// A third store has told of the code before whoever gave it brought whose it is.
+#[test]
+fn a_second_code_is_found_when_it_is_learned_last_that_two_are_one_person() {
+    const SECOND: &str = "SELECT count(*) FROM conflict WHERE is_open = 1 AND kind = 'second_code'";
+    let mut hub = world::hub(20);
+    let [mut first, mut second, mut third] =
+        ["Riverside", "Station Road", "Old Town"].map(|name| world::store(&mut hub, name));
+    meet(&mut hub, &mut first);
+    meet(&mut hub, &mut third);
+    let image = hub.image();
+    meet(&mut hub, &mut second);
+    second.assigned(SPRING, "ana@example.org");
+    first.assigned(SPRING, "ana@example.org");
+    send(&mut hub, &mut first);
+    send(&mut hub, &mut second);
+    assert_eq!(hub.count(SECOND), 1);
+    tell(&mut hub, &mut third);
+
+    put_back(&mut hub, &image, None);
+    send(&mut hub, &mut first);
+    send(&mut hub, &mut third);
+    assert_eq!(hub.count(RECOVERED), 1);
+    assert_eq!(hub.count(SECOND), 0);
+    send(&mut hub, &mut second);
+    assert_eq!(hub.count(SECOND), 1);
+    comes_into_line(&mut hub, &mut [first, second, third]);
+    assert_eq!(hub.count(SECOND), 1);
+    hub.assert_well();
+}
+
+/// What becomes known at a store of a use that a restored hub has lost, where the hub's tale of the code
+/// comes to it before it has told what it knows.
+fn told_of_before_it_has_told(tells: fn(&mut Node, &mut Node)) {
+    let mut hub = world::empty_hub();
+    let rules = Rules {
+        uses: 2,
+        ..Rules::new("Free coffee")
+    };
+    hub.campaign(SPRING, &rules);
+    hub.import(SPRING, &CARDS);
+    let mut store = world::store(&mut hub, "Riverside");
+    meet(&mut hub, &mut store);
+    let image = hub.image();
+    assert_eq!(hub.verdict("desk", CARDS[0], "k1"), CONFIRMED);
+    tell(&mut hub, &mut store);
+    put_back(&mut hub, &image, Some(0));
+    tells(&mut hub, &mut store);
+    comes_into_line(&mut hub, std::slice::from_mut(&mut store));
+    for node in [&hub, &store] {
+        assert_eq!(node.count("SELECT sum(uses_made) FROM code"), 1);
+    }
+    assert_eq!(hub.count(RECOVERED), 1);
+    hub.assert_well();
+    store.assert_well();
+}
+
+#[test]
+fn an_answer_of_a_restored_hub_overwrites_nothing_that_it_was_not_told() {
+    told_of_before_it_has_told(|hub, store| {
+        let act = act_of("till", store.now_ms);
+        let minted = desk::mint_key(act.now).unwrap();
+        let scan = Scan::new(CARDS[0].as_bytes(), &minted);
+        let mut wire = Wire {
+            hub,
+            line: Line::Delivers,
+            heard: Vec::new(),
+        };
+        let answer = desk::redeem(&mut store.ledger, &scan, Some(&mut wire), &act).unwrap();
+        assert!(matches!(answer.verdict, Verdict::NeedsApproval(_)));
+        assert_eq!(wire.heard.len(), 1);
+    });
+}
+
+#[test]
+fn a_page_of_a_restored_hub_overwrites_nothing_that_it_was_not_told() {
+    told_of_before_it_has_told(|hub, store| {
+        // By the first it hears of the new life; the second was asked for just before.
+        tell(hub, store);
+        tell(hub, store);
+    });
+}
+
+/// A code that was handed over to the life that is gone, and used there: it comes to a hub that is
+/// behind, which cannot know of the use.
+#[test]
+fn what_comes_to_a_hub_that_is_behind_may_have_been_used_in_the_life_that_is_gone() {
+    let (mut hub, [mut store, mut other]) = world();
+    let act = hub.act();
+    hub.ledger
+        .set_campaign(&spring(), |rules| rules.home = Home::Anywhere, &act)
+        .unwrap()
+        .unwrap();
+    tell(&mut hub, &mut store);
+    let image = hub.image();
+    let given = store.assigned(SPRING, "ana@example.org");
+    let act = store.act();
+    assert_eq!(store.ledger.hand_over_homeless(100, &act).unwrap(), 1);
+    void(&mut hub, CARDS[1]);
+    tell(&mut hub, &mut other);
+    // The answer is lost.
+    let (up, act) = (store.batch(), hub.act());
+    hub.ledger.take_in(&up, &act).unwrap();
+    assert_eq!(hub.verdict("desk", &given, "k1"), CONFIRMED);
+
+    hub.put_back(&image);
+    send(&mut hub, &mut other);
+    assert!(hub.ledger.behind_of().unwrap().is_some());
+    let (up, act) = (store.batch(), hub.act());
+    hub.ledger.take_in(&up, &act).unwrap();
+    assert_eq!(state(&hub, &given), ASSIGNED);
+    begins_anew(&mut hub, None);
+    comes_into_line(&mut hub, std::slice::from_mut(&mut store));
+    assert!(matches!(
+        hub.verdict("desk", &given, "k2"),
+        Verdict::NeedsApproval(_)
+    ));
+    hub.assert_well();
+}
+
 and_with_hubs_in_databases! {
     what_its_stores_were_told_comes_back_to_a_restored_hub_once,
     canary_a_store_that_tells_nothing_lets_a_restored_hub_honour_a_card_twice,
@@ -350,4 +518,9 @@ and_with_hubs_in_databases! {
     a_store_goes_on_with_what_it_held_once_a_restored_hub_has_told_it,
     a_hub_that_was_put_back_unnoticed_is_found_out_and_stops,
     a_campaign_that_a_restored_hub_does_not_know_comes_back_and_gives_nothing_out,
+    two_lives_that_began_from_one_backup_are_told_apart,
+    a_second_code_is_found_when_it_is_learned_last_that_two_are_one_person,
+    an_answer_of_a_restored_hub_overwrites_nothing_that_it_was_not_told,
+    a_page_of_a_restored_hub_overwrites_nothing_that_it_was_not_told,
+    what_comes_to_a_hub_that_is_behind_may_have_been_used_in_the_life_that_is_gone,
 }
