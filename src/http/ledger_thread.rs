@@ -4,6 +4,7 @@
 //! all of them wrote, and each is told after it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,8 +17,10 @@ use crate::desk::{act, mint_key, random};
 use crate::domain::ids::Key;
 use crate::domain::json::{ClaimJson, VerdictJson};
 use crate::domain::token::{Scope, Secret};
+use crate::domain::verdict::Verdict;
 use crate::http::asked::{Ask, AskedClaim, AskedRedemption};
 use crate::http::fault::Fault;
+use crate::http::guesses::Guesses;
 use crate::ledger::{Act, ClaimRequest, Expected, Ledger, Scan};
 use crate::sync::intake::{self, Reply};
 
@@ -50,6 +53,8 @@ pub(super) struct Told {
     pub(super) answer: Result<String, Fault>,
     /// It tells of nothing new: whoever can wait asks again once something has changed.
     pub(super) is_later: bool,
+    /// It is one that somebody gets who tries codes.
+    pub(super) is_guess: bool,
 }
 
 /// Where questions go in.
@@ -79,15 +84,27 @@ struct Keeper {
 }
 
 /// What answers need beside the ledger.
-struct Desk {
-    allowed_hosts: Vec<String>,
-    clock: fn() -> Timestamp,
+pub(super) struct Desk {
+    pub(super) allowed_hosts: Vec<String>,
+    pub(super) clock: fn() -> Timestamp,
+    pub(super) guesses: Arc<Guesses>,
 }
 
 /// What a question comes to.
 struct Answer {
     text: String,
     is_later: bool,
+    is_guess: bool,
+}
+
+impl Answer {
+    fn of(text: String) -> Answer {
+        Answer {
+            text,
+            is_later: false,
+            is_guess: false,
+        }
+    }
 }
 
 /// Says that the thread has ended, however it did.
@@ -102,18 +119,14 @@ impl Drop for Farewell {
 /// Begins the thread; it ends once nobody can ask any more, or by a bug, and says so by `end`.
 pub(super) fn begin(
     ledger: Ledger,
-    allowed_hosts: Vec<String>,
-    clock: fn() -> Timestamp,
+    desk: Desk,
     feed: watch::Sender<i64>,
     end: watch::Sender<()>,
 ) -> io::Result<(Asks, JoinHandle<()>)> {
     let (asks, questions) = sync_channel(WAITING_MAX);
     let mut keeper = Keeper {
         ledger,
-        desk: Desk {
-            allowed_hosts,
-            clock,
-        },
+        desk,
         feed,
         told_at: instant(),
         is_busy: false,
@@ -246,6 +259,7 @@ impl Keeper {
                         token: None,
                         answer: Err(fault.clone()),
                         is_later: false,
+                        is_guess: false,
                     };
                     drop(question.tell.send(told));
                 }
@@ -296,6 +310,7 @@ impl Desk {
         let answer = self.answer(ledger, question, minted, &mut token);
         Told {
             is_later: answer.as_ref().is_ok_and(|answer| answer.is_later),
+            is_guess: answer.as_ref().is_ok_and(|answer| answer.is_guess),
             answer: answer.map(|answer| answer.text),
             token,
         }
@@ -313,10 +328,7 @@ impl Desk {
         if let Some(bearer) = bearer.filter(|bearer| bearer.scope == Scope::Sync) {
             return sync(ledger, &bearer.secret, ask, now, token);
         }
-        Ok(Answer {
-            text: self.answer_program(ledger, (bearer, ask), minted, now, token)?,
-            is_later: false,
-        })
+        self.answer_program(ledger, (bearer, ask), minted, now, token)
     }
 
     /// What a program asks, by its token.
@@ -327,7 +339,7 @@ impl Desk {
         minted: Option<&Key>,
         now: Timestamp,
         token: &mut Option<String>,
-    ) -> Result<String, Fault> {
+    ) -> Result<Answer, Fault> {
         let mut caller = String::new();
         if let Some(bearer) = bearer {
             let (known, secret) = ledger
@@ -345,9 +357,13 @@ impl Desk {
             if !known.may(bearer.scope) {
                 return Err(Fault::forbidden(bearer.scope.as_str()));
             }
+            if let Ask::Redemption(_) = ask {
+                let waited = self.guesses.may_ask(known.name.as_str());
+                waited.map_err(Fault::too_many_guesses)?;
+            }
             caller = known.caller();
         }
-        match ask {
+        let text = match ask {
             Ask::Knock => Ok(String::new()),
             Ask::Health => {
                 let is_behind = ledger.is_clock_behind(now)?;
@@ -363,10 +379,11 @@ impl Desk {
             }
             Ask::Redemption(scan) => {
                 let minted = minted.cloned().map_or_else(|| mint_key(now), Ok)?;
-                self.redeem(ledger, scan, &minted, &act(&caller, None, now)?)
+                return self.redeem(ledger, scan, &minted, &act(&caller, None, now)?);
             }
             Ask::Sync(..) => Err(Fault::unauthorized()),
-        }
+        };
+        text.map(Answer::of)
     }
 
     fn claim(
@@ -399,7 +416,7 @@ impl Desk {
         asked: &AskedRedemption,
         minted: &Key,
         act: &Act,
-    ) -> Result<String, Fault> {
+    ) -> Result<Answer, Fault> {
         if let Some(campaign) = &asked.campaign {
             // A campaign that does not exist is a wrong address; another one's code is a verdict.
             ledger.campaign(campaign)??;
@@ -414,7 +431,11 @@ impl Desk {
             ..Scan::new(asked.code.as_bytes(), minted)
         };
         let answer = ledger.redeem(&scan, act)?;
-        text(&VerdictJson::of(&answer))
+        Ok(Answer {
+            // Nearly every guess at a generated code is misread.
+            is_guess: matches!(answer.verdict, Verdict::NotFound | Verdict::Misread(..)),
+            ..Answer::of(text(&VerdictJson::of(&answer))?)
+        })
     }
 }
 
@@ -429,20 +450,14 @@ fn sync(
     *token = ledger.authenticate(secret)?.map(|store| store.called());
     let Ask::Sync(request, is_last) = ask else {
         intake::may_knock(ledger, secret)??;
-        return Ok(Answer {
-            text: String::new(),
-            is_later: false,
-        });
+        return Ok(Answer::of(String::new()));
     };
     let act = act(SYNC_COUNTER, None, now)?;
     match intake::answer(ledger, secret, request, *is_last, &act)? {
-        Ok(Reply::Said(text)) => Ok(Answer {
-            text,
-            is_later: false,
-        }),
+        Ok(Reply::Said(text)) => Ok(Answer::of(text)),
         Ok(Reply::Later(text)) => Ok(Answer {
-            text,
             is_later: true,
+            ..Answer::of(text)
         }),
         Err(barred) => Err(Fault::from(barred)),
     }

@@ -28,6 +28,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::http::guesses::Guesses;
+use crate::http::ledger_thread::Desk;
 use crate::http::log::{Counters, Log};
 use crate::http::routes::Shared;
 use crate::http::tls::HubCertificate;
@@ -79,19 +80,19 @@ pub fn serve(hub: Hub, stop: impl FnOnce() + Send + 'static) -> Result<(), HubFa
     let clock = hub.clock;
     let feed = watch::channel(0).0;
     let (end, ended) = watch::channel(());
-    let (asks, ledger_thread) = ledger_thread::begin(
-        hub.ledger,
-        hub.allowed_hosts,
+    let guesses = Arc::new(Guesses::new());
+    let desk = Desk {
+        allowed_hosts: hub.allowed_hosts,
         clock,
-        feed.clone(),
-        end.clone(),
-    )?;
+        guesses: Arc::clone(&guesses),
+    };
+    let (asks, ledger_thread) = ledger_thread::begin(hub.ledger, desk, feed.clone(), end.clone())?;
     let shared = Arc::new(Shared {
         asks,
         feed,
         counters: Counters::default(),
         log: Log::to(hub.log),
-        guesses: Guesses::new(),
+        guesses,
         clock,
         under_way: watch::channel(0).0,
         body_time: hub.limits.body_time,

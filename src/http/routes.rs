@@ -1,11 +1,14 @@
 //! The routes: who may ask what, and how an answer becomes a response.
 //!
-//! [`ROUTES`] is the one list of them. Whatever is asked goes the same way: the token, the limits on
-//! guessing, the body, the ledger.
+//! [`ROUTES`] is the one list of them. Whatever is asked goes the same way: the token, the body, the
+//! ledger, which lets the token in and knows of guessing.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::mpsc::TrySendError;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +19,6 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use jiff::Timestamp;
-use serde::Deserialize;
 use tokio::sync::{oneshot, watch};
 
 use crate::domain::token::Scope;
@@ -68,8 +70,6 @@ pub struct Route {
 enum Does {
     /// Asks the ledger what the body says.
     Ask(fn(&[u8]) -> Result<Ask, Fault>),
-    /// The same, about a code: asking for many that do not exist is slowed.
-    AskOfCode(fn(&[u8]) -> Result<Ask, Fault>),
     /// Tells the counters, to whom the ledger lets in.
     Metrics,
     /// Asks the ledger what a store asks, and waits with it for something new.
@@ -121,7 +121,7 @@ pub const ROUTES: &[Route] = &[
         Method::Post,
         "/v1/redemptions",
         Some(Scope::Redeem),
-        Does::AskOfCode(asked::redemption),
+        Does::Ask(asked::redemption),
     ),
     route(
         Method::Get,
@@ -151,7 +151,7 @@ pub(super) struct Shared {
     pub(super) feed: watch::Sender<i64>,
     pub(super) counters: Counters,
     pub(super) log: Log,
-    pub(super) guesses: Guesses,
+    pub(super) guesses: Arc<Guesses>,
     pub(super) clock: fn() -> Timestamp,
     /// How many questions the ledger is answering.
     pub(super) under_way: watch::Sender<usize>,
@@ -192,39 +192,67 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
 /// What a route says to a body, without asking the ledger: the status of its refusal. For checks.
 pub fn refusal_of_body(route: &Route, body: &[u8]) -> Option<u16> {
     match route.does {
-        Does::Ask(read) | Does::AskOfCode(read) => read(body).err().map(|fault| fault.status()),
+        Does::Ask(read) => read(body).err().map(|fault| fault.status()),
         Does::Sync(route) => asked::sync(route, body).err().map(|fault| fault.status()),
         Does::Metrics => None,
     }
 }
 
-/// Lets the token in before the body is read, reads the body, and asks.
+/// Asks the ledger what the body says. A body that has come with its head, as nearly all do, is asked
+/// at once: who asks is let in with the question. Nobody else is waited for before they are let in.
 async fn respond(shared: &Shared, route: &'static Route, request: Request) -> Response {
     let Some(scope) = route.scope else {
-        return answered(shared, route, None, request).await;
+        return match read(shared, route, request).await {
+            Ok(read) => answered(shared, None, read).await,
+            Err(fault) => fault.into_response(),
+        };
     };
     let peer = request.extensions().get::<Peer>().copied();
     let bearer = match bearer(request.headers(), scope) {
         Ok(bearer) => bearer,
         Err(fault) => return fault.into_response(),
     };
-    let knocked = ask(shared, Some(bearer.clone()), Ask::Knock).await;
-    if knocked.status() == StatusCode::UNAUTHORIZED
+    let mut reading = pin!(read(shared, route, request));
+    let at_once = match now_or_later(reading.as_mut()).await {
+        Some(Ok(Read::Ask(ask))) => Ok(ask),
+        other => Err(other),
+    };
+    let response = match at_once {
+        Ok(ask) => answered(shared, Some(bearer), Read::Ask(ask)).await,
+        Err(read) => {
+            let knocked = ask(shared, Some(bearer.clone()), Ask::Knock).await;
+            if knocked.status() == StatusCode::OK {
+                let read = match read {
+                    Some(read) => read,
+                    None => reading.await,
+                };
+                let response = match read {
+                    Ok(read) => answered(shared, Some(bearer), read).await,
+                    Err(fault) => fault.into_response(),
+                };
+                return with_caller(response, &knocked);
+            }
+            knocked
+        }
+    };
+    if response.status() == StatusCode::UNAUTHORIZED
         && let Some(Peer(address)) = peer
         && let Err(wait) = shared.guesses.wrong_token(address)
     {
-        return with_caller(Fault::too_many_tokens(wait).into_response(), &knocked);
+        return with_caller(Fault::too_many_tokens(wait).into_response(), &response);
     }
-    if knocked.status() != StatusCode::OK {
-        return knocked;
-    }
-    if let (Does::AskOfCode(_), Some(Caller(token))) = (route.does, caller(&knocked))
-        && let Err(wait) = shared.guesses.may_ask(token)
-    {
-        return with_caller(Fault::too_many_guesses(wait).into_response(), &knocked);
-    }
-    let response = answered(shared, route, Some(bearer), request).await;
-    with_caller(response, &knocked)
+    response
+}
+
+/// What a future answers, where it does so without waiting.
+async fn now_or_later<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 fn caller(response: &Response) -> Option<&Caller> {
@@ -238,34 +266,35 @@ fn with_caller(mut response: Response, knocked: &Response) -> Response {
     response
 }
 
-/// The answer to whom the ledger has let in.
-async fn answered(
-    shared: &Shared,
-    route: &'static Route,
-    bearer: Option<Bearer>,
-    request: Request,
-) -> Response {
-    let read = match route.does {
-        Does::Metrics => {
+/// What a request comes to, once its body is read.
+enum Read {
+    Ask(Ask),
+    Metrics,
+    Sync(Arc<intake::Request>),
+}
+
+async fn read(shared: &Shared, route: &'static Route, request: Request) -> Result<Read, Fault> {
+    let body = match (route.does, route.method) {
+        (Does::Metrics, _) => return Ok(Read::Metrics),
+        (Does::Ask(_) | Does::Sync(_), Method::Get) => Bytes::new(),
+        (Does::Ask(_) | Does::Sync(_), Method::Post) => body_of(shared, route, request).await?,
+    };
+    match route.does {
+        Does::Metrics => Ok(Read::Metrics),
+        Does::Ask(read) => read(&body).map(Read::Ask),
+        Does::Sync(route) => asked::sync(route, &body).map(Read::Sync),
+    }
+}
+
+/// The answer to what was read.
+async fn answered(shared: &Shared, bearer: Option<Bearer>, read: Read) -> Response {
+    match read {
+        Read::Ask(asked) => ask(shared, bearer, asked).await,
+        Read::Sync(request) => synced(shared, bearer, request).await,
+        Read::Metrics => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-            return (kind, shared.counters.text()).into_response();
+            (kind, shared.counters.text()).into_response()
         }
-        Does::Sync(sync) => {
-            let body = body_of(shared, route, request).await;
-            return match body.and_then(|body| asked::sync(sync, &body)) {
-                Ok(asked) => synced(shared, bearer, asked).await,
-                Err(fault) => fault.into_response(),
-            };
-        }
-        Does::Ask(read) | Does::AskOfCode(read) => read,
-    };
-    let body = match route.method {
-        Method::Get => Ok(Bytes::new()),
-        Method::Post => body_of(shared, route, request).await,
-    };
-    match body.and_then(|body| read(&body)) {
-        Ok(asked) => ask(shared, bearer, asked).await,
-        Err(fault) => fault.into_response(),
     }
 }
 
@@ -377,7 +406,6 @@ async fn ask(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> Response {
 /// The same; and whether the answer tells of nothing new.
 async fn asked_once(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> (Response, bool) {
     let _under_way = UnderWay::begin(&shared.under_way);
-    let is_about_code = matches!(asked, Ask::Redemption(_));
     let (tell, told) = oneshot::channel();
     let question = Question {
         bearer,
@@ -394,9 +422,7 @@ async fn asked_once(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> (Res
     let Ok(told) = told.await else {
         return (Fault::unheard().into_response(), false);
     };
-    if let (true, Ok(text), Some(token)) = (is_about_code, &told.answer, &told.token)
-        && is_guess(text)
-    {
+    if let Some(token) = told.token.as_ref().filter(|_| told.is_guess) {
         shared.guesses.guessed(token);
     }
     let mut response = match told.answer {
@@ -407,17 +433,6 @@ async fn asked_once(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> (Res
         response.extensions_mut().insert(Caller(token));
     }
     (response, told.is_later)
-}
-
-/// Whether a verdict is one that somebody gets who tries codes. Nearly every guess at a generated code
-/// is `misread`.
-fn is_guess(answer: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Word {
-        verdict: String,
-    }
-    serde_json::from_str::<Word>(answer)
-        .is_ok_and(|word| matches!(word.verdict.as_str(), "not_found" | "misread"))
 }
 
 /// Counts and logs every answer, and marks it as the hub's.

@@ -1,55 +1,28 @@
-//! Many rows at once. Where a statement is a round trip, many rows go in one, in pieces of a few sizes,
-//! so that the texts of statements are few and each is prepared once. In this process a row at a time
-//! is faster: the text of the statement is short, and it is prepared once for all of them.
+//! Many rows at once. Where a statement is a round trip, all rows go in one, their columns as lists, so
+//! that its text is the same for any number of them and is prepared once. In this process a row at a
+//! time is faster: nothing is sent, and the statement of one row is prepared once for all of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::ledger::engine::{Row, Tx, Value};
 use crate::ledger::error::Cause;
+use crate::ledger::pipeline::Ahead;
+use crate::ledger::postgres;
+use crate::ledger::waiting::Owned;
 
-/// Rows of one statement, the largest size that fits first.
-const SIZES: [usize; 5] = [500, 100, 25, 5, 1];
-
-/// Inserts rows. `into` names the table and its columns; `after` is what follows the values, which
-/// may answer rows.
+/// Inserts rows. `into` names the table and its columns; `after` is what follows the values.
 pub(crate) fn insert(
     tx: &Tx<'_>,
     into: &str,
     after: &str,
     rows: &[Vec<Value<'_>>],
-    mut take: impl FnMut(&Row<'_>) -> Result<(), Cause>,
 ) -> Result<(), Cause> {
     let Some(width) = rows.first().map(Vec::len) else {
         return Ok(());
     };
-    if tx.writer().is_none() {
-        let sql = format!("{into} VALUES ({}){after}", parameters(1, width));
-        let mut one = tx.statement(&sql)?;
-        for row in rows {
-            one.each(row, &mut take)?;
-        }
-        return Ok(());
-    }
-    let mut left = rows;
-    while !left.is_empty() {
-        let (piece, rest) = left.split_at(size_of(left.len()));
-        left = rest;
-        let values: Vec<Value<'_>> = piece.iter().flatten().copied().collect();
-        let mut sql = format!("{into} VALUES ");
-        for row in 0..piece.len() {
-            sql.push_str(if row == 0 { "(" } else { ", (" });
-            sql.push_str(&parameters(row * width + 1, width));
-            sql.push(')');
-        }
-        sql.push_str(after);
-        if after.contains("RETURNING") {
-            tx.each(&sql, &values, &mut take)?;
-        } else {
-            tx.later(&sql, &values)?;
-        }
-    }
-    Ok(())
+    let sql = format!("{into} VALUES ({}){after}", parameters(1, width));
+    tx.rows(&sql, rows, None)
 }
 
 /// Inserts rows into a table whose rows have an `id`, and answers it for each, in their order. In the
@@ -63,17 +36,17 @@ pub(crate) fn insert_numbered(
     let Some(width) = rows.first().map(Vec::len) else {
         return Ok(Vec::new());
     };
-    if tx.writer().is_none() {
+    let sql = format!("{into} VALUES ({})", parameters(1, width));
+    let Tx::Postgres(open) = tx else {
         // It knows the number of the row that it inserted, and need not be asked.
-        let sql = format!("{into} VALUES ({})", parameters(1, width));
         let mut one = tx.statement(&sql)?;
         return rows.iter().map(|row| one.insert(row)).collect();
-    }
+    };
     let mut numbers = BTreeMap::new();
-    insert(tx, into, &format!(" RETURNING id, {by}"), rows, |row| {
+    for row in open.query_rows(&format!("{sql} RETURNING id, {by}"), rows)? {
+        let row = Row::Postgres(&row);
         numbers.insert(row.int(1)?, row.int(0)?);
-        Ok(())
-    })?;
+    }
     rows.iter()
         .map(|row| match row.get(place) {
             Some(Value::Int(number)) => numbers.get(number).copied(),
@@ -94,41 +67,12 @@ pub(crate) fn update(
     rows: &[Vec<Value<'_>>],
     words: &'static str,
 ) -> Result<(), Cause> {
-    let changes = |value: &dyn Fn(usize) -> String| {
-        let each = |(place, name): (usize, &&str)| format!("{name} = {}", value(place + 1));
-        let given: Vec<String> = given.iter().enumerate().map(each).collect();
-        let found: Vec<String> = (given.len()..).zip(found).map(each).collect();
-        (given.join(", "), found.join(" AND "))
-    };
-    if tx.writer().is_none() {
-        let (given, found) = changes(&|place| format!("${place}"));
-        let sql = format!("UPDATE {table} SET {given} WHERE {found}");
-        return rows.iter().try_for_each(|row| tx.guarded(&sql, row, words));
-    }
-    let (given_to, found_by) = changes(&|place| format!("v.column{place}"));
-    let width = given.len() + found.len();
-    let mut left = rows;
-    while !left.is_empty() {
-        let (piece, rest) = left.split_at(size_of(left.len()));
-        left = rest;
-        let values: Vec<Value<'_>> = piece.iter().flatten().copied().collect();
-        // Of what type the values are, is said once.
-        let first: Vec<String> = (1..=width)
-            .map(|number| format!("CAST(${number} AS BIGINT)"))
-            .collect();
-        let mut sql = format!(
-            "UPDATE {table} SET {given_to} FROM (VALUES ({})",
-            first.join(", ")
-        );
-        for row in 1..piece.len() {
-            write!(sql, ", ({})", parameters(row * width + 1, width)).unwrap_or_default();
-        }
-        write!(sql, ") AS v WHERE {found_by}").unwrap_or_default();
-        if tx.execute(&sql, &values)? != piece.len() {
-            return Err(Cause::Changed(words.to_owned()));
-        }
-    }
-    Ok(())
+    let each = |(place, name): (usize, &&str)| format!("{name} = ${}", place + 1);
+    let found: Vec<String> = (given.len()..).zip(found).map(each).collect();
+    let given: Vec<String> = given.iter().enumerate().map(each).collect();
+    let (given, found) = (given.join(", "), found.join(" AND "));
+    let sql = format!("UPDATE {table} SET {given} WHERE {found}");
+    tx.rows(&sql, rows, Some(words))
 }
 
 /// Rows by a list of keys. `before` ends with the column that is looked up, and uses the values of
@@ -144,6 +88,11 @@ pub(crate) fn find<'k, K, T>(
 where
     Value<'k>: From<&'k K>,
 {
+    if let Tx::Postgres(open) = tx {
+        let (lead, keys) = (owned(lead.iter().copied()), lists(keys));
+        let asked = Ahead::of_list(before, &lead, &keys, after);
+        return answers(open, asked, read);
+    }
     let mut found = Vec::new();
     let mut left = keys;
     while !left.is_empty() {
@@ -163,26 +112,53 @@ where
     Ok(found)
 }
 
-/// Holds rows by a list of keys, which come in the order in which they are to be held.
-pub(crate) fn lock<'k, K>(
+/// The same, of rows that the query calls `held`: nobody else changes them until the end of the
+/// transaction. They are held in the order that `after` says.
+pub(crate) fn hold<'k, K, T>(
     tx: &Tx<'_>,
     before: &str,
+    held: &str,
     keys: &'k [K],
     after: &str,
-) -> Result<(), Cause>
+    read: impl FnMut(&Row<'_>) -> Result<T, Cause>,
+) -> Result<Vec<T>, Cause>
 where
     Value<'k>: From<&'k K>,
 {
-    let mut left = keys;
-    while !left.is_empty() {
-        let (piece, rest) = left.split_at(size_of(left.len()));
-        left = rest;
-        let values: Vec<Value<'k>> = piece.iter().map(Value::from).collect();
-        let sql = format!("{before} IN ({}){after}", parameters(1, piece.len()));
-        tx.lock_rows(&sql, &values)?;
-    }
-    Ok(())
+    let Tx::Postgres(open) = tx else {
+        return find(tx, before, &[], keys, after, read);
+    };
+    let keys = lists(keys);
+    let asked = Ahead::of_list(before, &[], &keys, after).locking_of(held);
+    answers(open, asked, read)
 }
+
+fn answers<T>(
+    open: &postgres::Open<'_>,
+    asked: Ahead<'_>,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, Cause>,
+) -> Result<Vec<T>, Cause> {
+    let answers = open.query_all(&[asked])?;
+    let rows = answers.iter().flatten();
+    rows.map(|row| read(&Row::Postgres(row))).collect()
+}
+
+fn owned<'v>(values: impl Iterator<Item = Value<'v>>) -> Vec<Owned> {
+    values.map(|value| Owned::of(&value)).collect()
+}
+
+/// Keys as rows of one value.
+fn lists<'k, K>(keys: &'k [K]) -> Vec<Vec<Owned>>
+where
+    Value<'k>: From<&'k K>,
+{
+    keys.iter()
+        .map(|key| vec![Owned::of(&Value::from(key))])
+        .collect()
+}
+
+/// Keys of one question, the largest number that fits first: the texts of questions are few.
+const SIZES: [usize; 5] = [500, 100, 25, 5, 1];
 
 fn size_of(left: usize) -> usize {
     SIZES.into_iter().find(|size| *size <= left).unwrap_or(1)

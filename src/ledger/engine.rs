@@ -361,6 +361,30 @@ impl<'c> Tx<'c> {
         }
     }
 
+    /// Writes rows, each by this statement; where it is guarded, each must change exactly one, else
+    /// somebody was faster, as these words say. On PostgreSQL all of them are one statement, on its
+    /// way with the next one that is waited for.
+    pub(crate) fn rows(
+        &self,
+        sql: &str,
+        rows: &[Vec<Value<'_>>],
+        guard: Option<&'static str>,
+    ) -> Result<(), Cause> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match (self, guard) {
+            (Tx::Postgres(open), _) => open.later_rows(sql, rows, guard),
+            (Tx::Sqlite(_), Some(words)) => rows
+                .iter()
+                .try_for_each(|row| self.guarded(sql, row, words)),
+            (Tx::Sqlite(_), None) => {
+                let mut one = self.statement(sql)?;
+                rows.iter().try_for_each(|row| one.execute(row))
+            }
+        }
+    }
+
     /// Counts a row up by its last value, written together with others as by [`Tx::row`].
     pub(crate) fn count_row(&self, sql: &str, values: &[Value<'_>]) -> Result<(), Cause> {
         match self {
@@ -680,24 +704,6 @@ impl Many<'_> {
                 .map(|row| Row::Postgres(row).int(0))
                 .transpose()?
                 .ok_or_else(|| Cause::Damaged("an insert answered nothing".into())),
-        }
-    }
-
-    /// Runs it once more, and hands over every row of its answer.
-    pub(crate) fn each(
-        &mut self,
-        values: &[Value<'_>],
-        mut take: impl FnMut(&Row<'_>) -> Result<(), Cause>,
-    ) -> Result<(), Cause> {
-        match self {
-            Many::Sqlite(statement) => {
-                let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-                while let Some(row) = rows.next()? {
-                    take(&Row::Sqlite(row))?;
-                }
-                Ok(())
-            }
-            Many::Postgres(open, sql) => open.each(sql, values, |row| take(&Row::Postgres(row))),
         }
     }
 }

@@ -153,7 +153,6 @@ pub(crate) fn touch_all(
         "INSERT INTO feed (kind, subject, node, position)",
         " ON CONFLICT (kind, subject, node) DO UPDATE SET position = excluded.position",
         &rows,
-        |_| Ok(()),
     )
 }
 

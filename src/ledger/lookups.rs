@@ -22,30 +22,31 @@ pub(crate) fn by_ids(tx: &Tx<'_>, codes: &[i64]) -> Result<Vec<CodeRow>, Cause> 
     Ok(rows)
 }
 
-/// The codes of these foldings whose batch is published.
-pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
-    bulk::find(
-        tx,
-        &format!(
-            "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
-             WHERE b.is_published = 1 AND c.folded"
-        ),
-        &[],
-        folded,
-        "",
-        code_row,
+/// Published codes by their foldings.
+fn published() -> String {
+    format!(
+        "SELECT {CODE_COLUMNS} FROM code c JOIN batch b ON b.id = c.batch \
+         WHERE b.is_published = 1 AND c.folded"
     )
 }
 
-/// Holds the published codes of these foldings until the end of the transaction, in the order of
-/// their numbers, so that nobody changes them meanwhile and none wait for each other.
+/// The codes of these foldings whose batch is published.
+pub(crate) fn find_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
+    bulk::find(tx, &published(), &[], folded, "", code_row)
+}
+
+/// The same, held until the end of the transaction in the order of their numbers, so that nobody changes
+/// them meanwhile and none wait for each other.
+pub(crate) fn hold_many(tx: &Tx<'_>, folded: &[String]) -> Result<Vec<CodeRow>, Cause> {
+    bulk::hold(tx, &published(), "c", folded, " ORDER BY c.id", code_row)
+}
+
+/// Holds them where anybody else could change them meanwhile.
 pub(crate) fn lock_many(tx: &Tx<'_>, folded: &[String]) -> Result<(), Cause> {
-    if tx.writer().is_none() {
-        return Ok(());
+    if tx.writer().is_some() {
+        hold_many(tx, folded)?;
     }
-    let mut codes: Vec<i64> = find_many(tx, folded)?.iter().map(|row| row.id).collect();
-    codes.sort_unstable();
-    bulk::lock(tx, "SELECT id FROM code WHERE id", &codes, " ORDER BY id")
+    Ok(())
 }
 
 /// The numbers of customers by their ids; who was joined to another is that other.

@@ -43,6 +43,30 @@ impl<'q> Ahead<'q> {
         }
     }
 
+    /// Of the rows whose column, with which `before` ends, is one of these; `lead` are the values that
+    /// `before` uses.
+    pub(crate) fn of_list(
+        before: &str,
+        lead: &'q [Owned],
+        list: &'q [Vec<Owned>],
+        after: &str,
+    ) -> Ahead<'q> {
+        let place = lead.len() + 1;
+        let ones = lead.iter().map(Bound::One);
+        Ahead {
+            sql: format!("{before} = ANY (${place}){after}"),
+            bound: ones.chain([Bound::Column(list, 0)]).collect(),
+        }
+    }
+
+    /// The rows of the table that it calls so are held to the end of the transaction.
+    pub(crate) fn locking_of(self, name: &str) -> Ahead<'q> {
+        Ahead {
+            sql: format!("{} FOR UPDATE OF {name}", self.sql),
+            ..self
+        }
+    }
+
     /// The rows that it names are held to the end of the transaction.
     pub(crate) fn locking(self) -> Ahead<'q> {
         Ahead {

@@ -591,8 +591,24 @@ impl Session {
         guard: Option<&'static str>,
     ) -> Result<(), Cause> {
         self.forget(sql, values);
+        self.wait(Waiting::new(sql, values, joins, guard))
+    }
+
+    fn later_rows(
+        &self,
+        sql: &str,
+        rows: &[Vec<Value<'_>>],
+        guard: Option<&'static str>,
+    ) -> Result<(), Cause> {
+        for row in rows {
+            self.forget(sql, row);
+        }
+        self.wait(Waiting::of_rows(sql, rows, guard))
+    }
+
+    fn wait(&self, waiting: Waiting) -> Result<(), Cause> {
         let mut queue = self.queue.borrow_mut();
-        queue.push(Waiting::new(sql, values, joins, guard));
+        queue.push(waiting);
         let is_full = queue.len() >= WAITING_MAX;
         drop(queue);
         if is_full { self.flush() } else { Ok(()) }
@@ -638,6 +654,18 @@ impl Session {
             .map(|(statement, bound)| self.client.query(statement, bound))
             .collect();
         self.after_waiting(all_of(asked))
+    }
+
+    /// Runs the statement of one row for all of these at once, and answers all its rows.
+    fn query_rows(&self, sql: &str, rows: &[Vec<Value<'_>>]) -> Result<Vec<Row>, Cause> {
+        for row in rows {
+            self.forget(sql, row);
+        }
+        let waiting = Waiting::of_rows(sql, rows, None);
+        let statement = self.statement_of(&waiting)?;
+        let bound = waiting.bound();
+        let bound: Vec<&(dyn ToSql + Sync)> = bound.iter().map(|value| value as _).collect();
+        self.after_waiting(self.client.query(&statement, &bound))
     }
 
     /// Answers that never change, once they are committed: a group begins with what is.
@@ -856,6 +884,21 @@ impl Open<'_> {
         guard: Option<&'static str>,
     ) -> Result<(), Cause> {
         self.session.later(sql, values, joins, guard)
+    }
+
+    /// Runs the statement of one row for all of these, with the next one that is looked at.
+    pub(crate) fn later_rows(
+        &self,
+        sql: &str,
+        rows: &[Vec<Value<'_>>],
+        guard: Option<&'static str>,
+    ) -> Result<(), Cause> {
+        self.session.later_rows(sql, rows, guard)
+    }
+
+    /// The same, at once; all rows of its answer.
+    pub(crate) fn query_rows(&self, sql: &str, rows: &[Vec<Value<'_>>]) -> Result<Vec<Row>, Cause> {
+        self.session.query_rows(sql, rows)
     }
 
     /// What use cases that are committed at once know together.

@@ -86,6 +86,23 @@ impl Waiting {
         }
     }
 
+    /// Of rows that one use case writes at once.
+    pub(crate) fn of_rows(
+        sql: &str,
+        rows: &[Vec<Value<'_>>],
+        guard: Option<&'static str>,
+    ) -> Waiting {
+        Waiting {
+            sql: sql.to_owned(),
+            rows: rows
+                .iter()
+                .map(|row| row.iter().map(Owned::of).collect())
+                .collect(),
+            joins: Joins::Never,
+            guard,
+        }
+    }
+
     /// Takes another one in, where the two are one statement; else gives it back.
     fn take(&mut self, other: Waiting) -> Option<Waiting> {
         if self.joins != other.joins || self.sql != other.sql {

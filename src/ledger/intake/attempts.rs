@@ -108,7 +108,6 @@ pub(super) fn keep(tx: &Tx<'_>, head: &Head, sender: &mut Sender, up: &Up) -> Re
          counter, operator, key, raw, reason, trigger_text, notes, node)",
         "",
         &rows,
-        |_| Ok(()),
     )?;
     count(tx, head, sender.node, &new, &known_here)?;
     let through = new.last().map_or(known, |attempt| attempt.number);

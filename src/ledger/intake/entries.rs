@@ -14,14 +14,13 @@ use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::{CodeRow, by_id, caller_of, redemption};
 use crate::ledger::conflicts::{Raising, close_of, raise};
 use crate::ledger::customer_day::CustomerDay;
-use crate::ledger::engine::{Tx, Value};
+use crate::ledger::engine::Value;
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch, touch_all};
 use crate::ledger::intake::chain::NewEntry;
 use crate::ledger::intake::judge::{Facts, Judged, Known};
 use crate::ledger::intake::{PARKED, Sender, people};
 use crate::ledger::log::end_life;
-use crate::ledger::lookups::lock_many;
 use crate::ledger::tally::{Hours, count_hour};
 use crate::ledger::{
     Act, Setting, Writing, behind, bulk, campaigns, customers, join, lease, recovery, second_code,
@@ -55,7 +54,6 @@ pub(super) fn take(
         .map(|entry| serde_json::from_str(&entry.wire.body).ok())
         .collect();
     let alike = people::merge(writing, &up.customers, &bodies)?;
-    hold_codes(writing.tx, &bodies)?;
     let mut facts = Facts::load(writing.tx, sender, &bodies)?;
     let own_life = behind::life(writing.tx, &writing.head)?;
     let codes: BTreeMap<i64, CodeRow> = facts.codes().map(|row| (row.id, row.clone())).collect();
@@ -142,18 +140,6 @@ fn fresh<'b>(
 fn is_of_former(up: &Up, (head, own_life): (&Head, i64), seq: i64) -> bool {
     let has_heard = up.hub.life == 0 || up.hub.life >= own_life;
     !has_heard || head.is_behind() || seq <= up.hub.former_head
-}
-
-/// Holds the codes of a batch, in the order of their numbers: whoever else changes them meanwhile is
-/// waited for, and those who take several take them in the same order.
-fn hold_codes(tx: &Tx<'_>, bodies: &[Option<Body>]) -> Result<(), Cause> {
-    let named: BTreeSet<String> = bodies
-        .iter()
-        .flatten()
-        .filter_map(|body| body.code.clone())
-        .collect();
-    let named: Vec<String> = named.into_iter().collect();
-    lock_many(tx, &named)
 }
 
 /// Inserts the entries and links them; answers the newest entry of every code's list.
@@ -243,7 +229,6 @@ fn keep_texts(writing: &Writing<'_, '_>, batch: &[Stored<'_>]) -> Result<(), Cau
         "INSERT INTO side (entry, salt, text)",
         "",
         &rows,
-        |_| Ok(()),
     )
 }
 
@@ -274,7 +259,6 @@ fn keep_outcomes(writing: &Writing<'_, '_>, batch: &[Stored<'_>]) -> Result<(), 
         "INSERT INTO outcome (entry, word, conflict)",
         "",
         &rows,
-        |_| Ok(()),
     )
 }
 
@@ -298,7 +282,6 @@ fn bind(writing: &Writing<'_, '_>, batch: &[Stored<'_>]) -> Result<(), Cause> {
         "INSERT INTO act_key (caller, key, verb, subject, entry)",
         "",
         &rows,
-        |_| Ok(()),
     )
 }
 

@@ -12,7 +12,7 @@ use crate::ledger::codes::{CodeRow, caller_of};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::intake::Sender;
-use crate::ledger::lookups::{find_many, numbers_of};
+use crate::ledger::lookups::{hold_many, numbers_of};
 use crate::ledger::{bulk, campaigns};
 
 /// The entry that an act is known by already.
@@ -67,6 +67,7 @@ pub(super) struct Facts<'f> {
 }
 
 impl<'f> Facts<'f> {
+    /// Holds the codes of a batch: whoever else changes them meanwhile is waited for.
     pub(super) fn load(
         tx: &Tx<'_>,
         sender: &'f Sender,
@@ -77,7 +78,7 @@ impl<'f> Facts<'f> {
             let names: BTreeSet<String> = bodies.iter().filter_map(|body| of(body)).collect();
             names.into_iter().collect::<Vec<String>>()
         };
-        let codes = find_many(tx, &named(|body| body.code.clone()))?
+        let codes = hold_many(tx, &named(|body| body.code.clone()))?
             .into_iter()
             .map(|row| (row.folded.clone(), row))
             .collect();

@@ -94,7 +94,6 @@ fn introduced(tx: &Tx<'_>, named: &[String]) -> Result<BTreeMap<String, i64>, Ca
         "INSERT INTO customer (public_id)",
         " ON CONFLICT DO NOTHING",
         &rows,
-        |_| Ok(()),
     )?;
     numbers_of(tx, named)
 }
@@ -225,7 +224,6 @@ fn merge_hashes(
             "INSERT INTO contact_hash (campaign, hash, customer)",
             " ON CONFLICT DO NOTHING",
             &rows,
-            |_| Ok(()),
         )?;
         tell_apart(tx, campaign, &hashes, &mut persons)?;
     }
