@@ -202,16 +202,20 @@ impl<'b> Lists<'b> {
         Ok(lists)
     }
 
-    /// A reversal may name the store's own entry of an act that the hub's entry stands for.
+    /// A reversal may name the store's own entry of an act that the hub's entry stands for; or an entry
+    /// that is called by a later life of its writer by now.
     fn follow_same_acts(&mut self, tx: &Tx<'_>) -> Result<(), Cause> {
         for list in self.of_code.values_mut() {
             let mut originals = Vec::new();
             for (place, listed) in list.iter().enumerate() {
                 if let Fact::Reversed { redemption, .. } = &listed.body.fact
                     && list.iter().all(|other| other.name != *redemption)
-                    && let Some(original) = same_act(tx, redemption)?
                 {
-                    originals.push((place, original));
+                    let original = match same_act(tx, redemption)? {
+                        Some(original) => Some(original),
+                        None => called_anew(list, redemption),
+                    };
+                    originals.extend(original.map(|original| (place, original)));
                 }
             }
             for (place, original) in originals {
@@ -240,6 +244,20 @@ impl<'b> Lists<'b> {
 /// Whether entries of a kind matter to what a code's entries add up to.
 fn matters(kind: &str) -> bool {
     matches!(kind, "assigned" | "redeemed" | "reversed" | "voided")
+}
+
+/// What a redemption of a list is called by now that was written under this name: no life of its writer
+/// has another entry of this number in the chain that the reversal belongs to.
+fn called_anew(list: &[Listed<'_>], name: &str) -> Option<String> {
+    let former = name.parse::<EntryId>().ok()?;
+    list.iter()
+        .filter(|listed| matches!(listed.body.fact, Fact::Redeemed { .. }))
+        .filter_map(|listed| listed.name.parse::<EntryId>().ok())
+        .filter(|id| {
+            id.node == former.node && id.seq == former.seq && id.incarnation > former.incarnation
+        })
+        .min_by_key(|id| id.incarnation)
+        .map(|id| id.to_string())
 }
 
 /// The entry that stands for the act of another one, both by their names for ever.

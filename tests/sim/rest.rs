@@ -8,7 +8,7 @@ use counterfoil::domain::wire::{Cursor, Standing};
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
 use crate::courier::Lines;
 use crate::network::Line;
-use crate::record::{Place, Told, Undone, What};
+use crate::record::{Place, Record, Told, Undone, What};
 use crate::world::World;
 
 /// Rounds of every courier, after which it must be quiet.
@@ -20,6 +20,7 @@ pub(crate) struct Known {
     pub(crate) node: String,
     pub(crate) incarnation: i64,
     pub(crate) seq: i64,
+    pub(crate) hash: Vec<u8>,
     pub(crate) body: Body,
 }
 
@@ -253,12 +254,12 @@ impl World {
 
     /// Every entry that the hub has, read anew.
     pub(crate) fn known(&mut self) -> Checked<Vec<Known>> {
-        let rows: Vec<(String, i64, i64, String, String)> = {
+        let rows: Vec<(String, i64, i64, Vec<u8>, String, String)> = {
             let mut found = self
                 .hub
                 .eyes()
                 .prepare_cached(
-                    "SELECT n.name, e.incarnation, e.seq, e.kind, e.body FROM entry e \
+                    "SELECT n.name, e.incarnation, e.seq, e.hash, e.kind, e.body FROM entry e \
                      JOIN node n ON n.id = e.node \
                      WHERE e.code IS NOT NULL OR e.kind IN ('lease_granted', 'parked') \
                      ORDER BY e.id",
@@ -271,12 +272,13 @@ impl World {
                     row.get(2)?,
                     row.get(3)?,
                     row.get(4)?,
+                    row.get(5)?,
                 ))
             });
             rows.and_then(Iterator::collect).expect("entries")
         };
         let mut known = Vec::new();
-        for (node, incarnation, seq, kind, body) in rows {
+        for (node, incarnation, seq, hash, kind, body) in rows {
             if kind == "parked" {
                 return broken(Law::I4Durable, format!("an entry was parked: {body}"));
             }
@@ -284,6 +286,7 @@ impl World {
                 node,
                 incarnation,
                 seq,
+                hash,
                 body: serde_json::from_str(&body).undisturbed("read an entry")?,
             });
         }
@@ -292,7 +295,7 @@ impl World {
 
     /// I3: as many conflicts as there are uses too many, and as many customers too many.
     fn check_conflicts(&mut self) -> Checked<()> {
-        let standing = standing_uses(&self.known()?);
+        let standing = standing_uses(&self.known()?, &self.record);
         let conflicts = self.conflicts_by_code();
         for imported in &self.codes {
             let uses = self.offers[imported.offer].uses;
@@ -530,10 +533,18 @@ impl World {
 }
 
 /// By code: the acts of redemption that stand, each by its key and whose key it is.
-fn standing_uses(known: &[Known]) -> BTreeMap<String, BTreeSet<(String, String)>> {
+///
+/// An entry is called by another life of its writer once it came late, or was told anew: which one a
+/// reversal names that was written before, people know by its hash.
+fn standing_uses(known: &[Known], record: &Record) -> BTreeMap<String, BTreeSet<(String, String)>> {
     let mut undone: BTreeSet<(String, i64, i64)> = BTreeSet::new();
+    let mut undone_hashes: BTreeSet<&[u8]> = BTreeSet::new();
     for entry in known {
         if let Fact::Reversed { redemption, .. } = &entry.body.fact {
+            if let Some(told) = record.of_entry(redemption) {
+                undone_hashes.insert(&told.hash);
+                continue;
+            }
             let mut parts = redemption.split('-');
             let node = parts.next().unwrap_or_default().to_owned();
             let mut number = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
@@ -557,7 +568,7 @@ fn standing_uses(known: &[Known]) -> BTreeMap<String, BTreeSet<(String, String)>
             .key
             .clone()
             .unwrap_or_else(|| format!("{name:?}"));
-        let is_undone = undone.contains(&name);
+        let is_undone = undone.contains(&name) || undone_hashes.contains(entry.hash.as_slice());
         // One key acts once: where two entries tell of one act, undoing one undoes it.
         let act = acts
             .entry(code.clone())

@@ -65,7 +65,10 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
         return Ok(placed);
     }
     let follows_at_once = is_its_life && first.seq == sender.acked_seq + 1;
-    let known = if follows_at_once {
+    let lives = lives_here(tx, sender)?;
+    // What follows may be here all the same: as facts of a life that had no authority then.
+    let is_new = lives.iter().all(|(_, newest)| *newest <= sender.acked_seq);
+    let known = if follows_at_once && is_new {
         BTreeMap::new()
     } else {
         known(tx, sender, &up.entries)?
@@ -87,7 +90,6 @@ pub(super) fn place<'u>(tx: &Tx<'_>, sender: &Sender, up: &'u Up) -> Result<Plac
         }
         None => {}
     }
-    let lives = lives_here(tx, sender)?;
     for entry in &up.entries {
         let Some(hash) = hash_of(&entry.hash) else {
             return Ok(placed);

@@ -333,6 +333,67 @@ fn what_a_restored_store_had_not_sent_hides_nothing_that_it_has_lost() {
     given_out_after_a_backup_that_was_not_sent(0);
 }
 
+/// The hub has more of a store than it has acknowledged: it came as facts while another life of it had
+/// authority, and comes again.
+#[test]
+fn what_came_before_it_was_acknowledged_is_taken_once() {
+    let (mut hub, mut shop) = world();
+    meet(&mut hub, &mut shop);
+    assert_eq!(shop.verdict("till", "CARD-0001", "k1"), CONFIRMED);
+    let before = "UPDATE store SET acked_seq = (SELECT max(seq) - 1 FROM entry WHERE node <> 1), \
+                  acked_hash = (SELECT hash FROM entry WHERE node <> 1 ORDER BY seq DESC \
+                  LIMIT 1 OFFSET 1)";
+    meet(&mut hub, &mut shop);
+    assert_eq!(hub.tamper(before), 1);
+    let acked = hub.count("SELECT acked_seq FROM store");
+    let sql = format!("UPDATE hub_link SET acked_seq = {acked}");
+    assert_eq!(shop.tamper(&sql), 1);
+    assert_eq!(shop.batch().entries.len(), 1);
+    meet(&mut hub, &mut shop);
+    assert_eq!(hub.count("SELECT acked_seq FROM store"), acked + 1);
+    assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 1);
+    hub.assert_well();
+}
+
+/// A use that was undone and not sent is called by another life of its store once that was restored; the
+/// entry that undid it names it as it was called before.
+fn undone_before_it_was_restored(comes_late: bool) {
+    let (mut hub, mut shop) = world();
+    meet(&mut hub, &mut shop);
+    assert_eq!(shop.verdict("till", "CARD-0001", "k1"), CONFIRMED);
+    shop.reverse("till", "CARD-0001");
+    let under_way = shop.batch();
+    let backup = shop.folder().with_file_name("backup.db");
+    shop.ledger.backup(&backup).unwrap();
+    restore(&mut shop, &backup);
+    asks_for_life(&mut hub, &mut shop);
+    let act = hub.act();
+    if comes_late {
+        hub.ledger.take_in(&under_way, &act).unwrap();
+    }
+    meet(&mut hub, &mut shop);
+    void_card(&mut hub);
+    assert_eq!(hub.count("SELECT sum(uses_made) FROM code"), 0);
+    assert_eq!(hub.count("SELECT count(*) FROM conflict"), 0);
+    hub.assert_well();
+    shop.assert_well();
+}
+
+/// Another entry of the same code: all of them are added up anew.
+fn void_card(hub: &mut Node) {
+    let act = hub.act();
+    hub.ledger
+        .void_code(b"CARD-0001", "withdrawn", &act)
+        .unwrap()
+        .unwrap();
+}
+
+#[test]
+fn a_use_stays_undone_when_a_later_life_of_its_store_calls_it_anew() {
+    undone_before_it_was_restored(false);
+    undone_before_it_was_restored(true);
+}
+
 /// A hub that was put back finds it out also by a store that may not send anything before it is known.
 #[test]
 fn a_hub_that_is_behind_begins_no_life_of_a_store() {
@@ -365,5 +426,7 @@ and_with_hubs_in_databases! {
     what_a_written_off_store_held_is_suspect_and_never_issued_again,
     a_revoked_store_keeps_what_it_holds_and_may_come_back,
     what_a_restored_store_had_not_sent_hides_nothing_that_it_has_lost,
+    what_came_before_it_was_acknowledged_is_taken_once,
+    a_use_stays_undone_when_a_later_life_of_its_store_calls_it_anew,
     a_hub_that_is_behind_begins_no_life_of_a_store,
 }
