@@ -378,7 +378,11 @@ impl RuleArgs {
             .into_iter()
             .flatten()
             .cloned()
-            .chain(lists.into_iter().filter_map(|list| joined(list.as_deref()?)))
+            .chain(
+                lists
+                    .into_iter()
+                    .filter_map(|list| joined(list.as_deref()?)),
+            )
             .collect()
     }
 }

@@ -4,6 +4,7 @@
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
 mod away;
+mod campaigns;
 mod conflicts;
 pub mod doctor;
 mod find;

@@ -42,12 +42,16 @@ impl Campaign {
             ("test mode", test_mode_words(test_mode, zone)),
         ];
         for name in RuleName::ALL {
-            match name {
-                // Both ends are one row, and so are both warnings.
-                RuleName::Starts => rows.push(("valid", rules.window_in_words(zone))),
-                RuleName::WarnShare => rows.push(("warns", warning_words(rules))),
-                RuleName::Ends | RuleName::WarnDays | RuleName::OfflinePerDay => {}
-                name => rows.push((name.words(), rule_in_words(name, rules, zone))),
+            // Both ends are one row, and so are both warnings, and both offline rules.
+            if name == RuleName::Starts {
+                rows.push(("valid", rules.window_in_words(zone)));
+            } else if name == RuleName::WarnShare {
+                rows.push(("warns", warning_words(rules)));
+            } else if !matches!(
+                name,
+                RuleName::Ends | RuleName::WarnDays | RuleName::OfflinePerDay
+            ) {
+                rows.push((name.words(), rule_in_words(name, rules, zone)));
             }
         }
         rows

@@ -106,10 +106,7 @@ impl RuleName {
             RuleName::Hours => ("hours", "Mon-Fri 09:00-18:00, Sat 10:00-14:00, or none"),
             RuleName::Stores => ("stores", "names, a comma between; empty: every store"),
             RuleName::AssignFor => ("valid for", "from its assignment: 30d, 12h, or none"),
-            RuleName::Require => (
-                "needs first",
-                "receipt, approval, customer; empty: nothing",
-            ),
+            RuleName::Require => ("needs first", "receipt, approval, customer; empty: nothing"),
             RuleName::LimitPerDay => ("uses a day", "per customer, or none"),
             RuleName::Offline => ("offline", "confirmed-only or accept"),
             RuleName::OfflinePerDay => (
@@ -202,7 +199,12 @@ fn yes_or_no(is_yes: bool) -> &'static str {
 /// A window's start as the shortest text that means it.
 pub fn text_of_start(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());
-    shortest(Some(local.date().to_string()), at, zone, Boundary::starts_at)
+    shortest(
+        Some(local.date().to_string()),
+        at,
+        zone,
+        Boundary::starts_at,
+    )
 }
 
 /// A window's excluded end as the shortest text that means it.
@@ -464,7 +466,9 @@ fn contact_kinds(text: &str) -> Result<BTreeSet<ContactKind>, MalformedName> {
 
 /// The parts of a list with commas; empty ones are none.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
 }
 
 #[cfg(test)]

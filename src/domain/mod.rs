@@ -4,6 +4,7 @@
 
 pub mod agreement;
 pub mod campaign;
+pub mod campaign_sheet;
 pub mod campaign_words;
 pub mod chain_head;
 pub mod claim;

@@ -4,7 +4,7 @@ use crate::domain::code::{SHAPE_LETTERS_MIN, check_passes, fold};
 use crate::domain::reading::without_aim;
 
 /// How many characters a line may hold; more are not taken.
-pub const FIELD_CHARS_MAX: usize = 120;
+pub const FIELD_CHARS_MAX: usize = 200;
 
 /// A line typed by hand; scanned bytes never get in, except by [`Field::fill`] and [`Field::fill_scanned`].
 #[derive(Clone, Default)]
