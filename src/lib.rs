@@ -31,8 +31,8 @@
 //! A claim goes the same way: [`ledger::Ledger::assign`] asks [`domain::claim::decide`], and a code is
 //! drawn by moving a cursor.
 //!
-//! A program's claim over HTTP goes the same way: [`http`] lets its token in, reads the body, and puts
-//! the question into a bounded channel; the thread that owns the ledger answers after the commit.
+//! A program's claim over HTTP goes the same way: [`http`] reads the body and puts the question into a
+//! bounded channel; the thread that owns the ledger lets its token in, and answers after the commit.
 //!
 //! The command line comes in at [`ledger::Ledger::redeem`] with the same judge.
 //!

@@ -13,7 +13,7 @@ use counterfoil::http::{Hub, Limits, serve};
 use counterfoil::ledger::{Database, Ledger};
 
 use crate::callers::{Until, run};
-use crate::now;
+use crate::{now, raw};
 
 const SECRET: &str = "cf_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -65,8 +65,39 @@ pub(crate) fn redemptions(
     })
 }
 
+/// The same of hubs that are none: each question is a raw conditional update, of the code at the place
+/// that it names.
+pub(crate) fn empty_hub(url: &str, codes: u64, clients: usize, part: Duration) -> f64 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    std::thread::scope(|scope| {
+        scope.spawn(|| raw::serve(url, &listener, clients, codes));
+        ask_each(&[address], clients, part, |client| {
+            (client as u64..)
+                .step_by(clients)
+                .map(|place| place.to_string())
+        })
+    })
+}
+
 fn ask_all(addresses: &[SocketAddr], codes: &[String], clients: usize, part: Duration) -> f64 {
     let share = codes.len() / clients;
+    ask_each(addresses, clients, part, |client| {
+        codes
+            .iter()
+            .skip(client * share)
+            .take(share)
+            .map(|code| format!("{{\"code\":\"{code}\"}}"))
+    })
+}
+
+/// Asks what each client has to ask, one question after the other; how many a second were accepted.
+fn ask_each<Q: Iterator<Item = String>>(
+    addresses: &[SocketAddr],
+    clients: usize,
+    part: Duration,
+    questions_of: impl Fn(usize) -> Q + Sync,
+) -> f64 {
     let (rate, _) = run(clients, Until::Passed(part), |caller| {
         let own = caller.place() % addresses.len();
         let address = *addresses.get(own).expect("a hub");
@@ -74,18 +105,17 @@ fn ask_all(addresses: &[SocketAddr], codes: &[String], clients: usize, part: Dur
         stream.set_nodelay(true).expect("no delay");
         let mut answers = BufReader::new(stream.try_clone().expect("a connection"));
         let mut questions = stream;
-        for code in codes.iter().skip(caller.place() * share).take(share) {
+        for question in questions_of(caller.place()) {
             if !caller.goes_on() {
                 return;
             }
-            let body = format!("{{\"code\":\"{code}\"}}");
             let question = format!(
                 "POST /v1/redemptions HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {SECRET}\
-                 \r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
+                 \r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{question}",
+                question.len()
             );
             questions.write_all(question.as_bytes()).expect("asked");
-            let answer = answer(&mut answers).expect("an answer");
+            let answer = body(&mut answers).expect("an answer");
             assert!(answer.contains("\"accepted\""), "{answer}");
             caller.count(1);
         }
@@ -94,21 +124,26 @@ fn ask_all(addresses: &[SocketAddr], codes: &[String], clients: usize, part: Dur
     rate
 }
 
-/// The body of an answer.
-fn answer(answers: &mut BufReader<TcpStream>) -> io::Result<String> {
+/// The body of the next question or answer; none: there is none.
+pub(crate) fn body(coming: &mut BufReader<TcpStream>) -> Option<String> {
     let mut length = 0;
+    let mut line = String::new();
     loop {
-        let mut line = String::new();
-        answers.read_line(&mut line)?;
-        let line = line.trim_end().to_ascii_lowercase();
+        line.clear();
+        if coming.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.trim_end();
         if line.is_empty() {
             break;
         }
-        if let Some(told) = line.strip_prefix("content-length:") {
+        if let Some((name, told)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
             length = told.trim().parse().unwrap_or(0);
         }
     }
     let mut body = vec![0; length];
-    answers.read_exact(&mut body)?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    coming.read_exact(&mut body).ok()?;
+    String::from_utf8(body).ok()
 }

@@ -4,8 +4,8 @@
 //! asserts none.
 //!
 //! `COUNTERFOIL_BENCH_DATABASE=postgres://USER@HOST/NAME cargo bench --bench postgres`, an empty
-//! database; `-- --seconds 20` for longer parts, `-- --quick` to see that it runs: a second each, and
-//! without the million.
+//! database; `-- --seconds 20` for longer parts, `-- --redemptions` for those alone, `-- --quick` to see
+//! that it runs: a second each, and without the million.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -55,6 +55,9 @@ pub(crate) fn instant() -> Instant {
 struct Sizes {
     part: Duration,
     codes: u64,
+    /// Codes that are there to be used.
+    used: usize,
+    has_claims: bool,
     has_million: bool,
 }
 
@@ -69,6 +72,8 @@ impl Sizes {
         Sizes {
             part: Duration::from_secs(asked.unwrap_or(if is_quick { 1 } else { 10 })),
             codes: if is_quick { 200_000 } else { 2_500_000 },
+            used: if is_quick { 30_000 } else { 600_000 },
+            has_claims: !words.iter().any(|word| word == "--redemptions"),
             has_million: !is_quick,
         }
     }
@@ -233,10 +238,12 @@ fn ratio(what: &str, found: f64, goal: f64) {
     println!("| {what} | {found:.2} | ≥ {goal}: {verdict} |");
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "a bench, told from its beginning to its end"
-)]
+/// The server has written out what it had put off: a checkpoint falls into no part by chance, and each
+/// begins with the same share of its log, in which every page is written whole once.
+fn quiet(client: &mut Client) {
+    client.batch_execute("CHECKPOINT").expect("a quiet disk");
+}
+
 fn main() {
     let Ok(url) = std::env::var("COUNTERFOIL_BENCH_DATABASE") else {
         println!("COUNTERFOIL_BENCH_DATABASE names no empty database: nothing was measured");
@@ -247,69 +254,118 @@ fn main() {
     raw::begin(&mut client, sizes.codes);
     let database = Database::parse(&url).expect("a database");
     let (mut ledger, campaign) = filled(&database, sizes.codes);
-    client.batch_execute("CHECKPOINT").expect("a quiet disk");
-
-    let raw_claims = raw::claims(&url, CLIENTS, sizes.part);
-    line(
-        &format!("raw SKIP LOCKED claims, {CLIENTS} clients"),
-        raw_claims,
-    );
-    let mut codes = Vec::new();
-    for (writers, group) in WRITERS {
-        let (rate, given) = claims(
-            &database,
-            &campaign,
-            (writers, group),
-            Until::Passed(sizes.part),
-        );
-        codes.extend(given);
-        line(
-            &format!("claims, {writers} processes, groups of {group}"),
-            rate,
-        );
-        let what = format!("the same, product : raw ({} in flight)", writers * group);
-        ratio(&what, rate / raw_claims, 1.5);
-    }
-    if sizes.has_million {
-        let [_, many] = WRITERS;
-        let (fresh, given) = claims(&database, &campaign, many, Until::Passed(sizes.part));
-        codes.extend(given);
-        let missing = MILLION.saturating_sub(codes.len());
-        let (rate, given) = claims(&database, &campaign, many, Until::Counted(missing));
-        codes.extend(given);
-        line(&format!("claims, until there were {}", codes.len()), rate);
-        let (late, given) = claims(&database, &campaign, many, Until::Passed(sizes.part));
-        codes.extend(given);
-        line("claims after a million", late);
-        ratio("the same over those before", late / fresh, 0.95);
-        line(
-            "raw SKIP LOCKED claims once more, now that some are used",
-            raw::claims(&url, CLIENTS, sizes.part),
-        );
-    }
-    raw::assign_all(&mut client);
-    let raw_uses = raw::redemptions(&url, CLIENTS, sizes.part);
-    line(
-        &format!("raw conditional updates, {CLIENTS} clients"),
-        raw_uses,
-    );
     hub::let_in(&mut ledger);
     drop(ledger);
-    let parts: Vec<&[String]> = codes.chunks(codes.len().div_ceil(3)).collect();
-    for (hubs, codes) in [1, 2].into_iter().zip(&parts) {
-        let rate = hub::redemptions(&database, codes, hubs, CLIENTS, sizes.part);
-        line(
-            &format!("redemptions over HTTP, {CLIENTS} clients, {hubs} process(es)"),
-            rate,
-        );
-        ratio("the same, product : raw", rate / raw_uses, 0.5);
+    let mut place = Place {
+        url,
+        client,
+        database,
+        campaign,
+        sizes,
+    };
+    let codes = place.claims();
+    place.redemptions(&codes);
+}
+
+/// Where it is measured, and how much.
+struct Place {
+    url: String,
+    client: Client,
+    database: Database,
+    campaign: CampaignId,
+    sizes: Sizes,
+}
+
+impl Place {
+    fn claimed(&mut self, by: (usize, usize), until: Until) -> (f64, Vec<String>) {
+        quiet(&mut self.client);
+        claims(&self.database, &self.campaign, by, until)
     }
-    let others = parts.last().copied().unwrap_or_default();
-    let [few, _] = WRITERS;
-    let bare = redemptions(&database, others, few, sizes.part);
-    let (writers, group) = few;
-    line(
-        &format!("without HTTP, {writers} processes, groups of {group}"),
-        bare,
-    );
+
+    fn raw_claims(&mut self) -> f64 {
+        quiet(&mut self.client);
+        raw::claims(&self.url, CLIENTS, self.sizes.part)
+    }
+
+    /// Claims; the codes that were given.
+    fn claims(&mut self) -> Vec<String> {
+        let part = Until::Passed(self.sizes.part);
+        let [_, many] = WRITERS;
+        let mut codes = Vec::new();
+        if self.sizes.has_claims {
+            let raw = self.raw_claims();
+            line(&format!("raw SKIP LOCKED claims, {CLIENTS} clients"), raw);
+            for (writers, group) in WRITERS {
+                let (rate, given) = self.claimed((writers, group), part);
+                codes.extend(given);
+                let what = format!("claims, {writers} processes, groups of {group}");
+                line(&what, rate);
+                let what = format!("the same, product : raw ({} in flight)", writers * group);
+                ratio(&what, rate / raw, 1.5);
+            }
+            if self.sizes.has_million {
+                let (fresh, given) = self.claimed(many, part);
+                codes.extend(given);
+                let missing = MILLION.saturating_sub(codes.len());
+                let (rate, given) = self.claimed(many, Until::Counted(missing));
+                codes.extend(given);
+                line(&format!("claims, until there were {}", codes.len()), rate);
+                let (late, given) = self.claimed(many, part);
+                codes.extend(given);
+                line("claims before the million", fresh);
+                line("claims after it", late);
+                ratio("claims after it over those before", late / fresh, 0.95);
+                let raw_late = self.raw_claims();
+                line("raw claims once more, now that some are used", raw_late);
+            }
+        }
+        let missing = self.sizes.used.saturating_sub(codes.len());
+        if missing > 0 {
+            let (_, given) = self.claimed(many, Until::Counted(missing));
+            codes.extend(given);
+        }
+        codes
+    }
+
+    fn redemptions(&mut self, codes: &[String]) {
+        let (part, all) = (self.sizes.part, self.sizes.codes);
+        raw::assign_all(&mut self.client);
+        let ordered = raw::redemptions_in_order(&self.url, CLIENTS, part);
+        line(
+            "raw conditional updates, in the order of their rows",
+            ordered,
+        );
+        raw::assign_all(&mut self.client);
+        let raw_uses = raw::redemptions(&self.url, CLIENTS, all, part);
+        line("raw conditional updates, in no order", raw_uses);
+        raw::assign_all(&mut self.client);
+        let empty = hub::empty_hub(&self.url, all, CLIENTS, part);
+        line("the same over HTTP by an empty hub", empty);
+        for hubs in [1, 2] {
+            let codes = share(codes, hubs - 1);
+            quiet(&mut self.client);
+            let rate = hub::redemptions(&self.database, codes, hubs, CLIENTS, part);
+            line(
+                &format!("redemptions over HTTP, {CLIENTS} clients, {hubs} hub(s)"),
+                rate,
+            );
+            ratio("the same, product : raw in no order", rate / raw_uses, 0.5);
+            ratio("the same, product : raw in order", rate / ordered, 0.5);
+        }
+        let [few, _] = WRITERS;
+        let (writers, group) = few;
+        quiet(&mut self.client);
+        let others = share(codes, 2);
+        let bare = redemptions(&self.database, others, few, part);
+        line(
+            &format!("without HTTP, {writers} processes, groups of {group}"),
+            bare,
+        );
+    }
+}
+
+/// One of three parts.
+fn share(codes: &[String], place: usize) -> &[String] {
+    let size = codes.len() / 3;
+    codes.chunks(size.max(1)).nth(place).unwrap_or_default()
 }

@@ -215,12 +215,16 @@ pub(crate) enum CampaignCommand {
         /// The campaign
         id: CampaignId,
     },
-    /// Change a campaign's rules; what is not named stays
+    /// Change a campaign's rules; what is not named stays. What takes something from codes that are
+    /// given out is told first: how many it hits; on a terminal it is asked for
     Set {
         /// The campaign
         id: CampaignId,
         #[command(flatten)]
         rules: Box<RuleArgs>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Refuse its codes until it is resumed
     Pause {

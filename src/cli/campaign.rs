@@ -1,11 +1,11 @@
 //! `campaign create|list|show|set|pause|resume`; `test-mode` and `preflight` have files of their own.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
 use jiff::tz::TimeZone;
 
 use crate::cli::args::CampaignCommand;
-use crate::cli::context::{Context, now};
+use crate::cli::context::{Context, now, says_yes, warn};
 use crate::cli::failure::Failure;
 use crate::cli::preflight;
 use crate::cli::test_mode;
@@ -13,7 +13,9 @@ use crate::desk::random;
 use crate::domain::campaign::{Campaign, Rules};
 use crate::domain::escape::for_display;
 use crate::domain::given_rule::put_over;
+use crate::domain::ids::CampaignId;
 use crate::domain::local_time::in_words;
+use crate::domain::rule_change::RuleHit;
 use crate::domain::test_mode::TestMode;
 
 /// What is said where there is no campaign.
@@ -57,12 +59,16 @@ pub(super) fn run(
             put_over(&rules.given(), &mut all, &zone)?;
             ledger.create_campaign(&id, &all, &random()?, &context.act()?)??
         }
-        CampaignCommand::Set { id, rules } => {
+        CampaignCommand::Set { id, rules, yes } => {
             context.need_manager(&mut ledger)?;
             // Tried first on a copy: a fault in an argument is told before the ledger is asked.
             let mut all = ledger.campaign(&id)??.rules;
             let given = rules.given();
             put_over(&given, &mut all, &zone)?;
+            let hits = ledger.weigh_rules(&id, &all, now())??;
+            if !hits.is_empty() && !yes {
+                ask(&id, &hits)?;
+            }
             let change = |stored: &mut Rules| {
                 if put_over(&given, stored, &zone).is_err() {
                     stored.clone_from(&all);
@@ -86,6 +92,25 @@ pub(super) fn run(
     let test_mode = of(&test_modes, &campaign);
     write_whole(context, &campaign, test_mode, &zone, out)?;
     Ok(0)
+}
+
+/// Says what a change takes from codes that are given out, and asks where there is a terminal to ask
+/// on. A script has said what it wants, and hears how many it hits.
+fn ask(id: &CampaignId, hits: &[RuleHit]) -> Result<(), Failure> {
+    for hit in hits {
+        warn(&format!("{id}: {hit}"));
+    }
+    if !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    if says_yes("Type yes to change it:")? {
+        Ok(())
+    } else {
+        Err(Failure::usage(
+            "nothing was changed",
+            "type yes, or say --yes",
+        ))
+    }
 }
 
 /// A campaign's test mode, where it is in one.

@@ -280,6 +280,14 @@ pub(crate) fn warn(words: &str) {
     drop(writeln!(std::io::stderr(), "{words}"));
 }
 
+/// Asks on the terminal what cannot be taken back; whether `yes` was typed.
+pub(crate) fn says_yes(question: &str) -> Result<bool, Failure> {
+    warn(question);
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
 /// What a new life of the ledger means, in words.
 pub(crate) fn rebirth_words(rebirth: &Rebirth) -> String {
     if rebirth.is_quarantined {

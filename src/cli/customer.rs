@@ -1,11 +1,11 @@
 //! `customer find|show|edit|join|erase|export`.
 
-use std::io::{BufRead as _, IsTerminal as _, Write};
+use std::io::{IsTerminal as _, Write};
 
 use jiff::tz::TimeZone;
 
 use crate::cli::args::{CustomerCommand, EditArgs};
-use crate::cli::context::{Context, moment, warn};
+use crate::cli::context::{Context, moment, says_yes, warn};
 use crate::cli::dossier;
 use crate::cli::failure::Failure;
 use crate::domain::campaign::ContactKind;
@@ -170,10 +170,7 @@ fn ask(customer: &Customer) -> Result<(), Failure> {
         customer.contacts.len(),
         customer.codes.len()
     )));
-    warn("Type yes to erase them:");
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    if answer.trim() == "yes" {
+    if says_yes("Type yes to erase them:")? {
         Ok(())
     } else {
         Err(Failure::usage(

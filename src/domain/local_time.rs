@@ -257,6 +257,20 @@ impl Hours {
 }
 
 impl Hours {
+    /// Whether all of these hours lie within them; none: always.
+    pub fn cover(&self, others: Option<&Hours>) -> bool {
+        let first = Weekday::Monday;
+        let days = (0..7).map(|days| first.wrapping_add(days));
+        let includes =
+            |hours: &Hours, day, minute| hours.spans.iter().any(|span| span.includes(day, minute));
+        days.into_iter().all(|day| {
+            (0..MINUTES_OF_DAY).all(|minute| {
+                others.is_some_and(|others| !includes(others, day, minute))
+                    || includes(self, day, minute)
+            })
+        })
+    }
+
     /// How many minutes of this hour of this weekday lie within the hours.
     pub fn open_minutes(&self, day: Weekday, hour: u16) -> u16 {
         let first = hour.saturating_mul(60);

@@ -40,6 +40,7 @@ pub mod qr;
 pub mod reading;
 pub mod refusal;
 pub mod reversal;
+pub mod rule_change;
 pub mod sign_up;
 pub mod slip;
 pub mod slip_job;

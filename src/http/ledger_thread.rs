@@ -366,8 +366,13 @@ impl Desk {
         let text = match ask {
             Ask::Knock => Ok(String::new()),
             Ask::Health => {
-                let is_behind = ledger.is_clock_behind(now)?;
-                text(&serde_json::json!({"status": "ok", "clock_behind": is_behind}))
+                // The name of a store that knows more of this hub than there is in it.
+                let knows_more = ledger.behind_of()?;
+                text(&serde_json::json!({
+                    "status": if knows_more.is_none() { "ok" } else { "put_back" },
+                    "clock_behind": ledger.is_clock_behind(now)?,
+                    "known_better_by": knows_more,
+                }))
             }
             Ask::Pools => {
                 let pools = ledger.pools(None, now)??;

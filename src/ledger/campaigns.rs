@@ -1,11 +1,15 @@
 //! Campaigns: created, changed, paused, resumed; each change is an entry and a revision.
 
+use jiff::Timestamp;
+
 use crate::domain::campaign::{Campaign, Rules, stand_in_form};
 use crate::domain::code::Shape;
 use crate::domain::entry::Fact;
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
-use crate::ledger::codes::shapes;
+use crate::domain::rule_change::{RuleHit, Takes, takes};
+use crate::domain::verdict::CodeState;
+use crate::ledger::codes::{shapes, state_number};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
@@ -43,6 +47,31 @@ impl Ledger {
                 return Ok(Err(refusal));
             }
             set(writing, id, &change, act)
+        })
+    }
+
+    /// What rules would take from codes that are given out, kind by kind; empty where they take
+    /// nothing of any code.
+    ///
+    /// It goes through the campaign's codes: 10 million take seconds, in which counters go on.
+    pub fn weigh_rules(
+        &mut self,
+        id: &CampaignId,
+        after: &Rules,
+        now: Timestamp,
+    ) -> Result<Result<Vec<RuleHit>, Refusal>, LedgerError> {
+        self.read("weigh a change of campaign", id.as_str(), |tx| {
+            let Some((local, campaign)) = find(tx, id)? else {
+                return Ok(Err(Refusal::NoSuchCampaign(id.clone())));
+            };
+            let mut hits = Vec::new();
+            for takes in takes(&campaign.rules, after, now) {
+                let codes = given_out_beyond(tx, local, takes, now)?;
+                if codes > 0 {
+                    hits.push(RuleHit { takes, codes });
+                }
+            }
+            Ok(Ok(hits))
         })
     }
 
@@ -308,6 +337,31 @@ fn revise(
         )?;
     }
     Ok(())
+}
+
+/// Codes that are given out, not used up, and valid longer than what this takes.
+fn given_out_beyond(
+    tx: &Tx<'_>,
+    campaign: i64,
+    takes: Takes,
+    now: Timestamp,
+) -> Result<u64, Cause> {
+    let until = match takes {
+        Takes::EndsSooner(end) => end.max(now),
+        Takes::BeginsLater(_) | Takes::FewerStores | Takes::FewerHours => now,
+    };
+    let count = tx.one(
+        "SELECT count(*) FROM code c JOIN batch b ON b.id = c.batch WHERE c.campaign = $1 \
+         AND c.state = $2 AND b.is_published = 1 \
+         AND (c.expires_at_ms IS NULL OR c.expires_at_ms > $3)",
+        &[
+            campaign.into(),
+            state_number(CodeState::Assigned).into(),
+            until.as_millisecond().into(),
+        ],
+        |row| row.int(0),
+    )?;
+    Ok(count.unwrap_or(0).unsigned_abs())
 }
 
 /// Whether a customer has a code of the campaign, or an import is about to say so.

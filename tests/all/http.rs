@@ -243,6 +243,8 @@ fn every_route_lets_in_whom_it_may_and_nobody_else() {
             wrongs.push(Some(program.as_str()));
         }
         for wrong in wrongs {
+            // Whoever is not let in does not learn what is wrong with a body either.
+            let body = if wrong == Some("") { "{" } else { body };
             let got = hub.ask(method, path, wrong, body);
             assert_eq!(got.status, 401, "{path} {wrong:?}: {}", got.body);
             assert_eq!(got.error(), "unauthorized");

@@ -143,6 +143,24 @@ fn a_body_that_dawdles_is_given_up_and_nothing_is_done() {
 }
 
 #[test]
+fn nobody_waits_for_the_body_of_whom_nobody_knows() {
+    let shop = shop_with_pool(1);
+    let hub = Running::with(
+        &shop,
+        Limits {
+            body_time: LONG,
+            ..Limits::default()
+        },
+    );
+    for sent in ["", "{"] {
+        let head = head_of("POST", "/v1/claims", Some("cft_wrong"), 20);
+        let told = got(hub.send(&format!("{head}{sent}"))).unwrap();
+        assert_eq!((told.status, told.error().as_str()), (401, "unauthorized"));
+    }
+    hub.end();
+}
+
+#[test]
 fn who_asks_and_takes_no_answers_is_dropped() {
     let shop = shop_with_pool(1);
     let hub = Running::with(

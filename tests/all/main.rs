@@ -40,6 +40,7 @@ mod printing;
 mod races;
 mod recognition;
 mod restore;
+mod rule_changes;
 mod screens;
 mod serving;
 mod shop;

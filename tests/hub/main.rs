@@ -9,6 +9,7 @@ mod joining;
 mod leases;
 mod outbox;
 mod proxy;
+mod put_back;
 mod questions;
 #[path = "../all/serving.rs"]
 #[expect(dead_code, reason = "programs with tokens are tried elsewhere")]

@@ -535,15 +535,19 @@ impl World {
 /// By code: the acts of redemption that stand, each by its key and whose key it is.
 ///
 /// An entry is called by another life of its writer once it came late, or was told anew: which one a
-/// reversal names that was written before, people know by its hash.
+/// reversal names that is here under no such name, people know by its hash.
 fn standing_uses(known: &[Known], record: &Record) -> BTreeMap<String, BTreeSet<(String, String)>> {
+    let names: BTreeSet<String> = known
+        .iter()
+        .map(|entry| format!("{}-{}-{}", entry.node, entry.incarnation, entry.seq))
+        .collect();
     let mut undone: BTreeSet<(String, i64, i64)> = BTreeSet::new();
     let mut undone_hashes: BTreeSet<&[u8]> = BTreeSet::new();
     for entry in known {
         if let Fact::Reversed { redemption, .. } = &entry.body.fact {
-            if let Some(told) = record.of_entry(redemption) {
+            let is_here = names.contains(redemption);
+            if let Some(told) = record.of_entry(redemption).filter(|_| !is_here) {
                 undone_hashes.insert(&told.hash);
-                continue;
             }
             let mut parts = redemption.split('-');
             let node = parts.next().unwrap_or_default().to_owned();

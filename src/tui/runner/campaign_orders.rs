@@ -26,7 +26,7 @@ pub(super) fn answer(desk: &mut Desk, order: CampaignOrder, now: Timestamp) -> C
             number,
             campaign,
             given,
-        } => weigh(desk, number, &campaign, &given)
+        } => weigh(desk, number, &campaign, &given, now)
             .unwrap_or_else(|error| CampaignTold::Failed(words(error))),
         CampaignOrder::Change {
             campaign,
@@ -52,11 +52,16 @@ fn weigh(
     number: u64,
     campaign: &CampaignId,
     given: &[GivenRule],
+    now: Timestamp,
 ) -> Result<CampaignTold, LedgerError> {
-    Ok(match desk.rules_after(campaign, given)? {
-        Ok(_) => CampaignTold::Weighed {
+    let after = match desk.rules_after(campaign, given)? {
+        Ok(after) => after,
+        Err(refusal) => return Ok(CampaignTold::Refused(refusal.to_string())),
+    };
+    Ok(match desk.weigh_rules(campaign, &after, now)? {
+        Ok(hits) => CampaignTold::Weighed {
             number,
-            lines: Vec::new(),
+            lines: hits.iter().map(ToString::to_string).collect(),
         },
         Err(refusal) => CampaignTold::Refused(refusal.to_string()),
     })
