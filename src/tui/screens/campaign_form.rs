@@ -16,7 +16,7 @@ use crate::tui::back_order::BackOrder;
 use crate::tui::back_room::Setting;
 use crate::tui::campaign_order::CampaignOrder;
 use crate::tui::canvas::{Canvas, bold, padded, wrapped};
-use crate::tui::field::{FIELD_CHARS_MAX, Field};
+use crate::tui::field::{Field, SENTENCE_CHARS_MAX};
 use crate::tui::keys::Command;
 use crate::tui::msg::{ApprovalAsk, Effect};
 use crate::tui::pages::View;
@@ -94,9 +94,9 @@ impl Row {
     fn new(entry: Entry, text: &str) -> Row {
         Row {
             entry,
-            field: Field::with(text),
+            field: Field::sentence(text),
             before: text.to_owned(),
-            is_fixed: text.chars().count() > FIELD_CHARS_MAX,
+            is_fixed: text.chars().count() > SENTENCE_CHARS_MAX,
         }
     }
 
