@@ -9,13 +9,14 @@ use jiff::civil::Date;
 
 use crate::cli::config::Theme;
 use crate::devices::print::ProfileName;
-use crate::domain::campaign::{ContactKind, Home, OfflineAssign, OfflinePolicy, Requirement};
+use crate::domain::campaign::ContactKind;
 use crate::domain::chain_head::ChainHead;
 use crate::domain::claim::ClaimContext;
 use crate::domain::conflict::Decision;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::given_rule::{GivenRule, RuleName};
 use crate::domain::ids::{CampaignId, EntryId, Key, MalformedName, is_plain_name};
-use crate::domain::local_time::{Boundary, Hours, Length};
+use crate::domain::local_time::{Boundary, Length};
 use crate::domain::notes::Note;
 use crate::domain::operator::Role;
 use crate::domain::token::{Scope, TokenName};
@@ -280,137 +281,114 @@ fn switch(text: &str) -> Result<Switch, String> {
     }
 }
 
-/// A rule that may also be taken away.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Given<T> {
-    /// `none`
-    Nothing,
-    /// The value.
-    This(T),
-}
-
-fn given<T: std::str::FromStr<Err = MalformedName>>(text: &str) -> Result<Given<T>, MalformedName> {
-    if text == "none" {
-        Ok(Given::Nothing)
-    } else {
-        text.parse().map(Given::This)
-    }
-}
-
-impl From<&str> for Given<String> {
-    fn from(text: &str) -> Self {
-        match text.trim() {
-            "none" => Given::Nothing,
-            text => Given::This(text.to_owned()),
-        }
-    }
-}
-
-fn given_count(text: &str) -> Result<Given<u32>, String> {
-    if text == "none" {
-        return Ok(Given::Nothing);
-    }
-    text.parse::<u32>()
-        .ok()
-        .filter(|count| (1..=1_000_000).contains(count))
-        .map(Given::This)
-        .ok_or_else(|| "use a number from 1 to 1000000, or none".to_owned())
+/// A rule as [`GivenRule::read`] takes it.
+fn rule(
+    name: RuleName,
+) -> impl Fn(&str) -> Result<GivenRule, MalformedName> + Clone + Send + Sync + 'static {
+    move |text| GivenRule::read(name, text)
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RuleArgs {
     /// What the customer gets, in words
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) offer: Option<String>,
+    #[arg(long, value_name = "TEXT", value_parser = rule(RuleName::Offer))]
+    pub(crate) offer: Option<GivenRule>,
     /// From when codes are honoured: 2026-12-01 (that day's first instant), 2026-12-01T09:00, or none
-    #[arg(long, value_name = "T", value_parser = given::<Boundary>)]
-    pub(crate) starts: Option<Given<Boundary>>,
+    #[arg(long, value_name = "T", value_parser = rule(RuleName::Starts))]
+    pub(crate) starts: Option<GivenRule>,
     /// Until when: 2026-12-24 (that whole day), 2026-12-24T18:00 (not included), or none
-    #[arg(long, value_name = "T", value_parser = given::<Boundary>)]
-    pub(crate) ends: Option<Given<Boundary>>,
+    #[arg(long, value_name = "T", value_parser = rule(RuleName::Ends))]
+    pub(crate) ends: Option<GivenRule>,
     /// How often one code is honoured [default: 1]
-    #[arg(long, value_name = "N")]
-    pub(crate) uses: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = rule(RuleName::Uses))]
+    pub(crate) uses: Option<GivenRule>,
     /// How many codes one customer may have [default: 1]
-    #[arg(long, value_name = "N")]
-    pub(crate) per_customer: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = rule(RuleName::PerCustomer))]
+    pub(crate) per_customer: Option<GivenRule>,
     /// What an offline store honours: confirmed-only or accept [default: confirmed-only]
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) offline: Option<OfflinePolicy>,
+    #[arg(long, value_name = "POLICY", value_parser = rule(RuleName::Offline))]
+    pub(crate) offline: Option<GivenRule>,
     /// At most so many provisional acceptances a day while offline, or none
-    #[arg(long, value_name = "N", value_parser = given_count)]
-    pub(crate) offline_per_day: Option<Given<u32>>,
+    #[arg(long, value_name = "N", value_parser = rule(RuleName::OfflinePerDay))]
+    pub(crate) offline_per_day: Option<GivenRule>,
     /// Where assigned codes live: issuing-store or anywhere [default: issuing-store]
-    #[arg(long, value_name = "HOME")]
-    pub(crate) home: Option<Home>,
+    #[arg(long, value_name = "HOME", value_parser = rule(RuleName::Home))]
+    pub(crate) home: Option<GivenRule>,
     /// Who assigns while offline: lease or hub [default: lease]
-    #[arg(long, value_name = "WHO")]
-    pub(crate) offline_assign: Option<OfflineAssign>,
+    #[arg(long, value_name = "WHO", value_parser = rule(RuleName::OfflineAssign))]
+    pub(crate) offline_assign: Option<GivenRule>,
     /// When codes are honoured, by the store's clock: "Mon-Fri 09:00-18:00, Sat 10:00-14:00", or none
-    #[arg(long, value_name = "HOURS", value_parser = given::<Hours>)]
-    pub(crate) hours: Option<Given<Hours>>,
+    #[arg(long, value_name = "HOURS", value_parser = rule(RuleName::Hours))]
+    pub(crate) hours: Option<GivenRule>,
     /// The stores that honour the codes, by name; "" for every store
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
-    pub(crate) stores: Option<Vec<String>>,
+    #[arg(long, value_name = "A,B", value_parser = rule(RuleName::Stores))]
+    pub(crate) stores: Option<Vec<GivenRule>>,
     /// How long a code is valid from its assignment: 30d, 12h, or none
-    #[arg(long, value_name = "DURATION", value_parser = given::<Length>)]
-    pub(crate) assign_for: Option<Given<Length>>,
+    #[arg(long, value_name = "DURATION", value_parser = rule(RuleName::AssignFor))]
+    pub(crate) assign_for: Option<GivenRule>,
     /// What must be known first: receipt, approval, customer; "" for nothing
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = requirement)]
-    pub(crate) require: Option<Vec<Option<Requirement>>>,
+    #[arg(long, value_name = "WHAT", value_parser = rule(RuleName::Require))]
+    pub(crate) require: Option<Vec<GivenRule>>,
     /// At most so many redemptions per customer and day, or none
-    #[arg(long, value_name = "N", value_parser = given_count)]
-    pub(crate) limit_per_day: Option<Given<u32>>,
+    #[arg(long, value_name = "N", value_parser = rule(RuleName::LimitPerDay))]
+    pub(crate) limit_per_day: Option<GivenRule>,
     /// By what a customer is recognised: email, phone, loyalty [default: all three]
-    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = contact_kind)]
-    pub(crate) identify_by: Option<Vec<ContactKind>>,
+    #[arg(long, value_name = "WHAT", value_parser = rule(RuleName::IdentifyBy))]
+    pub(crate) identify_by: Option<Vec<GivenRule>>,
     /// How many codes a day may go to customers without a contact, as in 5/day [default: 0]
-    #[arg(long, value_name = "N/day", value_parser = per_day)]
-    pub(crate) allow_anonymous: Option<u32>,
+    #[arg(long, value_name = "N/day", value_parser = rule(RuleName::AllowAnonymous))]
+    pub(crate) allow_anonymous: Option<GivenRule>,
     /// What is said where no code is left, or none: 1 to 200 characters; never given out as a code
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) fallback: Option<Given<String>>,
+    #[arg(long, value_name = "TEXT", value_parser = rule(RuleName::Fallback))]
+    pub(crate) fallback: Option<GivenRule>,
     /// Whether a mailbox's several addresses are one customer, yes or no: dots and googlemail.com at
     /// Gmail, +tags at Gmail, Outlook, iCloud, Proton and Fastmail; stands once a customer has a
     /// code [default: no]
-    #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
-    pub(crate) provider_aliases: Option<bool>,
+    #[arg(long, value_name = "yes|no", value_parser = rule(RuleName::ProviderAliases))]
+    pub(crate) provider_aliases: Option<GivenRule>,
     /// Warn once less than this share of the pool is left, or 0 for never [default: 10]
-    #[arg(long, value_name = "PERCENT")]
-    pub(crate) warn_share: Option<u32>,
+    #[arg(long, value_name = "PERCENT", value_parser = rule(RuleName::WarnShare))]
+    pub(crate) warn_share: Option<GivenRule>,
     /// Warn once the pool will be empty within so many days, or 0 for never [default: 3]
-    #[arg(long, value_name = "N")]
-    pub(crate) warn_days: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = rule(RuleName::WarnDays))]
+    pub(crate) warn_days: Option<GivenRule>,
 }
 
-fn requirement(text: &str) -> Result<Option<Requirement>, MalformedName> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        text.parse().map(Some)
+impl RuleArgs {
+    /// All that was given; a list that was given in parts as one.
+    pub(crate) fn given(&self) -> Vec<GivenRule> {
+        let single = [
+            &self.offer,
+            &self.starts,
+            &self.ends,
+            &self.uses,
+            &self.per_customer,
+            &self.offline,
+            &self.offline_per_day,
+            &self.home,
+            &self.offline_assign,
+            &self.hours,
+            &self.assign_for,
+            &self.limit_per_day,
+            &self.allow_anonymous,
+            &self.fallback,
+            &self.provider_aliases,
+            &self.warn_share,
+            &self.warn_days,
+        ];
+        let lists = [&self.stores, &self.require, &self.identify_by];
+        let joined = |parts: &[GivenRule]| parts.iter().cloned().reduce(GivenRule::and);
+        single
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(
+                lists
+                    .into_iter()
+                    .filter_map(|list| joined(list.as_deref()?)),
+            )
+            .collect()
     }
-}
-
-fn contact_kind(text: &str) -> Result<ContactKind, String> {
-    match text.parse::<ContactKind>() {
-        Ok(kind @ (ContactKind::Email | ContactKind::Phone | ContactKind::Loyalty)) => Ok(kind),
-        Ok(ContactKind::ExternalId) | Err(_) => Err("use email, phone or loyalty".to_owned()),
-    }
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text {
-        "yes" => Ok(true),
-        "no" => Ok(false),
-        _ => Err("use yes or no".to_owned()),
-    }
-}
-
-fn per_day(text: &str) -> Result<u32, String> {
-    text.trim_end_matches("/day")
-        .parse()
-        .ok()
-        .ok_or_else(|| "use a number a day, as in 5/day".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -730,6 +708,14 @@ pub(crate) struct ReplaceArgs {
     /// Print the slip of the new code
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("use yes or no".to_owned()),
+    }
 }
 
 /// What set an act off: one line for the log.

@@ -11,7 +11,6 @@ use crate::cli::context::{Context, moment};
 use crate::cli::failure::Failure;
 use crate::desk::random;
 use crate::domain::escape::for_display;
-use crate::domain::local_time::in_words;
 use crate::domain::test_mode::USUAL_LENGTH_MS;
 use crate::ledger::Ledger;
 
@@ -67,14 +66,7 @@ fn begin(
         writeln!(out, "{line}")?;
         return Ok(0);
     }
-    writeln!(
-        out,
-        "{} is in TEST MODE until {}: {} may draw test codes as often as they like, and no counter \
-         honours them; everybody else is given real codes as ever",
-        test_mode.campaign,
-        in_words(test_mode.until, zone),
-        test_mode.customers.join(", ")
-    )?;
+    writeln!(out, "{}", test_mode.begun_in_words(zone))?;
     Ok(0)
 }
 
@@ -94,16 +86,7 @@ fn end(
         writeln!(out, "{line}")?;
         return Ok(0);
     }
-    if !ended.was_on {
-        writeln!(out, "{} was not in test mode", ended.campaign)?;
-        return Ok(0);
-    }
-    writeln!(
-        out,
-        "{} is no longer in test mode; {} test codes were drawn in it",
-        ended.campaign,
-        ended.drawn.len()
-    )?;
+    writeln!(out, "{}", ended.in_words())?;
     for drawn in &ended.drawn {
         let line = format!(
             "  {}  {}  {}",

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::code::fold_letters;
+use crate::domain::given_rule::RuleName;
 use crate::domain::ids::{CampaignId, MalformedName, is_plain_name};
 use crate::domain::local_time::{Hours, Length, in_words, last_in_words};
 
@@ -221,39 +222,47 @@ impl Rules {
 
     /// What is wrong with these rules, said to the person who wrote them.
     pub fn fault(&self) -> Option<String> {
+        self.fault_at().map(|(_, words)| words)
+    }
+
+    /// What is wrong with these rules, and with which of them.
+    pub fn fault_at(&self) -> Option<(RuleName, String)> {
+        let fault = |name: RuleName, words: &str| Some((name, words.to_owned()));
         let offer_length = self.offer.trim().chars().count();
         if !(1..=200).contains(&offer_length) {
-            return Some("the offer needs 1 to 200 characters".to_owned());
+            return fault(RuleName::Offer, "the offer needs 1 to 200 characters");
         }
         if self.offer.chars().any(char::is_control) {
-            return Some("the offer holds a control character".to_owned());
+            return fault(RuleName::Offer, "the offer holds a control character");
         }
         if !(1..=10_000).contains(&self.uses) {
-            return Some("uses must be 1 to 10000".to_owned());
+            return fault(RuleName::Uses, "uses must be 1 to 10000");
         }
         if !(1..=10_000).contains(&self.per_customer) {
-            return Some("per-customer must be 1 to 10000".to_owned());
+            return fault(RuleName::PerCustomer, "per-customer must be 1 to 10000");
         }
         if let (Some(starts), Some(ends)) = (self.starts_at, self.ends_at)
             && starts >= ends
         {
-            return Some("the campaign ends before it starts".to_owned());
+            return fault(RuleName::Ends, "the campaign ends before it starts");
         }
         if let Some(fallback) = &self.fallback
             && (!is_plain_name(fallback, FALLBACK_CHARS_MAX) || stand_in_form(fallback).is_empty())
         {
-            return Some(format!(
+            let words = format!(
                 "the fallback needs 1 to {FALLBACK_CHARS_MAX} characters without control characters"
-            ));
+            );
+            return fault(RuleName::Fallback, &words);
         }
         if self.warn_share > 100 {
-            return Some("warn-share must be 0 to 100 percent".to_owned());
+            return fault(RuleName::WarnShare, "warn-share must be 0 to 100 percent");
         }
         if self.warn_days > 365 {
-            return Some("warn-days must be 0 to 365".to_owned());
+            return fault(RuleName::WarnDays, "warn-days must be 0 to 365");
         }
         if self.identify_by.is_empty() {
-            return Some("identify-by needs at least one of email, phone, loyalty".to_owned());
+            let words = "identify-by needs at least one of email, phone, loyalty";
+            return fault(RuleName::IdentifyBy, words);
         }
         None
     }

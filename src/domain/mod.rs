@@ -4,6 +4,8 @@
 
 pub mod agreement;
 pub mod campaign;
+pub mod campaign_sheet;
+pub mod campaign_words;
 pub mod chain_head;
 pub mod claim;
 pub mod code;
@@ -19,6 +21,7 @@ pub mod dossier;
 pub mod entry;
 pub mod escape;
 pub mod finding;
+pub mod given_rule;
 pub mod guessing;
 pub mod hub_status;
 pub mod ids;

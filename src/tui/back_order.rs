@@ -1,5 +1,6 @@
 //! What the pages of the back room order of the desk, and what they are told.
 
+use crate::tui::campaign_order::{CampaignOrder, CampaignTold};
 use crate::tui::conflict_order::{ConflictOrder, ConflictTold};
 use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::log_order::{LogOrder, LogTold};
@@ -15,6 +16,8 @@ pub enum BackOrder {
     Log(LogOrder),
     /// About pools.
     Pool(PoolOrder),
+    /// About campaigns.
+    Campaign(CampaignOrder),
     /// About the report of a day.
     Day(DayOrder),
     /// About operators.
@@ -30,6 +33,8 @@ pub enum BackTold {
     Log(LogTold),
     /// About pools.
     Pool(PoolTold),
+    /// About campaigns.
+    Campaign(CampaignTold),
     /// About the report of a day.
     Day(DayTold),
     /// About operators.

@@ -12,6 +12,7 @@ use crate::tui::canvas::Canvas;
 use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
+use crate::tui::screens::campaigns::Campaigns;
 use crate::tui::screens::conflicts::Conflicts;
 use crate::tui::screens::day::Day;
 use crate::tui::screens::log::Log;
@@ -94,6 +95,8 @@ pub trait BackPage {
 pub enum PageName {
     /// What is left in each pool, and until when.
     Pools,
+    /// Each campaign and its rules.
+    Campaigns,
     /// What stores did that cannot all be right.
     Conflicts,
     /// Every scan and change with its answer.
@@ -109,6 +112,7 @@ impl PageName {
     fn title(self) -> &'static str {
         match self {
             PageName::Pools => "Pools",
+            PageName::Campaigns => "Campaigns",
             PageName::Conflicts => "Conflicts",
             PageName::Log => "Log",
             PageName::Day => "Day",
@@ -121,7 +125,12 @@ impl PageName {
 const KEYS: [(Command, &[PageName]); 2] = [
     (
         Command::Pools,
-        &[PageName::Pools, PageName::Day, PageName::Operators],
+        &[
+            PageName::Pools,
+            PageName::Campaigns,
+            PageName::Day,
+            PageName::Operators,
+        ],
     ),
     (Command::Log, &[PageName::Log, PageName::Conflicts]),
 ];
@@ -137,6 +146,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) pools: Pools,
+    campaigns: Campaigns,
     pub(super) conflicts: Conflicts,
     pub(super) log: Log,
     day: Day,
@@ -148,6 +158,7 @@ impl BackRoom {
         BackRoom {
             at: PageName::Conflicts,
             pools: Pools::new(),
+            campaigns: Campaigns::new(),
             conflicts: Conflicts::new(),
             log: Log::new(),
             day: Day::new(),
@@ -205,6 +216,7 @@ impl BackRoom {
     pub(super) fn page(&self) -> &dyn BackPage {
         match self.at {
             PageName::Pools => &self.pools,
+            PageName::Campaigns => &self.campaigns,
             PageName::Conflicts => &self.conflicts,
             PageName::Log => &self.log,
             PageName::Day => &self.day,
@@ -216,6 +228,7 @@ impl BackRoom {
     pub(super) fn page_mut(&mut self) -> &mut dyn BackPage {
         match self.at {
             PageName::Pools => &mut self.pools,
+            PageName::Campaigns => &mut self.campaigns,
             PageName::Conflicts => &mut self.conflicts,
             PageName::Log => &mut self.log,
             PageName::Day => &mut self.day,
@@ -223,9 +236,10 @@ impl BackRoom {
         }
     }
 
-    fn each_mut(&mut self) -> [&mut dyn BackPage; 5] {
+    fn each_mut(&mut self) -> [&mut dyn BackPage; 6] {
         [
             &mut self.pools,
+            &mut self.campaigns,
             &mut self.conflicts,
             &mut self.day,
             &mut self.operators,
@@ -256,6 +270,7 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
+            BackTold::Campaign(_) => (PageName::Campaigns, &mut self.campaigns),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Log(_) => (PageName::Log, &mut self.log),
             BackTold::Day(_) => (PageName::Day, &mut self.day),

@@ -6,18 +6,33 @@ use crate::domain::reading::without_aim;
 /// How many characters a line may hold; more are not taken.
 pub const FIELD_CHARS_MAX: usize = 120;
 
+/// How many characters a line of a form for sentences may hold.
+pub const SENTENCE_CHARS_MAX: usize = 200;
+
 /// A line typed by hand; scanned bytes never get in, except by [`Field::fill`] and [`Field::fill_scanned`].
 #[derive(Clone, Default)]
 pub struct Field {
     text: String,
     /// How many characters stand after the cursor.
     after: usize,
+    /// How many characters it holds beyond the usual ones.
+    more: usize,
 }
 
 impl Field {
     /// A line that already says something.
     pub fn with(text: &str) -> Field {
         let mut field = Field::default();
+        field.fill(text);
+        field
+    }
+
+    /// A line with room for a sentence, that already says something.
+    pub fn sentence(text: &str) -> Field {
+        let mut field = Field {
+            more: SENTENCE_CHARS_MAX.saturating_sub(FIELD_CHARS_MAX),
+            ..Field::default()
+        };
         field.fill(text);
         field
     }
@@ -34,7 +49,8 @@ impl Field {
 
     /// Takes a typed character.
     pub fn push(&mut self, typed: char) {
-        if !typed.is_control() && self.text.chars().count() < FIELD_CHARS_MAX {
+        let most = FIELD_CHARS_MAX.saturating_add(self.more);
+        if !typed.is_control() && self.text.chars().count() < most {
             let at = self.cursor();
             self.text.insert(at, typed);
         }

@@ -95,6 +95,10 @@ pub enum Place {
     Replaced,
     /// The pools.
     Pools,
+    /// The list of campaigns.
+    Campaigns,
+    /// A campaign is being changed, or shown in full.
+    Campaign,
     /// The list of conflicts.
     Conflicts,
     /// The stories of a conflict.
@@ -167,7 +171,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 56] = [
+pub const KEYS: [KeyRow; 58] = [
     row(
         Key::F(1),
         Command::Help,
@@ -189,6 +193,8 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Life,
             Place::Replaced,
             Place::Pools,
+            Place::Campaigns,
+            Place::Campaign,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -216,6 +222,8 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Replaced,
             Place::Pools,
+            Place::Campaigns,
+            Place::Campaign,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -238,6 +246,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Refused,
             Place::Find,
             Place::Pools,
+            Place::Campaigns,
             Place::Conflicts,
             Place::Day,
         ],
@@ -253,6 +262,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUp,
             Place::SignUpDone,
             Place::Pools,
+            Place::Campaigns,
             Place::Conflicts,
             Place::Day,
         ],
@@ -261,12 +271,13 @@ pub const KEYS: [KeyRow; 56] = [
         Key::F(5),
         Command::Pools,
         "Pools",
-        "the back room, page after page: what is left of each campaign's codes and until when, what a day \
-         came to, who may sign in",
+        "the back room, page after page: what is left of each campaign's codes and until when, the \
+         campaigns, what a day came to, who may sign in",
         &[
             Place::Home,
             Place::Find,
             Place::Pools,
+            Place::Campaigns,
             Place::Conflicts,
             Place::Log,
             Place::Day,
@@ -283,6 +294,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Refused,
             Place::Find,
             Place::Pools,
+            Place::Campaigns,
             Place::Day,
             Place::Operators,
         ],
@@ -434,6 +446,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUpDone,
             Place::Find,
             Place::Pools,
+            Place::Campaigns,
             Place::Conflicts,
             Place::Log,
             Place::Day,
@@ -455,6 +468,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::SignUpDone,
             Place::Find,
             Place::Pools,
+            Place::Campaigns,
             Place::Conflicts,
             Place::Log,
             Place::Day,
@@ -522,6 +536,21 @@ pub const KEYS: [KeyRow; 56] = [
         Key::Enter,
         Command::Enter,
         "Change",
+        "among the campaigns: change the marked one; after a letter: n another one, x a later end, p pause \
+         or resume, t test mode or go live, a all of it",
+        &[Place::Campaigns],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "about a campaign: to the next line, or do what is asked; a manager's PIN",
+        &[Place::Campaign],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Change",
         "among the operators: change the marked one: a digit, Enter, a manager",
         &[Place::Operators],
     ),
@@ -568,6 +597,7 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Settling,
             Place::LogLine,
             Place::LogAsked,
+            Place::Campaign,
             Place::Operator,
         ],
     ),

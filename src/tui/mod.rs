@@ -10,6 +10,7 @@
 pub mod back_order;
 pub mod back_room;
 pub mod big_word;
+pub mod campaign_order;
 pub mod canvas;
 pub mod conflict_order;
 pub mod day_order;

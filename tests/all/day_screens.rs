@@ -114,6 +114,7 @@ fn at_day(shown: Box<DayReport>) -> Vec<Msg> {
             printer(),
             key(Key::F(5)),
             key(Key::F(5)),
+            key(Key::F(5)),
             told(DayTold::Read(shown)),
         ],
     )
@@ -163,7 +164,7 @@ fn order(order: DayOrder) -> Effect {
 #[test]
 fn two_keys_print_and_arrows_lead_to_other_days() {
     let mut console = model(DARK, (80, 24), false, &then(signed_in(), [printer()]));
-    effects(&mut console, [key(Key::F(5))]);
+    effects(&mut console, [key(Key::F(5)), key(Key::F(5))]);
     let opened = effects(&mut console, [key(Key::F(5))]);
     assert_eq!(opened, [order(DayOrder::Read(None))]);
     effects(&mut console, [told(DayTold::Read(report("2026-03-12")))]);
@@ -224,6 +225,7 @@ fn without_a_printer_nothing_takes_a_number() {
     let msgs = then(
         signed_in(),
         [
+            key(Key::F(5)),
             key(Key::F(5)),
             key(Key::F(5)),
             told(DayTold::Read(report("2026-03-12"))),

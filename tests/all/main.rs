@@ -5,6 +5,7 @@
 )]
 
 mod away;
+mod campaigns_screens;
 mod cancel;
 mod claims;
 mod cluster;

@@ -8,6 +8,7 @@
 mod alarm;
 mod asker;
 mod back_orders;
+mod campaign_orders;
 mod conflict_orders;
 mod day_orders;
 mod desk_thread;

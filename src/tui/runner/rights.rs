@@ -5,6 +5,7 @@
 
 use crate::domain::operator::Operator;
 use crate::tui::back_order::BackOrder;
+use crate::tui::campaign_order::CampaignOrder;
 use crate::tui::conflict_order::ConflictOrder;
 use crate::tui::day_order::DayOrder;
 use crate::tui::find_order::FindOrder;
@@ -93,6 +94,12 @@ rights! { of_pool, POOLS, PoolOrder,
     PoolOrder::Read => SignedIn "pools",
 }
 
+rights! { of_campaign, CAMPAIGNS, CampaignOrder,
+    CampaignOrder::List => SignedIn "list campaigns",
+    CampaignOrder::Weigh { .. } => SignedIn "weigh a change",
+    CampaignOrder::Change { .. } => Manager "change campaign",
+}
+
 rights! { of_operator, OPERATORS, OperatorOrder,
     OperatorOrder::List => SignedIn "list operators",
     OperatorOrder::ReadBadge { .. } => SignedIn "read badge",
@@ -118,6 +125,7 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
             BackOrder::Conflict(order) => of_conflict(order),
             BackOrder::Day(order) => of_day(order),
             BackOrder::Pool(order) => of_pool(order),
+            BackOrder::Campaign(order) => of_campaign(order),
             BackOrder::Operator(order) => of_operator(order),
             BackOrder::Log(order) => of_log(order),
         };
@@ -144,10 +152,12 @@ mod tests {
     use super::*;
     use crate::desk::{Desk, Extra, MODE_PRIVATE, Moment, Scanned, act, fill_random, set_up};
     use crate::domain::campaign::{ContactKind, Rules};
+    use crate::domain::campaign_sheet::CampaignChange;
     use crate::domain::code::Shape;
     use crate::domain::conflict::Decision;
     use crate::domain::day_report::DayReport;
     use crate::domain::finding::ReplaceAsk;
+    use crate::domain::given_rule::GivenRule;
     use crate::domain::log::{LogFormat, LogWish};
     use crate::domain::operator::Role;
     use crate::domain::reversal::{GivenUp, PendingChoice, ReversalWord};
@@ -156,6 +166,7 @@ mod tests {
     use crate::domain::slip_job::{SlipJob, SlipOutcome};
     use crate::ledger::{Drawing, GenerateOrder, LongWork, OperatorChange};
     use crate::tui::back_order::BackTold;
+    use crate::tui::campaign_order::CampaignTold;
     use crate::tui::conflict_order::ConflictTold;
     use crate::tui::find_order::FindTold;
     use crate::tui::log_order::LogTold;
@@ -462,6 +473,17 @@ mod tests {
             BackOrder::Day(DayOrder::Read(None)),
             BackOrder::Day(DayOrder::Print(Date::constant(2026, 3, 12))),
             BackOrder::Pool(PoolOrder::Read),
+            BackOrder::Campaign(CampaignOrder::List),
+            BackOrder::Campaign(CampaignOrder::Weigh {
+                number: 1,
+                campaign: "spring".parse().expect("a name"),
+                given: vec![GivenRule::WarnDays(9)],
+            }),
+            BackOrder::Campaign(CampaignOrder::Change {
+                campaign: "spring".parse().expect("a name"),
+                change: CampaignChange::Set(vec![GivenRule::WarnDays(9)]),
+                approval: approval.clone(),
+            }),
             BackOrder::Operator(OperatorOrder::List),
             BackOrder::Operator(OperatorOrder::ReadBadge {
                 name: "ana".to_owned(),
@@ -523,6 +545,7 @@ mod tests {
         | Msg::BackTold(
             BackTold::Conflict(ConflictTold::Refused(words))
             | BackTold::Log(LogTold::Refused(words))
+            | BackTold::Campaign(CampaignTold::Refused(words))
             | BackTold::Operator(OperatorTold::Refused(words)),
         )) = told
         else {
@@ -592,11 +615,13 @@ mod tests {
                 assert!(written > 0, "{name}, with a manager's approval");
             }
         }
-        let all: BTreeSet<&str> = [EFFECTS, FINDS, CONFLICTS, DAYS, POOLS, OPERATORS, LOGS]
-            .concat()
-            .into_iter()
-            .filter(|name| !["find", "back room"].contains(name))
-            .collect();
+        let all: BTreeSet<&str> = [
+            EFFECTS, FINDS, CONFLICTS, DAYS, POOLS, CAMPAIGNS, OPERATORS, LOGS,
+        ]
+        .concat()
+        .into_iter()
+        .filter(|name| !["find", "back room"].contains(name))
+        .collect();
         assert_eq!(played, all, "every row of the tables is played");
     }
 }

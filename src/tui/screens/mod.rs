@@ -1,5 +1,7 @@
 //! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
 
+mod campaign_form;
+pub mod campaigns;
 pub mod conflicts;
 pub mod day;
 pub mod find;

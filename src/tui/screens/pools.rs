@@ -12,7 +12,7 @@ use crate::domain::local_time::in_few_words;
 use crate::domain::pool::{LowPool, PoolDay, PoolFigures, PoolStanding};
 use crate::tui::back_order::{BackOrder, BackTold};
 use crate::tui::back_room::{BackPage, Setting};
-use crate::tui::canvas::{Canvas, columns, cut, padded, wrapped};
+use crate::tui::canvas::{Canvas, columns, count_of, cut, padded, wrapped};
 use crate::tui::field::Field;
 use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
@@ -649,19 +649,6 @@ fn bar_of(count: u64, most: u64, rows: u16, is_ascii: bool) -> Vec<char> {
             signs.chars().nth(place).unwrap_or(' ')
         })
         .collect()
-}
-
-/// `9 020`
-fn count_of(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && digits.len().saturating_sub(place).is_multiple_of(3) {
-            text.push('\u{a0}');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
