@@ -85,6 +85,7 @@ pub(super) fn open(
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        gs1: config.scanner.gs1(),
         hub_ca: config.hub_ca.value.clone(),
         phone_region: config.phone_region.value,
         // What is made up for training is nobody's business outside.

@@ -35,6 +35,7 @@ pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
 use crate::domain::entry::instant;
+use crate::domain::gs1::{self, Gs1, Gs1Rules};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{Operator, Role};
 use crate::domain::reading::is_checked;
@@ -77,6 +78,7 @@ pub struct Desk {
     ledger: Ledger,
     counter: String,
     allowed_hosts: Vec<String>,
+    gs1: Option<Gs1Rules>,
     operator: Option<Operator>,
     recent: Recent,
     /// Of the log, where one is under way.
@@ -122,10 +124,17 @@ impl Desk {
             ledger,
             counter: counter.to_owned(),
             allowed_hosts: allowed_hosts.to_vec(),
+            gs1: None,
             operator: None,
             recent: Recent::default(),
             export: None,
         }
+    }
+
+    /// This desk, with codes taken from GS1 texts too; none: as by default, they are not ours.
+    #[must_use]
+    pub fn with_gs1(self, gs1: Option<Gs1Rules>) -> Desk {
+        Desk { gs1, ..self }
     }
 
     /// The ledger, to read from.
@@ -181,6 +190,7 @@ impl Desk {
             customer: extra.customer.as_deref(),
             approval: extra.approval.as_ref(),
             honoured: Some(&honoured),
+            gs1: self.gs1.as_ref(),
             ..Scan::new(raw, minted)
         };
         work(&mut self.ledger, &scan)
@@ -218,7 +228,18 @@ impl Desk {
             return Ok(false);
         }
         let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
-        Ok(meant.is_some_and(|meant| meant.may_fill()))
+        if !meant.is_some_and(|meant| meant.may_fill()) {
+            return Ok(false);
+        }
+        let gs1 = self
+            .gs1
+            .as_ref()
+            .and_then(|rules| gs1::read(raw, rules, &self.allowed_hosts));
+        Ok(match gs1 {
+            Some(Gs1::Code(code)) => self.ledger.meaning(code.as_bytes(), &[])?.is_some(),
+            Some(Gs1::NoCode) | None => true,
+            Some(Gs1::Malformed(_)) => false,
+        })
     }
 
     /// Signs in by badge, and judges nothing. Whoever was signed in before is not any more.

@@ -19,6 +19,7 @@ pub mod dossier;
 pub mod entry;
 pub mod escape;
 pub mod finding;
+pub mod gs1;
 pub mod guessing;
 pub mod hub_status;
 pub mod ids;

@@ -40,6 +40,7 @@ mod printing;
 mod races;
 mod recognition;
 mod restore;
+mod scanner_options;
 mod screens;
 mod serving;
 mod shop;
