@@ -103,6 +103,7 @@ pub(super) fn open(
             theme: theme(config.theme.value),
             fade_after: SignedDuration::from_secs(i64::from(config.fade_after_s.value)),
             lock_after: SignedDuration::from_secs(i64::from(config.lock_after_s.value)),
+            layout: config.scanner.layout(),
             training,
             columns: 80,
             rows: 24,

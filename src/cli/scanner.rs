@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::cli::config::{Origin, Sourced};
 use crate::domain::gs1::{CodeField, Gs1Rules, Gtin};
+use crate::domain::layout::Layout;
 
 /// The section of the file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -16,6 +17,7 @@ pub(crate) struct ScannerSection {
     gs1: Option<bool>,
     gs1_code_in: Option<Vec<CodeField>>,
     gs1_gtins: Option<Vec<Gtin>>,
+    layout: Option<Layout>,
 }
 
 /// What was asked for.
@@ -24,6 +26,7 @@ pub(crate) struct ScannerOptions {
     has_gs1: Sourced<bool>,
     gs1_code_in: Sourced<Vec<CodeField>>,
     gs1_gtins: Sourced<Vec<Gtin>>,
+    layout: Sourced<Option<Layout>>,
 }
 
 impl ScannerOptions {
@@ -34,6 +37,7 @@ impl ScannerOptions {
                 Gs1Rules::default().code_in
             }),
             gs1_gtins: Sourced::first(None, None, section.gs1_gtins, Vec::new),
+            layout: Sourced::first(None, None, section.layout.map(Some), || None),
         }
     }
 
@@ -43,6 +47,11 @@ impl ScannerOptions {
             code_in: self.gs1_code_in.value.clone(),
             gtins: self.gs1_gtins.value.clone(),
         })
+    }
+
+    /// How the keyboard is set whose scanner types US keys, where it is known.
+    pub(crate) fn layout(&self) -> Option<Layout> {
+        self.layout.value
     }
 
     /// What was asked for, a line each.
@@ -55,7 +64,13 @@ impl ScannerOptions {
             let fields = listed(&rules.code_in);
             format!("GS1 texts are read, for codes in the fields {fields}{items}")
         });
-        gs1.into_iter().collect()
+        let layout = self.layout().map(|layout| {
+            format!(
+                "scanners that type are read as US keys on a {layout} keyboard; hands, and scanners on \
+                 a line of their own, are not"
+            )
+        });
+        gs1.into_iter().chain(layout).collect()
     }
 
     /// The values as text.
@@ -75,6 +90,14 @@ impl ScannerOptions {
                 "scanner.gs1_gtins",
                 listed(&self.gs1_gtins.value),
                 self.gs1_gtins.origin,
+            ),
+            (
+                "scanner.layout",
+                self.layout
+                    .value
+                    .map(|layout| layout.to_string())
+                    .unwrap_or_default(),
+                self.layout.origin,
             ),
         ]
     }

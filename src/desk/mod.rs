@@ -62,7 +62,7 @@ pub enum Scanned {
     Judged(Box<Answer>),
 }
 
-/// What a person added to a scan.
+/// What is known of a scan beside what is judged, most of it from a person.
 #[derive(Debug, Clone, Default)]
 pub struct Extra {
     /// The receipt number.
@@ -71,6 +71,8 @@ pub struct Extra {
     pub customer: Option<String>,
     /// A manager's approval.
     pub approval: Option<Approval>,
+    /// What came, where the scan is what the counter's keyboard layout makes of it; only kept.
+    pub came: Option<Vec<u8>>,
 }
 
 /// A console's side of the ledger: one counter, whoever is signed in, and what was read lately.
@@ -163,7 +165,7 @@ impl Desk {
         extra: &Extra,
         moment: Moment,
     ) -> Result<Scanned, LedgerError> {
-        if let Some(operator) = self.badge_in(raw, moment.now)? {
+        if let Some(operator) = self.badge_of(raw, extra, moment.now)? {
             return Ok(Scanned::Badge(operator));
         }
         let act = self.act(moment.now)?;
@@ -172,6 +174,19 @@ impl Desk {
             ledger.redeem(scan, &act)
         })?;
         Ok(self.read(answer, moment))
+    }
+
+    /// Signs in by badge, as it is read here or as it came: it may be older than the layout.
+    pub fn badge_of(
+        &mut self,
+        raw: &[u8],
+        extra: &Extra,
+        now: Timestamp,
+    ) -> Result<Option<Operator>, LedgerError> {
+        match (self.badge_in(raw, now)?, &extra.came) {
+            (None, Some(came)) => self.badge_in(came, now),
+            (operator, _) => Ok(operator),
+        }
     }
 
     /// Does something with a scan of this counter.
@@ -191,7 +206,8 @@ impl Desk {
             approval: extra.approval.as_ref(),
             honoured: Some(&honoured),
             gs1: self.gs1.as_ref(),
-            ..Scan::new(raw, minted)
+            text: extra.came.as_ref().map(|_| raw),
+            ..Scan::new(extra.came.as_deref().unwrap_or(raw), minted)
         };
         work(&mut self.ledger, &scan)
     }
