@@ -85,6 +85,7 @@ pub(super) fn open(
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        gs1: config.scanner.gs1(),
         hub_ca: config.hub_ca.value.clone(),
         phone_region: config.phone_region.value,
         // What is made up for training is nobody's business outside.
@@ -102,6 +103,7 @@ pub(super) fn open(
             theme: theme(config.theme.value),
             fade_after: SignedDuration::from_secs(i64::from(config.fade_after_s.value)),
             lock_after: SignedDuration::from_secs(i64::from(config.lock_after_s.value)),
+            layout: config.scanner.layout(),
             training,
             columns: 80,
             rows: 24,

@@ -42,6 +42,7 @@ mod races;
 mod recognition;
 mod restore;
 mod rule_changes;
+mod scanner_options;
 mod screens;
 mod serving;
 mod shop;

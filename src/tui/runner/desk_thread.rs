@@ -18,6 +18,7 @@ use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::gs1::Gs1Rules;
 use crate::domain::guessing::Guessing;
 use crate::domain::log::UNKNOWN;
 use crate::domain::operator::Operator;
@@ -40,6 +41,7 @@ pub(super) struct DeskOrder {
     pub(super) may_set_up: bool,
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
+    pub(super) gs1: Option<Gs1Rules>,
     pub(super) hub_ca: Option<PathBuf>,
     pub(super) phone_region: Option<PhoneRegion>,
     pub(super) tell_outside: Option<TellOutside>,
@@ -263,7 +265,8 @@ impl DeskThread {
 
     fn opened(&mut self, mut ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
         ledger.dial_in(self.order.phone_region);
-        let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts);
+        let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts)
+            .with_gs1(self.order.gs1.clone());
         match describe(&mut desk, &self.order.counter, now) {
             Ok(opened) => {
                 self.desk = Some(desk);

@@ -37,6 +37,7 @@ use crate::desk::pool_watch::TellOutside;
 use crate::devices::scan::serial::{SerialConfig, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::domain::contact::PhoneRegion;
+use crate::domain::gs1::Gs1Rules;
 use crate::domain::hub_status::{HubStatus, Reach};
 use crate::tui::model::{Model, Options};
 use crate::tui::msg::{Effect, Msg};
@@ -58,6 +59,8 @@ pub struct ConsoleOrder {
     pub counter: String,
     /// Hosts whose web links may hold our codes.
     pub allowed_hosts: Vec<String>,
+    /// Where codes are taken from in GS1 texts; none: nowhere.
+    pub gs1: Option<Gs1Rules>,
     /// Who vouches for the hub, in the place of what the ledger says.
     pub hub_ca: Option<PathBuf>,
     /// Of which country phone numbers are that come without one.
@@ -216,6 +219,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             may_set_up: order.may_set_up,
             counter: order.counter,
             allowed_hosts: order.allowed_hosts,
+            gs1: order.gs1,
             hub_ca: order.hub_ca,
             phone_region: order.phone_region,
             tell_outside: order.tell_outside,

@@ -304,6 +304,7 @@ mod tests {
     fn redeem(scene: &Scene, at: usize, approval: Option<ApprovalAsk>) -> Effect {
         Effect::Redeem {
             number: 1,
+            came: None,
             raw: scene.codes.get(at).expect("a code").clone().into_bytes(),
             receipt: None,
             customer: None,
@@ -342,6 +343,7 @@ mod tests {
         let approval = approval.cloned();
         let scan = |may_judge| Effect::Scan {
             number: 1,
+            came: None,
             raw: scene.codes.get(2).expect("a code").clone().into_bytes(),
             may_judge,
             fills: false,
