@@ -255,7 +255,7 @@ impl BackRoom {
         effects: &mut Vec<Effect>,
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
-            BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
+            BackTold::Pool(_) | BackTold::Work(_) => (PageName::Pools, &mut self.pools),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Log(_) => (PageName::Log, &mut self.log),
             BackTold::Day(_) => (PageName::Day, &mut self.day),

@@ -95,6 +95,12 @@ pub enum Place {
     Replaced,
     /// The pools.
     Pools,
+    /// Long work on a campaign is asked for, or has ended.
+    Work,
+    /// A file is picked.
+    WorkPicked,
+    /// Long work is under way.
+    WorkRuns,
     /// The list of conflicts.
     Conflicts,
     /// The stories of a conflict.
@@ -167,7 +173,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 56] = [
+pub const KEYS: [KeyRow; 62] = [
     row(
         Key::F(1),
         Command::Help,
@@ -189,6 +195,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Life,
             Place::Replaced,
             Place::Pools,
+            Place::Work,
+            Place::WorkPicked,
+            Place::WorkRuns,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -216,6 +225,9 @@ pub const KEYS: [KeyRow; 56] = [
             Place::Find,
             Place::Replaced,
             Place::Pools,
+            Place::Work,
+            Place::WorkPicked,
+            Place::WorkRuns,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -314,6 +326,49 @@ pub const KEYS: [KeyRow; 56] = [
         "This code",
         "in a line of the log: everything about its code",
         &[Place::LogLine],
+    ),
+    row(
+        Key::F(7),
+        Command::Slips,
+        "",
+        "at the pools: import a list of codes into the marked campaign, after a manager's PIN",
+        &[Place::Pools],
+    ),
+    row(
+        Key::F(8),
+        Command::Undo,
+        "",
+        "at the pools: generate codes for the marked campaign, after a manager's PIN",
+        &[Place::Pools],
+    ),
+    row(
+        Key::F(9),
+        Command::Manager,
+        "",
+        "at the pools: preflight: play the marked campaign on a copy, after a manager's PIN",
+        &[Place::Pools],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "in an import, a generation or a preflight: to the next line; on the last, begin",
+        &[Place::Work],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Open",
+        "among files: open the folder, look at the list; Backspace goes up, typing filters, a whole \
+         path is taken as typed",
+        &[Place::WorkPicked],
+    ),
+    row(
+        Key::Esc,
+        Command::Drop,
+        "Stop",
+        "while something is imported, generated or played: stop it, with Enter as second key",
+        &[Place::WorkRuns],
     ),
     row(
         Key::F(8),
@@ -569,6 +624,8 @@ pub const KEYS: [KeyRow; 56] = [
             Place::LogLine,
             Place::LogAsked,
             Place::Operator,
+            Place::Work,
+            Place::WorkPicked,
         ],
     ),
     row(

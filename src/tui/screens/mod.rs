@@ -1,5 +1,6 @@
 //! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
 
+pub mod campaign_work;
 pub mod conflicts;
 pub mod day;
 pub mod find;

@@ -18,6 +18,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::pool_order::{PoolOrder, PoolTold};
+use crate::tui::screens::campaign_work::CampaignWork;
 use crate::tui::screens::question::{Outcome, edit};
 use crate::tui::theme::{Theme, Tone};
 
@@ -63,6 +64,8 @@ pub struct Pools {
     low: Vec<LowPool>,
     /// What somebody at this counter has seen of them.
     seen: BTreeSet<LowPool>,
+    /// Long work on the marked campaign.
+    work: CampaignWork,
 }
 
 impl Pools {
@@ -77,6 +80,7 @@ impl Pools {
             problem: String::new(),
             low: Vec::new(),
             seen: BTreeSet::new(),
+            work: CampaignWork::new(),
         }
     }
 
@@ -121,6 +125,11 @@ impl Pools {
         }
     }
 
+    /// What the status line says of long work.
+    pub fn work_in_status(&self) -> Option<String> {
+        self.work.in_status()
+    }
+
     fn marked(&self) -> Option<&PoolFigures> {
         self.all.as_ref()?.get(self.at)
     }
@@ -138,11 +147,11 @@ fn read(effects: &mut Vec<Effect>) {
 
 impl BackPage for Pools {
     fn place(&self) -> Place {
-        Place::Pools
+        self.work.place().unwrap_or(Place::Pools)
     }
 
     fn has_something_open(&self) -> bool {
-        !self.field.is_empty()
+        self.work.is_open() || !self.field.is_empty()
     }
 
     fn opened(&mut self, setting: &Setting, effects: &mut Vec<Effect>) {
@@ -153,20 +162,24 @@ impl BackPage for Pools {
     }
 
     fn put_away(&mut self) {
+        self.work.put_away();
         self.field.clear();
     }
 
     fn signed_out(&mut self) {
         self.put_away();
+        self.work.signed_out();
         self.all = None;
         self.at = 0;
     }
 
     fn scanned(&mut self) {
+        self.work.scanned();
         self.field.clear();
     }
 
     fn ticked(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.work.ticked(now, effects);
         let is_answered = self.asked_at <= self.read_at;
         let patience = if is_answered {
             READ_APART
@@ -184,15 +197,21 @@ impl BackPage for Pools {
     }
 
     fn typed(&mut self, character: char) {
+        if self.work.is_open() {
+            return self.work.typed(character);
+        }
         self.field.push(character);
     }
 
     fn command(
         &mut self,
         command: Command,
-        _setting: &Setting,
-        _effects: &mut Vec<Effect>,
+        setting: &Setting,
+        effects: &mut Vec<Effect>,
     ) -> Outcome {
+        if self.work.is_open() {
+            return self.work.command(command, setting, effects);
+        }
         if command == Command::Drop {
             self.field.clear();
             return Outcome::Open;
@@ -202,6 +221,15 @@ impl BackPage for Pools {
         }
         if command == Command::Enter && self.field.as_str().chars().count() > 1 {
             return Outcome::Scan(self.field.take().into_bytes());
+        }
+        if let Some(campaign) = self.marked().map(|pool| pool.campaign.clone()) {
+            if command == Command::Slips {
+                self.work.open_import(&campaign, effects);
+            } else if command == Command::Undo {
+                self.work.open_generate(&campaign, effects);
+            } else if command == Command::Manager {
+                self.work.open_preflight(&campaign, effects);
+            }
         }
         let last = self.all.as_ref().map_or(0, Vec::len).saturating_sub(1);
         if command == Command::Up {
@@ -222,8 +250,12 @@ impl BackPage for Pools {
         _is_in_view: bool,
         effects: &mut Vec<Effect>,
     ) -> Option<String> {
-        let BackTold::Pool(told) = told else {
-            return None;
+        let told = match told {
+            BackTold::Pool(told) => told,
+            BackTold::Work(told) => return self.work.told(told, effects),
+            BackTold::Conflict(_) | BackTold::Log(_) | BackTold::Day(_) | BackTold::Operator(_) => {
+                return None;
+            }
         };
         match told {
             PoolTold::Read { pools, at } => {
@@ -248,6 +280,9 @@ impl BackPage for Pools {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        if self.work.is_open() {
+            return self.work.draw(canvas, view);
+        }
         let theme = canvas.theme();
         canvas.border(theme.border(Tone::Plain), Style::new());
         canvas.text(2, 0, " POOLS ", theme.strong());
@@ -652,7 +687,7 @@ fn bar_of(count: u64, most: u64, rows: u16, is_ascii: bool) -> Vec<char> {
 }
 
 /// `9 020`
-fn count_of(count: u64) -> String {
+pub(super) fn count_of(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
