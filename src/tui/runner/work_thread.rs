@@ -157,7 +157,7 @@ impl Worker {
                     return Some(WorkTold::Refused(NOT_GRANTED.to_owned()));
                 };
                 let by = grant.approval.by.clone();
-                self.begin(wish, counter, by)
+                Some(self.begin(wish, counter, by))
             }
         }
     }
@@ -198,14 +198,14 @@ impl Worker {
         }
     }
 
-    fn begin(&mut self, wish: WorkWish, counter: &str, by: Option<String>) -> Option<WorkTold> {
+    fn begin(&mut self, wish: WorkWish, counter: &str, by: Option<String>) -> WorkTold {
         self.under_way
             .take_if(|work| work.signs.is_done.load(Ordering::Relaxed));
         if let Some(work) = &self.under_way {
-            return Some(WorkTold::Refused(format!(
+            return WorkTold::Refused(format!(
                 "{} is under way at this counter: one at a time",
                 work.noun
-            )));
+            ));
         }
         let (noun, signs) = (wish.noun(), Arc::new(Signs::default()));
         let (tools, theirs, begun) = (self.tools.clone(), Arc::clone(&signs), wish.clone());
@@ -230,11 +230,11 @@ impl Worker {
                     signs,
                     thread: Some(thread),
                 });
-                Some(WorkTold::Began(begun))
+                WorkTold::Began(begun)
             }
-            Err(error) => Some(WorkTold::Refused(format!(
+            Err(error) => WorkTold::Refused(format!(
                 "this computer has no room for it: {error}. Try again"
-            ))),
+            )),
         }
     }
 }
@@ -282,12 +282,13 @@ fn look(number: u64, path: &Path) -> WorkTold {
 
 /// Why a file or a folder cannot be read, for people.
 fn file_words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "this account may not read it: ask whoever owns it, or pick another".to_owned()
-        }
-        io::ErrorKind::NotFound => "there is nothing of this name".to_owned(),
-        _ => error.to_string(),
+    let kind = error.kind();
+    if kind == io::ErrorKind::PermissionDenied {
+        "this account may not read it: ask whoever owns it, or pick another".to_owned()
+    } else if kind == io::ErrorKind::NotFound {
+        "there is nothing of this name".to_owned()
+    } else {
+        error.to_string()
     }
 }
 

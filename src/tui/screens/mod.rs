@@ -3,6 +3,7 @@
 pub mod campaign_work;
 pub mod conflicts;
 pub mod day;
+mod file_picker;
 pub mod find;
 pub mod full_contact;
 pub mod help;
@@ -19,3 +20,5 @@ pub mod signed_up;
 pub mod slips;
 pub mod take_back;
 pub mod undo;
+mod work_forms;
+mod work_runs;
