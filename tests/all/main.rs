@@ -5,6 +5,7 @@
 )]
 
 mod away;
+mod campaign_work;
 mod cancel;
 mod claims;
 mod cluster;
