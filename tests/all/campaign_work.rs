@@ -246,8 +246,7 @@ fn checks() -> Vec<Msg> {
     ]
 }
 
-fn scenes() -> Vec<Scene> {
-    let ended = |end: WorkEnd| told(WorkTold::Ended(Box::new(end)));
+fn before_it_begins() -> Vec<(&'static str, Vec<Msg>)> {
     let asked = told(WorkTold::NeedsManager { names: names() });
     let refused = told(WorkTold::Refused("the PIN is wrong".to_owned()));
     let unread = WorkTold::Unread {
@@ -256,8 +255,7 @@ fn scenes() -> Vec<Scene> {
                 pick another"
             .to_owned(),
     };
-    let failed = "import codes into spring-menu: the disk is full. free some room, then try again";
-    let mut scenes: Vec<(&'static str, Vec<Msg>)> = vec![
+    vec![
         ("work-manager", then(at_pools(), [key(Key::F(7)), asked])),
         (
             "work-picker",
@@ -281,6 +279,11 @@ fn scenes() -> Vec<Scene> {
             ),
         ),
         ("work-preflight", granted(Key::F(9))),
+    ]
+}
+
+fn under_way() -> Vec<(&'static str, Vec<Msg>)> {
+    vec![
         ("work-importing", storing()),
         ("work-stop", then(storing(), [key(Key::Esc)])),
         (
@@ -303,6 +306,15 @@ fn scenes() -> Vec<Scene> {
             ),
         ),
         ("work-playing", then(running(preflight()), checks())),
+        // Somebody has left the page while it runs.
+        ("work-elsewhere", then(storing(), [key(Key::F(2))])),
+    ]
+}
+
+fn at_its_end() -> Vec<(&'static str, Vec<Msg>)> {
+    let ended = |end: WorkEnd| told(WorkTold::Ended(Box::new(end)));
+    let failed = "import codes into spring-menu: the disk is full. free some room, then try again";
+    vec![
         ("work-stored", then(storing(), [stored(279_997, 0, 0)])),
         ("work-skipped", then(storing(), [stored(279_959, 38, 38)])),
         ("work-bad", then(storing(), [stored(0, 0, 38)])),
@@ -318,10 +330,12 @@ fn scenes() -> Vec<Scene> {
                 [ended(WorkEnd::Played)],
             ),
         ),
-    ];
-    // Somebody has left the page while it runs.
-    scenes.push(("work-elsewhere", then(storing(), [key(Key::F(2))])));
-    scenes
+    ]
+}
+
+fn scenes() -> Vec<Scene> {
+    [before_it_begins(), under_way(), at_its_end()]
+        .concat()
         .into_iter()
         .map(|(name, msgs)| (name, false, msgs))
         .collect()
@@ -338,12 +352,14 @@ fn long_work_draws_at_every_size() {
 fn orders(model: &mut Model, msgs: impl IntoIterator<Item = Msg>) -> Vec<WorkOrder> {
     effects(model, msgs)
         .into_iter()
-        .filter_map(|effect| match effect {
-            Effect::Back(order) => match *order {
-                BackOrder::Work(order) => Some(order),
-                _ => None,
-            },
-            _ => None,
+        .filter_map(|effect| {
+            let Effect::Back(order) = effect else {
+                return None;
+            };
+            let BackOrder::Work(order) = *order else {
+                return None;
+            };
+            Some(order)
         })
         .collect()
 }

@@ -132,7 +132,7 @@ impl CampaignWork {
             | State::Drawing(_)
             | State::Rehearsing(_)
             | State::Ended(_) => Some(Place::Work),
-            State::Running(running) if running.asks_stop => Some(Place::Work),
+            State::Running(running) if running.asks_stop => Some(Place::Question),
             State::Running(_) => Some(Place::WorkRuns),
         }
     }

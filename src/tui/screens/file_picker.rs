@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use ratatui::style::Style;
 
 use crate::domain::ids::CampaignId;
-use crate::domain::local_time::in_few_words;
 use crate::tui::canvas::{Canvas, columns, cut, padded};
 use crate::tui::field::Field;
 use crate::tui::keys::Command;
@@ -20,7 +19,7 @@ use crate::tui::work_order::{FolderRow, Listing, WorkOrder};
 
 /// Columns of a file's size and of its date.
 const SIZE_COLUMNS: u16 = 8;
-const DATE_COLUMNS: u16 = 16;
+const DATE_COLUMNS: u16 = 11;
 
 /// A file is picked.
 pub(super) struct Picker {
@@ -209,6 +208,14 @@ impl Picker {
     }
 }
 
+/// The time where it was today, else the day.
+pub(super) fn day_or_time(at: Timestamp, view: &View<'_>) -> String {
+    let at = at.to_zoned(view.zone.clone());
+    let is_today = at.date() == view.now.to_zoned(view.zone.clone()).date();
+    let format = if is_today { "%H:%M" } else { "%-d %b %Y" };
+    at.strftime(format).to_string()
+}
+
 pub(super) fn file_line(file: &FolderRow, is_marked: bool, room: u16, view: &View<'_>) -> String {
     let mark = if is_marked { '›' } else { ' ' };
     let (name, size) = if file.is_folder {
@@ -218,7 +225,7 @@ pub(super) fn file_line(file: &FolderRow, is_marked: bool, room: u16, view: &Vie
     };
     let date = file
         .changed_at
-        .map(|at| in_few_words(at, view.now, view.zone))
+        .map(|at| day_or_time(at, view))
         .unwrap_or_default();
     let taken = SIZE_COLUMNS + DATE_COLUMNS + 4;
     let name = padded(&name, room.saturating_sub(taken));

@@ -5,7 +5,9 @@
 
 use ratatui::style::Style;
 
+use crate::domain::campaign::ContactKind;
 use crate::domain::code::{SHAPE_LETTERS_MAX, SHAPE_LETTERS_MIN, Shape, grouped};
+use crate::domain::contact::masked;
 use crate::domain::ids::CampaignId;
 use crate::tui::canvas::{Canvas, padded, wrapped};
 use crate::tui::field::Field;
@@ -284,6 +286,21 @@ impl ImportForm {
         draw_lines(&mut canvas.part(0, 0, room, rows), &lines);
     }
 
+    /// A row of the list; contacts are masked, as everywhere at the counter.
+    fn row_line(&self, row: &[String]) -> String {
+        let fields = row.iter().zip(&self.list.columns).map(|(field, column)| {
+            let kind = [
+                ContactKind::Email,
+                ContactKind::Phone,
+                ContactKind::ExternalId,
+            ]
+            .into_iter()
+            .find(|kind| kind.as_str() == *column);
+            kind.map_or_else(|| field.clone(), |kind| masked(kind, field))
+        });
+        format!("  {}", fields.collect::<Vec<_>>().join("  "))
+    }
+
     /// What the list is, with as many of its rows as there is room to spare.
     pub(super) fn list_lines(&self, spare: usize, theme: Theme) -> Vec<Said> {
         let list = &self.list;
@@ -309,7 +326,7 @@ impl ImportForm {
         if spare >= 3 {
             lines.push(Said::new("", Style::new()));
             let rows = list.rows.iter().take(spare.saturating_sub(1));
-            lines.extend(rows.map(|row| Said::new(format!("  {}", row.join("  ")), theme.dim())));
+            lines.extend(rows.map(|row| Said::new(self.row_line(row), theme.dim())));
             lines.push(Said::new("", Style::new()));
         } else {
             let codes = list.rows.iter().filter_map(|row| row.get(list.code_at));
