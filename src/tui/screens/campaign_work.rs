@@ -381,7 +381,12 @@ impl CampaignWork {
                 form.problem = words;
                 State::Rehearsing(form)
             }
-            other @ (State::Closed | State::Picking(_) | State::Running(_) | State::Ended(_)) => {
+            State::Running(mut running) => {
+                running.problem.clone_from(&words);
+                self.state = State::Running(running);
+                return Some(words);
+            }
+            other @ (State::Closed | State::Picking(_) | State::Ended(_)) => {
                 self.state = other;
                 return Some(words);
             }

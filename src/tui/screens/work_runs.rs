@@ -57,7 +57,10 @@ impl Running {
         }
     }
 
-    pub(super) fn ended(self, end: WorkEnd) -> Report {
+    pub(super) fn ended(mut self, end: WorkEnd) -> Report {
+        // What somebody must look at comes first.
+        self.checks
+            .sort_by_key(|check| std::cmp::Reverse(check.outcome));
         Report {
             wish: self.wish,
             end,
