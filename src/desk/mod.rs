@@ -4,6 +4,7 @@
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
 mod away;
+mod bad_file;
 mod campaigns;
 mod conflicts;
 pub mod doctor;
@@ -28,6 +29,7 @@ pub use crate::desk::away::{
     ASK_DEADLINE, AskedReplacement, AskedScan, AskedSignUp, AskedUndo, HubLine, Miss, Sought,
     assign, redeem, replace, reverse,
 };
+pub use crate::desk::bad_file::BadFile;
 pub use crate::desk::find::Replaced;
 pub use crate::desk::log::{ExportFault, Exported, LogExport};
 pub use crate::desk::operators::BadgeRead;

@@ -5,6 +5,7 @@
 )]
 
 mod away;
+mod campaign_work;
 mod campaigns_screens;
 mod cancel;
 mod claims;

@@ -18,6 +18,7 @@ use crate::domain::wire::{self, Question};
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
 use crate::tui::find_order::{FindOrder, FindTold};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
+use crate::tui::runner::work_orders::WorkJob;
 use crate::tui::runner::{back_orders, find_orders, sign_up_orders};
 
 /// What the desk makes of an order.
@@ -26,6 +27,8 @@ pub(super) enum Answered {
     Told(Option<Msg>),
     /// The hub is asked first.
     Ask(Asked),
+    /// It is for whoever does long work.
+    Work(WorkJob),
 }
 
 /// What the hub is asked, and for whom.
@@ -214,7 +217,7 @@ pub(super) fn answer(
         }
         Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
         Effect::Find { number, order } => return find(desk, number, *order, now, is_in_reach),
-        Effect::Back(order) => Ok(Some(back_orders::answer(desk, *order, now))),
+        Effect::Back(order) => return Ok(back_orders::answer(desk, *order, now)),
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
         | Effect::MarkShown { .. }
