@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::campaign::{Campaign, Rules};
 use crate::domain::given_rule::RuleName;
-use crate::domain::local_time::in_words;
+use crate::domain::local_time::{day_start, in_words};
 use crate::domain::test_mode::{TestMode, TestModeEnd};
 
 impl Campaign {
@@ -55,6 +55,25 @@ impl Campaign {
             }
         }
         rows
+    }
+}
+
+impl Rules {
+    /// The days of the window, the last one among them: `2026-12-01 – 2026-12-24`.
+    pub fn days_in_words(&self, zone: &TimeZone) -> String {
+        let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+        let starts = self.starts_at.map(day);
+        let ends = self.ends_at.map(|end| {
+            let is_day_start = day_start(day(end), zone) == Some(end);
+            let last = day(end).yesterday();
+            last.ok().filter(|_| is_day_start).unwrap_or(day(end))
+        });
+        match (starts, ends) {
+            (None, None) => "always".to_owned(),
+            (Some(starts), None) => format!("from {starts}"),
+            (None, Some(ends)) => format!("until {ends}"),
+            (Some(starts), Some(ends)) => format!("{starts} – {ends}"),
+        }
     }
 }
 

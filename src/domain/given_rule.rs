@@ -197,7 +197,7 @@ fn yes_or_no(is_yes: bool) -> &'static str {
 }
 
 /// A window's start as the shortest text that means it.
-pub fn text_of_start(at: Timestamp, zone: &TimeZone) -> String {
+fn text_of_start(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());
     shortest(
         Some(local.date().to_string()),

@@ -14,9 +14,9 @@ pub const SENTENCE_CHARS_MAX: usize = 200;
 pub struct Field {
     text: String,
     /// How many characters stand after the cursor.
-    after: usize,
-    /// How many characters it holds beyond the usual ones.
-    more: usize,
+    after: u32,
+    /// It has room for a sentence.
+    is_long: bool,
 }
 
 impl Field {
@@ -30,7 +30,7 @@ impl Field {
     /// A line with room for a sentence, that already says something.
     pub fn sentence(text: &str) -> Field {
         let mut field = Field {
-            more: SENTENCE_CHARS_MAX.saturating_sub(FIELD_CHARS_MAX),
+            is_long: true,
             ..Field::default()
         };
         field.fill(text);
@@ -49,7 +49,11 @@ impl Field {
 
     /// Takes a typed character.
     pub fn push(&mut self, typed: char) {
-        let most = FIELD_CHARS_MAX.saturating_add(self.more);
+        let most = if self.is_long {
+            SENTENCE_CHARS_MAX
+        } else {
+            FIELD_CHARS_MAX
+        };
         if !typed.is_control() && self.text.chars().count() < most {
             let at = self.cursor();
             self.text.insert(at, typed);
@@ -80,7 +84,7 @@ impl Field {
 
     /// One character to the left.
     pub fn left(&mut self) {
-        self.after = self.text.chars().count().min(self.after.saturating_add(1));
+        self.after = self.count().min(self.after.saturating_add(1));
     }
 
     /// One character to the right.
@@ -90,7 +94,7 @@ impl Field {
 
     /// To the start of the line.
     pub fn to_start(&mut self) {
-        self.after = self.text.chars().count();
+        self.after = self.count();
     }
 
     /// To the end of the line.
@@ -98,12 +102,20 @@ impl Field {
         self.after = 0;
     }
 
+    fn count(&self) -> u32 {
+        u32::try_from(self.text.chars().count()).unwrap_or(u32::MAX)
+    }
+
+    fn count_after(&self) -> usize {
+        usize::try_from(self.after).unwrap_or(usize::MAX)
+    }
+
     /// Where the cursor is, in bytes.
     fn cursor(&self) -> usize {
         self.text
             .char_indices()
             .rev()
-            .take(self.after)
+            .take(self.count_after())
             .last()
             .map_or(self.text.len(), |(at, _)| at)
     }
@@ -122,7 +134,7 @@ impl Field {
     /// The same as dots, for PINs.
     pub fn masked_with_cursor(&self, room: usize) -> String {
         let before = "•".repeat(self.before().chars().count());
-        windowed(&before, &"•".repeat(self.after), room)
+        windowed(&before, &"•".repeat(self.count_after()), room)
     }
 
     /// Replaces everything.

@@ -4,6 +4,7 @@
 use counterfoil::devices::scan::input::Key;
 use counterfoil::domain::campaign::{Campaign, Rules};
 use counterfoil::domain::campaign_sheet::{CampaignChange, CampaignSheet};
+use counterfoil::domain::code::check_letters;
 use counterfoil::domain::given_rule::GivenRule;
 use counterfoil::domain::test_mode::TestMode;
 use counterfoil::tui::back_order::{BackOrder, BackTold};
@@ -323,6 +324,32 @@ fn nothing_is_changed_by_one_key_and_a_scan_drops_what_is_asked() {
             "{ordered:?}"
         );
     }
+}
+
+#[test]
+fn a_scan_drops_the_question_and_leaves_what_is_filled_in() {
+    let asked = then(then(page(), uses_typed()), [weighed(1, &["9 codes"])]);
+    for more in [vec![], vec![typed("y"), enter(), typed("864")]] {
+        let mut model = model_of(&then(asked.clone(), more));
+        let ordered = effects(&mut model, [scan(CODE)]);
+        assert!(
+            matches!(ordered.as_slice(), [Effect::Scan { .. }]),
+            "{ordered:?}"
+        );
+        assert_shows(&model, "*uses of a code     5");
+        assert!(!screen(&model).contains("PIN"), "{}", screen(&model));
+    }
+    let checks = check_letters("BCDFGHJKLNPR").unwrap();
+    // A code that was typed slowly into a line is judged, and the line is as it was.
+    let mut model = model_of(&then(page(), letter("e", 0)));
+    let checked: String = CODE.chars().take(12).chain(checks).collect();
+    let typing = [key(Key::Ctrl('u')), typed(&checked), enter()];
+    let ordered = effects(&mut model, typing);
+    assert!(
+        matches!(ordered.as_slice(), [Effect::Scan { .. }]),
+        "{ordered:?}"
+    );
+    assert_shows(&model, "offer              Free coffee");
 }
 
 fn model_of(msgs: &[Msg]) -> Model {

@@ -193,8 +193,8 @@ impl Form {
         matches!(self.step, Step::AtDesk(_))
     }
 
-    /// Esc: a question is dropped, and the form is there as it was; true where there is no form to go
-    /// back to.
+    /// A question is dropped, and the form is there as it was; true where there is no form to go back
+    /// to, or no question was open.
     pub(super) fn dropped(&mut self) -> bool {
         let is_question = matches!(
             self.step,
@@ -205,6 +205,12 @@ impl Form {
             return false;
         }
         true
+    }
+
+    /// A scan drops a question, and leaves what is filled in; true where there is nothing left.
+    pub(super) fn scanned(&mut self) -> bool {
+        let is_filling = matches!(self.step, Step::Filling) && !self.rows.is_empty();
+        !self.is_at_desk() && !is_filling && self.dropped()
     }
 
     fn back_to_filling(&mut self, words: &str) {

@@ -1,14 +1,13 @@
 //! Campaigns: how each stands, all of its rules, and what a manager changes about them.
 //!
 //! Invariant: a letter does nothing before Enter, and what it opens needs another key; a line of several
-//! letters is a scan. A scan drops what is being asked.
+//! letters is a scan. A scan drops what is being asked, and leaves what is filled in.
 
 use jiff::{SignedDuration, Timestamp};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::campaign_sheet::CampaignSheet;
-use crate::domain::given_rule::{text_of_end, text_of_start};
 use crate::tui::back_order::BackTold;
 use crate::tui::back_room::{BackPage, Setting};
 use crate::tui::campaign_order::{CampaignList, CampaignOrder, CampaignTold};
@@ -38,7 +37,10 @@ const STATE_COLUMNS: u16 = 13;
 
 const LEFT_COLUMNS: u16 = 10;
 
-const WINDOW_COLUMNS: u16 = 26;
+const WINDOW_COLUMNS: u16 = 23;
+
+/// Columns of the letter that is typed, before what the letters stand for.
+const LETTER_COLUMNS: u16 = 17;
 
 /// With so many columns the list has the window.
 const WINDOW_IN_LIST_COLUMNS: u16 = 74;
@@ -302,8 +304,16 @@ impl BackPage for Campaigns {
     }
 
     fn scanned(&mut self) {
-        self.work.scanned();
-        if !self.is_at_desk() {
+        if self.work.is_open() {
+            self.work.scanned();
+            return;
+        }
+        // What is asked is dropped; what is filled in stays.
+        let stays = match self.form_mut() {
+            Some(form) => !form.scanned(),
+            None => false,
+        };
+        if !stays {
             self.put_away();
         }
     }
@@ -533,7 +543,7 @@ impl Campaigns {
             } else {
                 campaign.state_in_words(view.now)
             };
-            let window = window_of(sheet, list);
+            let window = campaign.rules.days_in_words(&list.zone);
             let offer = &campaign.rules.offer;
             let cells = [
                 campaign.id.as_str(),
@@ -578,42 +588,21 @@ impl Campaigns {
         };
         let loud = wrapped(words, room, 3).into_iter();
         lines.extend(loud.map(|line| (Line::from(line), theme.warning())));
-        let mut letters = vec![Span::raw("Letter, Enter:")];
-        let mut taken = 14;
+        let typed = self.field.with_cursor(view.pending, usize::from(room / 4));
+        let mut line = padded(&format!("Letter, Enter: {typed}"), LETTER_COLUMNS);
         for (letter, act) in LETTERS {
             if list.elsewhere.is_some() && act != Act::All {
                 continue;
             }
-            let words = format!(" {}", act.words(self.marked()));
-            let wanted = columns(&words).saturating_add(2);
-            if taken + wanted > room {
-                lines.push((Line::from(std::mem::take(&mut letters)), Style::new()));
-                taken = 0;
+            let named = format!(" {letter} {} ", act.words(self.marked()));
+            if columns(&line).saturating_add(columns(&named)) > room {
+                lines.push((Line::from(bold(line)), Style::new()));
+                line = padded("", LETTER_COLUMNS);
             }
-            taken += wanted;
-            letters.push(bold(format!(" {letter}")));
-            letters.push(Span::raw(words));
+            line.push_str(&named);
         }
-        let typed = self.field.with_cursor(view.pending, usize::from(room / 4));
-        if taken.saturating_add(columns(&typed)).saturating_add(2) > room {
-            lines.push((Line::from(std::mem::take(&mut letters)), Style::new()));
-        }
-        letters.push(bold(format!("  {typed}")));
-        lines.push((Line::from(letters), Style::new()));
+        lines.push((Line::from(bold(line)), Style::new()));
         lines
-    }
-}
-
-/// `2026-12-01 – 2026-12-24`, as short as it can be typed.
-fn window_of(sheet: &CampaignSheet, list: &CampaignList) -> String {
-    let rules = &sheet.campaign.rules;
-    let starts = rules.starts_at.map(|at| text_of_start(at, &list.zone));
-    let ends = rules.ends_at.map(|at| text_of_end(at, &list.zone));
-    match (starts, ends) {
-        (None, None) => "always".to_owned(),
-        (Some(starts), None) => format!("from {starts}"),
-        (None, Some(ends)) => format!("until {ends}"),
-        (Some(starts), Some(ends)) => format!("{starts} – {ends}"),
     }
 }
 
@@ -626,7 +615,7 @@ fn left_of(sheet: &CampaignSheet) -> String {
     }
 }
 
-/// All that is to be said of the marked one, as far as there is room.
+/// All that is to be said of the marked one: a row each, or, where that is too much, one after the other.
 fn draw_whole(canvas: &mut Canvas<'_>, sheet: &CampaignSheet, view: &View<'_>) {
     let theme = canvas.theme();
     let room = canvas.columns();
@@ -634,8 +623,20 @@ fn draw_whole(canvas: &mut Canvas<'_>, sheet: &CampaignSheet, view: &View<'_>) {
     canvas.text(0, 0, &rule.repeat(usize::from(room)), theme.dim());
     let test_mode = sheet.test_mode.as_ref();
     let rows = sheet.campaign.rows_in_words(test_mode, view.now, view.zone);
-    for (row, (name, value)) in (1_u16..).zip(rows) {
-        draw_row(canvas, row, name, &value);
+    let seen = usize::from(canvas.rows().saturating_sub(1));
+    if rows.len() <= seen {
+        for (row, (name, value)) in (1_u16..).zip(rows) {
+            draw_row(canvas, row, name, &value);
+        }
+        return;
+    }
+    // The list says the first two already.
+    let told = rows.iter().skip(2);
+    let told: Vec<String> = told
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    for (row, line) in (1_u16..).zip(wrapped(&told.join(" · "), room, seen)) {
+        canvas.text(0, row, &line, Style::new());
     }
 }
 

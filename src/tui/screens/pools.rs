@@ -293,7 +293,7 @@ impl Pools {
             }
             (Some(_), None) => {
                 canvas.text(0, 0, "There is no campaign yet.", theme.strong());
-                let words = "counterfoil campaign create ID --offer TEXT makes one.";
+                let words = "F5 leads on to the campaigns, where n, Enter begins one.";
                 canvas.text(0, 2, &cut(words, room), theme.dim());
             }
         }
