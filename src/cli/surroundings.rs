@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::devices::print::{self, UsbPrinterFound};
-use crate::devices::scan::serial;
+use crate::devices::scan::{evdev, serial};
 use crate::domain::escape::for_display;
 
 /// What is there, by names the system gives; no port is opened.
@@ -18,6 +18,14 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
                 "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
                 "product": port.product, "serial": port.serial,
                 "configured": context.config.ports.value.contains(&port.stable_path),
+            });
+            writeln!(out, "{value}")?;
+        }
+        for path in evdev::list() {
+            let value = serde_json::json!({
+                "kind": "keyboard", "path": path, "node": path.canonicalize().ok(),
+                "looks_like_a_scanner": evdev::looks_like_a_scanner(&path),
+                "configured": context.config.scanner.device() == Some(path.as_path()),
             });
             writeln!(out, "{value}")?;
         }
@@ -54,6 +62,18 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
         if !known.contains(&path) {
             writeln!(out, "{} is configured and not plugged in", path.display())?;
         }
+    }
+    for path in evdev::list() {
+        let what = if evdev::looks_like_a_scanner(&path) {
+            "a scanner that types"
+        } else {
+            "a keyboard"
+        };
+        writeln!(
+            out,
+            "{}  {what}  a scanner for the console alone: [scanner] device",
+            for_display(&path.display().to_string())
+        )?;
     }
     for printer in print::list() {
         writeln!(

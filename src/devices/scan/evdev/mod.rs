@@ -275,6 +275,7 @@ fn read<'a>(
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+
     use super::*;
     use crate::devices::scan::input::{Scan, ScanFlags};
 
