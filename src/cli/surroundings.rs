@@ -12,31 +12,7 @@ use crate::domain::escape::for_display;
 pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
     let found = serial::list();
     if context.is_json {
-        for port in &found {
-            let value = serde_json::json!({
-                "kind": "serial_scanner", "path": port.stable_path, "node": port.node,
-                "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
-                "product": port.product, "serial": port.serial,
-                "configured": context.config.ports.value.contains(&port.stable_path),
-            });
-            writeln!(out, "{value}")?;
-        }
-        for path in evdev::list() {
-            let value = serde_json::json!({
-                "kind": "keyboard", "path": path, "node": path.canonicalize().ok(),
-                "looks_like_a_scanner": evdev::looks_like_a_scanner(&path),
-                "configured": context.config.scanner.device() == Some(path.as_path()),
-            });
-            writeln!(out, "{value}")?;
-        }
-        for printer in print::list() {
-            let value = serde_json::json!({
-                "kind": "usb_printer", "path": printer.node, "node": printer.node,
-                "product": printer.product, "serial": printer.serial, "to": printer.stable_name(),
-                "configured": context.config.printer.is_at(&printer),
-            });
-            writeln!(out, "{value}")?;
-        }
+        as_json(context, &found, out)?;
         return Ok(0);
     }
     writeln!(
@@ -84,6 +60,39 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
         )?;
     }
     Ok(0)
+}
+
+fn as_json(
+    context: &Context,
+    found: &[serial::SerialPortFound],
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    for port in found {
+        let value = serde_json::json!({
+            "kind": "serial_scanner", "path": port.stable_path, "node": port.node,
+            "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
+            "product": port.product, "serial": port.serial,
+            "configured": context.config.ports.value.contains(&port.stable_path),
+        });
+        writeln!(out, "{value}")?;
+    }
+    for path in evdev::list() {
+        let value = serde_json::json!({
+            "kind": "keyboard", "path": path, "node": path.canonicalize().ok(),
+            "looks_like_a_scanner": evdev::looks_like_a_scanner(&path),
+            "configured": context.config.scanner.device() == Some(path.as_path()),
+        });
+        writeln!(out, "{value}")?;
+    }
+    for printer in print::list() {
+        let value = serde_json::json!({
+            "kind": "usb_printer", "path": printer.node, "node": printer.node,
+            "product": printer.product, "serial": printer.serial, "to": printer.stable_name(),
+            "configured": context.config.printer.is_at(&printer),
+        });
+        writeln!(out, "{value}")?;
+    }
+    Ok(())
 }
 
 /// By its name, which stays; by its node where it has none.

@@ -89,8 +89,8 @@ fn a_gs1_label_is_whole_or_nothing() {
     let line = redeem(&shop, &format!("(01)09506000134353(21){code}"));
     let message = line["message"].as_str().unwrap_or_default();
     assert!(message.contains("wrong check digit"), "{message}");
-    let link = format!("https://id.example/01/9506000134352/21/{code}?17=261231");
-    assert_word(&shop, &link, "accepted");
+    let address = format!("https://id.example/01/9506000134352/21/{code}?17=261231");
+    assert_word(&shop, &address, "accepted");
 }
 
 #[test]

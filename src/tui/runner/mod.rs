@@ -34,6 +34,7 @@ use jiff::Timestamp;
 
 use crate::desk::Moment;
 use crate::desk::pool_watch::TellOutside;
+use crate::devices::scan::evdev::ExclusiveScanner;
 use crate::devices::scan::serial::{Acknowledge, ScanAnswer, SerialConfig};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::domain::contact::PhoneRegion;
@@ -239,15 +240,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         tell.clone(),
     )?;
     let reader = read_terminal(terminal, tell.clone())?;
-    let mut scanners = order
-        .scanners
-        .into_iter()
-        .map(|config| read_scanner(config, tell.clone()))
-        .collect::<io::Result<Vec<_>>>()?;
-    let exclusive = order
-        .exclusive
-        .map(|path| read_exclusively(path, tell.clone()))
-        .transpose()?;
+    let (mut scanners, exclusive) = read_scanners(order.scanners, order.exclusive, &tell)?;
     wait_for_signals(tell.clone())?;
 
     let printer = PrinterQueue::new(order.printer, tell.clone())?;
@@ -278,16 +271,35 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     drop(told);
     drop(place_order);
     reader.stop();
+    stop_scanners(scanners, exclusive);
+    wait_for_desk(desk);
+    drop(screen);
+    drop(raw_mode);
+    end
+}
+
+fn read_scanners(
+    scanners: Vec<SerialConfig>,
+    exclusive: Option<PathBuf>,
+    tell: &SyncSender<Happening>,
+) -> io::Result<(Vec<NamedScanner>, Option<ExclusiveScanner>)> {
+    let scanners = scanners
+        .into_iter()
+        .map(|config| read_scanner(config, tell.clone()))
+        .collect::<io::Result<Vec<_>>>()?;
+    let exclusive = exclusive
+        .map(|path| read_exclusively(path, tell.clone()))
+        .transpose()?;
+    Ok((scanners, exclusive))
+}
+
+fn stop_scanners(scanners: Vec<NamedScanner>, exclusive: Option<ExclusiveScanner>) {
     for scanner in scanners {
         scanner.stop();
     }
     if let Some(scanner) = exclusive {
         scanner.stop();
     }
-    wait_for_desk(desk);
-    drop(screen);
-    drop(raw_mode);
-    end
 }
 
 fn paths_of(scanners: &[SerialConfig]) -> Vec<PathBuf> {

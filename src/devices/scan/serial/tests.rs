@@ -46,10 +46,10 @@ impl Socket {
     }
 
     fn read(&self) -> (SerialScanner, Receiver<SerialReport>) {
-        self.read_with(SerialConfig::new(self.path()))
+        Self::read_with(SerialConfig::new(self.path()))
     }
 
-    fn read_with(&self, config: SerialConfig) -> (SerialScanner, Receiver<SerialReport>) {
+    fn read_with(config: SerialConfig) -> (SerialScanner, Receiver<SerialReport>) {
         let (send, reports) = sync_channel(16);
         let report = move |report| send.send(report).is_ok();
         (SerialScanner::spawn(config, report).unwrap(), reports)
@@ -80,7 +80,7 @@ fn scan(bytes: &[u8]) -> SerialReport {
 fn a_scanner_is_answered_with_the_bytes_it_understands_and_only_when_told() {
     let socket = Socket::new();
     let mut scanner = socket.plug();
-    let (reader, reports) = socket.read_with(SerialConfig {
+    let (reader, reports) = Socket::read_with(SerialConfig {
         is_answered: true,
         ..SerialConfig::new(socket.path())
     });
