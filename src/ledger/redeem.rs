@@ -107,7 +107,11 @@ impl<'a> Scan<'a> {
                 let hint = MisreadHint::Gs1(fault);
                 Ok((None, Otherwise::Misread(hint), None))
             }
-            None => Ok((row, otherwise, meant(text, self.allowed_hosts))),
+            None => {
+                let is_known = row.is_some();
+                let meant = (!is_known).then(|| meant(text, self.allowed_hosts));
+                Ok((row, otherwise, meant.flatten()))
+            }
         }
     }
 }

@@ -434,7 +434,7 @@ fn the_picker_opens_goes_up_filters_and_takes_a_path_as_typed() {
     // Esc drops what is typed, then closes.
     assert_eq!(orders(&mut console, [key(Key::Esc)]), []);
     assert_eq!(orders(&mut console, [key(Key::Esc)]), [WorkOrder::Close]);
-    assert!(shown(&console).contains("POOLS"));
+    assert!(shown(&console).contains("[CAMPAIGNS]"));
 }
 
 #[test]
