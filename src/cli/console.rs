@@ -118,6 +118,11 @@ pub(super) fn open(
             now: now(),
         },
     })?;
+    ended(end)
+}
+
+/// How the console ended, as an exit code.
+fn ended(end: ConsoleEnd) -> Result<u8, Failure> {
     match end {
         ConsoleEnd::Left => Ok(0),
         ConsoleEnd::NoLedger { words, hint } => Err(Failure {
