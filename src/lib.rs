@@ -67,6 +67,7 @@
 //! - A verdict: [`domain::verdict::Verdict`], then follow the compiler; its words for the screen are in
 //!   [`tui::words`].
 //! - A screen: one file in [`tui::screens`]; its keys in [`tui::keys`].
+//! - Long work from a page: a wish in [`tui::work_order`], done by `tui/runner/work_thread.rs`.
 //! - A kind of entry: [`domain::entry::Fact`].
 //! - A table or column: the next number in `assets/migrations`, listed in `ledger::schema`.
 //! - A route of the hub: a row of [`http::ROUTES`]; `tests/all/http.rs` asks for its body.

@@ -1,8 +1,7 @@
 //! `codes import|generate|export|show|void`.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::cli::args::CodesCommand;
 use crate::cli::context::{Context, moment, open_given, stop_flag};
 use crate::cli::failure::Failure;
-use crate::desk::fill_random;
+use crate::desk::{BadFile, fill_random};
 use crate::domain::code::{Pattern, Shape, grouped};
 use crate::domain::code_list::{BadRow, SpreadsheetCheck};
 use crate::domain::escape::{for_display, for_spreadsheet};
@@ -142,37 +141,6 @@ fn begin_step(bar: &ProgressBar, progress: Progress) {
     bar.enable_steady_tick(Duration::from_millis(100));
 }
 
-/// A file beside the list that holds every bad row; made with the first of them.
-struct BadFile {
-    path: PathBuf,
-    writer: Option<csv::Writer<File>>,
-}
-
-impl BadFile {
-    fn beside(list: &Path, context: &Context) -> BadFile {
-        let path = if list == Path::new("-") {
-            context.data.join("import.bad.csv")
-        } else {
-            PathBuf::from(format!("{}.bad.csv", list.display()))
-        };
-        BadFile { path, writer: None }
-    }
-
-    fn add(&mut self, row: &BadRow) -> io::Result<()> {
-        if self.writer.is_none() {
-            let mut writer = csv::Writer::from_path(&self.path)?;
-            writer.write_record(["line", "column", "value", "reason"])?;
-            self.writer = Some(writer);
-        }
-        let line = row.line.to_string();
-        let fields = [&line, &row.column, &row.value, &row.reason];
-        if let Some(writer) = &mut self.writer {
-            writer.write_record(fields.map(|field| for_spreadsheet(field)))?;
-        }
-        Ok(())
-    }
-}
-
 fn import(
     context: &Context,
     ledger: &mut Ledger,
@@ -185,16 +153,17 @@ fn import(
     } else {
         Box::new(BufReader::new(open_given(file)?))
     };
-    let mut bad_file = BadFile::beside(file, context);
+    let mut bad_file = if file == Path::new("-") {
+        BadFile::at(context.data.join("import.bad.csv"))
+    } else {
+        BadFile::beside(file)
+    };
     let act = context.act()?;
     let report = with_bar(context, |work| {
         let mut sink = |row: &BadRow| bad_file.add(row);
         Ok(ledger.import_codes(&mut source, order, &act, work, &mut sink)??)
     })?;
-    if let Some(writer) = &mut bad_file.writer {
-        writer.flush()?;
-    }
-    let kept = bad_file.writer.is_some().then_some(bad_file.path);
+    let kept = bad_file.end()?;
     write_report(context, &report, kept.as_deref(), out)?;
     Ok(u8::from(report.bad_count > 0))
 }

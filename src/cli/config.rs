@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::failure::Failure;
 use crate::cli::notice::{NoticeConfig, NoticeSection};
 use crate::cli::printer::{PrinterConfig, PrinterSection};
+use crate::cli::scanner::{ScannerOptions, ScannerSection};
 use crate::devices::print::ProfileName;
 use crate::domain::contact::PhoneRegion;
 use crate::domain::ids::MalformedName;
@@ -53,13 +54,6 @@ struct ConsoleSection {
     bell: Option<bool>,
     fade_after_s: Option<u32>,
     lock_after_s: Option<u32>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ScannerSection {
-    ports: Option<Vec<PathBuf>>,
-    baud: Option<u32>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -148,6 +142,8 @@ pub(crate) struct Config {
     pub(crate) lock_after_s: Sourced<u32>,
     pub(crate) ports: Sourced<Vec<PathBuf>>,
     pub(crate) baud: Sourced<u32>,
+    /// What else is asked for about scanners.
+    pub(crate) scanner: ScannerOptions,
     pub(crate) allowed_hosts: Sourced<Vec<String>>,
     pub(crate) printer: PrinterConfig,
     /// Who outside is told of low pools.
@@ -233,10 +229,11 @@ impl Config {
             ports: Sourced::first(
                 flags.ports,
                 list("COUNTERFOIL_SCANNER").map(paths),
-                file.scanner.ports,
+                file.scanner.ports.clone(),
                 Vec::new,
             ),
             baud: Sourced::first(flags.baud, None, file.scanner.baud, || 115_200),
+            scanner: ScannerOptions::new(file.scanner),
             allowed_hosts: Sourced::first(
                 None,
                 list("COUNTERFOIL_ALLOWED_HOSTS"),
@@ -322,6 +319,7 @@ impl Config {
             database.unwrap_or_default(),
             self.database.origin,
         ));
+        rows.extend(self.scanner.rows());
         rows.extend(self.printer.rows());
         rows.extend(self.notice.rows());
         rows

@@ -1,7 +1,8 @@
 //! The console on this shop's ledger.
 
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -10,6 +11,7 @@ use crate::cli::args::ConsoleArgs;
 use crate::cli::config::{self, Config, Flags, Theme as ThemeName};
 use crate::cli::context::{Context, now};
 use crate::cli::failure::Failure;
+use crate::cli::preflight::play_on_copy;
 use crate::cli::print::slip_printer;
 use crate::cli::set_up::write_default_config;
 use crate::desk::SlipPrinter;
@@ -18,7 +20,8 @@ use crate::domain::day_paper;
 use crate::ledger::{Cause, Ledger, LedgerError};
 use crate::tui::model::Options;
 use crate::tui::runner::{
-    ConsoleEnd, ConsoleOrder, Printer, PrinterAnswer, PrinterOrder, Remember, run as run_console,
+    ConsoleEnd, ConsoleOrder, Printer, PrinterAnswer, PrinterOrder, Rehearse, Remember,
+    run as run_console,
 };
 use crate::tui::theme::{Palette, Theme};
 
@@ -85,6 +88,7 @@ pub(super) fn open(
         may_set_up,
         counter: config.counter.value.clone(),
         allowed_hosts: config.allowed_hosts.value.clone(),
+        gs1: config.scanner.gs1(),
         hub_ca: config.hub_ca.value.clone(),
         phone_region: config.phone_region.value,
         // What is made up for training is nobody's business outside.
@@ -94,6 +98,8 @@ pub(super) fn open(
         rings_bell: config.rings_bell.value,
         baud: config.baud.value,
         remember: remembering(folder),
+        home: home(),
+        rehearse: rehearsing(folder, &config),
         zone: TimeZone::system()
             .iana_name()
             .unwrap_or("Europe/London")
@@ -102,6 +108,7 @@ pub(super) fn open(
             theme: theme(config.theme.value),
             fade_after: SignedDuration::from_secs(i64::from(config.fade_after_s.value)),
             lock_after: SignedDuration::from_secs(i64::from(config.lock_after_s.value)),
+            layout: config.scanner.layout(),
             training,
             columns: 80,
             rows: 24,
@@ -171,6 +178,22 @@ fn remembering(folder: &Path) -> Remember {
             lines.push(("scanner", "ports", toml::Value::from(vec![path])));
         }
         config::change(&folder, &lines).map_err(|failure| failure.message)
+    })
+}
+
+/// The home folder; an account without one begins at the root.
+fn home() -> PathBuf {
+    directories::BaseDirs::new().map_or_else(|| PathBuf::from("/"), |dirs| dirs.home_dir().into())
+}
+
+/// Plays a preflight of the ledger in `folder`.
+fn rehearsing(folder: &Path, config: &Config) -> Rehearse {
+    let (folder, config) = (folder.to_owned(), config.clone());
+    Arc::new(move |campaign, audience, tell| {
+        let played = Ledger::open_reading(&folder)
+            .map_err(Failure::from)
+            .and_then(|ledger| play_on_copy((&config, &folder), ledger, campaign, audience, tell));
+        played.map_err(|failure| format!("{}. {}", failure.message, failure.hint))
     })
 }
 

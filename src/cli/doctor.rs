@@ -349,6 +349,12 @@ fn scanners(context: &Context) -> Vec<Line> {
     }));
     let mut lines = doctor::serial(&ports);
     lines.extend(doctor::keyboards(&keyboards()));
+    let asked_for = context.config.scanner.asked_for();
+    lines.extend(
+        asked_for
+            .into_iter()
+            .map(|words| Line::ok(Check::Scanner, words)),
+    );
     lines
 }
 

@@ -29,6 +29,7 @@ mod print;
 mod printer;
 mod redeem;
 mod report;
+mod scanner;
 mod set_up;
 mod store;
 mod surroundings;

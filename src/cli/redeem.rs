@@ -60,8 +60,10 @@ fn one(
 ) -> Result<Answer, Failure> {
     let act = context.act()?;
     let minted = mint_key(act.now)?;
+    let gs1 = context.config.scanner.gs1();
     let scan = Scan {
         allowed_hosts: &context.config.allowed_hosts.value,
+        gs1: gs1.as_ref(),
         key,
         campaign: args.campaign.as_ref(),
         receipt: args.receipt.as_deref(),

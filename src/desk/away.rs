@@ -294,7 +294,7 @@ impl Desk {
         extra: &Extra,
         moment: Moment,
     ) -> Result<Sought<Scanned, AskedScan>, LedgerError> {
-        if let Some(operator) = self.badge_in(raw, moment.now)? {
+        if let Some(operator) = self.badge_of(raw, extra, moment.now)? {
             return Ok(Sought::Answered(Scanned::Badge(operator)));
         }
         let act = self.act(moment.now)?;

@@ -4,6 +4,7 @@
 //! Not here: the clock (a [`Moment`] comes in) and any terminal.
 
 mod away;
+mod bad_file;
 mod campaigns;
 mod conflicts;
 pub mod doctor;
@@ -28,6 +29,7 @@ pub use crate::desk::away::{
     ASK_DEADLINE, AskedReplacement, AskedScan, AskedSignUp, AskedUndo, HubLine, Miss, Sought,
     assign, redeem, replace, reverse,
 };
+pub use crate::desk::bad_file::BadFile;
 pub use crate::desk::find::Replaced;
 pub use crate::desk::log::{ExportFault, Exported, LogExport};
 pub use crate::desk::operators::BadgeRead;
@@ -36,6 +38,7 @@ pub use crate::desk::slips::{PrintedSlip, SlipPrinter};
 
 use crate::desk::recent::Recent;
 use crate::domain::entry::instant;
+use crate::domain::gs1::{self, Gs1, Gs1Rules};
 use crate::domain::ids::{EntryId, Key};
 use crate::domain::operator::{Operator, Role};
 use crate::domain::reading::is_checked;
@@ -62,7 +65,7 @@ pub enum Scanned {
     Judged(Box<Answer>),
 }
 
-/// What a person added to a scan.
+/// What is known of a scan beside what is judged, most of it from a person.
 #[derive(Debug, Clone, Default)]
 pub struct Extra {
     /// The receipt number.
@@ -71,6 +74,8 @@ pub struct Extra {
     pub customer: Option<String>,
     /// A manager's approval.
     pub approval: Option<Approval>,
+    /// What came, where the scan is what the counter's keyboard layout makes of it; only kept.
+    pub came: Option<Vec<u8>>,
 }
 
 /// A console's side of the ledger: one counter, whoever is signed in, and what was read lately.
@@ -78,6 +83,7 @@ pub struct Desk {
     ledger: Ledger,
     counter: String,
     allowed_hosts: Vec<String>,
+    gs1: Option<Gs1Rules>,
     operator: Option<Operator>,
     recent: Recent,
     /// Of the log, where one is under way.
@@ -123,10 +129,17 @@ impl Desk {
             ledger,
             counter: counter.to_owned(),
             allowed_hosts: allowed_hosts.to_vec(),
+            gs1: None,
             operator: None,
             recent: Recent::default(),
             export: None,
         }
+    }
+
+    /// This desk, with codes taken from GS1 texts too; none: as by default, they are not ours.
+    #[must_use]
+    pub fn with_gs1(self, gs1: Option<Gs1Rules>) -> Desk {
+        Desk { gs1, ..self }
     }
 
     /// The ledger, to read from.
@@ -155,7 +168,7 @@ impl Desk {
         extra: &Extra,
         moment: Moment,
     ) -> Result<Scanned, LedgerError> {
-        if let Some(operator) = self.badge_in(raw, moment.now)? {
+        if let Some(operator) = self.badge_of(raw, extra, moment.now)? {
             return Ok(Scanned::Badge(operator));
         }
         let act = self.act(moment.now)?;
@@ -164,6 +177,19 @@ impl Desk {
             ledger.redeem(scan, &act)
         })?;
         Ok(self.read(answer, moment))
+    }
+
+    /// Signs in by badge, as it is read here or as it came: it may be older than the layout.
+    pub fn badge_of(
+        &mut self,
+        raw: &[u8],
+        extra: &Extra,
+        now: Timestamp,
+    ) -> Result<Option<Operator>, LedgerError> {
+        match (self.badge_in(raw, now)?, &extra.came) {
+            (None, Some(came)) => self.badge_in(came, now),
+            (operator, _) => Ok(operator),
+        }
     }
 
     /// Does something with a scan of this counter.
@@ -182,7 +208,9 @@ impl Desk {
             customer: extra.customer.as_deref(),
             approval: extra.approval.as_ref(),
             honoured: Some(&honoured),
-            ..Scan::new(raw, minted)
+            gs1: self.gs1.as_ref(),
+            text: extra.came.as_ref().map(|_| raw),
+            ..Scan::new(extra.came.as_deref().unwrap_or(raw), minted)
         };
         work(&mut self.ledger, &scan)
     }
@@ -219,7 +247,18 @@ impl Desk {
             return Ok(false);
         }
         let meant = self.ledger.meaning(raw, &self.allowed_hosts)?;
-        Ok(meant.is_some_and(|meant| meant.may_fill()))
+        if !meant.is_some_and(|meant| meant.may_fill()) {
+            return Ok(false);
+        }
+        let gs1 = self
+            .gs1
+            .as_ref()
+            .and_then(|rules| gs1::read(raw, rules, &self.allowed_hosts));
+        Ok(match gs1 {
+            Some(Gs1::Code(code)) => self.ledger.meaning(code.as_bytes(), &[])?.is_some(),
+            Some(Gs1::NoCode) | None => true,
+            Some(Gs1::Malformed(_)) => false,
+        })
     }
 
     /// Signs in by badge, and judges nothing. Whoever was signed in before is not any more.

@@ -307,6 +307,11 @@ impl Columns {
         self.has_header
     }
 
+    /// The names of the columns, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.order.iter().map(|column| column.as_str())
+    }
+
     /// What a person calls the field at a place: its name in the header, else its number.
     pub fn name(&self, place: usize) -> String {
         self.order

@@ -1,7 +1,8 @@
 //! Keyboard layouts: what a scanner that types US keys meant on a computer set to another layout.
 //!
 //! A repair explains a fault to a person ("the computer's keyboard is set to German"). Invariant: it
-//! is never honoured as a scan. Invariant: a letter that arrives has one meaning in a layout.
+//! is never honoured as a scan. A counter may ask for one layout's scans to be read [`as_us`] before
+//! anything else; then there is nothing to guess. Invariant: a letter that arrives has one meaning in a layout.
 //! Not here: dead keys that swallow the next letter, and keys that need `AltGr` (a scanner set to US
 //! keys presses none).
 
@@ -125,6 +126,23 @@ pub fn repair(text: &str, layout: Layout) -> Option<String> {
     (meant != text).then_some(meant)
 }
 
+/// What a scanner set to US keys typed, key for key, on a computer known to have this layout. `None` if
+/// that layout cannot have typed the text, or if it is the same there. Control characters stay.
+pub fn as_us(text: &str, layout: Layout) -> Option<String> {
+    let keys = layout.keys();
+    let typed: String = text
+        .chars()
+        .map(|arrived| {
+            if arrived.is_ascii_control() {
+                Some(arrived)
+            } else {
+                keys.meaning(arrived)
+            }
+        })
+        .collect::<Option<String>>()?;
+    (typed != text).then_some(typed)
+}
+
 /// What the 47 character keys of a keyboard type, row by row, from the key left of `1` to the key
 /// left of the right shift.
 #[derive(Clone, Copy)]
@@ -238,7 +256,7 @@ const DVORAK: Keys = Keys {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Keys, Layout, US, repair};
+    use super::{Keys, Layout, US, as_us, repair};
 
     /// What arrives from a scanner set to US keys.
     pub(crate) fn garble(text: &str, layout: Layout) -> String {
@@ -341,6 +359,21 @@ mod tests {
     }
 
     #[test]
+    fn a_known_layout_is_read_key_for_key() {
+        for (arrived, layout, meant) in [
+            ("CFß7K2Mß9QXA", Layout::German, Some("CF-7K2M-9QXA")),
+            // Also where another reading would do: Y and Z are swapped, whatever comes.
+            ("AZ-1", Layout::German, Some("AY/1")),
+            (")01=\u{1d}21", Layout::German, Some("(01)\u{1d}21")),
+            ("BCDFGHJK", Layout::German, None),
+            ("CF-Ж", Layout::German, None),
+            ("ààHA", Layout::Belgian, Some("00HQ")),
+        ] {
+            assert_eq!(as_us(arrived, layout).as_deref(), meant, "{arrived}");
+        }
+    }
+
+    #[test]
     fn what_a_layout_cannot_have_made_is_left_alone() {
         assert_eq!(repair("BCDFGHJK", Layout::German), None);
         assert_eq!(repair("ＡＢＣ", Layout::German), None);
@@ -355,6 +388,14 @@ mod tests {
             let arrived = garble(&text, layout);
             let expected = (arrived != text).then_some(text);
             prop_assert_eq!(repair(&arrived, layout), expected);
+        }
+
+        #[test]
+        fn whatever_is_typed_is_read_as_us(text in "[ -~\u{1d}]{0,40}", at in 0..Layout::ALL.len()) {
+            let layout = Layout::ALL[at];
+            let arrived = garble(&text, layout);
+            let expected = (arrived != text).then_some(text);
+            prop_assert_eq!(as_us(&arrived, layout), expected);
         }
 
         #[test]

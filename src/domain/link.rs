@@ -1,5 +1,7 @@
 //! What a text is to a phone: a web link, a contact card, a Wi-Fi code and the like.
 
+use std::borrow::Cow;
+
 use crate::domain::code::CODE_BYTES_MAX;
 use crate::domain::escape::for_display;
 use crate::domain::reading::NotOurs;
@@ -67,32 +69,18 @@ pub(super) fn app_link(bare: &str) -> Option<NotOurs> {
 /// Takes a web address apart. Nothing is ever opened, so what is unusual need not be understood, only
 /// never taken for a link of ours: the host is what a browser would go to.
 pub(super) fn link(bare: &str, allowed_hosts: &[String]) -> Link {
-    let decoded = if starts_with_any(bare, &["http%3a", "https%3a"]) {
-        percent_decoded(bare)
-    } else {
-        None
-    };
-    let address = decoded.as_deref().unwrap_or(bare);
-    let stripped = ["https://", "http://"]
-        .iter()
-        .find_map(|s| strip_ignoring_case(address, s));
-    let rest = stripped.unwrap_or(address);
-    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
-    let Some((authority, after)) = rest.split_at_checked(end) else {
+    let text = address_of(bare);
+    let Some(Address {
+        host,
+        after,
+        is_link,
+        is_plain,
+    }) = taken_apart(bare, &text)
+    else {
         return Link::None;
     };
-    let (_, after_user) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let host = match after_user.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        Some(_) | None => after_user,
-    };
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    let is_allowed = allowed_hosts
-        .iter()
-        .any(|allowed| allowed.eq_ignore_ascii_case(&host));
-    // A driver may drop the scheme; then only a host that is known makes it a link.
-    let is_link = stripped.is_some() || starts_with_any(bare, &["www."]);
-    let is_ours = is_allowed && !after.is_empty() && authority == after_user;
+    let is_allowed = is_among(&host, allowed_hosts);
+    let is_ours = is_allowed && !after.is_empty() && is_plain;
     if host.is_empty() || !(is_link || is_ours) {
         return Link::None;
     }
@@ -105,6 +93,62 @@ pub(super) fn link(bare: &str, allowed_hosts: &[String]) -> Link {
             host: for_display(&host),
         },
     }
+}
+
+/// What follows the host in a link to one of ours; none: it is no such link, or several.
+pub(super) fn path_of_ours(bare: &str, allowed_hosts: &[String]) -> Option<String> {
+    match link(bare, allowed_hosts) {
+        Link::Allowed { .. } => {}
+        Link::None | Link::Foreign { .. } | Link::Several => return None,
+    }
+    let text = address_of(bare);
+    taken_apart(bare, &text).map(|address| address.after.to_owned())
+}
+
+struct Address<'a> {
+    /// In lower case.
+    host: String,
+    after: &'a str,
+    /// Whether it is a link, whatever its host.
+    is_link: bool,
+    /// Whether it names a host and nothing but a host.
+    is_plain: bool,
+}
+
+/// A link that was escaped as a whole, without its escapes.
+fn address_of(bare: &str) -> Cow<'_, str> {
+    let is_escaped = starts_with_any(bare, &["http%3a", "https%3a"]);
+    match is_escaped.then(|| percent_decoded(bare)).flatten() {
+        Some(decoded) => Cow::Owned(decoded),
+        None => Cow::Borrowed(bare),
+    }
+}
+
+fn taken_apart<'a>(bare: &str, address: &'a str) -> Option<Address<'a>> {
+    let stripped = ["https://", "http://"]
+        .iter()
+        .find_map(|s| strip_ignoring_case(address, s));
+    let rest = stripped.unwrap_or(address);
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let (authority, after) = rest.split_at_checked(end)?;
+    let (_, after_user) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let host = match after_user.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        Some(_) | None => after_user,
+    };
+    Some(Address {
+        host: host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+        after,
+        // A driver may drop the scheme; then only a host that is known makes it a link.
+        is_link: stripped.is_some() || starts_with_any(bare, &["www."]),
+        is_plain: authority == after_user,
+    })
+}
+
+fn is_among(host: &str, allowed_hosts: &[String]) -> bool {
+    allowed_hosts
+        .iter()
+        .any(|allowed| allowed.eq_ignore_ascii_case(host))
 }
 
 /// The code in the path and query of a link: the parameter `code`, `c` or `v`, else the last part of

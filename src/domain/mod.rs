@@ -22,6 +22,7 @@ pub mod entry;
 pub mod escape;
 pub mod finding;
 pub mod given_rule;
+pub mod gs1;
 pub mod guessing;
 pub mod hub_status;
 pub mod ids;

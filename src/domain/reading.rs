@@ -12,6 +12,7 @@ use crate::domain::code::{
     CODE_BYTES_MAX, FoldedCode, SHAPE_LETTERS_MIN, Shape, check_passes, fold, fold_letters,
 };
 use crate::domain::escape::{for_display, pieces};
+use crate::domain::gs1::Gs1Fault;
 use crate::domain::layout::{Layout, repair};
 use crate::domain::link::{Link, app_link, card, link, strip_ignoring_case};
 use crate::domain::private::{Private, private_kind};
@@ -97,6 +98,8 @@ pub enum MisreadHint {
     AltMode,
     /// The serial line carries a parity bit that is read as part of each letter.
     Parity,
+    /// It is a GS1 text that cannot be read, at a counter that reads them.
+    Gs1(Gs1Fault),
 }
 
 impl MisreadHint {
@@ -126,6 +129,7 @@ impl MisreadHint {
             MisreadHint::Parity => {
                 "the serial scanner sends a parity bit: set it to 8N1".to_owned()
             }
+            MisreadHint::Gs1(fault) => fault.words().to_owned(),
         }
     }
 }
@@ -559,7 +563,7 @@ fn is_product_number(core: &str) -> bool {
 
 /// Whether the last digit is the GS1 check digit of those before it: weighted 3, 1, 3, … from the
 /// right, all digits add up to a multiple of ten (GS1 General Specifications §7.9).
-fn is_gtin(digits: &str) -> bool {
+pub(super) fn is_gtin(digits: &str) -> bool {
     let weighted = digits.chars().rev().enumerate().map(|(at, letter)| {
         letter
             .to_digit(10)

@@ -105,8 +105,8 @@ pub use crate::ledger::operators::OperatorChange;
 pub use crate::ledger::outbox::Heard as HeardUp;
 pub use crate::ledger::pending::PendingQuestion;
 pub use crate::ledger::pool::{
-    Drawing, DueNotice, ExportedCode, GenerateOrder, ImportOrder, ImportReport, LongWork, Notified,
-    Progress, Step,
+    Drawing, DueNotice, ExportedCode, GenerateOrder, ImportOrder, ImportReport, ListLook, LongWork,
+    Notified, Progress, Step, look_at_list,
 };
 pub use crate::ledger::redeem::{Judged, Scan};
 pub use crate::ledger::rehearse::{Emptied, Rehearsal};

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::domain::campaign::Campaign;
 use crate::domain::entry::{Fact, Side, instant};
+use crate::domain::gs1::{self, Gs1, Gs1Rules};
 use crate::domain::ids::{CampaignId, EntryId, Key};
 use crate::domain::local_time::day_number;
-use crate::domain::reading::{Otherwise, kept_form, read as read_scan};
+use crate::domain::reading::{MisreadHint, NotOurs, Otherwise, kept_form, read as read_scan};
 use crate::domain::verdict::{
     Answer, Apart, ApartCause, Approval, Ask, Band, Certainty, CodeState, Facts, Found, Holding,
     Judgement, KeyBinding, Knowledge, Story, Verdict, ends_at, judge, message,
@@ -56,6 +57,10 @@ pub struct Scan<'a> {
     pub is_check: bool,
     /// What this counter honoured lately, and how long ago; none: not a console.
     pub honoured: Option<&'a BTreeMap<String, Duration>>,
+    /// What is judged in the place of `raw`, which is only kept; none: `raw` is.
+    pub text: Option<&'a [u8]>,
+    /// Where codes are taken from in GS1 texts; none: nowhere.
+    pub gs1: Option<&'a Gs1Rules>,
 }
 
 impl<'a> Scan<'a> {
@@ -72,6 +77,37 @@ impl<'a> Scan<'a> {
             approval: None,
             is_check: false,
             honoured: None,
+            text: None,
+            gs1: None,
+        }
+    }
+
+    /// What is judged.
+    fn text(&self) -> &'a [u8] {
+        self.text.unwrap_or(self.raw)
+    }
+
+    /// The code that this scan names, what it is otherwise, and as which code it may be known elsewhere.
+    /// Look-up of the text itself comes first, then of the code in a field of it.
+    fn look_up(&self, tx: &Tx<'_>) -> Result<LookedUp, Cause> {
+        let text = self.text();
+        let (row, otherwise) = look_up(tx, text, self.allowed_hosts)?;
+        let gs1 = match (&row, self.gs1) {
+            (None, Some(rules)) => gs1::read(text, rules, self.allowed_hosts),
+            _ => None,
+        };
+        match gs1 {
+            Some(Gs1::Code(code)) => {
+                let (row, otherwise) = look_up(tx, code.as_bytes(), &[])?;
+                let meant = meant(code.as_bytes(), &[]);
+                Ok((row, otherwise, meant))
+            }
+            Some(Gs1::NoCode) => Ok((None, Otherwise::NotOurs(NotOurs::Gs1), None)),
+            Some(Gs1::Malformed(fault)) => {
+                let hint = MisreadHint::Gs1(fault);
+                Ok((None, Otherwise::Misread(hint), None))
+            }
+            None => Ok((row, otherwise, meant(text, self.allowed_hosts))),
         }
     }
 }
@@ -775,6 +811,9 @@ fn key_of(tx: &Tx<'_>, scan: &Scan<'_>, row: Option<&CodeRow>, act: &Act) -> Res
         .unwrap_or_else(|| scan.minted.clone()))
 }
 
+/// A scan's code, what it is otherwise, and as what it may be known elsewhere, folded.
+type LookedUp = (Option<CodeRow>, Otherwise, Option<String>);
+
 /// What was read, under whose key, and what was asked about it before.
 struct Read {
     row: Option<CodeRow>,
@@ -789,13 +828,13 @@ struct Read {
 
 impl Read {
     fn of(tx: &Tx<'_>, scan: &Scan<'_>, act: &Act, asker: Asker<'_>) -> Result<Read, Cause> {
-        let (row, otherwise) = look_up(tx, scan.raw, scan.allowed_hosts)?;
+        let (row, otherwise, meant) = scan.look_up(tx)?;
         let rights = match asker.store {
             None => Rights::load(tx)?,
             Some(_) => None,
         };
         let unknown = match (&row, &otherwise, &rights) {
-            (None, Otherwise::NotFound, Some(_)) => meant(scan.raw, scan.allowed_hosts),
+            (None, Otherwise::NotFound, Some(_)) => meant,
             _ => None,
         };
         let folded = row.as_ref().map(|row| &row.folded).or(unknown.as_ref());

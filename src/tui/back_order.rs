@@ -6,6 +6,7 @@ use crate::tui::day_order::{DayOrder, DayTold};
 use crate::tui::log_order::{LogOrder, LogTold};
 use crate::tui::operator_order::{OperatorOrder, OperatorTold};
 use crate::tui::pool_order::{PoolOrder, PoolTold};
+use crate::tui::work_order::{WorkOrder, WorkTold};
 
 /// An order of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum BackOrder {
     Day(DayOrder),
     /// About operators.
     Operator(OperatorOrder),
+    /// About long work on a campaign.
+    Work(WorkOrder),
 }
 
 /// The answer to an order.
@@ -39,4 +42,6 @@ pub enum BackTold {
     Day(DayTold),
     /// About operators.
     Operator(OperatorTold),
+    /// About long work on a campaign.
+    Work(WorkTold),
 }

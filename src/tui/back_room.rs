@@ -146,7 +146,7 @@ fn pages_of(command: Command) -> &'static [PageName] {
 pub(super) struct BackRoom {
     at: PageName,
     pub(super) pools: Pools,
-    campaigns: Campaigns,
+    pub campaigns: Campaigns,
     pub(super) conflicts: Conflicts,
     pub(super) log: Log,
     day: Day,
@@ -270,7 +270,7 @@ impl BackRoom {
     ) -> Option<String> {
         let (name, page): (_, &mut dyn BackPage) = match &told {
             BackTold::Pool(_) => (PageName::Pools, &mut self.pools),
-            BackTold::Campaign(_) => (PageName::Campaigns, &mut self.campaigns),
+            BackTold::Campaign(_) | BackTold::Work(_) => (PageName::Campaigns, &mut self.campaigns),
             BackTold::Conflict(_) => (PageName::Conflicts, &mut self.conflicts),
             BackTold::Log(_) => (PageName::Log, &mut self.log),
             BackTold::Day(_) => (PageName::Day, &mut self.day),

@@ -410,6 +410,16 @@ fn status_parts(model: &Model) -> (Vec<StatusPart>, Vec<StatusPart>) {
     }
     before.extend(model.back.pools.in_status().map(ill));
     let mut after = Vec::new();
+    after.extend(
+        model
+            .back
+            .campaigns
+            .work_in_status()
+            .map(|words| StatusPart {
+                words,
+                tone: Tone::Wait,
+            }),
+    );
     if ill_scanners.is_empty() {
         after.extend(
             well_scanners

@@ -99,6 +99,12 @@ pub enum Place {
     Campaigns,
     /// A campaign is being changed, or shown in full.
     Campaign,
+    /// Long work on a campaign is asked for, or has ended.
+    Work,
+    /// A file is picked.
+    WorkPicked,
+    /// Long work is under way.
+    WorkRuns,
     /// The list of conflicts.
     Conflicts,
     /// The stories of a conflict.
@@ -171,7 +177,7 @@ const fn row(
 }
 
 /// Every key of the console.
-pub const KEYS: [KeyRow; 58] = [
+pub const KEYS: [KeyRow; 61] = [
     row(
         Key::F(1),
         Command::Help,
@@ -195,6 +201,9 @@ pub const KEYS: [KeyRow; 58] = [
             Place::Pools,
             Place::Campaigns,
             Place::Campaign,
+            Place::Work,
+            Place::WorkPicked,
+            Place::WorkRuns,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -224,6 +233,9 @@ pub const KEYS: [KeyRow; 58] = [
             Place::Pools,
             Place::Campaigns,
             Place::Campaign,
+            Place::Work,
+            Place::WorkPicked,
+            Place::WorkRuns,
             Place::Conflicts,
             Place::Conflict,
             Place::Settling,
@@ -326,6 +338,28 @@ pub const KEYS: [KeyRow; 58] = [
         "This code",
         "in a line of the log: everything about its code",
         &[Place::LogLine],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Go on",
+        "in an import, a generation or a preflight: to the next line; on the last, begin",
+        &[Place::Work],
+    ),
+    row(
+        Key::Enter,
+        Command::Enter,
+        "Open",
+        "among files: open the folder, look at the list; Backspace goes up, typing filters, a whole \
+         path is taken as typed",
+        &[Place::WorkPicked],
+    ),
+    row(
+        Key::Esc,
+        Command::Drop,
+        "Stop",
+        "while something is imported, generated or played: stop it, with Enter as second key",
+        &[Place::WorkRuns],
     ),
     row(
         Key::F(8),
@@ -599,6 +633,8 @@ pub const KEYS: [KeyRow; 58] = [
             Place::LogAsked,
             Place::Campaign,
             Place::Operator,
+            Place::Work,
+            Place::WorkPicked,
         ],
     ),
     row(

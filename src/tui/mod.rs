@@ -33,3 +33,4 @@ pub mod screens;
 pub mod theme;
 mod today;
 pub mod words;
+pub mod work_order;

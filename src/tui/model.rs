@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::devices::scan::input::{Input, Key, ScanFlags, ScanNotice};
+use crate::devices::scan::input::{Input, Key, Scan, ScanFlag, ScanNotice};
 use crate::domain::hub_status::HubStatus;
+use crate::domain::layout::{Layout, as_us};
 use crate::domain::operator::{Operator, Role};
 use crate::domain::reversal::ReversalWord;
 use crate::domain::verdict::Answer;
@@ -24,7 +25,7 @@ use crate::tui::pages::Sample;
 use crate::tui::screens::find::{Find, Setting};
 use crate::tui::screens::help::Help;
 use crate::tui::screens::question::{Managers, Outcome};
-use crate::tui::screens::redeem::{NoCode, Redeem};
+use crate::tui::screens::redeem::{Redeem, ScanIn};
 use crate::tui::screens::set_up::SetUp;
 use crate::tui::screens::sign_in::SignIn;
 use crate::tui::screens::sign_up::SignUp;
@@ -55,6 +56,8 @@ pub struct Options {
     pub fade_after: SignedDuration,
     /// After so long without a key or a scan whoever is signed in is signed out; zero: never.
     pub lock_after: SignedDuration,
+    /// How the keyboard is set whose scanner types US keys, where it is known.
+    pub layout: Option<Layout>,
     /// The training mode: sample codes, and what will happen with each.
     pub training: Option<Vec<Sample>>,
     /// Columns of the terminal.
@@ -138,6 +141,14 @@ pub(super) struct Shop {
 impl Model {
     /// A console whose ledger is not open yet.
     pub fn new(options: Options) -> Model {
+        let mut scanners = BTreeMap::new();
+        if let Some(layout) = options.layout {
+            let device = Device {
+                words: format!("US keys on a {layout} keyboard"),
+                is_well: true,
+            };
+            scanners.insert("that types".to_owned(), device);
+        }
         Model {
             now: options.now,
             active_at: options.now,
@@ -151,7 +162,7 @@ impl Model {
             armed: Armed::Nothing,
             shop: None,
             operator: None,
-            scanners: BTreeMap::new(),
+            scanners,
             printer: None,
             open_slips: 0,
             in_test_mode: Vec::new(),
@@ -407,7 +418,10 @@ impl Model {
         }
         for input in inputs {
             match input {
-                Input::Scan(scan) => self.scanned(scan.bytes, scan.flags, effects),
+                Input::Scan(scan) => {
+                    let scan = self.as_meant(scan, is_keyboard);
+                    self.scanned(scan, effects);
+                }
                 Input::Typed(character) if is_keyboard => self.typed(character, effects),
                 Input::Key(key) if is_keyboard => self.key(key, effects),
                 // A scanner of its own gives scans; its other bytes are nobody's typing.
@@ -420,7 +434,33 @@ impl Model {
         }
     }
 
-    fn scanned(&mut self, raw: Vec<u8>, flags: ScanFlags, effects: &mut Vec<Effect>) {
+    /// What a scanner that types meant, where this counter knows its keyboard's layout.
+    fn as_meant(&self, scan: Scan, is_keyboard: bool) -> ScanIn {
+        let Scan { bytes, flags, .. } = scan;
+        // What is pasted, and what has a line of its own, went through no keyboard.
+        let layout = self
+            .options
+            .layout
+            .filter(|_| is_keyboard && !flags.contains(ScanFlag::Paste));
+        let text = std::str::from_utf8(&bytes).ok();
+        let meant = layout
+            .zip(text)
+            .and_then(|(layout, text)| as_us(text, layout));
+        match meant {
+            Some(meant) => ScanIn {
+                raw: meant.into_bytes(),
+                came: Some(bytes),
+                flags,
+            },
+            None => ScanIn {
+                raw: bytes,
+                came: None,
+                flags,
+            },
+        }
+    }
+
+    fn scanned(&mut self, scan: ScanIn, effects: &mut Vec<Effect>) {
         self.armed = Armed::Nothing;
         self.help = None;
         self.notice = None;
@@ -439,18 +479,18 @@ impl Model {
             }
             Screen::Find => {
                 self.find.scanned();
-                return self.redeem.scanned_for_form(raw, flags, effects);
+                return self.redeem.scanned_for_form(scan, effects);
             }
-            Screen::SignUp if self.sign_up.is_scannable(&raw) => {
+            Screen::SignUp if self.sign_up.is_scannable(&scan.raw) => {
                 self.sign_up.scanned();
-                return self.redeem.scanned_for_form(raw, flags, effects);
+                return self.redeem.scanned_for_form(scan, effects);
             }
             Screen::SignUp => {
                 self.sign_up.scanned();
                 true
             }
             Screen::Back => {
-                if self.back.page_mut().take_scan(&raw, effects) {
+                if self.back.page_mut().take_scan(&scan.raw, effects) {
                     return;
                 }
                 self.back.page_mut().scanned();
@@ -458,7 +498,7 @@ impl Model {
             }
             Screen::Redeem => true,
         };
-        self.redeem.scanned(raw, flags, may_judge, effects);
+        self.redeem.scanned(scan, may_judge, effects);
     }
 
     fn typed(&mut self, character: char, effects: &mut Vec<Effect>) {
@@ -572,7 +612,7 @@ impl Model {
             }
         };
         if let Outcome::Scan(raw) = outcome {
-            self.scanned(raw, ScanFlags::NONE, effects);
+            self.scanned(ScanIn::typed(raw), effects);
         }
     }
 
@@ -667,19 +707,21 @@ impl Model {
 
     /// A scan was no code: the form's field takes it, if it still waits for it.
     fn no_code(&mut self, number: u64, effects: &mut Vec<Effect>) {
-        let Some(NoCode { raw, flags }) = self.redeem.was_no_code(number, effects) else {
+        let Some(scan) = self.redeem.was_no_code(number, effects) else {
             return;
         };
         match &self.screen {
-            Screen::SignUp if self.sign_up.is_scannable(&raw) => self.sign_up.fill(&raw),
-            Screen::Find if self.find.is_scannable() => self.find.fill(&raw),
+            Screen::SignUp if self.sign_up.is_scannable(&scan.raw) => {
+                self.sign_up.fill(&scan.raw);
+            }
+            Screen::Find if self.find.is_scannable() => self.find.fill(&scan.raw),
             Screen::Starting
             | Screen::SetUp(_)
             | Screen::SignIn(_)
             | Screen::Redeem
             | Screen::SignUp
             | Screen::Find
-            | Screen::Back => self.scanned(raw, flags, effects),
+            | Screen::Back => self.scanned(scan, effects),
         }
     }
 
@@ -879,9 +921,9 @@ impl Model {
             // It was no badge: it is judged as it would have been at once.
             let raw = scan.as_bytes().to_vec();
             if matches!(self.screen, Screen::SignIn(_)) {
-                self.scanned(raw, ScanFlags::NONE, effects);
+                self.scanned(ScanIn::typed(raw), effects);
             } else {
-                self.redeem.scanned(raw, ScanFlags::NONE, true, effects);
+                self.redeem.scanned(ScanIn::typed(raw), true, effects);
             }
         }
         if let Some(words) = self.back.told(told, is_in_view, effects) {

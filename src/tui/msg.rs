@@ -391,8 +391,10 @@ pub enum Effect {
     Scan {
         /// The running number of the act.
         number: u64,
-        /// The bytes as they came.
+        /// The bytes as they came, or as the counter's keyboard layout makes of them.
         raw: Vec<u8>,
+        /// The bytes as they came, where `raw` is something else; only kept.
+        came: Option<Vec<u8>>,
         /// Only a badge counts while this is false.
         may_judge: bool,
         /// A field waits for what is no code: then nothing is judged, and [`Msg::NoCode`] says so.
@@ -404,6 +406,8 @@ pub enum Effect {
         number: u64,
         /// The bytes of the scan that raised the question.
         raw: Vec<u8>,
+        /// Of that scan, as of [`Effect::Scan`].
+        came: Option<Vec<u8>>,
         /// The receipt number.
         receipt: Option<String>,
         /// The customer's id or contact.

@@ -486,16 +486,8 @@ fn a_clock_before_the_newest_entry_decides_nothing() {
 
 fn scan<'a>(code: &'a str, minted: &'a counterfoil::domain::ids::Key, is_check: bool) -> Scan<'a> {
     Scan {
-        raw: code.as_bytes(),
-        allowed_hosts: &[],
-        key: None,
-        minted,
-        campaign: None,
-        receipt: None,
-        customer: None,
-        approval: None,
         is_check,
-        honoured: None,
+        ..Scan::new(code.as_bytes(), minted)
     }
 }
 

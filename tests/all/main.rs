@@ -5,6 +5,7 @@
 )]
 
 mod away;
+mod campaign_work;
 mod campaigns_screens;
 mod cancel;
 mod claims;
@@ -42,6 +43,7 @@ mod races;
 mod recognition;
 mod restore;
 mod rule_changes;
+mod scanner_options;
 mod screens;
 mod serving;
 mod shop;

@@ -357,6 +357,7 @@ fn a_badge_is_scanned_into_its_field_and_a_code_is_judged_even_there() {
     let [
         Effect::Scan {
             number,
+            came: None,
             raw,
             may_judge: true,
             fills: false,

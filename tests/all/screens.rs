@@ -76,6 +76,7 @@ pub(crate) fn model(theme: Theme, size: (u16, u16), is_training: bool, msgs: &[M
         theme,
         fade_after: FADE_AFTER,
         lock_after: LOCK_AFTER,
+        layout: None,
         training,
         columns: size.0,
         rows: size.1,
@@ -724,6 +725,7 @@ pub(crate) fn without_bells(effects: Vec<Effect>) -> Vec<Effect> {
 pub(crate) fn scan_effect(number: u64, raw: &str, may_judge: bool) -> Effect {
     Effect::Scan {
         number,
+        came: None,
         raw: raw.as_bytes().to_vec(),
         may_judge,
         fills: false,
@@ -734,6 +736,7 @@ pub(crate) fn scan_effect(number: u64, raw: &str, may_judge: bool) -> Effect {
 pub(crate) fn scan_for_field(number: u64, raw: &str) -> Effect {
     Effect::Scan {
         number,
+        came: None,
         raw: raw.as_bytes().to_vec(),
         may_judge: true,
         fills: true,
@@ -762,6 +765,7 @@ fn a_receipt_is_typed_or_scanned_and_a_code_drops_the_question() {
     let needs = || answer(Verdict::NeedsAnswer, "receipt number?");
     let redeem = |number, receipt: &str| Effect::Redeem {
         number,
+        came: None,
         raw: b"x".to_vec(),
         receipt: Some(receipt.to_owned()),
         customer: None,
@@ -815,6 +819,7 @@ fn a_manager_sets_a_refusal_aside() {
     };
     let order = |number, approval| Effect::Redeem {
         number,
+        came: None,
         raw: b"x".to_vec(),
         receipt: None,
         customer: None,

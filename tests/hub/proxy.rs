@@ -162,19 +162,17 @@ fn serve(mut store: TcpStream, state: &Mutex<State>, met: &Sender<()>) {
             }
             continue;
         };
-        match trouble {
-            Trouble::Close => {}
+        let said = match trouble {
+            Trouble::Close => Vec::new(),
             Trouble::QuestionCut(cut) => {
                 let mut stream = TcpStream::connect(&hub).unwrap();
                 stream.write_all(cut.of(&question)).unwrap();
                 stream.shutdown(Shutdown::Write).unwrap();
                 // The hub has seen all that there is of it, and says what it likes to nobody.
                 drop(stream.read_to_end(&mut Vec::new()));
+                Vec::new()
             }
-            Trouble::AnswerCut(cut) => {
-                let answer = ask(&hub, &question);
-                drop(store.write_all(cut.of(&answer)));
-            }
+            Trouble::AnswerCut(cut) => cut.of(&ask(&hub, &question)).to_vec(),
             Trouble::Silent => {
                 met.send(()).unwrap_or_default();
                 until_gone(&mut store);
@@ -187,13 +185,15 @@ fn serve(mut store: TcpStream, state: &Mutex<State>, met: &Sender<()>) {
                 drop(store.write_all(&answer));
                 return;
             }
-            Trouble::Says(answer) => drop(store.write_all(&answer)),
+            Trouble::Says(answer) => answer,
             Trouble::SaysInstead(answer) => {
                 drop(ask(&hub, &question));
-                drop(store.write_all(&answer));
+                answer
             }
-        }
+        };
+        // Before the store hears it: whoever asks once the store has ended finds that it was met.
         met.send(()).unwrap_or_default();
+        drop(store.write_all(&said));
         drop(store.shutdown(Shutdown::Both));
         return;
     }

@@ -1,5 +1,9 @@
 //! A hub that is put back to an older state without being told so: its stores find it out, it says so to
 //! whoever asks after its health, and nothing is given out or honoured twice.
+#![expect(
+    clippy::expect_used,
+    reason = "a test's own surroundings: what fails here fails the test"
+)]
 
 use std::path::Path;
 

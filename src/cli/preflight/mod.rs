@@ -4,22 +4,24 @@
 mod others;
 mod paper;
 
+use std::cell::RefCell;
 use std::io::{self, BufRead as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli::args::RehearseClaimArgs;
+use crate::cli::config::Config;
 use crate::cli::context::{Context, now, stop_flag};
 use crate::cli::failure::Failure;
 use crate::cli::preflight::others::{COMMITTED, Others, READY};
 use crate::cli::printer::{printer_of, template_of};
 use crate::desk::SlipPrinter;
-use crate::desk::preflight::{self, Event, Order, Watch};
+use crate::desk::preflight::{self, Event, News, Order, Watch};
 use crate::desk::random;
 use crate::devices::print::{Destination, Printer, ProfileName, StatusMode};
 use crate::domain::code::letters_of;
@@ -41,18 +43,7 @@ pub(super) fn preflight(
     let stop = stop_flag()?;
     // A closed terminal must not leave a copy behind.
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&stop))?;
-    let mut ledger = context.open_reading()?;
-    // A ledger that an older program wrote is brought up to date on the copy alone: there it is
-    // looked for again.
-    if let Ok(Err(refusal)) = ledger.campaign(id) {
-        return Err(refusal.into());
-    }
-    let marker_fault = ledger.marker_fault()?;
-    let folder = copy(context, &mut ledger, &stop)?;
-    drop(ledger);
-    let at = now();
-    let mut rehearsal = Rehearsal::open(&folder.0, at)?;
-    let mut others = others_of(context, &folder.0)?;
+    let ledger = context.open_reading()?;
     let bar = bar_of(context);
     let mut table = Table {
         is_json: context.is_json,
@@ -61,23 +52,33 @@ pub(super) fn preflight(
         failed: None,
         counts: [0; 3],
     };
-    let order = Order {
-        campaign: id,
+    let mut is_copied = false;
+    let played = play_on_copy(
+        (&context.config, &context.data),
+        ledger,
+        id,
         audience,
-        marker_fault: marker_fault.as_deref(),
-        now: at,
-    };
-    let watched = preflight::play(
-        &mut rehearsal,
-        &order,
-        &mut others,
-        &mut Watch {
-            begun: &mut |trial| bar.set_message(trial.words),
-            done: &mut |check| !stop.load(Ordering::Relaxed) && table.add(&check),
+        &mut |news| {
+            match news {
+                News::Copying(done, all) => {
+                    bar.set_length(all);
+                    bar.set_position(done);
+                }
+                News::Begun(trial) => {
+                    if !std::mem::replace(&mut is_copied, true) {
+                        bar.set_style(ProgressStyle::default_spinner());
+                    }
+                    bar.set_message(trial.words);
+                }
+                News::Ended(check) => {
+                    return !stop.load(Ordering::Relaxed) && table.add(&check);
+                }
+            }
+            !stop.load(Ordering::Relaxed)
         },
     );
     bar.finish_and_clear();
-    watched??;
+    played?;
     if stop.load(Ordering::Relaxed) {
         return Err(LedgerError {
             op: "preflight",
@@ -89,27 +90,69 @@ pub(super) fn preflight(
     table.end()
 }
 
+/// Plays a campaign of a ledger on a copy of it, for a shop with this configuration and data folder.
+/// Tells each step, until it is answered false.
+pub(super) fn play_on_copy(
+    (config, data): (&Config, &Path),
+    mut ledger: Ledger,
+    id: &CampaignId,
+    audience: Option<u64>,
+    tell: &mut dyn FnMut(News) -> bool,
+) -> Result<(), Failure> {
+    // A ledger that an older program wrote is brought up to date on the copy alone: there it is
+    // looked for again.
+    if let Ok(Err(refusal)) = ledger.campaign(id) {
+        return Err(refusal.into());
+    }
+    let marker_fault = ledger.marker_fault()?;
+    let folder = copy(&mut ledger, tell)?;
+    drop(ledger);
+    let at = now();
+    let mut rehearsal = Rehearsal::open(&folder.0, at)?;
+    let mut others = others_of(config, data, &folder.0)?;
+    let order = Order {
+        campaign: id,
+        audience,
+        marker_fault: marker_fault.as_deref(),
+        now: at,
+    };
+    let tell = RefCell::new(tell);
+    preflight::play(
+        &mut rehearsal,
+        &order,
+        &mut others,
+        &mut Watch {
+            // Whether to go on is asked when it has ended.
+            begun: &mut |trial| {
+                tell.borrow_mut()(News::Begun(trial));
+            },
+            done: &mut |check| tell.borrow_mut()(News::Ended(check)),
+        },
+    )??;
+    Ok(())
+}
+
 /// The shop's printer and its slip; without a printer the narrowest paper, on which the least fits.
-fn paper_of(context: &Context, printer: Option<Printer>) -> Result<SlipPrinter, Failure> {
+fn paper_of(data: &Path, printer: Option<Printer>) -> Result<SlipPrinter, Failure> {
     let narrow = || {
         let profile = ProfileName::Generic58.profile();
         Printer::new(Destination::File(PathBuf::new()), profile)
     };
     Ok(SlipPrinter {
         printer: printer.unwrap_or_else(narrow),
-        template: template_of(&context.data)?,
+        template: template_of(data)?,
     })
 }
 
 /// What is around the copy in a folder.
-fn others_of<'f>(context: &Context, folder: &'f Path) -> Result<Others<'f>, Failure> {
-    let printer = printer_of(&context.config);
+fn others_of<'f>(config: &Config, data: &Path, folder: &'f Path) -> Result<Others<'f>, Failure> {
+    let printer = printer_of(config);
     Ok(Others {
         folder,
         program: std::env::current_exe()?,
         is_printer_deaf: matches!(&printer, Ok(Some(printer)) if is_deaf(printer)),
         paper: printer
-            .and_then(|printer| paper_of(context, printer))
+            .and_then(|printer| paper_of(data, printer))
             .map_err(|failure| failure.message),
     })
 }
@@ -132,6 +175,12 @@ impl Drop for Folder {
 fn bar_of(context: &Context) -> ProgressBar {
     if context.draws_bars() {
         let bar = ProgressBar::new_spinner();
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg} {bar:30} {bytes} of {total_bytes}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        bar.set_message("copying the ledger");
         bar.enable_steady_tick(Duration::from_millis(100));
         bar
     } else {
@@ -140,23 +189,13 @@ fn bar_of(context: &Context) -> ProgressBar {
 }
 
 /// Copies the ledger into the folder for temporary files, and clears away what killed ones left.
-fn copy(context: &Context, ledger: &mut Ledger, stop: &AtomicBool) -> Result<Folder, Failure> {
+fn copy(ledger: &mut Ledger, tell: &mut dyn FnMut(News) -> bool) -> Result<Folder, Failure> {
     let parent = std::env::temp_dir();
     Rehearsal::clear_away(&parent);
-    let bar = bar_of(context);
-    if let Ok(style) =
-        ProgressStyle::with_template("{msg} {bar:30} {bytes} of {total_bytes}, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar.set_message("copying the ledger");
     let name = letters_of(&random::<12>()?);
     let copied = ledger.rehearse(&parent, &name, &mut |done, all| {
-        bar.set_length(all);
-        bar.set_position(done);
-        !stop.load(Ordering::Relaxed)
+        tell(News::Copying(done, all))
     });
-    bar.finish_and_clear();
     copied.map(Folder).map_err(|error| {
         let is_place = matches!(error.cause, Cause::DiskFull | Cause::NetworkFileSystem(_));
         let failure = Failure::from(error);

@@ -130,6 +130,17 @@ fn request<'r>(
     })
 }
 
+/// What is told of a preflight that is played on a copy.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// So many bytes of the ledger are copied, of so many.
+    Copying(u64, u64),
+    /// What is tried next.
+    Begun(Trial),
+    /// What came of it.
+    Ended(Check),
+}
+
 /// Who watches a preflight.
 pub struct Watch<'w> {
     /// Told what is tried next.

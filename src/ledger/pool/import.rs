@@ -183,6 +183,7 @@ fn read_list(
             Ok(row) => row,
             Err(field) => {
                 bad.push(&columns.bad_row(line, &field))?;
+                job.bad = bad.count();
                 continue;
             }
         };
@@ -262,6 +263,7 @@ fn check(job: &mut Job<'_, '_>, list: List, bad: &mut BadRows) -> Result<Good, C
                 fault,
             };
             bad.push(&good.columns.bad_row(row.line, &field))?;
+            job.bad = bad.count();
         } else if row.contacts.is_empty() {
             good.plain.push(record)?;
         } else {
@@ -320,6 +322,7 @@ fn settle(
                     fault,
                 };
                 bad.push(&columns.bad_row(row.line, &field))?;
+                job.bad = bad.count();
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Reading a list of codes: bytes in, rows with their lines out, in bounded memory.
+//! Reading a list of codes: bytes in, rows with their lines out, in bounded memory; and a look at one
+//! before anything is stored.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -6,8 +7,11 @@ use std::io::{self, Read};
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use crate::domain::code_list::{Columns, ListFault, delimiter_of, is_utf16};
-use crate::ledger::pool::Fail;
+use crate::domain::code_list::{Column, Columns, ListFault, delimiter_of, is_utf16};
+use crate::domain::escape::escape;
+use crate::domain::refusal::Refusal;
+use crate::ledger::LedgerError;
+use crate::ledger::pool::{Fail, settled};
 
 /// The longest row that is read: a quote that is never closed must not swallow the whole file.
 const ROW_BYTES_MAX: usize = 1024 * 1024;
@@ -19,6 +23,49 @@ const BEGINNING_BYTES: u64 = 64 * 1024;
 const BUFFER_BYTES: usize = 128 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The beginning of a list, as an import would read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListLook {
+    /// What its columns are, in their order.
+    pub columns: Vec<&'static str>,
+    /// Whether the first row names them.
+    pub has_header: bool,
+    /// The place of the code among them, from 0.
+    pub code_at: usize,
+    /// The first rows after the header, each as its fields, escaped.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// Looks at the first rows of a list; stores nothing.
+pub fn look_at_list(
+    source: &mut dyn Read,
+    rows_max: usize,
+) -> Result<Result<ListLook, Refusal>, LedgerError> {
+    settled(look(source, rows_max), "look at", "the list")
+}
+
+fn look(source: &mut dyn Read, rows_max: usize) -> Result<ListLook, Fail> {
+    let Some(mut list) = CodeList::open(source)? else {
+        return Err(ListFault::Empty.into());
+    };
+    let mut look = ListLook {
+        columns: list.columns().names().collect(),
+        has_header: list.columns().has_header(),
+        code_at: list.columns().place_of(Column::Code).unwrap_or(0),
+        rows: Vec::new(),
+    };
+    while look.rows.len() < rows_max {
+        let Some((_, record)) = list.next()? else {
+            break;
+        };
+        look.rows.push(record.iter().map(escape).collect());
+    }
+    if look.rows.is_empty() {
+        return Err(ListFault::Empty.into());
+    }
+    Ok(look)
+}
 
 /// A list that is being read.
 pub(super) struct CodeList<'s> {

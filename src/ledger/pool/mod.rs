@@ -36,6 +36,7 @@ use crate::ledger::error::{Cause, LedgerError, Naming as _};
 pub use crate::ledger::pool::export::ExportedCode;
 pub use crate::ledger::pool::generate::{Drawing, GenerateOrder};
 pub use crate::ledger::pool::import::{ImportOrder, ImportReport};
+pub use crate::ledger::pool::list::{ListLook, look_at_list};
 pub use crate::ledger::pool::watch::{DueNotice, Notified};
 
 /// What long work needs of its caller.
@@ -57,6 +58,8 @@ pub struct Progress {
     pub done: u64,
     /// Rows of this step, where it is known.
     pub total: Option<u64>,
+    /// Bad rows found so far.
+    pub bad: u64,
 }
 
 /// What long work does, in this order.
@@ -138,6 +141,8 @@ struct Job<'j, 'w> {
     work: &'j mut LongWork<'w>,
     sizes: Sizes,
     pace: pace::Pace,
+    /// Bad rows found so far.
+    bad: u64,
 }
 
 impl<'j, 'w> Job<'j, 'w> {
@@ -147,6 +152,7 @@ impl<'j, 'w> Job<'j, 'w> {
             ledger,
             work,
             sizes,
+            bad: 0,
         }
     }
 
@@ -165,14 +171,24 @@ impl<'j, 'w> Job<'j, 'w> {
     /// Called once a row: ends the work if that was asked for, and tells how far it is.
     fn tick(&mut self, step: Step, done: u64, total: Option<u64>) -> Result<(), Cause> {
         if done.is_multiple_of(self.sizes.rows_per_report) {
-            (self.work.progress)(Progress { step, done, total });
+            self.tell(step, done, total);
         }
         self.go_on()
     }
 
     fn report(&mut self, step: Step, done: u64, total: Option<u64>) -> Result<(), Cause> {
-        (self.work.progress)(Progress { step, done, total });
+        self.tell(step, done, total);
         self.go_on()
+    }
+
+    fn tell(&mut self, step: Step, done: u64, total: Option<u64>) {
+        let bad = self.bad;
+        (self.work.progress)(Progress {
+            step,
+            done,
+            total,
+            bad,
+        });
     }
 
     fn go_on(&self) -> Result<(), Cause> {

@@ -18,6 +18,7 @@ use crate::desk::{ASK_DEADLINE, Desk, Miss, Moment, act};
 use crate::devices::scan::serial::{self, SerialPortFound};
 use crate::domain::conflict::Conflict;
 use crate::domain::contact::PhoneRegion;
+use crate::domain::gs1::Gs1Rules;
 use crate::domain::guessing::Guessing;
 use crate::domain::log::UNKNOWN;
 use crate::domain::operator::Operator;
@@ -25,6 +26,7 @@ use crate::domain::pool::LowPool;
 use crate::domain::wire;
 use crate::http::sync_loop::{SyncLoop, SyncSetup};
 use crate::ledger::{Ledger, LedgerError};
+use crate::tui::back_order::BackTold;
 use crate::tui::msg::{Effect, Msg, NewShop, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
 use crate::tui::runner::asker::{Askers, Asking, HeardOf};
@@ -32,7 +34,9 @@ use crate::tui::runner::orders::{
     self, Answered, Asked, answer, counts_of, describe, found_shop, number_of,
 };
 use crate::tui::runner::rights::may_order;
-use crate::tui::runner::{Chosen, Clock, Happening, Remember, wall_clock};
+use crate::tui::runner::work_orders::WorkJob;
+use crate::tui::runner::work_thread::{Tools, Worker};
+use crate::tui::runner::{Chosen, Clock, Happening, Rehearse, Remember, wall_clock};
 
 /// What the desk is opened with.
 pub(super) struct DeskOrder {
@@ -40,12 +44,15 @@ pub(super) struct DeskOrder {
     pub(super) may_set_up: bool,
     pub(super) counter: String,
     pub(super) allowed_hosts: Vec<String>,
+    pub(super) gs1: Option<Gs1Rules>,
     pub(super) hub_ca: Option<PathBuf>,
     pub(super) phone_region: Option<PhoneRegion>,
     pub(super) tell_outside: Option<TellOutside>,
     pub(super) zone: String,
     pub(super) scanners_in_use: Vec<PathBuf>,
     pub(super) remember: Remember,
+    pub(super) home: PathBuf,
+    pub(super) rehearse: Rehearse,
     pub(super) clock: Clock,
 }
 
@@ -123,6 +130,8 @@ struct DeskThread {
     /// Answers to unknown codes that come later, and when: whatever else is asked meanwhile is answered
     /// at once.
     slowed: VecDeque<(Duration, Msg)>,
+    /// Imports, generations and preflights, on a thread of its own.
+    worker: Worker,
 }
 
 /// A store's hub: who keeps in touch with it, and what it is asked.
@@ -149,7 +158,16 @@ struct Unheard;
 
 impl DeskThread {
     fn new(order: DeskOrder, tell: SyncSender<Happening>) -> DeskThread {
+        let worker = Worker::new(Tools {
+            folder: order.folder.clone(),
+            phone_region: order.phone_region,
+            home: order.home.clone(),
+            rehearse: Arc::clone(&order.rehearse),
+            clock: order.clock,
+            tell: tell.clone(),
+        });
         DeskThread {
+            worker,
             order,
             tell,
             desk: None,
@@ -263,7 +281,8 @@ impl DeskThread {
 
     fn opened(&mut self, mut ledger: Ledger, now: Timestamp) -> Result<(), Unheard> {
         ledger.dial_in(self.order.phone_region);
-        let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts);
+        let mut desk = Desk::new(ledger, &self.order.counter, &self.order.allowed_hosts)
+            .with_gs1(self.order.gs1.clone());
         match describe(&mut desk, &self.order.counter, now) {
             Ok(opened) => {
                 self.desk = Some(desk);
@@ -329,12 +348,16 @@ impl DeskThread {
         if let Some(seen) = &mut self.seen {
             seen.version = None;
         }
+        if matches!(effect, Effect::SignOut) {
+            self.worker.forget_grant();
+        }
         let number = number_of(&effect);
         let is_in_reach = self.hub.as_ref().is_some_and(|hub| hub.is_in_reach);
         match answer(desk, effect, moment, is_in_reach) {
             Ok(Answered::Told(Some(msg))) => self.say_in_time(msg, moment)?,
             Ok(Answered::Told(None)) => {}
             Ok(Answered::Ask(asked)) => self.ask(asked, moment)?,
+            Ok(Answered::Work(job)) => self.work(job)?,
             Err(error) => self.fail(number, &error)?,
         }
         if let Some(hub) = &self.hub
@@ -348,6 +371,15 @@ impl DeskThread {
             desk.ledger().rest_if_due();
         }
         Ok(())
+    }
+
+    /// Hands an order to whoever does long work.
+    fn work(&mut self, job: WorkJob) -> Result<(), Unheard> {
+        let here = self.desk.as_ref().and_then(Desk::operator);
+        match self.worker.take(job, &self.order.counter, here) {
+            Some(told) => self.say(Msg::BackTold(BackTold::Work(told))),
+            None => Ok(()),
+        }
     }
 
     /// Has the hub asked, and goes on with the next order.

@@ -2,8 +2,8 @@
 //!
 //! The UI thread owns the model and the terminal and blocks on one channel. The desk thread owns the
 //! ledger, and asks the hub nothing itself: askers do, and two threads keep in touch with it. One
-//! thread reads the terminal, one each serial scanner, one waits for signals. Here, and
-//! in `cli/`, the clock is read.
+//! thread reads the terminal, one each serial scanner, one waits for signals; one does long work on a
+//! connection of its own. Here, and in `cli/`, the clock is read.
 
 mod alarm;
 mod asker;
@@ -22,10 +22,13 @@ mod printer_thread;
 mod rights;
 mod screen;
 mod sign_up_orders;
+mod work_orders;
+mod work_thread;
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,10 +37,13 @@ use jiff::Timestamp;
 
 use crate::desk::Moment;
 use crate::desk::pool_watch::TellOutside;
+use crate::desk::preflight::News;
 use crate::devices::scan::serial::{SerialConfig, SerialScanner};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::domain::contact::PhoneRegion;
+use crate::domain::gs1::Gs1Rules;
 use crate::domain::hub_status::{HubStatus, Reach};
+use crate::domain::ids::CampaignId;
 use crate::tui::model::{Model, Options};
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::runner::alarm::listen_for_panics;
@@ -58,6 +64,8 @@ pub struct ConsoleOrder {
     pub counter: String,
     /// Hosts whose web links may hold our codes.
     pub allowed_hosts: Vec<String>,
+    /// Where codes are taken from in GS1 texts; none: nowhere.
+    pub gs1: Option<Gs1Rules>,
     /// Who vouches for the hub, in the place of what the ledger says.
     pub hub_ca: Option<PathBuf>,
     /// Of which country phone numbers are that come without one.
@@ -76,6 +84,10 @@ pub struct ConsoleOrder {
     pub zone: String,
     /// Keeps what was chosen at set-up for the next start; an error is said in its words.
     pub remember: Remember,
+    /// Where a file is looked for first.
+    pub home: PathBuf,
+    /// Plays a preflight.
+    pub rehearse: Rehearse,
     /// How it looks, and the training mode.
     pub options: Options,
 }
@@ -91,6 +103,14 @@ pub struct Chosen {
 
 /// Keeps what was chosen at set-up for the next start.
 pub type Remember = Box<dyn FnMut(&Chosen) -> Result<(), String> + Send>;
+
+/// Plays a campaign, for an audience, on a copy of the ledger; tells each step, until it is answered false.
+/// What could not be done is said in words, with what to do.
+pub type Rehearse = Arc<
+    dyn Fn(&CampaignId, Option<u64>, &mut dyn FnMut(News) -> bool) -> Result<(), String>
+        + Send
+        + Sync,
+>;
 
 /// How a console ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,12 +236,15 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
             may_set_up: order.may_set_up,
             counter: order.counter,
             allowed_hosts: order.allowed_hosts,
+            gs1: order.gs1,
             hub_ca: order.hub_ca,
             phone_region: order.phone_region,
             tell_outside: order.tell_outside,
             zone: order.zone,
             scanners_in_use: paths_of(&order.scanners),
             remember: order.remember,
+            home: order.home,
+            rehearse: order.rehearse,
             clock,
         },
         orders,

@@ -18,6 +18,7 @@ use crate::domain::wire::{self, Question};
 use crate::ledger::{Ledger, LedgerError, OperatorChange, Today};
 use crate::tui::find_order::{FindOrder, FindTold};
 use crate::tui::msg::{ApprovalAsk, Effect, Msg, NewShop, Opened, Pin, TodayCounts, WhyNotJudged};
+use crate::tui::runner::work_orders::WorkJob;
 use crate::tui::runner::{back_orders, find_orders, sign_up_orders};
 
 /// What the desk makes of an order.
@@ -26,6 +27,8 @@ pub(super) enum Answered {
     Told(Option<Msg>),
     /// The hub is asked first.
     Ask(Asked),
+    /// It is for whoever does long work.
+    Work(WorkJob),
 }
 
 /// What the hub is asked, and for whom.
@@ -132,6 +135,7 @@ const NO_EXTRA: Extra = Extra {
     receipt: None,
     customer: None,
     approval: None,
+    came: None,
 };
 
 /// Carries out one order, and answers it; where the hub is in reach, it may have to be asked first.
@@ -146,22 +150,35 @@ pub(super) fn answer(
         Effect::Scan {
             number,
             raw,
+            came,
             may_judge,
             fills,
         } => match (may_judge, fills) {
-            (false, _) => badge_in(desk, number, &raw, now),
+            (false, _) => {
+                let extra = Extra { came, ..NO_EXTRA };
+                badge_in(desk, number, (&raw, &extra), now)
+            }
             (true, true) if desk.may_fill(&raw)? => Ok(Some(Msg::NoCode { number })),
-            (true, _) => return scan(desk, number, &raw, &NO_EXTRA, moment, is_in_reach),
+            (true, _) => {
+                let extra = Extra { came, ..NO_EXTRA };
+                return scan(desk, number, &raw, &extra, moment, is_in_reach);
+            }
         },
         Effect::Redeem {
             number,
             raw,
+            came,
             receipt,
             customer,
             approval,
         } => {
-            let answers = (receipt, customer, approval);
-            return redeem(desk, number, &raw, answers, moment, is_in_reach);
+            let given = Extra {
+                receipt,
+                customer,
+                came,
+                approval: None,
+            };
+            return redeem(desk, number, &raw, (given, approval), moment, is_in_reach);
         }
         Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
         Effect::SignOut => {
@@ -200,7 +217,7 @@ pub(super) fn answer(
         }
         Effect::SettleSlip { number } => sign_up_orders::settle_slip(desk, number, now),
         Effect::Find { number, order } => return find(desk, number, *order, now, is_in_reach),
-        Effect::Back(order) => Ok(Some(back_orders::answer(desk, *order, now))),
+        Effect::Back(order) => return Ok(back_orders::answer(desk, *order, now)),
         // Taken care of by the desk thread itself, or by the UI thread.
         Effect::SetUp(_)
         | Effect::MarkShown { .. }
@@ -263,7 +280,7 @@ fn redeem(
     desk: &mut Desk,
     number: u64,
     raw: &[u8],
-    (receipt, customer, ask): (Option<String>, Option<String>, Option<ApprovalAsk>),
+    (given, ask): (Extra, Option<ApprovalAsk>),
     moment: Moment,
     is_in_reach: bool,
 ) -> Result<Answered, LedgerError> {
@@ -276,11 +293,7 @@ fn redeem(
             })));
         }
     };
-    let extra = Extra {
-        receipt,
-        customer,
-        approval,
-    };
+    let extra = Extra { approval, ..given };
     scan(desk, number, raw, &extra, moment, is_in_reach)
 }
 
@@ -306,10 +319,10 @@ fn sign_up(
 fn badge_in(
     desk: &mut Desk,
     number: u64,
-    raw: &[u8],
+    (raw, extra): (&[u8], &Extra),
     now: Timestamp,
 ) -> Result<Option<Msg>, LedgerError> {
-    Ok(Some(match desk.badge_in(raw, now)? {
+    Ok(Some(match desk.badge_of(raw, extra, now)? {
         Some(operator) => Msg::SignedIn {
             operator,
             number: Some(number),

@@ -13,6 +13,7 @@ use crate::tui::log_order::LogOrder;
 use crate::tui::msg::Effect;
 use crate::tui::operator_order::OperatorOrder;
 use crate::tui::pool_order::PoolOrder;
+use crate::tui::work_order::WorkOrder;
 
 /// Who may order something where people sign in; where nobody does, everybody may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +116,15 @@ rights! { of_log, LOGS, LogOrder,
     LogOrder::EndGuessing { .. } => Manager "end guessing",
 }
 
+rights! { of_work, WORKS, WorkOrder,
+    WorkOrder::Ask { .. } => Manager "ask for long work",
+    // Only what a manager has let happen, which the worker keeps.
+    WorkOrder::Go { .. } => SignedIn "look at files",
+    WorkOrder::Begin(_) => SignedIn "begin long work",
+    WorkOrder::Stop => SignedIn "stop long work",
+    WorkOrder::Close => Console "close long work",
+}
+
 /// Who may order it, and what the test calls it.
 fn row_of(effect: &Effect) -> (Right, &'static str) {
     if let Effect::Find { order, .. } = effect {
@@ -128,6 +138,7 @@ fn row_of(effect: &Effect) -> (Right, &'static str) {
             BackOrder::Campaign(order) => of_campaign(order),
             BackOrder::Operator(order) => of_operator(order),
             BackOrder::Log(order) => of_log(order),
+            BackOrder::Work(order) => of_work(order),
         };
     }
     of_effect(effect)
@@ -173,6 +184,7 @@ mod tests {
     use crate::tui::msg::{ApprovalAsk, Msg, NewShop, Pin};
     use crate::tui::operator_order::{Badge, OperatorTold, OperatorWish};
     use crate::tui::runner::orders::{Answered, answer};
+    use crate::tui::work_order::{WorkTold, WorkWish};
 
     const ANA: &str = "STAFF-ANA-1";
     const MIA: &str = "STAFF-MIA-1";
@@ -304,6 +316,7 @@ mod tests {
     fn redeem(scene: &Scene, at: usize, approval: Option<ApprovalAsk>) -> Effect {
         Effect::Redeem {
             number: 1,
+            came: None,
             raw: scene.codes.get(at).expect("a code").clone().into_bytes(),
             receipt: None,
             customer: None,
@@ -342,6 +355,7 @@ mod tests {
         let approval = approval.cloned();
         let scan = |may_judge| Effect::Scan {
             number: 1,
+            came: None,
             raw: scene.codes.get(2).expect("a code").clone().into_bytes(),
             may_judge,
             fills: false,
@@ -504,6 +518,19 @@ mod tests {
                 wish: LogWish::default(),
                 approval: approval.clone(),
             }),
+            BackOrder::Work(WorkOrder::Ask {
+                approval: approval.clone(),
+            }),
+            BackOrder::Work(WorkOrder::Go {
+                number: 1,
+                to: None,
+            }),
+            BackOrder::Work(WorkOrder::Begin(WorkWish::Preflight {
+                campaign: "spring".parse().expect("a name"),
+                audience: None,
+            })),
+            BackOrder::Work(WorkOrder::Stop),
+            BackOrder::Work(WorkOrder::Close),
             BackOrder::Log(LogOrder::ExportOn),
             BackOrder::Log(LogOrder::ExportStop),
             BackOrder::Log(LogOrder::EndGuessing {
@@ -537,6 +564,9 @@ mod tests {
         {
             return true;
         }
+        if let Msg::BackTold(BackTold::Work(WorkTold::NeedsManager { .. })) = told {
+            return true;
+        }
         let (Msg::ApprovalRefused { words, .. }
         | Msg::FindTold {
             told: FindTold::Refused(words),
@@ -546,7 +576,8 @@ mod tests {
             BackTold::Conflict(ConflictTold::Refused(words))
             | BackTold::Log(LogTold::Refused(words))
             | BackTold::Campaign(CampaignTold::Refused(words))
-            | BackTold::Operator(OperatorTold::Refused(words)),
+            | BackTold::Operator(OperatorTold::Refused(words))
+            | BackTold::Work(WorkTold::Refused(words)),
         )) = told
         else {
             return false;
@@ -609,6 +640,7 @@ mod tests {
                 "whole contact",
                 "export the log",
                 "end guessing",
+                "ask for long work",
             ]
             .contains(&name);
             if is_managers(right) && !is_nothing {
@@ -616,7 +648,7 @@ mod tests {
             }
         }
         let all: BTreeSet<&str> = [
-            EFFECTS, FINDS, CONFLICTS, DAYS, POOLS, CAMPAIGNS, OPERATORS, LOGS,
+            EFFECTS, FINDS, CONFLICTS, DAYS, POOLS, CAMPAIGNS, OPERATORS, LOGS, WORKS,
         ]
         .concat()
         .into_iter()

@@ -17,6 +17,7 @@ use crate::tui::keys::{Command, Place};
 use crate::tui::msg::Effect;
 use crate::tui::pages::View;
 use crate::tui::screens::campaign_form::{Form, What, order};
+use crate::tui::screens::campaign_work::CampaignWork;
 use crate::tui::screens::question::{Outcome, edit};
 use crate::tui::theme::{Theme, Tone};
 
@@ -55,16 +56,22 @@ enum Act {
     Extend,
     Pause,
     Test,
+    Import,
+    Generate,
+    Preflight,
     All,
 }
 
 /// The letters, in the order in which they are named.
-const LETTERS: [(char, Act); 6] = [
+const LETTERS: [(char, Act); 9] = [
     ('n', Act::New),
     ('e', Act::Change),
     ('x', Act::Extend),
     ('p', Act::Pause),
     ('t', Act::Test),
+    ('i', Act::Import),
+    ('g', Act::Generate),
+    ('f', Act::Preflight),
     ('a', Act::All),
 ];
 
@@ -78,6 +85,9 @@ impl Act {
             Act::Pause => "pause",
             Act::Test if marked.is_some_and(|sheet| sheet.test_mode.is_some()) => "go live",
             Act::Test => "test",
+            Act::Import => "import",
+            Act::Generate => "generate",
+            Act::Preflight => "preflight",
             Act::All => "all",
         }
     }
@@ -109,12 +119,19 @@ pub struct Campaigns {
     words: String,
     /// How often it was asked what a change would do.
     weighings: u64,
+    /// Long work on the marked one.
+    work: CampaignWork,
 }
 
 impl Campaigns {
     /// Nothing is known yet.
     pub fn new() -> Campaigns {
         Campaigns::default()
+    }
+
+    /// What the status line says of long work.
+    pub fn work_in_status(&self) -> Option<String> {
+        self.work.in_status()
     }
 
     fn marked(&self) -> Option<&CampaignSheet> {
@@ -138,7 +155,7 @@ impl Campaigns {
         matches!(&self.open, Some(Open::Form(form)) if form.is_at_desk())
     }
 
-    fn command_in_list(&mut self, command: Command, now: Timestamp) {
+    fn command_in_list(&mut self, command: Command, now: Timestamp, effects: &mut Vec<Effect>) {
         let count = self.list.as_ref().map_or(0, |list| list.sheets.len());
         let last = count.saturating_sub(1);
         if matches!(command, Command::Up | Command::Previous) {
@@ -152,12 +169,12 @@ impl Campaigns {
         } else if command == Command::Enter {
             let letter = self.field.take().to_lowercase();
             self.words.clear();
-            self.act(&letter, now);
+            self.act(&letter, now, effects);
         }
     }
 
     /// Opens what a letter stands for; none: the marked one is changed.
-    fn act(&mut self, letter: &str, now: Timestamp) {
+    fn act(&mut self, letter: &str, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(list) = &self.list else {
             return;
         };
@@ -192,6 +209,15 @@ impl Campaigns {
             (Act::Extend, Some(sheet)) if sheet.campaign.rules.ends_at.is_none() => {
                 self.words = format!("{} never ends: e, Enter gives it an end", sheet.campaign.id);
                 return;
+            }
+            (Act::Import, Some(sheet)) => {
+                return self.work.open_import(&sheet.campaign.id, effects);
+            }
+            (Act::Generate, Some(sheet)) => {
+                return self.work.open_generate(&sheet.campaign.id, effects);
+            }
+            (Act::Preflight, Some(sheet)) => {
+                return self.work.open_preflight(&sheet.campaign.id, effects);
             }
             (Act::Change, Some(_)) => What::Change,
             (Act::Extend, Some(_)) => What::Extend,
@@ -245,13 +271,13 @@ fn all_of(sheet: &CampaignSheet, list: &CampaignList, now: Timestamp) -> Reading
 impl BackPage for Campaigns {
     fn place(&self) -> Place {
         match &self.open {
-            None => Place::Campaigns,
+            None => self.work.place().unwrap_or(Place::Campaigns),
             Some(_) => Place::Campaign,
         }
     }
 
     fn has_something_open(&self) -> bool {
-        self.open.is_some() || !self.field.is_empty()
+        self.open.is_some() || self.work.is_open() || !self.field.is_empty()
     }
 
     fn opened(&mut self, setting: &Setting, effects: &mut Vec<Effect>) {
@@ -261,19 +287,27 @@ impl BackPage for Campaigns {
     }
 
     fn put_away(&mut self) {
+        self.work.put_away();
         self.close();
         self.words.clear();
     }
 
     fn signed_out(&mut self) {
+        let mut work = std::mem::take(&mut self.work);
+        work.signed_out();
         *self = Campaigns {
             // An answer to somebody else is not taken for one's own.
             weighings: self.weighings,
+            work,
             ..Campaigns::new()
         };
     }
 
     fn scanned(&mut self) {
+        if self.work.is_open() {
+            self.work.scanned();
+            return;
+        }
         // What is asked is dropped; what is filled in stays.
         let stays = match self.form_mut() {
             Some(form) => !form.scanned(),
@@ -285,6 +319,7 @@ impl BackPage for Campaigns {
     }
 
     fn ticked(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.work.ticked(now, effects);
         // A clock that was set back must not stop it.
         let is_due = self
             .asked_at
@@ -296,6 +331,9 @@ impl BackPage for Campaigns {
     }
 
     fn typed(&mut self, character: char) {
+        if self.work.is_open() {
+            return self.work.typed(character);
+        }
         match &mut self.open {
             Some(Open::Form(form)) => form.typed(character),
             Some(Open::Reading(_)) | None => self.field.push(character),
@@ -308,6 +346,9 @@ impl BackPage for Campaigns {
         setting: &Setting,
         effects: &mut Vec<Effect>,
     ) -> Outcome {
+        if self.work.is_open() {
+            return self.work.command(command, setting, effects);
+        }
         if command == Command::Drop {
             let stays = match self.form_mut() {
                 Some(form) => !form.dropped(),
@@ -347,7 +388,7 @@ impl BackPage for Campaigns {
                 self.close();
             }
         } else {
-            self.command_in_list(command, setting.now);
+            self.command_in_list(command, setting.now, effects);
         }
         Outcome::Open
     }
@@ -358,8 +399,14 @@ impl BackPage for Campaigns {
         is_in_view: bool,
         effects: &mut Vec<Effect>,
     ) -> Option<String> {
-        let BackTold::Campaign(told) = told else {
-            return None;
+        let told = match told {
+            BackTold::Campaign(told) => told,
+            BackTold::Work(told) => return self.work.told(told, effects),
+            BackTold::Pool(_)
+            | BackTold::Conflict(_)
+            | BackTold::Log(_)
+            | BackTold::Day(_)
+            | BackTold::Operator(_) => return None,
         };
         match told {
             CampaignTold::Listed(list) => self.listed(list),
@@ -398,6 +445,9 @@ impl BackPage for Campaigns {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, view: &View<'_>) {
+        if self.work.is_open() {
+            return self.work.draw(canvas, view);
+        }
         let theme = canvas.theme();
         canvas.border(theme.border(Tone::Plain), Style::new());
         canvas.text(2, 0, " CAMPAIGNS ", theme.strong());

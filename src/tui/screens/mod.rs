@@ -1,9 +1,11 @@
 //! The screens, and what may lie in the panel of one; each file holds state, update and drawing.
 
 mod campaign_form;
+pub mod campaign_work;
 pub mod campaigns;
 pub mod conflicts;
 pub mod day;
+mod file_picker;
 pub mod find;
 pub mod full_contact;
 pub mod help;
@@ -20,3 +22,5 @@ pub mod signed_up;
 pub mod slips;
 pub mod take_back;
 pub mod undo;
+mod work_forms;
+mod work_runs;

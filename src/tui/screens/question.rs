@@ -31,6 +31,8 @@ pub struct Given {
     pub receipt: Option<String>,
     /// The customer's id or contact.
     pub customer: Option<String>,
+    /// What came, where the scan is what the counter's keyboard layout makes of it.
+    pub came: Option<Vec<u8>>,
 }
 
 /// What is asked.

@@ -36,12 +36,25 @@ enum Fills {
     Form,
 }
 
-/// A scan that was no code, for a field of a form.
-pub struct NoCode {
-    /// The bytes as they came.
+/// A scan on its way to the desk.
+pub struct ScanIn {
+    /// The bytes to be judged.
     pub raw: Vec<u8>,
+    /// What came, where that is something else: the counter's keyboard layout is known.
+    pub came: Option<Vec<u8>>,
     /// What was odd about it.
     pub flags: ScanFlags,
+}
+
+impl ScanIn {
+    /// A line that was typed by hand.
+    pub fn typed(raw: Vec<u8>) -> ScanIn {
+        ScanIn {
+            raw,
+            came: None,
+            flags: ScanFlags::NONE,
+        }
+    }
 }
 
 /// A scan that the desk has not answered yet.
@@ -124,13 +137,7 @@ impl Redeem {
 
     /// A scan goes to the desk, whatever is open; only a scannable question stays, in case it is its
     /// answer.
-    pub fn scanned(
-        &mut self,
-        raw: Vec<u8>,
-        flags: ScanFlags,
-        may_judge: bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn scanned(&mut self, scan: ScanIn, may_judge: bool, effects: &mut Vec<Effect>) {
         let fills = match &self.mode {
             Mode::Asking(question) if question.is_scannable() => Fills::Question(question.number),
             Mode::Asking(_) | Mode::Undoing(_) => {
@@ -139,31 +146,30 @@ impl Redeem {
             }
             Mode::Scanning => Fills::Nothing,
         };
-        self.send(raw, flags, may_judge, fills, effects);
+        self.send(scan, may_judge, fills, effects);
     }
 
     /// The same while a form is on the screen, whose field takes what is no code.
-    pub fn scanned_for_form(&mut self, raw: Vec<u8>, flags: ScanFlags, effects: &mut Vec<Effect>) {
+    pub fn scanned_for_form(&mut self, scan: ScanIn, effects: &mut Vec<Effect>) {
         self.mode = Mode::Scanning;
-        self.send(raw, flags, true, Fills::Form, effects);
+        self.send(scan, true, Fills::Form, effects);
     }
 
-    fn send(
-        &mut self,
-        raw: Vec<u8>,
-        flags: ScanFlags,
-        may_judge: bool,
-        fills: Fills,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn send(&mut self, scan: ScanIn, may_judge: bool, fills: Fills, effects: &mut Vec<Effect>) {
+        let ScanIn { raw, came, flags } = scan;
         let number = self.leave_for_desk(AtDesk {
             fills,
             flags,
+            given: Given {
+                came: came.clone(),
+                ..Given::default()
+            },
             ..AtDesk::new(raw.clone())
         });
         effects.push(Effect::Scan {
             number,
             raw,
+            came,
             may_judge,
             fills: fills != Fills::Nothing,
         });
@@ -171,19 +177,28 @@ impl Redeem {
 
     /// A scan was no code, and nothing was judged: it answers the question, or is given back for
     /// the form. Where nobody waits for it any more, it is judged as any other.
-    pub fn was_no_code(&mut self, number: u64, effects: &mut Vec<Effect>) -> Option<NoCode> {
+    pub fn was_no_code(&mut self, number: u64, effects: &mut Vec<Effect>) -> Option<ScanIn> {
         let AtDesk {
-            raw, flags, fills, ..
+            raw,
+            flags,
+            fills,
+            given,
+            ..
         } = self.back_from_desk(number)?;
+        let scan = ScanIn {
+            raw,
+            came: given.came,
+            flags,
+        };
         match (fills, &mut self.mode) {
-            (Fills::Form, _) => return Some(NoCode { raw, flags }),
+            (Fills::Form, _) => return Some(scan),
             (Fills::Question(asked), Mode::Asking(question))
                 if question.number == asked && question.is_scannable() =>
             {
-                question.fill(&raw);
+                question.fill(&scan.raw);
             }
             (Fills::Question(_) | Fills::Nothing, _) => {
-                self.send(raw, flags, true, Fills::Nothing, effects);
+                self.send(scan, true, Fills::Nothing, effects);
             }
         }
         None
@@ -250,7 +265,7 @@ impl Redeem {
             Outcome::Open => {}
             Outcome::Scan(raw) => {
                 self.mode = Mode::Scanning;
-                self.scanned(raw, ScanFlags::NONE, true, effects);
+                self.scanned(ScanIn::typed(raw), true, effects);
             }
             Outcome::Done(approval) => self.answered(approval, effects),
         }
@@ -271,6 +286,7 @@ impl Redeem {
         effects.push(Effect::Redeem {
             number,
             raw,
+            came: given.came,
             receipt: given.receipt,
             customer: given.customer,
             approval,

@@ -9,6 +9,7 @@ mod pty;
 pub(crate) mod shop;
 
 mod bad_input;
+mod campaign_work;
 mod campaigns;
 mod counter;
 mod find;

@@ -217,13 +217,13 @@ impl<F: FnMut(SerialReport) -> bool> Reader<F> {
 }
 
 /// When to open a port again, and whether its failure is news yet.
-struct Retry {
+pub(super) struct Retry {
     wait: Duration,
     denied_since: Option<Duration>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Worth {
+pub(super) enum Worth {
     Telling,
     Hiding,
 }
@@ -238,7 +238,12 @@ impl Default for Retry {
 }
 
 impl Retry {
-    fn fail(&mut self, health: &ScannerHealth, now: Duration) -> Worth {
+    /// How long to wait before the next try.
+    pub(super) fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    pub(super) fn fail(&mut self, health: &ScannerHealth, now: Duration) -> Worth {
         // A port that is not there costs nothing to look for, and its scanner is wanted at once.
         if *health == ScannerHealth::Missing {
             *self = Self::default();
