@@ -198,6 +198,12 @@ impl Config {
             })
         };
         let paths = |names: Vec<String>| names.into_iter().map(PathBuf::from).collect();
+        let ports = file.scanner.ports.clone();
+        let baud = file.scanner.baud;
+        let scanner = ScannerOptions::new(file.scanner);
+        if let Some(fault) = scanner.fault() {
+            hear(fault)?;
+        }
         Ok(Config {
             phone_region: Sourced::first(
                 None,
@@ -229,11 +235,11 @@ impl Config {
             ports: Sourced::first(
                 flags.ports,
                 list("COUNTERFOIL_SCANNER").map(paths),
-                file.scanner.ports.clone(),
+                ports,
                 Vec::new,
             ),
-            baud: Sourced::first(flags.baud, None, file.scanner.baud, || 115_200),
-            scanner: ScannerOptions::new(file.scanner),
+            baud: Sourced::first(flags.baud, None, baud, || 115_200),
+            scanner,
             allowed_hosts: Sourced::first(
                 None,
                 list("COUNTERFOIL_ALLOWED_HOSTS"),

@@ -80,6 +80,7 @@ pub(super) fn open(
         .map(|path| SerialConfig {
             path: path.clone(),
             baud: config.baud.value,
+            is_answered: config.scanner.acknowledge().is_some(),
         })
         .collect();
     let is_training = training.is_some();
@@ -94,6 +95,8 @@ pub(super) fn open(
         // What is made up for training is nobody's business outside.
         tell_outside: config.notice.teller().filter(|_| !is_training),
         scanners,
+        acknowledge: config.scanner.acknowledge(),
+        exclusive: config.scanner.device().map(Path::to_owned),
         printer: slip_printer(&config, folder)?.map(|printer| on_its_thread(printer, is_training)),
         rings_bell: config.rings_bell.value,
         baud: config.baud.value,

@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::desk::doctor::{
 };
 use crate::devices::print;
 use crate::devices::rights::rights_of;
-use crate::devices::scan::serial;
+use crate::devices::scan::{evdev, serial};
 use crate::domain::doctor::{Check, Line, exit_code};
 use crate::domain::escape::for_display;
 use crate::domain::hub_status::Reach;
@@ -349,6 +349,9 @@ fn scanners(context: &Context) -> Vec<Line> {
     }));
     let mut lines = doctor::serial(&ports);
     lines.extend(doctor::keyboards(&keyboards()));
+    if let Some(path) = context.config.scanner.device() {
+        lines.push(doctor::exclusive(&node(path, None)));
+    }
     let asked_for = context.config.scanner.asked_for();
     lines.extend(
         asked_for
@@ -360,15 +363,15 @@ fn scanners(context: &Context) -> Vec<Line> {
 
 /// Keyboards by the names that udev gives them.
 fn keyboards() -> KeyboardsSeen {
-    let nodes: Vec<PathBuf> = std::fs::read_dir("/dev/input/by-id")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.to_string_lossy().ends_with("-event-kbd"))
-        .collect();
+    let nodes = evdev::list();
     let account = account();
     KeyboardsSeen {
         count: nodes.len(),
+        scanners: nodes
+            .iter()
+            .filter(|path| evdev::looks_like_a_scanner(path))
+            .map(|path| path.display().to_string())
+            .collect(),
         denied: nodes
             .iter()
             .filter_map(|path| rights_of(path, &account))

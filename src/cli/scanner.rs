@@ -1,10 +1,12 @@
 //! What a counter asks for about its scanners: each of it off until the configuration says otherwise.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::cli::config::{Origin, Sourced};
+use crate::cli::failure::Failure;
+use crate::devices::scan::serial::Acknowledge;
 use crate::domain::gs1::{CodeField, Gs1Rules, Gtin};
 use crate::domain::layout::Layout;
 
@@ -18,6 +20,9 @@ pub(crate) struct ScannerSection {
     gs1_code_in: Option<Vec<CodeField>>,
     gs1_gtins: Option<Vec<Gtin>>,
     layout: Option<Layout>,
+    device: Option<PathBuf>,
+    grab: Option<bool>,
+    acknowledge: Option<Acknowledge>,
 }
 
 /// What was asked for.
@@ -27,6 +32,9 @@ pub(crate) struct ScannerOptions {
     gs1_code_in: Sourced<Vec<CodeField>>,
     gs1_gtins: Sourced<Vec<Gtin>>,
     layout: Sourced<Option<Layout>>,
+    device: Sourced<Option<PathBuf>>,
+    grabs: Sourced<bool>,
+    acknowledge: Sourced<Option<Acknowledge>>,
 }
 
 impl ScannerOptions {
@@ -38,6 +46,9 @@ impl ScannerOptions {
             }),
             gs1_gtins: Sourced::first(None, None, section.gs1_gtins, Vec::new),
             layout: Sourced::first(None, None, section.layout.map(Some), || None),
+            device: Sourced::first(None, None, section.device.map(Some), || None),
+            grabs: Sourced::first(None, None, section.grab, || false),
+            acknowledge: Sourced::first(None, None, section.acknowledge.map(Some), || None),
         }
     }
 
@@ -52,6 +63,34 @@ impl ScannerOptions {
     /// How the keyboard is set whose scanner types US keys, where it is known.
     pub(crate) fn layout(&self) -> Option<Layout> {
         self.layout.value
+    }
+
+    /// The scanner that types and is taken for the console alone.
+    pub(crate) fn device(&self) -> Option<&Path> {
+        self.device.value.as_deref().filter(|_| self.grabs.value)
+    }
+
+    /// How serial scanners are told the verdict; none: they are not.
+    pub(crate) fn acknowledge(&self) -> Option<Acknowledge> {
+        self.acknowledge.value
+    }
+
+    /// What does not go together.
+    pub(crate) fn fault(&self) -> Option<Failure> {
+        match (&self.device.value, self.grabs.value) {
+            (Some(path), false) => Some(Failure::usage(
+                format!(
+                    "[scanner] device is {}, and grab is not true: each scan would come twice",
+                    path.display()
+                ),
+                "set grab = true, or leave device out",
+            )),
+            (None, true) => Some(Failure::usage(
+                "[scanner] grab is true, and no device is named",
+                "set device to the scanner's path; `counterfoil devices` lists them",
+            )),
+            (Some(_), true) | (None, false) => None,
+        }
     }
 
     /// What was asked for, a line each.
@@ -70,7 +109,11 @@ impl ScannerOptions {
                  a line of their own, are not"
             )
         });
-        gs1.into_iter().chain(layout).collect()
+        let acknowledge = self.acknowledge().map(|Acknowledge::Honeywell| {
+            "serial scanners are told the verdict (Honeywell): Host ACK must be on in each"
+                .to_owned()
+        });
+        [gs1, layout, acknowledge].into_iter().flatten().collect()
     }
 
     /// The values as text.
@@ -98,6 +141,26 @@ impl ScannerOptions {
                     .map(|layout| layout.to_string())
                     .unwrap_or_default(),
                 self.layout.origin,
+            ),
+            (
+                "scanner.device",
+                self.device
+                    .value
+                    .as_ref()
+                    .map_or_else(String::new, |path| path.display().to_string()),
+                self.device.origin,
+            ),
+            (
+                "scanner.grab",
+                self.grabs.value.to_string(),
+                self.grabs.origin,
+            ),
+            (
+                "scanner.acknowledge",
+                self.acknowledge
+                    .value
+                    .map_or_else(String::new, |Acknowledge::Honeywell| "honeywell".to_owned()),
+                self.acknowledge.origin,
             ),
         ]
     }

@@ -5,30 +5,14 @@ use std::io::Write;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::devices::print::{self, UsbPrinterFound};
-use crate::devices::scan::serial;
+use crate::devices::scan::{evdev, serial};
 use crate::domain::escape::for_display;
 
 /// What is there, by names the system gives; no port is opened.
 pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Failure> {
     let found = serial::list();
     if context.is_json {
-        for port in &found {
-            let value = serde_json::json!({
-                "kind": "serial_scanner", "path": port.stable_path, "node": port.node,
-                "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
-                "product": port.product, "serial": port.serial,
-                "configured": context.config.ports.value.contains(&port.stable_path),
-            });
-            writeln!(out, "{value}")?;
-        }
-        for printer in print::list() {
-            let value = serde_json::json!({
-                "kind": "usb_printer", "path": printer.node, "node": printer.node,
-                "product": printer.product, "serial": printer.serial, "to": printer.stable_name(),
-                "configured": context.config.printer.is_at(&printer),
-            });
-            writeln!(out, "{value}")?;
-        }
+        as_json(context, &found, out)?;
         return Ok(0);
     }
     writeln!(
@@ -55,6 +39,18 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
             writeln!(out, "{} is configured and not plugged in", path.display())?;
         }
     }
+    for path in evdev::list() {
+        let what = if evdev::looks_like_a_scanner(&path) {
+            "a scanner that types"
+        } else {
+            "a keyboard"
+        };
+        writeln!(
+            out,
+            "{}  {what}  a scanner for the console alone: [scanner] device",
+            for_display(&path.display().to_string())
+        )?;
+    }
     for printer in print::list() {
         writeln!(
             out,
@@ -64,6 +60,39 @@ pub(super) fn devices(context: &Context, out: &mut dyn Write) -> Result<u8, Fail
         )?;
     }
     Ok(0)
+}
+
+fn as_json(
+    context: &Context,
+    found: &[serial::SerialPortFound],
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    for port in found {
+        let value = serde_json::json!({
+            "kind": "serial_scanner", "path": port.stable_path, "node": port.node,
+            "vid": format!("{:04x}", port.vid), "pid": format!("{:04x}", port.pid),
+            "product": port.product, "serial": port.serial,
+            "configured": context.config.ports.value.contains(&port.stable_path),
+        });
+        writeln!(out, "{value}")?;
+    }
+    for path in evdev::list() {
+        let value = serde_json::json!({
+            "kind": "keyboard", "path": path, "node": path.canonicalize().ok(),
+            "looks_like_a_scanner": evdev::looks_like_a_scanner(&path),
+            "configured": context.config.scanner.device() == Some(path.as_path()),
+        });
+        writeln!(out, "{value}")?;
+    }
+    for printer in print::list() {
+        let value = serde_json::json!({
+            "kind": "usb_printer", "path": printer.node, "node": printer.node,
+            "product": printer.product, "serial": printer.serial, "to": printer.stable_name(),
+            "configured": context.config.printer.is_at(&printer),
+        });
+        writeln!(out, "{value}")?;
+    }
+    Ok(())
 }
 
 /// By its name, which stays; by its node where it has none.

@@ -221,6 +221,10 @@ fn a_low_pool_is_warned_of_once_and_a_refill_clears_it() {
 #[test]
 fn the_days_that_are_left_are_warned_of_and_a_quiet_day_clears_nothing() {
     let mut node = hub(100);
+    // The forecast minds weekdays and hours: whenever this is built, it begins on a Monday at 08:00 UTC.
+    // (The first day of the epoch was a Thursday.)
+    let since_monday_ms = (node.now_ms - 4 * DAY_MS - 8 * HOUR_MS).rem_euclid(7 * DAY_MS);
+    node.passes(7 * DAY_MS - since_monday_ms);
     for hour in 0..70 {
         node.assigned(SPRING, &format!("c{hour}@example.org"));
         node.passes(HOUR_MS);

@@ -95,6 +95,8 @@ fn port(seen: &SerialSeen) -> Line {
 pub struct KeyboardsSeen {
     /// How many there are.
     pub count: usize,
+    /// The paths of those that are scanners by their names.
+    pub scanners: Vec<String>,
     /// The first that this account may not open, with its group.
     pub denied: Option<NodeRights>,
 }
@@ -106,6 +108,11 @@ pub fn keyboards(seen: &KeyboardsSeen) -> Option<Line> {
         1 => "1 keyboard or scanner that types like one".to_owned(),
         many => format!("{many} keyboards or scanners that type like one"),
     };
+    let by_name = match seen.scanners.as_slice() {
+        [] => String::new(),
+        paths => format!(" (a scanner by its name: {})", paths.join(", ")),
+    };
+    let devices = format!("{devices}{by_name}");
     let words = match &seen.denied {
         None => format!("{devices}; this account may open each past the terminal"),
         Some(rights) => format!(
@@ -114,6 +121,33 @@ pub fn keyboards(seen: &KeyboardsSeen) -> Option<Line> {
         ),
     };
     Some(Line::ok(Check::Scanner, words))
+}
+
+/// Judges the scanner that types and is taken for the console alone.
+pub fn exclusive(seen: &NodeSeen) -> Line {
+    let called = seen.called();
+    match &seen.rights {
+        None => Line::bad(
+            Check::Scanner,
+            format!("{called} is configured and not plugged in"),
+            "plug it in, or see `counterfoil devices` and change [scanner] device",
+        ),
+        Some(rights) if !rights.may_open => Line::bad(
+            Check::Scanner,
+            format!(
+                "no permission for {called}: it belongs to the group {}",
+                rights.group
+            ),
+            format!(
+                "{}; or a udev rule for this scanner alone, as in 60-counterfoil.rules",
+                join(rights)
+            ),
+        ),
+        Some(_) => Line::ok(
+            Check::Scanner,
+            format!("{called} can be taken for the console alone"),
+        ),
+    }
 }
 
 /// The printer of slips.
@@ -247,7 +281,13 @@ mod tests {
 
     #[test]
     fn keyboards_are_counted_and_name_the_group_to_join() {
-        let line = |count, denied| keyboards(&KeyboardsSeen { count, denied });
+        let line = |count, denied| {
+            keyboards(&KeyboardsSeen {
+                count,
+                scanners: vec!["/dev/input/by-id/usb-Scanner-event-kbd".to_owned()],
+                denied,
+            })
+        };
         assert_eq!(line(0, None), None);
         let denied = line(2, Some(rights("input", &May::Not))).unwrap();
         assert_eq!(denied.mark, Mark::Ok);
@@ -255,6 +295,25 @@ mod tests {
         assert!(denied.what.contains("usermod -aG input"), "{denied:?}");
         let open = line(1, None).unwrap();
         assert!(open.what.contains("may open each"), "{open:?}");
+        assert!(open.what.contains("by its name: /dev/input"), "{open:?}");
+    }
+
+    #[test]
+    fn an_exclusive_scanner_is_there_and_allowed() {
+        for (rights, mark, to_do) in [
+            (None, Mark::Bad, "plug it in"),
+            (Some(rights("input", &May::Not)), Mark::Bad, "udev rule"),
+            (Some(rights("input", &May::Not)), Mark::Bad, "-aG input"),
+            (Some(rights("input", &May::Open)), Mark::Ok, ""),
+        ] {
+            let line = exclusive(&node("/dev/input/by-id/s", rights));
+            assert_eq!(line.mark, mark, "{line:?}");
+            assert!(line.what.contains("/dev/input/by-id/s"), "{line:?}");
+            assert!(
+                line.to_do.clone().unwrap_or_default().contains(to_do),
+                "{line:?}"
+            );
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ pub use crate::desk::doctor::computer::{
     ClockSeen, DiskSeen, TerminalSeen, clock, disk, file_system_of, terminal, time_zone,
 };
 pub use crate::desk::doctor::counter::{
-    KeyboardsSeen, NodeSeen, PrinterSeen, SerialSeen, keyboards, printer, serial, usb_printer,
+    KeyboardsSeen, NodeSeen, PrinterSeen, SerialSeen, exclusive, keyboards, printer, serial,
+    usb_printer,
 };
 pub use crate::desk::doctor::shop::{
     Joined, LedgerSeen, certificate, files, joined, ledger, migrations, stores,

@@ -1,6 +1,7 @@
 //! The threads that listen: to the terminal, to scanners, to signals. Each tells the UI what it hears.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
@@ -8,6 +9,7 @@ use std::sync::mpsc::SyncSender;
 use rustix::fd::OwnedFd;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use crate::devices::scan::evdev::ExclusiveScanner;
 use crate::devices::scan::serial::{ScannerHealth, SerialConfig, SerialReport, SerialScanner};
 use crate::devices::scan::tty::{TtyReader, TtyReport};
 use crate::tui::msg::{Msg, Source};
@@ -32,14 +34,48 @@ pub(super) fn read_terminal(
     })
 }
 
+/// A scanner on a line of its own, and what its scans are said to come from.
+pub(super) struct NamedScanner {
+    pub(super) name: String,
+    scanner: SerialScanner,
+}
+
+impl NamedScanner {
+    pub(super) fn answer(&self, bytes: &'static [u8]) {
+        self.scanner.answer(bytes);
+    }
+
+    pub(super) fn stop(self) {
+        self.scanner.stop();
+    }
+}
+
 pub(super) fn read_scanner(
     config: SerialConfig,
     tell: SyncSender<Happening>,
-) -> io::Result<SerialScanner> {
+) -> io::Result<NamedScanner> {
+    let name = name_of(&config.path);
+    let scanner = SerialScanner::spawn(config, telling(name.clone(), tell))?;
+    Ok(NamedScanner { name, scanner })
+}
+
+/// A scanner that types, taken from the terminal.
+pub(super) fn read_exclusively(
+    path: PathBuf,
+    tell: SyncSender<Happening>,
+) -> io::Result<ExclusiveScanner> {
+    let name = name_of(&path);
+    ExclusiveScanner::spawn(path, telling(name, tell))
+}
+
+fn name_of(path: &Path) -> String {
+    let path = path.display().to_string();
+    path.rsplit('/').next().unwrap_or(&path).to_owned()
+}
+
+fn telling(name: String, tell: SyncSender<Happening>) -> impl FnMut(SerialReport) -> bool + Send {
     let alarm = Alarm::new(tell);
-    let path = config.path.display().to_string();
-    let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-    SerialScanner::spawn(config, move |report| {
+    move |report| {
         let msg = match report {
             SerialReport::Inputs(inputs) => Msg::Input {
                 source: Source::Scanner(name.clone()),
@@ -53,7 +89,7 @@ pub(super) fn read_scanner(
             },
         };
         alarm.tell().send(Happening::Told(msg)).is_ok()
-    })
+    }
 }
 
 fn health_words(health: &ScannerHealth) -> String {

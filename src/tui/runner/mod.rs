@@ -5,6 +5,7 @@
 //! thread reads the terminal, one each serial scanner, one waits for signals; one does long work on a
 //! connection of its own. Here, and in `cli/`, the clock is read.
 
+mod acknowledging;
 mod alarm;
 mod asker;
 mod back_orders;
@@ -38,7 +39,8 @@ use jiff::Timestamp;
 use crate::desk::Moment;
 use crate::desk::pool_watch::TellOutside;
 use crate::desk::preflight::News;
-use crate::devices::scan::serial::{SerialConfig, SerialScanner};
+use crate::devices::scan::evdev::ExclusiveScanner;
+use crate::devices::scan::serial::{Acknowledge, ScanAnswer, SerialConfig};
 use crate::devices::scan::tty::{self, RawMode};
 use crate::domain::contact::PhoneRegion;
 use crate::domain::gs1::Gs1Rules;
@@ -46,10 +48,13 @@ use crate::domain::hub_status::{HubStatus, Reach};
 use crate::domain::ids::CampaignId;
 use crate::tui::model::{Model, Options};
 use crate::tui::msg::{Effect, Msg};
+use crate::tui::runner::acknowledging::{Owed, scans_of, told_by};
 use crate::tui::runner::alarm::listen_for_panics;
 use crate::tui::runner::asker::HeardOf;
 use crate::tui::runner::desk_thread::{DeskOrder, Order, Work};
-use crate::tui::runner::listen::{read_scanner, read_terminal, wait_for_signals};
+use crate::tui::runner::listen::{
+    NamedScanner, read_exclusively, read_scanner, read_terminal, wait_for_signals,
+};
 use crate::tui::runner::printer_thread::PrinterQueue;
 pub use crate::tui::runner::printer_thread::{Printer, PrinterAnswer, PrinterOrder};
 use crate::tui::runner::screen::Screen;
@@ -74,6 +79,10 @@ pub struct ConsoleOrder {
     pub tell_outside: Option<TellOutside>,
     /// Serial scanners to open.
     pub scanners: Vec<SerialConfig>,
+    /// How serial scanners are told the verdict; none: they are not.
+    pub acknowledge: Option<Acknowledge>,
+    /// A scanner that types, to be taken for the console alone.
+    pub exclusive: Option<PathBuf>,
     /// The printer of slips, if there is one.
     pub printer: Option<Printer>,
     /// Whether the terminal's bell is rung.
@@ -251,11 +260,7 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         tell.clone(),
     )?;
     let reader = read_terminal(terminal, tell.clone())?;
-    let mut scanners = order
-        .scanners
-        .into_iter()
-        .map(|config| read_scanner(config, tell.clone()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let (mut scanners, exclusive) = read_scanners(order.scanners, order.exclusive, &tell)?;
     wait_for_signals(tell.clone())?;
 
     let printer = PrinterQueue::new(order.printer, tell.clone())?;
@@ -268,6 +273,8 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
         told: &told,
         tell,
         scanners: &mut scanners,
+        acknowledge: order.acknowledge,
+        owed: Owed::default(),
         printer,
         baud: order.baud,
         place_order: &place_order,
@@ -284,13 +291,35 @@ fn run_on_terminal(order: ConsoleOrder) -> io::Result<ConsoleEnd> {
     drop(told);
     drop(place_order);
     reader.stop();
-    for scanner in scanners {
-        scanner.stop();
-    }
+    stop_scanners(scanners, exclusive);
     wait_for_desk(desk);
     drop(screen);
     drop(raw_mode);
     end
+}
+
+fn read_scanners(
+    scanners: Vec<SerialConfig>,
+    exclusive: Option<PathBuf>,
+    tell: &SyncSender<Happening>,
+) -> io::Result<(Vec<NamedScanner>, Option<ExclusiveScanner>)> {
+    let scanners = scanners
+        .into_iter()
+        .map(|config| read_scanner(config, tell.clone()))
+        .collect::<io::Result<Vec<_>>>()?;
+    let exclusive = exclusive
+        .map(|path| read_exclusively(path, tell.clone()))
+        .transpose()?;
+    Ok((scanners, exclusive))
+}
+
+fn stop_scanners(scanners: Vec<NamedScanner>, exclusive: Option<ExclusiveScanner>) {
+    for scanner in scanners {
+        scanner.stop();
+    }
+    if let Some(scanner) = exclusive {
+        scanner.stop();
+    }
 }
 
 fn paths_of(scanners: &[SerialConfig]) -> Vec<PathBuf> {
@@ -351,7 +380,9 @@ struct Ui<'u> {
     screen: &'u mut Screen,
     told: &'u Receiver<Happening>,
     tell: SyncSender<Happening>,
-    scanners: &'u mut Vec<SerialScanner>,
+    scanners: &'u mut Vec<NamedScanner>,
+    acknowledge: Option<Acknowledge>,
+    owed: Owed,
     printer: PrinterQueue,
     baud: u32,
     place_order: &'u SyncSender<Order>,
@@ -406,7 +437,7 @@ impl Ui<'_> {
     fn take_in(&mut self, happening: Happening) -> Option<ConsoleEnd> {
         match happening {
             Happening::Told(msg) => {
-                let effects = self.model.update(msg);
+                let effects = self.update(msg);
                 self.carry_out(effects).then_some(ConsoleEnd::Left)
             }
             Happening::Heard(heard) => {
@@ -431,6 +462,7 @@ impl Ui<'_> {
                 let config = SerialConfig {
                     path,
                     baud: self.baud,
+                    is_answered: self.acknowledge.is_some(),
                 };
                 // A system that has no room for a thread is told of by the next start at the latest.
                 self.scanners
@@ -442,6 +474,33 @@ impl Ui<'_> {
             Happening::Broken => Some(ConsoleEnd::Broken {
                 words: "a part of the console has ended".to_owned(),
             }),
+        }
+    }
+
+    /// Tells the model, and the scanners where they are to beep what came of their scans.
+    fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        let Some(acknowledge) = self.acknowledge else {
+            return self.model.update(msg);
+        };
+        let scans = scans_of(&msg);
+        let told = told_by(&msg);
+        let effects = self.model.update(msg);
+        if let Some((number, answer)) = told
+            && let Some(name) = self.owed.settle(number)
+        {
+            self.tell_scanner(&name, acknowledge.bytes(answer));
+        }
+        if let Some(scans) = scans {
+            for _ in 0..self.owed.note(&scans, &effects) {
+                self.tell_scanner(&scans.0, acknowledge.bytes(ScanAnswer::Taken));
+            }
+        }
+        effects
+    }
+
+    fn tell_scanner(&self, name: &str, bytes: &'static [u8]) {
+        if let Some(scanner) = self.scanners.iter().find(|scanner| scanner.name == name) {
+            scanner.answer(bytes);
         }
     }
 

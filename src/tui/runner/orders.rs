@@ -153,17 +153,11 @@ pub(super) fn answer(
             came,
             may_judge,
             fills,
-        } => match (may_judge, fills) {
-            (false, _) => {
-                let extra = Extra { came, ..NO_EXTRA };
-                badge_in(desk, number, (&raw, &extra), now)
-            }
-            (true, true) if desk.may_fill(&raw)? => Ok(Some(Msg::NoCode { number })),
-            (true, _) => {
-                let extra = Extra { came, ..NO_EXTRA };
-                return scan(desk, number, &raw, &extra, moment, is_in_reach);
-            }
-        },
+        } => {
+            let extra = Extra { came, ..NO_EXTRA };
+            let act = (number, may_judge, fills);
+            return first_scan(desk, act, (&raw, &extra), moment, is_in_reach);
+        }
         Effect::Redeem {
             number,
             raw,
@@ -172,12 +166,7 @@ pub(super) fn answer(
             customer,
             approval,
         } => {
-            let given = Extra {
-                receipt,
-                customer,
-                came,
-                approval: None,
-            };
+            let given = (receipt, customer, came);
             return redeem(desk, number, &raw, (given, approval), moment, is_in_reach);
         }
         Effect::SignIn { operator, pin } => sign_in(desk, &operator, &pin, now),
@@ -275,12 +264,34 @@ fn scan(
     })
 }
 
+/// A scan as it comes from a scanner or a hand: whether it may be judged, and whether a field waits for
+/// what is no code.
+fn first_scan(
+    desk: &mut Desk,
+    (number, may_judge, fills): (u64, bool, bool),
+    (raw, extra): (&[u8], &Extra),
+    moment: Moment,
+    is_in_reach: bool,
+) -> Result<Answered, LedgerError> {
+    if !may_judge {
+        let told = badge_in(desk, number, (raw, extra), moment.now)?;
+        return Ok(Answered::Told(told));
+    }
+    if fills && desk.may_fill(raw)? {
+        return Ok(Answered::Told(Some(Msg::NoCode { number })));
+    }
+    scan(desk, number, raw, extra, moment, is_in_reach)
+}
+
+/// A receipt's number, a customer, and what came where the scan is something else.
+type Beside = (Option<String>, Option<String>, Option<Vec<u8>>);
+
 /// A scan again, with the answers to its questions.
 fn redeem(
     desk: &mut Desk,
     number: u64,
     raw: &[u8],
-    (given, ask): (Extra, Option<ApprovalAsk>),
+    (given, ask): (Beside, Option<ApprovalAsk>),
     moment: Moment,
     is_in_reach: bool,
 ) -> Result<Answered, LedgerError> {
@@ -293,7 +304,13 @@ fn redeem(
             })));
         }
     };
-    let extra = Extra { approval, ..given };
+    let (receipt, customer, came) = given;
+    let extra = Extra {
+        receipt,
+        customer,
+        approval,
+        came,
+    };
     scan(desk, number, raw, &extra, moment, is_in_reach)
 }
 

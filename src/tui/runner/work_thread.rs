@@ -613,7 +613,10 @@ fn whole_number(number: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::sync_channel;
+
     use super::*;
+    use crate::domain::operator::Role;
 
     #[test]
     fn a_folder_says_what_is_in_it_and_why_it_cannot() {
@@ -651,6 +654,76 @@ mod tests {
         assert_eq!(place_of(None, home), home);
         let typed = Some(PathBuf::from("~/lists"));
         assert_eq!(place_of(typed, home), home.join("lists"));
+    }
+
+    #[test]
+    fn one_at_a_time_only_what_was_granted_and_whoever_goes_stops_it() {
+        let (tell, told) = sync_channel(64);
+        let mut worker = Worker::new(Tools {
+            folder: PathBuf::new(),
+            phone_region: None,
+            home: PathBuf::from("/"),
+            // Played until somebody stops it.
+            rehearse: Arc::new(|_, _, tell| {
+                while tell(News::Copying(1, 2)) {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            }),
+            clock: Clock::new(),
+            tell,
+        });
+        let somebody = |name: &str, role| Operator {
+            name: name.to_owned(),
+            role,
+        };
+        let (ana, mia) = (
+            somebody("ana", Role::Cashier),
+            somebody("mia", Role::Manager),
+        );
+        let wish = || WorkWish::Preflight {
+            campaign: "spring".parse().expect("a name"),
+            audience: None,
+        };
+        let begin = || WorkJob::Order(WorkOrder::Begin(wish()));
+        let go = || {
+            WorkJob::Order(WorkOrder::Go {
+                number: 1,
+                to: None,
+            })
+        };
+        let granted = || {
+            WorkJob::Grant(Approval {
+                by: Some("mia".to_owned()),
+                reason: String::new(),
+            })
+        };
+        let refused = Some(WorkTold::Refused(NOT_GRANTED.to_owned()));
+        let unread = Some(WorkTold::Unread {
+            number: 1,
+            words: NOT_GRANTED.to_owned(),
+        });
+        assert_eq!(worker.take(begin(), "till 1", Some(&ana)), refused);
+        assert_eq!(worker.take(go(), "till 1", Some(&ana)), unread);
+        let yes = worker.take(granted(), "till 1", Some(&ana));
+        assert_eq!(yes, Some(WorkTold::Granted));
+        // It was granted to whoever was there.
+        assert_eq!(worker.take(begin(), "till 1", Some(&mia)), refused);
+        let yes = worker.take(begin(), "till 1", Some(&ana));
+        assert_eq!(yes, Some(WorkTold::Began(wish())));
+        let Some(WorkTold::Refused(words)) = worker.take(begin(), "till 1", Some(&ana)) else {
+            panic!("two at a time");
+        };
+        assert!(words.contains("the preflight is under way"), "{words}");
+        worker.forget_grant();
+        assert_eq!(worker.take(go(), "till 1", Some(&ana)), unread);
+        drop(worker);
+        let last = told.try_iter().last();
+        let end = Msg::BackTold(BackTold::Work(WorkTold::Ended(Box::new(WorkEnd::Stopped))));
+        assert!(
+            matches!(&last, Some(Happening::Told(told)) if *told == end),
+            "it was waited for"
+        );
     }
 
     #[test]

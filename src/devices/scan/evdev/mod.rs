@@ -132,14 +132,17 @@ fn take(path: &Path) -> Result<RawDevice, ScannerHealth> {
 }
 
 fn health_of(error: &io::Error, path: &Path) -> ScannerHealth {
-    match error.kind() {
-        io::ErrorKind::NotFound => ScannerHealth::Missing,
-        io::ErrorKind::PermissionDenied => ScannerHealth::NoPermission {
+    let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    if is(Errno::NOENT) || is(Errno::NODEV) {
+        ScannerHealth::Missing
+    } else if is(Errno::ACCESS) || is(Errno::PERM) {
+        ScannerHealth::NoPermission {
             group: group_of(path, "input"),
-        },
-        io::ErrorKind::ResourceBusy => ScannerHealth::HeldByAnother,
-        _ if error.raw_os_error() == Some(Errno::NODEV.raw_os_error()) => ScannerHealth::Missing,
-        _ => ScannerHealth::Failed(error.to_string()),
+        }
+    } else if is(Errno::BUSY) {
+        ScannerHealth::HeldByAnother
+    } else {
+        ScannerHealth::Failed(error.to_string())
     }
 }
 
@@ -274,9 +277,10 @@ fn read<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use crate::devices::scan::input::{Scan, ScanFlags};
-    use std::io::Write;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -3,11 +3,12 @@
 //! Invariant: never needs a modem line, and never opens a port that nobody named.
 //! Invariant: what came before an unplug without its suffix is dropped, not judged.
 
+mod acknowledge;
 mod ports;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
@@ -19,6 +20,7 @@ use crate::devices::rights::group_of;
 use crate::devices::scan::framing::Framer;
 use crate::devices::scan::input::Input;
 
+pub use acknowledge::{Acknowledge, ScanAnswer};
 pub use ports::{SerialPortFound, list};
 
 /// What scanners use on USB, where it has no effect, and what we ask for elsewhere.
@@ -33,6 +35,18 @@ const RIGHTS_GRACE: Duration = Duration::from_secs(5);
 /// How long a stop may take.
 const READ_WAIT_MAX: Duration = Duration::from_millis(100);
 
+/// While a scan waits for its answer, so often it is looked whether there is one.
+const ANSWER_WAIT_MAX: Duration = Duration::from_millis(5);
+
+/// And for so long; by then the scanner has given up.
+const ANSWER_AWAITED: Duration = Duration::from_secs(10);
+
+/// A scanner that takes no bytes is not waited for longer.
+const WRITE_WAIT_MAX: Duration = Duration::from_millis(100);
+
+/// Answers that may wait for a scanner.
+const ANSWERS_MAX: usize = 16;
+
 const READ_BYTES_MAX: usize = 4096;
 
 /// Which port to read, and how.
@@ -42,6 +56,8 @@ pub struct SerialConfig {
     pub path: PathBuf,
     /// Bits per second, 8N1. USB scanners ignore it.
     pub baud: u32,
+    /// Whether it is told what came of each scan, see [`SerialScanner::answer`].
+    pub is_answered: bool,
 }
 
 impl SerialConfig {
@@ -50,6 +66,7 @@ impl SerialConfig {
         Self {
             path: path.into(),
             baud: BAUD_DEFAULT,
+            is_answered: false,
         }
     }
 }
@@ -90,6 +107,7 @@ pub enum ScannerHealth {
 #[derive(Debug)]
 pub struct SerialScanner {
     stop: SyncSender<()>,
+    answers: SyncSender<&'static [u8]>,
     thread: JoinHandle<()>,
 }
 
@@ -101,18 +119,31 @@ impl SerialScanner {
         F: FnMut(SerialReport) -> bool + Send + 'static,
     {
         let (stop, stopped) = sync_channel(0);
+        let (answers, to_answer) = sync_channel(ANSWERS_MAX);
         let thread = std::thread::Builder::new()
             .name("serial scanner".to_owned())
             .spawn(move || {
                 Reader {
                     config,
                     stopped,
+                    to_answer,
+                    awaited_until: None,
                     report,
                     health: None,
                 }
                 .run();
             })?;
-        Ok(Self { stop, thread })
+        Ok(Self {
+            stop,
+            answers,
+            thread,
+        })
+    }
+
+    /// Sends the scanner what came of a scan, from its own thread: whoever tells it never waits. What
+    /// it has no room for is dropped, and so is what finds no scanner.
+    pub fn answer(&self, bytes: &'static [u8]) {
+        self.answers.try_send(bytes).unwrap_or_default();
     }
 
     /// Stops the thread and waits for it. Drop the receiver of its reports first, if sending
@@ -127,6 +158,9 @@ impl SerialScanner {
 struct Reader<F> {
     config: SerialConfig,
     stopped: Receiver<()>,
+    to_answer: Receiver<&'static [u8]>,
+    /// Until when an answer is due; none: no scan waits for one.
+    awaited_until: Option<Duration>,
     report: F,
     health: Option<ScannerHealth>,
 }
@@ -154,6 +188,9 @@ impl<F: FnMut(SerialReport) -> bool> Reader<F> {
                     retry = Retry::default();
                     let product = ports::product_of(&self.config.path);
                     self.tell(ScannerHealth::Ready { product })?;
+                    // What was meant for a scanner that is gone is for no other.
+                    self.awaited_until = None;
+                    self.to_answer.try_iter().for_each(drop);
                     self.read_until_gone(&mut port, start)?;
                     self.tell(health_after_unplug(&self.config.path))?;
                 }
@@ -174,8 +211,10 @@ impl<F: FnMut(SerialReport) -> bool> Reader<F> {
         let mut framer = Framer::serial();
         let mut buffer = [0; READ_BYTES_MAX];
         loop {
-            let wait = framer.next_deadline().map_or(READ_WAIT_MAX, |deadline| {
-                deadline.saturating_sub(start.elapsed()).min(READ_WAIT_MAX)
+            self.send_answers(port);
+            let longest = self.longest_wait(start.elapsed());
+            let wait = framer.next_deadline().map_or(longest, |deadline| {
+                deadline.saturating_sub(start.elapsed()).min(longest)
             });
             if port.set_timeout(wait).is_err() {
                 return Ok(());
@@ -193,12 +232,33 @@ impl<F: FnMut(SerialReport) -> bool> Reader<F> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return Ok(()),
             }
+            let has_scan = inputs.iter().any(|input| matches!(input, Input::Scan(_)));
+            if has_scan && self.config.is_answered {
+                self.awaited_until = Some(start.elapsed() + ANSWER_AWAITED);
+            }
             if !inputs.is_empty() && !(self.report)(SerialReport::Inputs(inputs)) {
                 return Err(Stop);
             }
             match self.stopped.try_recv() {
                 Err(TryRecvError::Empty) => {}
                 Ok(()) | Err(TryRecvError::Disconnected) => return Err(Stop),
+            }
+        }
+    }
+
+    fn longest_wait(&self, now: Duration) -> Duration {
+        match self.awaited_until {
+            Some(until) if now < until => ANSWER_WAIT_MAX,
+            Some(_) | None => READ_WAIT_MAX,
+        }
+    }
+
+    /// A scanner that does not take its answer is none the worse: it gives up by itself.
+    fn send_answers(&mut self, port: &mut TTYPort) {
+        while let Ok(bytes) = self.to_answer.try_recv() {
+            self.awaited_until = None;
+            if port.set_timeout(WRITE_WAIT_MAX).is_ok() {
+                port.write_all(bytes).unwrap_or_default();
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Scanners on pseudo-terminals: plugged in, pulled out, taken by others.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use crate::devices::scan::input::{Input, Scan, ScanFlags};
 use crate::devices::scan::serial::{
-    RETRY_MAX, RETRY_MIN, Retry, ScannerHealth, SerialConfig, SerialReport, SerialScanner, Worth,
-    health_of, open,
+    Acknowledge, RETRY_MAX, RETRY_MIN, Retry, ScanAnswer, ScannerHealth, SerialConfig,
+    SerialReport, SerialScanner, Worth, health_of, open,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,8 +46,11 @@ impl Socket {
     }
 
     fn read(&self) -> (SerialScanner, Receiver<SerialReport>) {
+        Self::read_with(SerialConfig::new(self.path()))
+    }
+
+    fn read_with(config: SerialConfig) -> (SerialScanner, Receiver<SerialReport>) {
         let (send, reports) = sync_channel(16);
-        let config = SerialConfig::new(self.path());
         let report = move |report| send.send(report).is_ok();
         (SerialScanner::spawn(config, report).unwrap(), reports)
     }
@@ -71,6 +74,39 @@ fn scan(bytes: &[u8]) -> SerialReport {
         total: bytes.len(),
         flags: ScanFlags::NONE,
     })])
+}
+
+#[test]
+fn a_scanner_is_answered_with_the_bytes_it_understands_and_only_when_told() {
+    let socket = Socket::new();
+    let mut scanner = socket.plug();
+    let (reader, reports) = Socket::read_with(SerialConfig {
+        is_answered: true,
+        ..SerialConfig::new(socket.path())
+    });
+    assert_eq!(next(&reports), health(ScannerHealth::Opening));
+    assert_eq!(next(&reports), ready());
+    let honeywell = Acknowledge::Honeywell;
+    for (told, wanted) in [
+        (ScanAnswer::Good, &b"\x1b7,"[..]),
+        (ScanAnswer::Bad, b"\x1b8,\x1b8,"),
+        (ScanAnswer::Taken, b"\x1b5,"),
+    ] {
+        scanner.write_all(b"BCDF\r").unwrap();
+        assert_eq!(next(&reports), scan(b"BCDF"));
+        // The verdict is out, and until somebody says so, the scanner hears nothing.
+        assert_eq!(scanner.bytes_to_read().unwrap(), 0);
+        reader.answer(honeywell.bytes(told));
+        let mut heard = vec![0; wanted.len()];
+        scanner.read_exact(&mut heard).unwrap();
+        assert_eq!(heard, wanted);
+    }
+    // More than it can take: whoever tells it is not held up.
+    for _ in 0..1000 {
+        reader.answer(honeywell.bytes(ScanAnswer::Good));
+    }
+    drop(reports);
+    reader.stop();
 }
 
 #[test]
