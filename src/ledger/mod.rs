@@ -87,7 +87,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustix::fs::{FlockOperation, flock};
 
 pub use crate::ledger::adopt::Adopted;
 pub use crate::ledger::assign::{ClaimRequest, Claimed};
@@ -188,7 +187,7 @@ pub struct Ledger {
     // Written, and not yet committed: several use cases are under way in one transaction.
     together: Option<Head>,
     // Held shared for as long as the ledger is open, so that a restore knows.
-    _in_use: Option<File>,
+    _in_use: Option<sqlite::InUse>,
 }
 
 /// A write under way: its transaction and the end of the chain.
@@ -512,10 +511,7 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     if files.ledger().exists() {
         return Err(Cause::Exists(folder.to_owned()));
     }
-    let in_use = sqlite::lock_file(&files.in_use(), setup.mode)?;
-    flock(&in_use, FlockOperation::NonBlockingLockExclusive)
-        .ok()
-        .ok_or(Cause::InUse)?;
+    let in_use = sqlite::InUse::alone(&files, setup.mode)?;
     if files.ledger().exists() {
         return Err(Cause::Exists(folder.to_owned()));
     }
@@ -541,9 +537,6 @@ fn create(folder: &Path, setup: &Setup, act: &Act) -> Result<Ledger, Cause> {
     for leftover in ["ledger.turn-a", "ledger.turn-b"] {
         drop(std::fs::remove_file(folder.join(leftover)));
     }
-    // Unlocked, not only closed: a process begun this moment holds a copy of the file until it runs
-    // its own program.
-    flock(&in_use, FlockOperation::Unlock)?;
     drop(in_use);
     open(folder, act).map(|(ledger, _)| ledger)
 }
@@ -679,10 +672,7 @@ fn open_files(folder: &Path, access: Access) -> Result<Ledger, Cause> {
         return Err(Cause::NetworkFileSystem(name));
     }
     let mode = std::fs::metadata(&path)?.permissions().mode() & 0o777;
-    let in_use = sqlite::lock_file(&files.in_use(), mode)?;
-    flock(&in_use, FlockOperation::NonBlockingLockShared)
-        .ok()
-        .ok_or(Cause::InUse)?;
+    let in_use = sqlite::InUse::shared(&files, mode)?;
     let engine = ballast::opening(&files.ballast(), || Sqlite::open(&path, access, mode))?;
     if access == Access::Write {
         ballast::keep(&files.ballast(), mode);

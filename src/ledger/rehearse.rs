@@ -10,7 +10,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
 
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
@@ -19,7 +18,7 @@ use crate::ledger::chain::{Head, OWN_NODE};
 use crate::ledger::codes::state_number;
 use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
-use crate::ledger::sqlite::{Files, Sqlite, lock_file, network_file_system};
+use crate::ledger::sqlite::{Files, InUse, Sqlite, lock_file, network_file_system};
 use crate::ledger::verify::marker_fault;
 use crate::ledger::{Ledger, LedgerError, campaigns, marker, restore, schema};
 
@@ -83,8 +82,7 @@ fn rehearse(
     }
     let files = Files::of_rehearsal(folder);
     // Locked from the first moment: whoever clears away copies that were left lets this one be.
-    let in_use = lock_file(&files.in_use(), MODE)?;
-    flock(&in_use, FlockOperation::LockShared)?;
+    let _in_use = InUse::shared(&files, MODE)?;
     drop(lock_file(&files.ledger(), MODE)?);
     ledger
         .engine
@@ -117,10 +115,7 @@ impl Rehearsal {
             if !is_copy || !files.in_use().exists() {
                 continue;
             }
-            let left = lock_file(&files.in_use(), MODE)
-                .ok()
-                .filter(|file| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok());
-            if left.is_some() {
+            if let Ok(_in_use) = InUse::alone(&files, MODE) {
                 drop(std::fs::remove_dir_all(item.path()));
             }
         }
@@ -220,10 +215,7 @@ fn open(folder: &Path, now: Timestamp) -> Result<Rehearsal, Cause> {
     if !path.exists() {
         return Err(Cause::Missing(folder.to_owned()));
     }
-    let in_use = lock_file(&files.in_use(), MODE)?;
-    flock(&in_use, FlockOperation::NonBlockingLockShared)
-        .ok()
-        .ok_or(Cause::InUse)?;
+    let in_use = InUse::shared(&files, MODE)?;
     let mut engine = Engine::Sqlite(Box::new(Sqlite::open_rehearsal(&path, MODE)?));
     schema::migrate(&mut engine, now.as_millisecond())?;
     Ok(Rehearsal(Ledger {

@@ -12,8 +12,6 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
 use crate::domain::entry::Fact;
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::CodeState;
@@ -23,7 +21,7 @@ use crate::ledger::engine::{Engine, Tx};
 use crate::ledger::error::{Cause, Naming as _};
 use crate::ledger::feed::touch_range;
 use crate::ledger::marker::{Finding, Reading};
-use crate::ledger::sqlite::{Access, Files, Sqlite, lock_file};
+use crate::ledger::sqlite::{Access, Files, InUse, Sqlite, lock_file};
 use crate::ledger::tally::{DAY_MS, add_codes};
 use crate::ledger::{
     Act, Ledger, LedgerError, Writing, behind, feed, link, lives, marker, setting_of,
@@ -439,10 +437,7 @@ fn restore(
     let head = source.read(super::Head::load)?;
     drop(source);
     std::fs::create_dir_all(folder)?;
-    let in_use = lock_file(&files.in_use(), 0o600)?;
-    flock(&in_use, FlockOperation::NonBlockingLockExclusive)
-        .ok()
-        .ok_or(Cause::InUse)?;
+    let in_use = InUse::alone(&files, 0o600)?;
     let former = former(&files, &head)?;
     let unfinished = folder.join("ledger.restored");
     std::fs::copy(backup, &unfinished)?;

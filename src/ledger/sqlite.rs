@@ -464,6 +464,36 @@ pub(crate) fn lock_file(path: &Path, mode: u32) -> Result<File, Cause> {
         .open(path)?)
 }
 
+/// The lock that tells whether a ledger is open, held until dropped: shared by whoever works with it,
+/// alone by whoever puts another in its place.
+pub(crate) struct InUse(File);
+
+impl InUse {
+    /// Open with others.
+    pub(crate) fn shared(files: &Files, mode: u32) -> Result<InUse, Cause> {
+        InUse::take(files, mode, FlockOperation::NonBlockingLockShared)
+    }
+
+    /// Open for nobody else.
+    pub(crate) fn alone(files: &Files, mode: u32) -> Result<InUse, Cause> {
+        InUse::take(files, mode, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    fn take(files: &Files, mode: u32, how: FlockOperation) -> Result<InUse, Cause> {
+        let file = lock_file(&files.in_use(), mode)?;
+        flock(&file, how).ok().ok_or(Cause::InUse)?;
+        Ok(InUse(file))
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        // Unlocked, not only closed: a process that is begun this moment holds a copy of the file until
+        // it runs its own program. An unlock of a lock that is held cannot fail.
+        flock(&self.0, FlockOperation::Unlock).unwrap_or_default();
+    }
+}
+
 /// The name of the network file system that holds `folder`, if one does.
 ///
 /// Numbers: `statfs(2)`. SQLite's shared memory and `flock` are not to be trusted there.
