@@ -19,7 +19,6 @@ use crate::shop::Shop;
 const COLUMNS: usize = 80;
 const ROWS: usize = 24;
 const SCANS: usize = 100;
-const PAGES: usize = 9;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A terminal that understands as much as the console says: where the cursor goes, and clearing.
@@ -158,16 +157,6 @@ impl Console {
         }
     }
 
-    /// Opens the Pools page and goes back; how long until its figures were there.
-    fn opens_pools(&mut self) -> Duration {
-        let at = Instant::now();
-        self.keyboard.write_all(b"\x1b[15~").expect("F5");
-        let drawn = self.wait_for("pool", |text| text.contains("available"));
-        self.keyboard.write_all(b"\x1b").expect("Esc");
-        self.wait_for("way back", |text| !text.contains("available"));
-        drawn - at
-    }
-
     fn memory_kib(&self) -> f64 {
         let status = format!("/proc/{}/status", self.child.id());
         let text = std::fs::read_to_string(status).expect("a running console");
@@ -208,7 +197,7 @@ fn terminal_pair() -> (OwnedFd, OwnedFd) {
 
 pub(crate) fn measure(arguments: &Arguments, shop: &Shop, figures: &mut Figures) {
     let (mut first, mut ready) = (Times::default(), Times::default());
-    let (mut scan, mut pools) = (Times::default(), Times::default());
+    let mut scan = Times::default();
     let mut memory_kib: f64 = 0.0;
     for turn in 0..arguments.starts {
         let mut console = Console::start(shop);
@@ -232,13 +221,10 @@ pub(crate) fn measure(arguments: &Arguments, shop: &Shop, figures: &mut Figures)
                 scan.push(verdict - at);
             }
             memory_kib = console.memory_kib();
-            for _ in 0..PAGES {
-                pools.push(console.opens_pools());
-            }
         }
         console.end();
     }
-    for times in [&mut first, &mut ready, &mut scan, &mut pools] {
+    for times in [&mut first, &mut ready, &mut scan] {
         times.sort();
     }
     let ms = |time: Duration| time.as_secs_f64() * 1e3;
@@ -264,12 +250,6 @@ pub(crate) fn measure(arguments: &Arguments, shop: &Shop, figures: &mut Figures)
             ms(scan.at(500)),
             ms(scan.at(1000))
         ),
-    );
-    figures.at_most(
-        &format!("{codes} codes: Pools page, longest of {PAGES}"),
-        ms(pools.at(1000)),
-        100.0,
-        " ms",
     );
     figures.at_most(
         &format!("peak memory after {} scans", scan.len()),
