@@ -65,14 +65,16 @@ impl Sizes {
     fn read() -> Sizes {
         let words: Vec<String> = std::env::args().collect();
         let is_quick = words.iter().any(|word| word == "--quick");
-        let asked = words
-            .iter()
-            .position(|word| word == "--seconds")
-            .and_then(|place| words.get(place + 1)?.parse().ok());
+        let asked = |name: &str| {
+            let place = words.iter().position(|word| word == name)?;
+            words.get(place + 1)?.parse::<u64>().ok()
+        };
         Sizes {
-            part: Duration::from_secs(asked.unwrap_or(if is_quick { 1 } else { 10 })),
+            part: Duration::from_secs(asked("--seconds").unwrap_or(if is_quick { 1 } else { 10 })),
             codes: if is_quick { 200_000 } else { 2_500_000 },
-            used: if is_quick { 30_000 } else { 600_000 },
+            used: asked("--used")
+                .and_then(|used| usize::try_from(used).ok())
+                .unwrap_or(if is_quick { 30_000 } else { 600_000 }),
             has_claims: !words.iter().any(|word| word == "--redemptions"),
             has_million: !is_quick,
         }

@@ -88,12 +88,25 @@ impl Absent<'_> {
 /// Numbers that are taken from the server in one go.
 const NUMBERS_AT_ONCE: usize = 32;
 
+/// Questions of one group that the next one begins with, at most.
+const ASKED_AGAIN_MAX: usize = 16;
+
 /// Codes of a range that are looked at in one go.
 const CODES_AT_ONCE: i64 = 32;
 
-/// This process's range of a pool that has codes left, held to the end of the transaction.
-const RANGE: &str = "SELECT id, next_ordinal, end_ordinal, code_grant FROM claim_range \
-    WHERE campaign = $1 AND writer = $2 AND next_ordinal < end_ordinal ORDER BY id LIMIT 1";
+/// This process's range of a pool that has codes left, held to the end of the transaction, with so many
+/// of its next codes.
+fn range() -> String {
+    format!(
+        "SELECT {CODE_COLUMNS}, r.id, r.next_ordinal, r.end_ordinal, r.code_grant FROM claim_range r \
+         LEFT JOIN (pool_slot p JOIN code c ON c.id = p.code) ON p.campaign = r.campaign \
+         AND p.ordinal >= r.next_ordinal AND p.ordinal < r.next_ordinal + $3 \
+         AND p.ordinal < r.end_ordinal \
+         WHERE r.id = (SELECT id FROM claim_range WHERE campaign = $1 AND writer = $2 \
+         AND next_ordinal < end_ordinal ORDER BY id LIMIT 1) \
+         AND r.writer = $2 AND r.next_ordinal < r.end_ordinal"
+    )
+}
 
 /// The part of a range of a pool that is given away here.
 #[derive(Debug, Clone, Copy)]
@@ -109,10 +122,20 @@ pub(crate) struct Range {
 /// A question of which the answer stays the same while a group is answered.
 type Asked = (String, Vec<Owned>);
 
+/// Such questions, of a table each.
+pub(crate) type AskedOf = Vec<(&'static str, Asked)>;
+
+/// The answer to one.
+struct Settled {
+    rows: Vec<postgres::Row>,
+    /// Somebody wanted it.
+    is_used: bool,
+}
+
 /// What they know together.
 #[derive(Default)]
 pub(crate) struct Group {
-    settled: RefCell<BTreeMap<&'static str, BTreeMap<Asked, Vec<postgres::Row>>>>,
+    settled: RefCell<BTreeMap<&'static str, BTreeMap<Asked, Settled>>>,
     absent: RefCell<BTreeMap<(&'static str, Owned), BTreeSet<Owned>>>,
     codes: RefCell<BTreeMap<String, postgres::Row>>,
     public_ids: RefCell<BTreeMap<i64, String>>,
@@ -131,25 +154,66 @@ impl Group {
         ask: impl FnOnce() -> Result<Vec<postgres::Row>, Cause>,
     ) -> Result<Vec<postgres::Row>, Cause> {
         let asked = (sql.to_owned(), values.iter().map(Owned::of).collect());
-        if let Some(rows) = self
+        if let Some(known) = self
             .settled
-            .borrow()
-            .get(table)
-            .and_then(|asked_of| asked_of.get(&asked))
+            .borrow_mut()
+            .get_mut(table)
+            .and_then(|asked_of| asked_of.get_mut(&asked))
         {
-            return Ok(rows.clone());
+            known.is_used = true;
+            return Ok(known.rows.clone());
         }
         let rows = ask()?;
-        self.keep_settled(table, asked, &rows);
+        self.keep_settled(table, asked, &rows, true);
         Ok(rows)
     }
 
-    fn keep_settled(&self, table: &'static str, asked: Asked, rows: &[postgres::Row]) {
+    fn keep_settled(
+        &self,
+        table: &'static str,
+        asked: Asked,
+        rows: &[postgres::Row],
+        is_used: bool,
+    ) {
         let mut settled = self.settled.borrow_mut();
+        let rows = rows.to_vec();
         settled
             .entry(table)
             .or_default()
-            .insert(asked, rows.to_vec());
+            .insert(asked, Settled { rows, is_used });
+    }
+
+    fn is_settled(&self, table: &'static str, asked: &Asked) -> bool {
+        let settled = self.settled.borrow();
+        settled
+            .get(table)
+            .is_some_and(|asked_of| asked_of.contains_key(asked))
+    }
+
+    /// What was wanted of what stays the same: the next group will want most of it too.
+    pub(crate) fn wanted_of_settled(&self) -> AskedOf {
+        let settled = self.settled.borrow();
+        let used = settled.iter().flat_map(|(table, asked_of)| {
+            let used = asked_of.iter().filter(|(_, known)| known.is_used);
+            used.map(|(asked, _)| (*table, asked.clone()))
+        });
+        used.take(ASKED_AGAIN_MAX).collect()
+    }
+
+    /// Asks what the group before this one wanted, with the beginning of the transaction.
+    pub(crate) fn ask_again(
+        &self,
+        open: &postgres::Open<'_>,
+        wanted: &AskedOf,
+    ) -> Result<(), Cause> {
+        let questions: Vec<Ahead<'_>> = wanted
+            .iter()
+            .map(|(_, (sql, values))| Ahead::new(sql.as_str(), values))
+            .collect();
+        for ((table, asked), rows) in wanted.iter().zip(open.query_all(&questions)?) {
+            self.keep_settled(table, asked.clone(), &rows, false);
+        }
+        Ok(())
     }
 
     /// Whether it was looked for beforehand, and was nowhere, and was not written since.
@@ -243,50 +307,30 @@ impl Group {
         campaign: i64,
         writer: i64,
     ) -> Result<(), Cause> {
-        let of = [Owned::Int(campaign), Owned::Int(writer)];
-        let found = open.query_all(&[Ahead::new(RANGE, &of).locking()])?;
-        self.keep_ranges(open, &[(campaign, CODES_AT_ONCE)], &found)
+        let of = [campaign, writer, CODES_AT_ONCE].map(Owned::Int);
+        let found = open.query_all(&[Ahead::new(range(), &of).locking_of("r")])?;
+        found
+            .into_iter()
+            .try_for_each(|rows| self.keep_range(campaign, rows))
     }
 
-    /// Keeps the ranges that were found of these pools, and looks at so many of their next codes.
-    fn keep_ranges(
-        &self,
-        open: &postgres::Open<'_>,
-        pools: &[(i64, i64)],
-        found: &[Vec<postgres::Row>],
-    ) -> Result<(), Cause> {
-        let mut places = Vec::new();
-        for ((campaign, wanted), rows) in pools.iter().zip(found) {
-            let Some(row) = rows.first() else {
-                continue;
+    /// Keeps a pool's range that was found, and the codes that were looked at with it.
+    fn keep_range(&self, campaign: i64, found: Vec<postgres::Row>) -> Result<(), Cause> {
+        let mut places = self.places.borrow_mut();
+        for row in found {
+            let range = {
+                let row = Row::Postgres(&row);
+                Range {
+                    id: row.int(13)?,
+                    next_ordinal: row.int(14)?,
+                    end_ordinal: row.int(15)?,
+                    code_grant: row.int(16)?,
+                    stored_ordinal: row.int(14)?,
+                }
             };
-            let row = Row::Postgres(row);
-            let range = Range {
-                id: row.int(0)?,
-                next_ordinal: row.int(1)?,
-                end_ordinal: row.int(2)?,
-                code_grant: row.int(3)?,
-                stored_ordinal: row.int(1)?,
-            };
-            let end = range.end_ordinal.min(range.next_ordinal + wanted);
-            places.push([
-                Owned::Int(*campaign),
-                Owned::Int(range.next_ordinal),
-                Owned::Int(end),
-            ]);
-            self.ranges.borrow_mut().insert(*campaign, range);
-        }
-        let codes = format!(
-            "SELECT {CODE_COLUMNS} FROM pool_slot p JOIN code c ON c.id = p.code \
-             WHERE p.campaign = $1 AND p.ordinal >= $2 AND p.ordinal < $3"
-        );
-        let codes: Vec<Ahead<'_>> = places.iter().map(|of| Ahead::new(&codes, of)).collect();
-        let mut kept = self.places.borrow_mut();
-        for row in open.query_all(&codes)?.into_iter().flatten() {
-            if let (Some(campaign), Some(ordinal)) =
-                (postgres::int(&row, 3)?, postgres::int(&row, 4)?)
-            {
-                kept.insert((campaign, ordinal), row);
+            self.ranges.borrow_mut().insert(campaign, range);
+            if let Some(ordinal) = postgres::int(&row, 4)? {
+                places.insert((campaign, ordinal), row);
             }
         }
         Ok(())
@@ -345,7 +389,15 @@ impl Group {
             ("contact_hash", "campaign", "hash", sought.hashes),
             ("contact", "kind", "normal_form", sought.contacts),
         ];
-        let mut questions = vec![Ahead::new(LINK, &[]), Ahead::new(RIGHTS, &[])];
+        let of_link = [LINK, RIGHTS]
+            .map(|sql| (sql.to_owned(), Vec::new()))
+            .into_iter()
+            .filter(|asked| !self.is_settled("hub_link", asked))
+            .collect::<Vec<Asked>>();
+        let mut questions: Vec<Ahead<'_>> = of_link
+            .iter()
+            .map(|(sql, values)| Ahead::new(sql.as_str(), values))
+            .collect();
         if !acts.is_empty() {
             questions.push(Ahead::numbers("entry", &acts));
         }
@@ -366,16 +418,21 @@ impl Group {
         );
         let has_codes = !sought.codes.is_empty();
         questions.extend(has_codes.then(|| Ahead::of_rows(&codes, &sought.codes)));
-        let ranges: Vec<[Owned; 2]> = pools
+        let ranges: Vec<[Owned; 3]> = pools
             .iter()
-            .map(|(campaign, _)| [Owned::Int(*campaign), Owned::Int(open.writer)])
+            .map(|(campaign, wanted)| [*campaign, open.writer, *wanted].map(Owned::Int))
             .collect();
-        questions.extend(ranges.iter().map(|of| Ahead::new(RANGE, of).locking()));
+        let range = range();
+        questions.extend(
+            ranges
+                .iter()
+                .map(|of| Ahead::new(range.as_str(), of).locking_of("r")),
+        );
 
         let mut answers = open.query_all(&questions)?.into_iter();
         let mut next = || answers.next().unwrap_or_default();
-        for sql in [LINK, RIGHTS] {
-            self.keep_settled("hub_link", (sql.to_owned(), Vec::new()), &next());
+        for asked in &of_link {
+            self.keep_settled("hub_link", asked.clone(), &next(), false);
         }
         if !acts.is_empty() {
             self.keep_numbers("entry", &next())?;
@@ -390,8 +447,9 @@ impl Group {
         }
         let found = if has_codes { next() } else { Vec::new() };
         let campaigns = self.keep_codes(found)?;
-        let ranges: Vec<Vec<postgres::Row>> = answers.collect();
-        self.keep_ranges(open, &pools, &ranges)?;
+        for ((campaign, _), rows) in pools.into_iter().zip(answers) {
+            self.keep_range(campaign, rows)?;
+        }
         for campaign in campaigns {
             campaigns::load(tx, campaign)?;
         }

@@ -67,17 +67,12 @@ impl<'q> Ahead<'q> {
         }
     }
 
-    /// The rows that it names are held to the end of the transaction.
-    pub(crate) fn locking(self) -> Ahead<'q> {
-        Ahead {
-            sql: format!("{} FOR UPDATE", self.sql),
-            ..self
-        }
-    }
-
     /// For numbers of new rows of a table, which nobody else has: one for each of these.
     pub(crate) fn numbers(table: &str, rows: &'q [Vec<Owned>]) -> Ahead<'q> {
-        let sql = format!("SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM v ");
+        // The name of the sequence is looked up once, not for each number.
+        let sql = format!(
+            "SELECT nextval((SELECT CAST(pg_get_serial_sequence('{table}', 'id') AS regclass))) FROM v "
+        );
         Ahead::of_rows(&sql, rows)
     }
 }

@@ -42,7 +42,7 @@ use crate::ledger::claim_range;
 use crate::ledger::database::{Database, unsafe_words};
 use crate::ledger::engine::{Tx, Value};
 use crate::ledger::error::Cause;
-use crate::ledger::group::{Expected, Group};
+use crate::ledger::group::{AskedOf, Expected, Group};
 use crate::ledger::pipeline::{Ahead, all_of, in_order};
 use crate::ledger::waiting::{Joins, Owned, Queue, Waiting, for_many, sendable};
 
@@ -267,8 +267,19 @@ impl Postgres {
         session.later(BEGIN_WRITE, &[], Joins::Never, None)?;
         session.later(BY_INDEX, &[], Joins::Never, None)?;
         session.queue.borrow_mut().close();
+        let wanted = std::mem::take(&mut session.wanted_before);
         self.together = Some(Together { head, broken: None });
-        Ok(())
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let asked = self.look(|tx| match tx.group() {
+            Some((group, open)) => group.ask_again(open, &wanted),
+            None => Ok(()),
+        });
+        if asked.is_err() {
+            drop(self.end_together());
+        }
+        asked
     }
 
     /// Looks up what they are about to ask.
@@ -292,7 +303,12 @@ impl Postgres {
         let Some(session) = &mut self.session else {
             return Err(Cause::Dropped("no connection".into()));
         };
-        let ranges = session.group.take().map(|group| group.ranges());
+        let group = session.group.take();
+        session.wanted_before = group
+            .as_ref()
+            .map(Group::wanted_of_settled)
+            .unwrap_or_default();
+        let ranges = group.map(|group| group.ranges());
         let session = &*session;
         let open = Open {
             session,
@@ -517,6 +533,8 @@ struct Session {
     is_streaming: Cell<bool>,
     /// Several use cases are committed at once just now.
     group: Option<Group>,
+    /// What the ones before them wanted to know that seldom changes.
+    wanted_before: AskedOf,
     part: Cell<Part>,
 }
 
@@ -560,6 +578,7 @@ impl Session {
             queue: RefCell::default(),
             is_streaming: Cell::new(false),
             group: None,
+            wanted_before: AskedOf::new(),
             part: Cell::new(Part::Outside),
         };
         for (setting, is_fit) in CHECKED {
