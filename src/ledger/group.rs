@@ -108,6 +108,15 @@ fn range() -> String {
     )
 }
 
+/// Codes by their foldings, with their customers' ids.
+fn sought_codes() -> String {
+    format!(
+        "SELECT {CODE_COLUMNS}, u.public_id FROM v JOIN code c ON c.folded = v.c1 \
+         JOIN batch b ON b.id = c.batch LEFT JOIN customer u ON u.id = c.customer \
+         WHERE b.is_published = 1"
+    )
+}
+
 /// The part of a range of a pool that is given away here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Range {
@@ -389,11 +398,7 @@ impl Group {
             ("contact_hash", "campaign", "hash", sought.hashes),
             ("contact", "kind", "normal_form", sought.contacts),
         ];
-        let of_link = [LINK, RIGHTS]
-            .map(|sql| (sql.to_owned(), Vec::new()))
-            .into_iter()
-            .filter(|asked| !self.is_settled("hub_link", asked))
-            .collect::<Vec<Asked>>();
+        let of_link = self.unknown_of_link();
         let mut questions: Vec<Ahead<'_>> = of_link
             .iter()
             .map(|(sql, values)| Ahead::new(sql.as_str(), values))
@@ -411,13 +416,8 @@ impl Group {
             );
             questions.extend((!rows.is_empty()).then(|| Ahead::of_rows(&sql, rows)));
         }
-        let codes = format!(
-            "SELECT {CODE_COLUMNS}, u.public_id FROM v JOIN code c ON c.folded = v.c1 \
-             JOIN batch b ON b.id = c.batch LEFT JOIN customer u ON u.id = c.customer \
-             WHERE b.is_published = 1"
-        );
         let has_codes = !sought.codes.is_empty();
-        questions.extend(has_codes.then(|| Ahead::of_rows(&codes, &sought.codes)));
+        questions.extend(has_codes.then(|| Ahead::of_rows(&sought_codes(), &sought.codes)));
         let ranges: Vec<[Owned; 3]> = pools
             .iter()
             .map(|(campaign, wanted)| [*campaign, open.writer, *wanted].map(Owned::Int))
@@ -454,6 +454,15 @@ impl Group {
             campaigns::load(tx, campaign)?;
         }
         Ok(())
+    }
+
+    /// What is to be asked about the hub's own link, which no group before this one wanted.
+    fn unknown_of_link(&self) -> Vec<Asked> {
+        [LINK, RIGHTS]
+            .map(|sql| (sql.to_owned(), Vec::new()))
+            .into_iter()
+            .filter(|asked| !self.is_settled("hub_link", asked))
+            .collect()
     }
 
     /// Keeps what is not among the rows that were found of those that were sought.
