@@ -100,11 +100,11 @@ fn range() -> String {
     format!(
         "SELECT {CODE_COLUMNS}, r.id, r.next_ordinal, r.end_ordinal, r.code_grant FROM claim_range r \
          LEFT JOIN (pool_slot p JOIN code c ON c.id = p.code) ON p.campaign = r.campaign \
-         AND p.ordinal >= r.next_ordinal AND p.ordinal < r.next_ordinal + $3 \
+         AND p.ordinal >= r.next_ordinal AND p.ordinal < r.next_ordinal + $1 \
          AND p.ordinal < r.end_ordinal \
-         WHERE r.id = (SELECT id FROM claim_range WHERE campaign = $1 AND writer = $2 \
+         WHERE r.id = (SELECT id FROM claim_range WHERE campaign = $2 AND writer = $3 \
          AND next_ordinal < end_ordinal ORDER BY id LIMIT 1) \
-         AND r.writer = $2 AND r.next_ordinal < r.end_ordinal"
+         AND r.writer = $3 AND r.next_ordinal < r.end_ordinal"
     )
 }
 
@@ -316,7 +316,7 @@ impl Group {
         campaign: i64,
         writer: i64,
     ) -> Result<(), Cause> {
-        let of = [campaign, writer, CODES_AT_ONCE].map(Owned::Int);
+        let of = [CODES_AT_ONCE, campaign, writer].map(Owned::Int);
         let found = open.query_all(&[Ahead::new(range(), &of).locking_of("r")])?;
         found
             .into_iter()
@@ -420,7 +420,7 @@ impl Group {
         questions.extend(has_codes.then(|| Ahead::of_rows(&sought_codes(), &sought.codes)));
         let ranges: Vec<[Owned; 3]> = pools
             .iter()
-            .map(|(campaign, wanted)| [*campaign, open.writer, *wanted].map(Owned::Int))
+            .map(|(campaign, wanted)| [*wanted, *campaign, open.writer].map(Owned::Int))
             .collect();
         let range = range();
         questions.extend(
