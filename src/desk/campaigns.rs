@@ -11,7 +11,6 @@ use crate::domain::ids::{CampaignId, MalformedName};
 use crate::domain::local_time::Boundary;
 use crate::domain::pool::PoolFigures;
 use crate::domain::refusal::Refusal;
-use crate::domain::rule_change::RuleHit;
 use crate::domain::test_mode::USUAL_LENGTH_MS;
 use crate::domain::verdict::Approval;
 use crate::ledger::{Act, LedgerError};
@@ -58,16 +57,6 @@ impl Desk {
         Ok(put_over(given, &mut rules, &zone)
             .map(|()| rules)
             .map_err(faulty))
-    }
-
-    /// What rules would take from codes that are given out: whoever changes them is asked first.
-    pub fn weigh_rules(
-        &mut self,
-        id: &CampaignId,
-        after: &Rules,
-        now: Timestamp,
-    ) -> Result<Result<Vec<RuleHit>, Refusal>, LedgerError> {
-        self.ledger().weigh_rules(id, after, now)
     }
 
     /// Changes a campaign, as the manager who approves it.

@@ -17,7 +17,7 @@ pub(super) fn answer(desk: &mut Desk, order: BackOrder, now: Timestamp) -> Answe
         BackOrder::Conflict(order) => BackTold::Conflict(conflict_orders::answer(desk, order, now)),
         BackOrder::Log(order) => BackTold::Log(log_orders::answer(desk, order, now)),
         BackOrder::Pool(order) => BackTold::Pool(pool_orders::answer(desk, &order, now)),
-        BackOrder::Campaign(order) => BackTold::Campaign(campaign_orders::answer(desk, order, now)),
+        BackOrder::Campaign(order) => return campaign_orders::answer(desk, order, now),
         BackOrder::Day(order) => BackTold::Day(day_orders::answer(desk, &order, now)),
         BackOrder::Operator(order) => BackTold::Operator(operator_orders::answer(desk, order, now)),
         BackOrder::Work(order) => return work_orders::answer(desk, order, now),

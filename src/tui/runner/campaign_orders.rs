@@ -1,40 +1,58 @@
 //! What the desk does upon the orders of the page of the campaigns, and the answer to each.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use crate::desk::Desk;
-use crate::domain::campaign::Campaign;
+use crate::domain::campaign::{Campaign, Rules};
 use crate::domain::campaign_sheet::{CampaignChange, CampaignChanged};
 use crate::domain::code::grouped;
-use crate::domain::given_rule::GivenRule;
 use crate::domain::ids::CampaignId;
 use crate::domain::local_time::in_words;
-use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, LedgerError};
+use crate::tui::back_order::BackTold;
 use crate::tui::campaign_order::{CampaignList, CampaignOrder, CampaignTold};
-use crate::tui::msg::ApprovalAsk;
-use crate::tui::runner::orders::approved;
+use crate::tui::msg::{ApprovalAsk, Msg};
+use crate::tui::runner::orders::{Answered, approved};
+use crate::tui::runner::work_orders::WorkJob;
 
-/// Carries out one order; what the ledger could not do is an answer too, on the page that asked.
-pub(super) fn answer(desk: &mut Desk, order: CampaignOrder, now: Timestamp) -> CampaignTold {
-    let words = |error: LedgerError| format!("{error}. {}", error.hint());
-    match order {
+/// Carries out one order; what the ledger could not do is an answer too, on the page that asked. Weighing
+/// goes through a campaign's codes, and is handed on.
+pub(super) fn answer(desk: &mut Desk, order: CampaignOrder, now: Timestamp) -> Answered {
+    let told = match order {
         CampaignOrder::List => list(desk, now).map_or_else(
-            |error| CampaignTold::NotListed(words(error)),
+            |error| CampaignTold::NotListed(words(&error)),
             CampaignTold::Listed,
         ),
         CampaignOrder::Weigh {
             number,
             campaign,
             given,
-        } => weigh(desk, number, &campaign, &given, now)
-            .unwrap_or_else(|error| CampaignTold::Failed(words(error))),
+        } => match desk.rules_after(&campaign, &given) {
+            Ok(Ok(after)) => {
+                return Answered::Work(WorkJob::Weigh(Weighing {
+                    number,
+                    campaign,
+                    after: Box::new(after),
+                    now,
+                }));
+            }
+            Ok(Err(refusal)) => CampaignTold::Refused(refusal.to_string()),
+            Err(error) => CampaignTold::Failed(words(&error)),
+        },
         CampaignOrder::Change {
             campaign,
             change,
             approval,
         } => carried_out(desk, &campaign, &change, approval, now)
-            .unwrap_or_else(|error| CampaignTold::Failed(words(error))),
-    }
+            .unwrap_or_else(|error| CampaignTold::Failed(words(&error))),
+    };
+    Answered::Told(Some(Msg::BackTold(BackTold::Campaign(told))))
+}
+
+fn words(error: &LedgerError) -> String {
+    format!("{error}. {}", error.hint())
 }
 
 fn list(desk: &mut Desk, now: Timestamp) -> Result<CampaignList, LedgerError> {
@@ -47,24 +65,29 @@ fn list(desk: &mut Desk, now: Timestamp) -> Result<CampaignList, LedgerError> {
     })
 }
 
-fn weigh(
-    desk: &mut Desk,
+/// A change of rules that is to be weighed.
+pub(super) struct Weighing {
+    /// Which question it is.
     number: u64,
-    campaign: &CampaignId,
-    given: &[GivenRule],
+    campaign: CampaignId,
+    after: Box<Rules>,
     now: Timestamp,
-) -> Result<CampaignTold, LedgerError> {
-    let after = match desk.rules_after(campaign, given)? {
-        Ok(after) => after,
-        Err(refusal) => return Ok(CampaignTold::Refused(refusal.to_string())),
-    };
-    Ok(match desk.weigh_rules(campaign, &after, now)? {
-        Ok(hits) => CampaignTold::Weighed {
-            number,
-            lines: hits.iter().map(ToString::to_string).collect(),
-        },
-        Err(refusal) => CampaignTold::Refused(refusal.to_string()),
-    })
+}
+
+impl Weighing {
+    /// What the change would do to codes; `folder` is the ledger's.
+    pub(super) fn answer(&self, folder: &Path) -> CampaignTold {
+        let weighed = Ledger::open_reading(folder)
+            .and_then(|mut ledger| ledger.weigh_rules(&self.campaign, &self.after, self.now));
+        match weighed {
+            Ok(Ok(hits)) => CampaignTold::Weighed {
+                number: self.number,
+                lines: hits.iter().map(ToString::to_string).collect(),
+            },
+            Ok(Err(refusal)) => CampaignTold::Refused(refusal.to_string()),
+            Err(error) => CampaignTold::Failed(words(&error)),
+        }
+    }
 }
 
 fn carried_out(

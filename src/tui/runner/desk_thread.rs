@@ -26,7 +26,6 @@ use crate::domain::pool::LowPool;
 use crate::domain::wire;
 use crate::http::sync_loop::{SyncLoop, SyncSetup};
 use crate::ledger::{Ledger, LedgerError};
-use crate::tui::back_order::BackTold;
 use crate::tui::msg::{Effect, Msg, NewShop, WhyNotJudged};
 use crate::tui::runner::alarm::Alarm;
 use crate::tui::runner::asker::{Askers, Asking, HeardOf};
@@ -377,7 +376,7 @@ impl DeskThread {
     fn work(&mut self, job: WorkJob) -> Result<(), Unheard> {
         let here = self.desk.as_ref().and_then(Desk::operator);
         match self.worker.take(job, &self.order.counter, here) {
-            Some(told) => self.say(Msg::BackTold(BackTold::Work(told))),
+            Some(told) => self.say(Msg::BackTold(told)),
             None => Ok(()),
         }
     }

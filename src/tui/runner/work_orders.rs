@@ -7,6 +7,7 @@ use crate::domain::operator::Role;
 use crate::domain::verdict::Approval;
 use crate::tui::back_order::BackTold;
 use crate::tui::msg::Msg;
+use crate::tui::runner::campaign_orders::Weighing;
 use crate::tui::runner::orders::{Answered, approved};
 use crate::tui::work_order::{WorkOrder, WorkTold};
 
@@ -17,6 +18,8 @@ const WORK_REASON: &str = "work on a campaign";
 pub(super) enum WorkJob {
     /// A manager lets it be prepared.
     Grant(Approval),
+    /// A change of rules is weighed; nobody needs to let it.
+    Weigh(Weighing),
     /// Any other order.
     Order(WorkOrder),
 }

@@ -29,8 +29,10 @@ use crate::ledger::{
     Progress, Step, look_at_list,
 };
 use crate::tui::back_order::BackTold;
+use crate::tui::campaign_order::CampaignTold;
 use crate::tui::msg::Msg;
 use crate::tui::runner::alarm::Alarm;
+use crate::tui::runner::campaign_orders::Weighing;
 use crate::tui::runner::work_orders::WorkJob;
 use crate::tui::runner::{Clock, Happening, Rehearse};
 use crate::tui::work_order::{
@@ -123,15 +125,20 @@ impl Worker {
         job: WorkJob,
         counter: &str,
         here: Option<&Operator>,
-    ) -> Option<WorkTold> {
+    ) -> Option<BackTold> {
         let here = here.map(|operator| operator.name.clone());
-        let order = match job {
+        let told = match job {
             WorkJob::Grant(approval) => {
                 self.grant = Some(Grant { approval, here });
-                return Some(WorkTold::Granted);
+                Some(WorkTold::Granted)
             }
-            WorkJob::Order(order) => order,
+            WorkJob::Weigh(weighing) => return self.weigh(weighing).map(BackTold::Campaign),
+            WorkJob::Order(order) => self.follow(order, counter, here.as_deref()),
         };
+        told.map(BackTold::Work)
+    }
+
+    fn follow(&mut self, order: WorkOrder, counter: &str, here: Option<&str>) -> Option<WorkTold> {
         match order {
             // Answered where managers are proven.
             WorkOrder::Ask { .. } => None,
@@ -146,14 +153,14 @@ impl Worker {
                 None
             }
             WorkOrder::Go { number, to } => {
-                if self.grant_of(here.as_deref()).is_none() {
+                if self.grant_of(here).is_none() {
                     let words = NOT_GRANTED.to_owned();
                     return Some(WorkTold::Unread { number, words });
                 }
                 self.go(number, to)
             }
             WorkOrder::Begin(wish) => {
-                let Some(grant) = self.grant_of(here.as_deref()) else {
+                let Some(grant) = self.grant_of(here) else {
                     return Some(WorkTold::Refused(NOT_GRANTED.to_owned()));
                 };
                 let by = grant.approval.by.clone();
@@ -194,8 +201,25 @@ impl Worker {
             });
         match begun {
             Ok(_) => None,
-            Err(_) => unread("this computer has no room for another thread: try again"),
+            Err(_) => unread(NO_ROOM),
         }
+    }
+
+    /// Goes through a campaign's codes on a connection of its own, which only reads.
+    fn weigh(&self, weighing: Weighing) -> Option<CampaignTold> {
+        let (folder, tell) = (self.tools.folder.clone(), self.tools.tell.clone());
+        let begun = std::thread::Builder::new()
+            .name("weigh".to_owned())
+            .spawn(move || {
+                let alarm = Alarm::new(tell);
+                let told = BackTold::Campaign(weighing.answer(&folder));
+                let told = Happening::Told(Msg::BackTold(told));
+                // Where nobody listens any more, the console is ending.
+                alarm.tell().send(told).unwrap_or_default();
+            });
+        begun
+            .err()
+            .map(|_| CampaignTold::Failed(NO_ROOM.to_owned()))
     }
 
     fn begin(&mut self, wish: WorkWish, counter: &str, by: Option<String>) -> WorkTold {
@@ -240,6 +264,8 @@ impl Worker {
 }
 
 const NOT_GRANTED: &str = "a manager must approve it first";
+
+const NO_ROOM: &str = "this computer has no room for another thread: try again";
 
 fn happening(told: WorkTold) -> Happening {
     Happening::Told(Msg::BackTold(BackTold::Work(told)))
@@ -698,20 +724,22 @@ mod tests {
                 reason: String::new(),
             })
         };
-        let refused = Some(WorkTold::Refused(NOT_GRANTED.to_owned()));
-        let unread = Some(WorkTold::Unread {
+        let told_of_work = |told| Some(BackTold::Work(told));
+        let refused = told_of_work(WorkTold::Refused(NOT_GRANTED.to_owned()));
+        let unread = told_of_work(WorkTold::Unread {
             number: 1,
             words: NOT_GRANTED.to_owned(),
         });
         assert_eq!(worker.take(begin(), "till 1", Some(&ana)), refused);
         assert_eq!(worker.take(go(), "till 1", Some(&ana)), unread);
         let yes = worker.take(granted(), "till 1", Some(&ana));
-        assert_eq!(yes, Some(WorkTold::Granted));
+        assert_eq!(yes, told_of_work(WorkTold::Granted));
         // It was granted to whoever was there.
         assert_eq!(worker.take(begin(), "till 1", Some(&mia)), refused);
         let yes = worker.take(begin(), "till 1", Some(&ana));
-        assert_eq!(yes, Some(WorkTold::Began(wish())));
-        let Some(WorkTold::Refused(words)) = worker.take(begin(), "till 1", Some(&ana)) else {
+        assert_eq!(yes, told_of_work(WorkTold::Began(wish())));
+        let second = worker.take(begin(), "till 1", Some(&ana));
+        let Some(BackTold::Work(WorkTold::Refused(words))) = second else {
             panic!("two at a time");
         };
         assert!(words.contains("the preflight is under way"), "{words}");
