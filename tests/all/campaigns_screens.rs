@@ -240,6 +240,17 @@ fn a_new_campaign_is_begun_with_an_offer_and_an_end_and_a_fault_loses_nothing() 
     });
     assert_eq!(effects(&mut model, [done]), [back(CampaignOrder::List)]);
     assert_shows(&model, "summer has begun");
+    // It looks like nothing that went wrong, which the next letter is.
+    let colour_of = |model: &Model, words: &str| {
+        let row = screen(model).lines().position(|line| line.contains(words));
+        let row = u16::try_from(row.expect("a row of it")).unwrap();
+        drawn(model, SIZE)[(4, row)].fg
+    };
+    let of_done = colour_of(&model, "summer has begun");
+    effects(&mut model, [typed("y"), enter()]);
+    let of_fault = colour_of(&model, "y stands for nothing here");
+    assert_eq!(of_done, ratatui::style::Color::Reset);
+    assert_ne!(of_fault, of_done);
 }
 
 #[test]

@@ -116,7 +116,10 @@ pub struct Campaigns {
     open: Option<Open>,
     /// A letter; a longer line is what a slow scanner typed.
     field: Field,
+    /// What is wrong, or what was just done.
     words: String,
+    /// What was just done, as long as it is the newest that there is to say.
+    done: Option<String>,
     /// How often it was asked what a change would do.
     weighings: u64,
     /// Long work on the marked one.
@@ -421,6 +424,7 @@ impl BackPage for Campaigns {
                     self.close();
                 }
                 self.words.clone_from(&words);
+                self.done = Some(words.clone());
                 if !lines.is_empty() && self.open.is_none() && is_in_view {
                     let lines = lines.into_iter().map(|line| (String::new(), line));
                     self.open = Some(Open::Reading(Reading {
@@ -586,8 +590,14 @@ impl Campaigns {
             Some(elsewhere) if self.words.is_empty() => elsewhere,
             Some(_) | None => &self.words,
         };
-        let loud = wrapped(words, room, 3).into_iter();
-        lines.extend(loud.map(|line| (Line::from(line), theme.warning())));
+        // Done is done: only what is wrong stands out as such.
+        let style = if self.done.as_ref() == Some(words) {
+            theme.strong()
+        } else {
+            theme.warning()
+        };
+        let said = wrapped(words, room, 3).into_iter();
+        lines.extend(said.map(|line| (Line::from(line), style)));
         let typed = self.field.with_cursor(view.pending, usize::from(room / 4));
         let mut line = padded(&format!("Letter, Enter: {typed}"), LETTER_COLUMNS);
         for (letter, act) in LETTERS {
