@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::cli::args::{BackupArgs, RestoreArgs, VerifyArgs};
 use crate::cli::context::{Context, moment, open_given, rebirth_words, warn};
 use crate::cli::failure::Failure;
+use crate::cli::store::GONE_WITH_HUB;
 use crate::domain::chain_head::ChainHead;
 use crate::ledger::Ledger;
 
@@ -59,7 +60,7 @@ pub(super) fn restore(
         return Ok(0);
     };
     open_given(file)?;
-    let (_, rebirth) = Ledger::restore(
+    let (mut ledger, rebirth) = Ledger::restore(
         &context.data,
         file,
         i64::from(args.missing),
@@ -73,6 +74,9 @@ pub(super) fn restore(
         writeln!(out, "{value}")?;
     } else {
         writeln!(out, "{}", rebirth_words(&rebirth))?;
+        if rebirth.needs_approval && ledger.is_hub()? {
+            writeln!(out, "{GONE_WITH_HUB}")?;
+        }
     }
     Ok(0)
 }

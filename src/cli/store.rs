@@ -81,6 +81,11 @@ pub(super) fn adopt(
     Ok(0)
 }
 
+/// What no store can tell a hub that was restored.
+pub(super) const GONE_WITH_HUB: &str = "what was done here since that state and no store knows is gone. Look \
+    through it and do it again: campaigns that were paused or resumed, conflicts that were settled, \
+    redemptions undone here, stores that were let in, revoked or written off, tokens, operators";
+
 /// Begins a new life of a hub that was put back to an older state.
 pub(super) fn restored(
     context: &mut Context,
@@ -101,7 +106,7 @@ pub(super) fn restored(
             out,
             "a new life of this hub has begun: {} codes are suspect and never given out; what is \
              honoured here needs a manager until `counterfoil restore --settle`, best once every \
-             store has been in touch",
+             store has been in touch\n{GONE_WITH_HUB}",
             rebirth.suspects
         )?;
     }

@@ -64,6 +64,22 @@ pub struct Welcome {
     /// nothing until then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_behind: bool,
+    /// The newest entry in the hub's ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NewestEntry>,
+    /// Of the entries that the caller knew to be there, those that are: `newest` comes after them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub still_here: Vec<NewestEntry>,
+}
+
+/// An entry in the hub's ledger, whoever wrote it: what is told of the hub at a moment stands for all
+/// that it had at that moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestEntry {
+    /// The hub's own number of it.
+    pub number: i64,
+    /// Its hash.
+    pub hash: String,
 }
 
 /// What a node may do.
@@ -214,7 +230,7 @@ pub struct Demand {
 }
 
 /// What a store knows of its hub: a hub that has come to less was put back to an older state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HubKnown {
     /// The newest life of the hub's ledger that it heard of; 0: it does not say.
     pub life: i64,
@@ -223,6 +239,9 @@ pub struct HubKnown {
     /// Its entries that were written while a life of the hub stood that is gone: under its leases, and it
     /// may have had any of them, whether or not its answer came.
     pub former_head: i64,
+    /// What was the newest entry there: one, and what it was told of while it called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newest: Vec<NewestEntry>,
 }
 
 /// What a store knows of codes, told to a hub that was restored: a page of it.
@@ -517,6 +536,9 @@ pub struct AskHub {
     pub hello: Hello,
     /// What is asked.
     pub question: Question,
+    /// What it knows of the hub.
+    #[serde(default)]
+    pub hub: HubKnown,
 }
 
 /// One question, under the key of the act.

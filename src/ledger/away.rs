@@ -16,7 +16,7 @@ use crate::domain::notes::Notes;
 use crate::domain::reversal::{Reversal, ReversalWord};
 use crate::domain::verdict::{Answer, ApartCause, Approval, Band, CodeState, Story};
 use crate::domain::wire::{
-    AskHub, Asked, Question, Standing, Told, Verb, WireCode, WireCustomer, WireStory,
+    AskHub, Asked, Question, Standing, Told, Verb, Welcome, WireCode, WireCustomer, WireStory,
 };
 use crate::ledger::assign::{Asks, ClaimRequest, Claimed, assign};
 use crate::ledger::chain::OWN_NODE;
@@ -28,7 +28,9 @@ use crate::ledger::redeem::{Asker, AskingStore, Judged, Outcome, Reach, Scan, re
 use crate::ledger::replace::{ReplaceRequest, replace};
 use crate::ledger::reverse::{Undo, UndoRequest, Undone, reverse};
 use crate::ledger::telling::{wire_code, wire_customer};
-use crate::ledger::{Act, Ledger, LedgerError, Place, Writing, customers, nodes, stores, zone_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Place, Writing, behind, customers, nodes, stores, zone_of,
+};
 
 /// What is said where a store asks a ledger that is a store itself.
 const NO_HUB: Cause = Cause::Unexpected("this ledger has joined a hub, so it is none");
@@ -80,6 +82,7 @@ fn answer(
     let node = nodes::find(writing.tx, &ask.hello.node)?
         .ok_or(Cause::Unexpected("a node asks that was never let in"))?;
     let store = stores::load(writing.tx, node)?;
+    behind::look(writing, node, &ask.hub, (ask.hello.incarnation, 0), act)?;
     let barred = match store.standing {
         Standing::Active if store.incarnation == ask.hello.incarnation => None,
         Standing::Active | Standing::Invited | Standing::Quarantined => {
@@ -109,7 +112,7 @@ fn answer(
     let caller = (act.counter.as_str(), ask.question.key.as_str());
     if !is_newest(writing.tx, caller, ask, &act)? {
         return Ok(Some(Asked {
-            welcome: stores::welcome(writing.tx, node, act.now)?,
+            welcome: welcome(writing, node, ask, &act)?,
             told: Told::Overtaken,
             code: None,
             customer: None,
@@ -129,11 +132,24 @@ fn answer(
     };
     settle_heard(writing.tx, caller, ask.question.number, &answered.told)?;
     Ok(Some(Asked {
-        welcome: stores::welcome(writing.tx, node, act.now)?,
+        welcome: welcome(writing, node, ask, &act)?,
         told: answered.told,
         code: answered.code,
         customer: answered.customer,
     }))
+}
+
+fn welcome(
+    writing: &Writing<'_, '_>,
+    node: i64,
+    ask: &AskHub,
+    act: &Act,
+) -> Result<Welcome, Cause> {
+    let mut welcome = stores::welcome(writing.tx, node, act.now)?;
+    // Found out in this very transaction, perhaps.
+    welcome.is_behind = writing.head.is_behind();
+    behind::say_what_is_here(writing.tx, &mut welcome, &ask.hub)?;
+    Ok(welcome)
 }
 
 /// Whether no later asking of a question was answered. Whoever asks it at the same moment waits here, so

@@ -1,17 +1,19 @@
 //! A hub that was put back to an older state without knowing it: a database restored from a dump, or a
-//! file copied back with all that is beside it. A store that knows more of it tells.
+//! file copied back with all that is beside it. A store that knows more of it tells: at each contact it
+//! names the entries that it knows to be there.
 //!
 //! Invariant: from then on the hub gives nothing out, lends and tells nothing, and honours only what a
 //! manager approves, until a manager begins a new life of it; its stores begin again with that.
 
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::entry::Fact;
+use crate::domain::entry::{Fact, hex};
 use crate::domain::refusal::Refusal;
-use crate::domain::wire::HubKnown;
+use crate::domain::wire::{HubKnown, NewestEntry, Welcome};
 use crate::ledger::chain::{EVERY_CODE, Head};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::link::HubLink;
 use crate::ledger::{
     Act, Ledger, LedgerError, Rebirth, Writing, feed, restore, setting_of, stores,
 };
@@ -81,8 +83,96 @@ pub(crate) fn life(tx: &Tx<'_>, head: &Head) -> Result<i64, Cause> {
     .ok_or_else(|| Cause::Damaged("the ledger's first row is missing".into()))
 }
 
+/// At a store: what is known here of the hub.
+pub(crate) fn known(tx: &Tx<'_>, link: &HubLink) -> Result<HubKnown, Cause> {
+    Ok(HubKnown {
+        life: link.hub_life,
+        acked_seq: link.acked_seq,
+        former_head: link.former_head,
+        newest: tx.all(
+            "SELECT number, hash FROM hub_newest ORDER BY number",
+            &[],
+            |row| {
+                Ok(NewestEntry {
+                    number: row.int(0)?,
+                    hash: row.text(1)?,
+                })
+            },
+        )?,
+    })
+}
+
+/// At a store: keeps what was the hub's newest entry, in place of those that it had before and has still. What was
+/// learned by other answers since this one was asked for stays beside it: a hub that was put back
+/// meanwhile has not got that.
+pub(crate) fn learn_newest(tx: &Tx<'_>, welcome: &Welcome) -> Result<(), Cause> {
+    let Some(newest) = welcome.newest.as_ref().filter(|_| !welcome.is_behind) else {
+        return Ok(());
+    };
+    for before in &welcome.still_here {
+        tx.execute(
+            "DELETE FROM hub_newest WHERE number = $1 AND hash = $2",
+            &[before.number.into(), (&before.hash).into()],
+        )?;
+    }
+    tx.execute(
+        "INSERT INTO hub_newest (number, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        &[newest.number.into(), (&newest.hash).into()],
+    )?;
+    Ok(())
+}
+
+/// Entries that one store may name as ours.
+const NAMED_MAX: usize = 64;
+
+/// The newest entry here. Those of a shop that is joining are told to nobody, and may go again.
+pub(crate) fn newest_entry(tx: &Tx<'_>) -> Result<Option<NewestEntry>, Cause> {
+    tx.one(
+        "SELECT id, hash FROM entry WHERE id < coalesce((SELECT min(staged.first) FROM \
+         (SELECT (SELECT e.id FROM entry e WHERE e.node = s.node \
+         ORDER BY e.incarnation, e.seq LIMIT 1) AS first \
+         FROM store s WHERE s.standing = 0) AS staged), $1) ORDER BY id DESC LIMIT 1",
+        &[i64::MAX.into()],
+        |row| {
+            Ok(NewestEntry {
+                number: row.int(0)?,
+                hash: hex(&row.hash(1)?),
+            })
+        },
+    )
+}
+
+fn is_here(tx: &Tx<'_>, named: &NewestEntry) -> Result<bool, Cause> {
+    let hash = tx.one(
+        "SELECT hash FROM entry WHERE id = $1",
+        &[named.number.into()],
+        |row| row.hash(0),
+    )?;
+    Ok(hash.is_some_and(|hash| hex(&hash) == named.hash))
+}
+
+/// Says to a store which of the entries are here that it knows to be.
+pub(crate) fn say_what_is_here(
+    tx: &Tx<'_>,
+    welcome: &mut Welcome,
+    known: &HubKnown,
+) -> Result<(), Cause> {
+    if known.life != welcome.hub_life {
+        return Ok(());
+    }
+    for named in known.newest.iter().take(NAMED_MAX) {
+        if is_here(tx, named)? {
+            welcome.still_here.push(named.clone());
+        }
+    }
+    Ok(())
+}
+
 /// Whether a store in this life of its own knows of more than there is here. What it said earlier and
 /// comes late is less, never more.
+///
+/// Its place in the feed tells of that until as much was written here as was lost, and what was
+/// acknowledged only to itself: the entries that it knows tell of it always.
 fn knows_more(
     tx: &Tx<'_>,
     head: &Head,
@@ -98,7 +188,15 @@ fn knows_more(
         return Ok(true);
     }
     let store = stores::load(tx, node)?;
-    Ok(store.incarnation == store_life && known.acked_seq > store.acked_seq)
+    if store.incarnation == store_life && known.acked_seq > store.acked_seq {
+        return Ok(true);
+    }
+    for named in known.newest.iter().take(NAMED_MAX) {
+        if !is_here(tx, named)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Looks whether a store knows of more than there is here; whether that was found just now.

@@ -4,11 +4,13 @@ use jiff::Timestamp;
 
 use crate::domain::campaign::{Campaign, Rules, stand_in_form};
 use crate::domain::code::Shape;
-use crate::domain::entry::Fact;
+use crate::domain::entry::{Body, Fact, Recovered};
 use crate::domain::ids::CampaignId;
 use crate::domain::refusal::Refusal;
 use crate::domain::rule_change::{RuleHit, Takes, takes};
 use crate::domain::verdict::CodeState;
+use crate::domain::wire::WireCampaign;
+use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{shapes, state_number};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
@@ -182,6 +184,41 @@ pub(crate) fn create(
     contact_key: &[u8; 32],
     act: &Act,
 ) -> Result<Result<Campaign, Refusal>, Cause> {
+    begin(writing, id, (rules, 1), contact_key, None, act)
+}
+
+/// A campaign that was begun in a life of this hub which is gone begins anew, as a store knows it.
+pub(crate) fn begin_anew(
+    writing: &mut Writing<'_, '_>,
+    told: &WireCampaign,
+    contact_key: &[u8; 32],
+    node: &str,
+    act: &Act,
+) -> Result<(), Cause> {
+    let rules = (&told.rules, told.revision);
+    let recovered = Some(recovered_from(node));
+    let begun = begin(writing, &told.campaign, rules, contact_key, recovered, act)?;
+    if begun.is_ok() && told.is_paused {
+        drop(pause(writing, &told.campaign, true, act)?);
+    }
+    Ok(())
+}
+
+fn recovered_from(node: &str) -> Recovered {
+    Recovered {
+        node: node.to_owned(),
+        entry: None,
+    }
+}
+
+fn begin(
+    writing: &mut Writing<'_, '_>,
+    id: &CampaignId,
+    (rules, revision): (&Rules, u32),
+    contact_key: &[u8; 32],
+    recovered: Option<Recovered>,
+    act: &Act,
+) -> Result<Result<Campaign, Refusal>, Cause> {
     if let Some(fault) = rules.fault() {
         return Ok(Err(Refusal::Faulty(fault)));
     }
@@ -193,19 +230,21 @@ pub(crate) fn create(
     }
     let text = serde_json::to_string(rules)?;
     let local = writing.tx.insert(
-        "INSERT INTO campaign (name, revision, rules, contact_key) VALUES ($1, 1, $2, $3) \
+        "INSERT INTO campaign (name, revision, rules, contact_key) VALUES ($1, $2, $3, $4) \
          RETURNING id",
         &[
             id.as_str().into(),
+            revision.into(),
             (&text).into(),
             contact_key.as_slice().into(),
         ],
     )?;
-    tally::begin(writing.tx, local, 1)?;
+    tally::begin(writing.tx, local, revision)?;
     let fact = Fact::CampaignCreated {
         rules: Box::new(rules.clone()),
     };
-    revise(writing, local, id, 1, fact, Some(&text), act)?;
+    let told = (Some(text.as_str()), recovered);
+    revise(writing, local, (id, revision), fact, told, act)?;
     Ok(Ok(load(writing.tx, local)?))
 }
 
@@ -224,6 +263,81 @@ fn set(
     if rules == campaign.rules {
         return Ok(Ok(campaign));
     }
+    let revision = campaign.revision + 1;
+    change_rules(writing, (local, &campaign), (rules, revision), None, act)
+}
+
+/// What a store knows of a campaign that a hub has, which was restored: rules of a later revision come
+/// back, and with them that it was paused. What of them cannot be changed any more stays as it is here, and
+/// where a manager has changed the rules in this life, those stand: under a number that was never given to
+/// others.
+pub(crate) fn recover(
+    writing: &mut Writing<'_, '_>,
+    told: &WireCampaign,
+    node: &str,
+    act: &Act,
+) -> Result<(), Cause> {
+    let Some((local, own)) = find(writing.tx, &told.campaign)? else {
+        return Ok(());
+    };
+    let is_other = told.revision == own.revision && told.rules != own.rules;
+    if told.revision <= own.revision && !is_other {
+        return Ok(());
+    }
+    hold(writing.tx, &told.campaign)?;
+    let recovered = Some(recovered_from(node));
+    let is_theirs = !is_other && !is_of_this_life(writing.tx, local, own.revision)?;
+    let above = told.revision + 1;
+    let unchangeable = Rules {
+        uses: own.rules.uses,
+        provider_aliases: own.rules.provider_aliases,
+        ..told.rules.clone()
+    };
+    let mut changes = vec![(own.rules.clone(), above, None)];
+    if is_theirs {
+        changes.push((unchangeable, above, recovered.clone()));
+        changes.push((told.rules.clone(), told.revision, recovered));
+    }
+    while let Some((rules, revision, recovered)) = changes.pop() {
+        let change = (rules, revision);
+        if change_rules(writing, (local, &own), change, recovered, act)?.is_ok() {
+            break;
+        }
+    }
+    if is_theirs && told.is_paused {
+        drop(pause(writing, &told.campaign, true, act)?);
+    }
+    Ok(())
+}
+
+/// Whether somebody here made this revision since the newest life of this ledger began: not before, and
+/// it did not come back from a store.
+fn is_of_this_life(tx: &Tx<'_>, campaign: i64, revision: u32) -> Result<bool, Cause> {
+    // Read from the newest one back: a life that has just begun is short.
+    let began = tx
+        .one(
+            "SELECT id FROM entry WHERE kind = 'incarnation_began' AND node + 0 = $1 \
+             ORDER BY id DESC LIMIT 1",
+            &[OWN_NODE.into()],
+            |row| row.int(0),
+        )?
+        .unwrap_or(0);
+    let body = tx.one(
+        "SELECT e.body FROM campaign_revision r JOIN entry e ON e.id = r.entry \
+         WHERE r.campaign = $1 AND r.revision = $2 AND e.id > $3",
+        &[campaign.into(), revision.into(), began.into()],
+        |row| Ok(serde_json::from_str::<Body>(&row.text(0)?)?),
+    )?;
+    Ok(body.is_some_and(|body| body.recovered.is_none()))
+}
+
+fn change_rules(
+    writing: &mut Writing<'_, '_>,
+    (local, campaign): (i64, &Campaign),
+    (rules, revision): (Rules, u32),
+    recovered: Option<Recovered>,
+    act: &Act,
+) -> Result<Result<Campaign, Refusal>, Cause> {
     if let Some(fault) = rules.fault() {
         return Ok(Err(Refusal::Faulty(fault)));
     }
@@ -232,7 +346,6 @@ fn set(
     {
         return Ok(Err(Refusal::Faulty(fault)));
     }
-    let revision = campaign.revision + 1;
     // Before it is looked at what was done under the former rules: nothing more can be from here on.
     tally::go_under(writing.tx, local, revision)?;
     let made = uses_made(writing.tx, local)?;
@@ -254,7 +367,8 @@ fn set(
     let fact = Fact::CampaignChanged {
         rules: Box::new(rules),
     };
-    revise(writing, local, id, revision, fact, Some(&text), act)?;
+    let revised = (&campaign.id, revision);
+    revise(writing, local, revised, fact, (Some(&text), recovered), act)?;
     Ok(Ok(load(writing.tx, local)?))
 }
 
@@ -303,17 +417,17 @@ pub(crate) fn pause(
     } else {
         Fact::CampaignResumed
     };
-    revise(writing, local, id, campaign.revision, fact, None, act)?;
+    let revised = (id, campaign.revision);
+    revise(writing, local, revised, fact, (None, None), act)?;
     Ok(Ok(load(writing.tx, local)?))
 }
 
 fn revise(
     writing: &mut Writing<'_, '_>,
     local: i64,
-    id: &CampaignId,
-    revision: u32,
+    (id, revision): (&CampaignId, u32),
     fact: Fact,
-    rules: Option<&str>,
+    (rules, recovered): (Option<&str>, Option<Recovered>),
     act: &Act,
 ) -> Result<(), Cause> {
     touch(writing.tx, FeedKind::Campaign, local, EVERYBODY)?;
@@ -321,6 +435,7 @@ fn revise(
         fact,
         &Setting {
             campaign: Some((local, id, revision)),
+            recovered,
             ..setting_of(act)
         },
     )?;

@@ -39,6 +39,15 @@ impl Lost {
         matches!(self, Lost::AtMost(0) | Lost::Untold(_))
     }
 
+    /// The same where the life may have given anything back of what it had not given out.
+    pub(crate) fn or_given_back(self) -> Lost {
+        if self.is_nothing() {
+            Lost::Untold(u64::MAX)
+        } else {
+            Lost::Anything
+        }
+    }
+
     fn count(self) -> i64 {
         match self {
             Lost::AtMost(count) | Lost::Untold(count) => i64::try_from(count).unwrap_or(ANY),

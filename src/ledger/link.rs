@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::domain::wire::{Cursor, HubKnown, Standing, Welcome};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, lives};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, behind, lives};
 
 pub use crate::domain::hub_status::SOFT_END_MS;
 
@@ -62,15 +62,6 @@ pub struct HubLink {
 }
 
 impl HubLink {
-    /// What is known here of the hub.
-    pub(crate) fn hub_known(&self) -> HubKnown {
-        HubKnown {
-            life: self.hub_life,
-            acked_seq: self.acked_seq,
-            former_head: self.former_head,
-        }
-    }
-
     /// How long ago the last contact was, by the more pessimistic of both clocks; for ever, where
     /// there was none.
     pub fn age_ms(&self, now_ms: i64) -> i64 {
@@ -134,6 +125,16 @@ impl Ledger {
     /// The link to the hub; none: a shop alone, or a hub.
     pub fn hub_link(&mut self) -> Result<Option<HubLink>, LedgerError> {
         self.read("read", "the link to the hub", load)
+    }
+
+    /// What is known here of the hub: less than nothing where there is none.
+    pub fn hub_known(&mut self) -> Result<HubKnown, LedgerError> {
+        self.read("read", "the link to the hub", |tx| {
+            Ok(match load(tx)? {
+                Some(link) => behind::known(tx, &link)?,
+                None => HubKnown::default(),
+            })
+        })
     }
 
     /// Counts time without a contact, by a clock that nobody can set: whoever keeps one says now and
@@ -241,6 +242,7 @@ pub(crate) fn hear(
         rewind(writing, &link, welcome)?;
         heard = Heard::Rewound;
     }
+    behind::learn_newest(writing.tx, welcome)?;
     if link.standing == Standing::Quarantined {
         return Ok(heard);
     }
@@ -280,6 +282,7 @@ fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> R
     lives::drop_rights(writing.tx, &link.hub)?;
     // Conflicts are the hub's, by numbers of its own: those that stand are told again by others.
     writing.tx.execute("DELETE FROM conflict", &[])?;
+    writing.tx.execute("DELETE FROM hub_newest", &[])?;
     writing.tx.execute(
         "UPDATE hub_link SET hub_life = $1, acked_seq = $2, feed_position = 0, \
          feed_code_after = 0, feed_goal = $3, former_head = $4, \

@@ -236,7 +236,7 @@ pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
 
 /// What is told of a former life, so that the hub finds where the two part.
 fn request(tx: &Tx<'_>, link: &HubLink, now: jiff::Timestamp) -> Result<NewLife, Cause> {
-    let (acked_seq, hub) = (link.acked_seq, link.hub_known());
+    let (acked_seq, hub) = (link.acked_seq, behind::known(tx, link)?);
     let head = Head::load(tx)?;
     let missing = tx
         .one(
@@ -333,6 +333,12 @@ fn begin(
         Some(missing) => Lost::AtMost(missing.saturating_add(untold)),
         None => Lost::Anything,
     };
+    let own_life = behind::life(tx, &writing.head)?;
+    let lost = if came_to_gone_hub(asked, common_seq, own_life) {
+        lost.or_given_back()
+    } else {
+        lost
+    };
     tx.execute(
         "UPDATE store SET incarnation = $1, life_hash = $2, acked_seq = $3, acked_hash = $4 \
          WHERE node = $5",
@@ -350,6 +356,18 @@ fn begin(
         suspects: 0,
     };
     fence::begin(tx, node, lost, &fact, act)
+}
+
+/// Whether entries that are not here may have come to a life of this hub that is gone: what they gave back
+/// that life may have given out.
+fn came_to_gone_hub(asked: &NewLife, common_seq: i64, own_life: i64) -> bool {
+    let has_heard = asked.hub.life == 0 || asked.hub.life >= own_life;
+    let of_gone = if has_heard {
+        asked.hub.former_head.min(asked.branch_seq)
+    } else {
+        asked.branch_seq
+    };
+    of_gone > common_seq
 }
 
 /// How many codes entries have given out that came back, and that are not here yet.

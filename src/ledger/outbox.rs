@@ -22,7 +22,7 @@ use crate::ledger::error::Cause;
 use crate::ledger::lease::DEMAND_MS;
 use crate::ledger::link::HubLink;
 use crate::ledger::tally::hour_of;
-use crate::ledger::{Act, Ledger, LedgerError, Writing, bulk, link, recovery};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, behind, bulk, link, recovery};
 
 /// Attempts in one batch at most.
 const ATTEMPTS_MAX: i64 = 500;
@@ -105,7 +105,7 @@ pub(crate) fn batch_after(
         attempts: attempts_after(tx, attempt)?,
         demands: demands(tx, now)?,
         feed_position: link.cursor.position,
-        hub: link.hub_known(),
+        hub: behind::known(tx, &link)?,
         known,
     }))
 }

@@ -7,13 +7,14 @@
 use crate::domain::entry::{Fact, Side};
 use crate::domain::ids::Key;
 use crate::domain::verdict::Pending;
-use crate::domain::wire::{AskHub, Hello, Question, Verb, WIRE};
+use crate::domain::wire::{AskHub, Hello, HubKnown, Question, Verb, WIRE};
 use crate::ledger::chain::Head;
 use crate::ledger::codes::by_id;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
-use crate::ledger::link::Rights;
-use crate::ledger::{Act, Ledger, LedgerError, Setting, Writing, campaigns, setting_of};
+use crate::ledger::{
+    Act, Ledger, LedgerError, Setting, Writing, behind, campaigns, link, setting_of,
+};
 
 /// A question that was kept so long ago has no counter waiting for its answer any more.
 const WAITED_MS: i64 = 5_000;
@@ -235,7 +236,11 @@ impl Ledger {
     ) -> Result<AskHub, LedgerError> {
         self.read("read", "the link to the hub", |tx| {
             let head = Head::load(tx)?;
-            let acked_seq = Rights::load(tx)?.map_or(0, |rights| rights.acked_seq);
+            let known = match link::load(tx)? {
+                Some(link) => behind::known(tx, &link)?,
+                None => HubKnown::default(),
+            };
+            let acked_seq = known.acked_seq;
             Ok(AskHub {
                 hello: Hello {
                     wire: WIRE,
@@ -245,6 +250,7 @@ impl Ledger {
                     now_ms: now.as_millisecond(),
                 },
                 question: question.clone(),
+                hub: known,
             })
         })
     }

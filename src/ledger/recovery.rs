@@ -174,7 +174,7 @@ pub(crate) fn take(
     act: &Act,
 ) -> Result<(), Cause> {
     for campaign in &known.campaigns {
-        recover_campaign(writing, campaign, act)?;
+        recover_campaign(writing, campaign, node, act)?;
     }
     let folded: Vec<String> = known.codes.iter().map(|code| code.code.clone()).collect();
     lock_many(writing.tx, &folded)?;
@@ -218,23 +218,21 @@ fn rows_of(tx: &Tx<'_>, folded: &[String]) -> Result<BTreeMap<String, CodeRow>, 
         .collect())
 }
 
-/// A campaign that was begun in the life that is gone begins anew, under the rules that are known.
+/// A campaign that was begun in the life that is gone begins anew, under the rules that are known; one
+/// that was changed there goes under those rules again.
 fn recover_campaign(
     writing: &mut Writing<'_, '_>,
     told: &WireCampaign,
+    node: &str,
     act: &Act,
 ) -> Result<(), Cause> {
     if campaigns::find(writing.tx, &told.campaign)?.is_some() {
-        return Ok(());
+        return campaigns::recover(writing, told, node, act);
     }
     let Some(key) = unhex_hash(&told.contact_key) else {
         return Ok(());
     };
-    let made = campaigns::create(writing, &told.campaign, &told.rules, &key, act)?;
-    if made.is_ok() && told.is_paused {
-        drop(campaigns::pause(writing, &told.campaign, true, act)?);
-    }
-    Ok(())
+    campaigns::begin_anew(writing, told, &key, node, act)
 }
 
 /// The customers that codes are told to have, by their ids: known by their hashes, else by their id,

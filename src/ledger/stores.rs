@@ -175,6 +175,8 @@ pub(crate) fn welcome(tx: &Tx<'_>, node: i64, now: jiff::Timestamp) -> Result<We
         acked_through: store.acked_seq,
         incarnation: store.incarnation,
         feed_position,
+        newest: behind::newest_entry(tx)?,
+        still_here: Vec::new(),
     })
 }
 

@@ -20,7 +20,7 @@ use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::feed::{self, EVERYBODY, FeedKind};
 use crate::ledger::{
-    Act, Ledger, LedgerError, bulk, campaigns, customers, nodes, stores, test_mode,
+    Act, Ledger, LedgerError, behind, bulk, campaigns, customers, nodes, stores, test_mode,
 };
 
 /// Rows of the feed that are looked at for one page.
@@ -40,6 +40,7 @@ fn page(tx: &Tx<'_>, down: &Down, act: &Act) -> Result<Page, Cause> {
     let head = feed::position(tx)?;
     let mut welcome = stores::welcome(tx, node, act.now)?;
     welcome.feed_position = head;
+    behind::say_what_is_here(tx, &mut welcome, &down.hub)?;
     if welcome.is_behind {
         // What is here is older than what was told: nothing of it would be true.
         return Ok(Page {

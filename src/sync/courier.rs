@@ -208,6 +208,7 @@ impl Courier {
         let ask = AskHub {
             hello: up.hello,
             question,
+            hub: up.hub,
         };
         let content = Content::Ask(Box::new(ask.question.clone()));
         letter(Route::Ask, &ask, ASKED_AGAIN_WITHIN, content)
@@ -351,7 +352,7 @@ fn next_down(
             unsent: (seq - link.acked_seq).max(0).unsigned_abs(),
         },
         after: link.cursor,
-        hub: link.hub_known(),
+        hub: ledger.hub_known()?,
         wait_ms: u64::try_from(wait.as_millis()).unwrap_or(0),
         standing: Some(link.standing),
     };

@@ -34,6 +34,10 @@
 //! - A life of a ledger that the hub does not know spends nothing. What it may have spent unseen is
 //!   suspect before the next life spends anything. A hub that was restored has another life too, and
 //!   its stores begin the feed again.
+//! - A store says at every contact which entry it knows to be the hub's newest. A hub that has not got
+//!   it was put back to an older state: it says so, and gives nothing out until its manager begins a new
+//!   life of it. That life hears from its stores what they know of codes and of campaigns' rules. What a
+//!   manager did at the hub and no store knows is gone, as the README says.
 //! - Authority can be fenced; facts never are: what a revoked or ended life has done is taken in.
 //!
 //! [`courier`] is the store's side: what to send next, and how to take an answer. [`intake`] is the

@@ -144,7 +144,7 @@ impl Chain {
             .execute_batch(&format!(
                 "INSERT INTO node (id, name, store) VALUES ({STORE}, '{}', 'Riverside'); \
                  INSERT INTO store (node, label, standing, timezone, incarnation, acked_seq, \
-                 acked_hash) VALUES ({STORE}, '1', 1, 'Europe/Berlin', 1, 0, zeroblob(32));",
+                 acked_hash) VALUES ({STORE}, '1', 1, 'Europe/Berlin', 1, 2, zeroblob(32));",
                 store.node
             ))
             .unwrap();
@@ -199,6 +199,7 @@ impl Chain {
                 unsent: 0,
             },
             question: question.clone(),
+            hub: self.store.ledger.hub_known().unwrap(),
         };
         let mut asked = self.hub.ledger.answer_question(&ask, &act).unwrap();
         if asked.told == Told::Wait {

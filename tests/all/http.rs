@@ -178,6 +178,7 @@ impl Askers {
                         is_check: true,
                     },
                 },
+                hub: HubKnown::default(),
             })),
             _ => body_for(route).to_owned(),
         }

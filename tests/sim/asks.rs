@@ -367,8 +367,8 @@ impl World {
             .withdraw(&question.counter, &key, "they have gone", &act)
             .undisturbed("withdraw")?;
         let told = self.record.of_key(place, key.as_str());
-        if let Some(entry) = told.map(|act| act.entry.clone()) {
-            self.record.undo(&entry, record::Undone::Perhaps);
+        if let Some((entry, code)) = told.map(|act| (act.entry.clone(), act.code.clone())) {
+            self.record.undo((&entry, &code), record::Undone::Perhaps);
         }
         self.trace
             .step(&format!("store {store} gives {key} up: {is_given_up}"));

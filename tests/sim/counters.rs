@@ -250,7 +250,8 @@ impl World {
         let Some(entry) = answer.redemption_id.clone() else {
             return broken(Law::I4Durable, "an acceptance without an entry");
         };
-        let (hash, fate) = self.hash_of(scanned.place, &entry)?;
+        let (hash, fate) = self.hash_of(scanned.place, &entry, &answer.key)?;
+        let is_unnoticed = self.is_by_unnoticed(scanned.place, &scanned.code)?;
         self.record.keep(Told {
             what: What::Use,
             place: scanned.place,
@@ -263,6 +264,7 @@ impl World {
             person: None,
             undone: Undone::No,
             fate,
+            is_unnoticed,
             step: self.trace.steps,
         })?;
         self.check_uses(&scanned.code)
@@ -279,7 +281,9 @@ impl World {
             .uses_of(code)
             .filter(|act| !act.is_provisional && act.undone == Undone::No)
             .collect();
-        if certain.len() > uses && !self.is_excused(certain.iter().map(|act| act.place)) {
+        let is_by_copy = certain.iter().any(|act| act.is_unnoticed);
+        let places = certain.iter().map(|act| act.place);
+        if certain.len() > uses && !is_by_copy && !self.is_excused(places) {
             let told: Vec<String> = certain
                 .iter()
                 .map(|act| format!("{:?} in step {} ({})", act.place, act.step, act.entry))
@@ -376,10 +380,13 @@ impl World {
             ),
             ClaimWord::Assigned => self.keep_code(claimed, claim, &code),
             ClaimWord::Replayed | ClaimWord::AlreadyAssigned => {
-                match self.record.owners.get(&code) {
-                    Some(owner) if *owner != claimed.person => {
+                match self.record.owners.get(&code).copied() {
+                    Some(owner) if owner != claimed.person => {
+                        let is_by_copy = self.is_by_unnoticed(claimed.place, &code)?
+                            || self.record.codes_of(&code).any(|act| act.is_unnoticed);
                         let excused = self.record.codes_of(&code).map(|act| act.place);
-                        if self.is_excused(excused.collect::<Vec<_>>().into_iter()) {
+                        let excused = self.is_excused(excused.collect::<Vec<_>>().into_iter());
+                        if is_by_copy || excused {
                             return Ok(());
                         }
                         broken(
@@ -410,14 +417,17 @@ impl World {
         let Some(entry) = claim.assignment_id.clone() else {
             return broken(Law::I4Durable, format!("{code} was given without an entry"));
         };
-        let (hash, fate) = self.hash_of(claimed.place, &entry)?;
+        let (hash, fate) = self.hash_of(claimed.place, &entry, claim.key.as_str())?;
         let told = self.record.of_key(claimed.place, claim.key.as_str());
         if told.is_some_and(|told| told.hash == hash) {
             // Two claims of one key were asked at once: one act by one entry, told twice.
             return Ok(());
         }
+        let is_unnoticed = self.is_by_unnoticed(claimed.place, code)?;
+        let is_by_copy = is_unnoticed || self.record.codes_of(code).any(|act| act.is_unnoticed);
         if let Some((owner, giver)) = self.record.lost_owners.get(code)
             && *owner != claimed.person
+            && !is_by_copy
             && !self.is_excused([*giver].into_iter())
         {
             return broken(
@@ -434,7 +444,7 @@ impl World {
             .map(|act| act.place)
             .chain([claimed.place])
             .collect();
-        if before.len() > 1 && !self.is_excused(before.iter().copied()) {
+        if before.len() > 1 && !is_by_copy && !self.is_excused(before.iter().copied()) {
             return broken(
                 Law::I2Safe,
                 format!(
@@ -461,6 +471,7 @@ impl World {
             person: Some(claimed.person),
             undone: Undone::No,
             fate,
+            is_unnoticed,
             step: self.trace.steps,
         })?;
         self.check_one_each(claimed)
@@ -555,8 +566,8 @@ impl World {
         ));
         match reversal.word {
             ReversalWord::Reversed | ReversalWord::Replayed => match &reversal.redemption_id {
-                Some(entry) if self.record.of_entry(entry).is_some() => {
-                    self.record.undo(entry, Undone::Yes);
+                Some(entry) if self.record.of_entry(entry, &undoing.code).is_some() => {
+                    self.record.undo((entry, &undoing.code), Undone::Yes);
                 }
                 _ => self.record.undo_perhaps(&undoing.code),
             },

@@ -181,12 +181,14 @@ impl World {
     pub(crate) fn answers(&mut self, parcel: &Parcel) -> Checked<Option<Vec<u8>>> {
         let store = parcel.store;
         let secret = self.stores[store].node.secret.clone();
-        let request: Request =
+        let mut request: Request =
             intake::read(parcel.route, &parcel.json).undisturbed("read a question")?;
+        self.meddle_with_request(&mut request);
         let act = self.act(Place::Hub, "hub");
         let is_last = parcel.put_off >= PUT_OFF_MAX;
         let reply = intake::answer(self.hub.ledger(), &secret, &request, is_last, &act)
             .undisturbed("answer a store")?;
+        self.note_unnoticed(store)?;
         let json = match reply {
             Ok(Reply::Said(json)) => json,
             Ok(Reply::Later(_)) => {

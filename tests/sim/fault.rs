@@ -2,12 +2,13 @@
 //! planted from outside, in rows or on the line; the program has no switch for any of them.
 
 use counterfoil::domain::claim::ClaimContext;
-use counterfoil::domain::wire::Page;
+use counterfoil::domain::wire::{HubKnown, Page};
+use counterfoil::sync::intake::Request;
 
 use crate::broken::{Checked, Law};
 use crate::counters::{Scanned, SignedUp};
 use crate::record::{Fate, Place, Undone, What};
-use crate::world::World;
+use crate::world::{Falls, World};
 
 /// What is planted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +39,13 @@ pub(crate) enum Fault {
     LostPage,
     /// A store does not tell a hub that was restored what it knows.
     Untold,
+    /// A hub that was put back unnoticed does not look at what its stores know of it.
+    Unlooked,
 }
 
 impl Fault {
     /// Every fault, with the law that must be found broken.
-    pub(crate) const ALL: [(Fault, Law); 13] = [
+    pub(crate) const ALL: [(Fault, Law); 14] = [
         (Fault::TwoHands, Law::I1Exclusive),
         (Fault::Unspent, Law::I2Safe),
         (Fault::LostConflict, Law::I3NeverSilent),
@@ -56,7 +59,17 @@ impl Fault {
         (Fault::OverUnsent, Law::Unsent),
         (Fault::LostPage, Law::Agree),
         (Fault::Untold, Law::I6Forward),
+        (Fault::Unlooked, Law::I4Durable),
     ];
+
+    /// How its hub falls back, in whose games it is planted.
+    pub(crate) fn needs(self) -> Falls {
+        match self {
+            Fault::Untold => Falls::ByRestore,
+            Fault::Unlooked => Falls::Unnoticed,
+            _ => Falls::Never,
+        }
+    }
 }
 
 /// How many steps are played before anything is planted.
@@ -98,6 +111,7 @@ impl World {
                 self.hub.meddle(late) > 0
             }
             Fault::LentTwice => self.lend_twice(),
+            Fault::Unlooked => self.put_back_unlooked()?,
             Fault::Untold => {
                 let untold = "UPDATE hub_link SET named_after = NULL, retold_after = NULL \
                               WHERE retold_after IS NOT NULL";
@@ -237,6 +251,48 @@ impl World {
             .filter(|changed| *changed > 0)
             .count()
             > 1
+    }
+
+    /// A store gives a code out and tells its hub, which is then put back: nobody looks whether the store
+    /// knows more.
+    fn put_back_unlooked(&mut self) -> Checked<bool> {
+        self.rest()?;
+        self.hub_disk_passes(true)?;
+        for store in 0..self.stores.len() {
+            let (before, ..) = self.state_of_link(store)?;
+            let claimed = SignedUp {
+                place: Place::Store(store),
+                counter: "till 0".into(),
+                key: self.new_key(),
+                person: usize::MAX - store,
+                offer: 0,
+                context: ClaimContext::Send,
+            };
+            self.claim_this(&claimed)?;
+            let (after, ..) = self.state_of_link(store)?;
+            if after != before {
+                self.says_all(store, 0)?;
+                self.hub_disk_passes(false)?;
+                self.is_planted = true;
+                self.rest()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What stores know of the hub is not looked at.
+    pub(crate) fn meddle_with_request(&self, request: &mut Request) {
+        if !self.is_planted || self.game.fault != Some(Fault::Unlooked) {
+            return;
+        }
+        match request {
+            Request::Up(up) => up.hub = HubKnown::default(),
+            Request::Down(down) => down.hub = HubKnown::default(),
+            Request::Ask(ask) => ask.hub = HubKnown::default(),
+            Request::Live(life) => life.hub = HubKnown::default(),
+            Request::Join(_) | Request::Stock(_) => {}
+        }
     }
 
     /// What is on the line is not what the hub wrote.

@@ -11,7 +11,7 @@ use crate::broken::{Checked, Law, Undisturbed as _, broken};
 use crate::letters::{Parcel, read, written};
 use crate::node::Disk;
 use crate::record::Place;
-use crate::world::{Game, World};
+use crate::world::{Falls, Game, World};
 
 /// In which order the stores' entries come, and how many at a time.
 struct Order {
@@ -53,7 +53,7 @@ pub(crate) fn in_every_order(seed: u64, steps: u64) -> Checked<()> {
         steps,
         fault: None,
         goes_on: false,
-        hub_falls_back: false,
+        hub_falls: Falls::Never,
     });
     world.first_contact()?;
     world.steps(steps)?;

@@ -59,6 +59,8 @@ pub(crate) struct Told {
     pub(crate) person: Option<usize>,
     pub(crate) undone: Undone,
     pub(crate) fate: Fate,
+    /// A copy did it that nobody had noticed yet, or somebody by what that had given.
+    pub(crate) is_unnoticed: bool,
     pub(crate) step: u64,
 }
 
@@ -74,14 +76,14 @@ pub(crate) struct Record {
     pub(crate) acts: Vec<Told>,
     /// The act of each key.
     by_key: BTreeMap<(Place, String), usize>,
-    by_entry: BTreeMap<String, usize>,
+    by_entry: BTreeMap<String, Vec<usize>>,
     by_code: BTreeMap<String, Vec<usize>>,
     /// Whose a code is.
     pub(crate) owners: BTreeMap<String, usize>,
     /// Whose a code was that was given in a life which is gone, and where.
     pub(crate) lost_owners: BTreeMap<String, (usize, Place)>,
-    /// The hub's own entries that died with a life of it, perhaps: hashes by names.
-    pub(crate) buried: BTreeMap<String, Vec<u8>>,
+    /// The hub's own entries that died with a life of it, perhaps: hashes and bodies by names.
+    pub(crate) buried: BTreeMap<String, Vec<(Vec<u8>, String)>>,
     /// Codes in the order in which they were given.
     pub(crate) given: Vec<String>,
     /// How often each word was said: what a game was about.
@@ -99,8 +101,16 @@ impl Record {
             .map(|number| &self.acts[*number])
     }
 
-    pub(crate) fn of_entry(&self, entry: &str) -> Option<&Told> {
-        self.by_entry.get(entry).map(|number| &self.acts[*number])
+    /// The newest act that was told under the name of this entry, with this code.
+    pub(crate) fn of_entry(&self, entry: &str, code: &str) -> Option<&Told> {
+        self.number_of(entry, code).map(|number| &self.acts[number])
+    }
+
+    fn number_of(&self, entry: &str, code: &str) -> Option<usize> {
+        let mut named = self.by_entry.get(entry).into_iter().flatten().rev();
+        named
+            .find(|number| self.acts[**number].code == code)
+            .copied()
     }
 
     pub(crate) fn uses_of(&self, code: &str) -> impl Iterator<Item = &Told> {
@@ -143,7 +153,10 @@ impl Record {
         }
         let number = self.acts.len();
         self.by_key.insert(named, number);
-        self.by_entry.insert(act.entry.clone(), number);
+        self.by_entry
+            .entry(act.entry.clone())
+            .or_default()
+            .push(number);
         self.by_code
             .entry(act.code.clone())
             .or_default()
@@ -153,9 +166,9 @@ impl Record {
     }
 
     /// An act is known to be undone, or may be.
-    pub(crate) fn undo(&mut self, entry: &str, undone: Undone) {
-        if let Some(number) = self.by_entry.get(entry) {
-            let act = &mut self.acts[*number];
+    pub(crate) fn undo(&mut self, (entry, code): (&str, &str), undone: Undone) {
+        if let Some(number) = self.number_of(entry, code) {
+            let act = &mut self.acts[number];
             if act.undone != Undone::Yes {
                 act.undone = undone;
             }

@@ -9,7 +9,7 @@ use crate::broken::{Checked, Law, Undisturbed as _, broken};
 use crate::courier::Lines;
 use crate::network::Line;
 use crate::record::{Place, Record, Told, Undone, What};
-use crate::world::World;
+use crate::world::{Falls, World};
 
 /// Rounds of every courier, after which it must be quiet.
 const ROUNDS: usize = 60;
@@ -77,7 +77,7 @@ impl World {
                 is_quiet &= self.round(store)?;
             }
             // One that was just found behind has nothing to say before a manager has minded it.
-            is_quiet &= !self.game.hub_falls_back || !self.is_hub_behind()?;
+            is_quiet &= self.game.hub_falls == Falls::Never || !self.is_hub_behind()?;
             if is_quiet {
                 return Ok(());
             }
@@ -537,22 +537,28 @@ impl World {
 /// An entry is called by another life of its writer once it came late, or was told anew: which one a
 /// reversal names that is here under no such name, people know by its hash.
 fn standing_uses(known: &[Known], record: &Record) -> BTreeMap<String, BTreeSet<(String, String)>> {
-    let names: BTreeSet<String> = known
+    // A hub that was put back unnoticed gives names that it has given before: of which code tells.
+    let names: BTreeSet<(String, Option<&str>)> = known
         .iter()
-        .map(|entry| format!("{}-{}-{}", entry.node, entry.incarnation, entry.seq))
+        .map(|entry| {
+            let name = format!("{}-{}-{}", entry.node, entry.incarnation, entry.seq);
+            (name, entry.body.code.as_deref())
+        })
         .collect();
-    let mut undone: BTreeSet<(String, i64, i64)> = BTreeSet::new();
+    let mut undone: BTreeSet<(String, i64, i64, Option<&str>)> = BTreeSet::new();
     let mut undone_hashes: BTreeSet<&[u8]> = BTreeSet::new();
     for entry in known {
         if let Fact::Reversed { redemption, .. } = &entry.body.fact {
-            let is_here = names.contains(redemption);
-            if let Some(told) = record.of_entry(redemption).filter(|_| !is_here) {
+            let code = entry.body.code.as_deref();
+            let is_here = names.contains(&(redemption.clone(), code));
+            let told = record.of_entry(redemption, code.unwrap_or_default());
+            if let Some(told) = told.filter(|_| !is_here) {
                 undone_hashes.insert(&told.hash);
             }
             let mut parts = redemption.split('-');
             let node = parts.next().unwrap_or_default().to_owned();
             let mut number = || parts.next().and_then(|part| part.parse().ok()).unwrap_or(0);
-            undone.insert((node, number(), number()));
+            undone.insert((node, number(), number(), code));
         }
     }
     let mut acts: BTreeMap<String, BTreeMap<(String, String), bool>> = BTreeMap::new();
@@ -566,7 +572,8 @@ fn standing_uses(known: &[Known], record: &Record) -> BTreeMap<String, BTreeSet<
         } else {
             format!("{}/{counter}", entry.node)
         };
-        let name = (entry.node.clone(), entry.incarnation, entry.seq);
+        let of = entry.body.code.as_deref();
+        let name = (entry.node.clone(), entry.incarnation, entry.seq, of);
         let key = entry
             .body
             .key

@@ -9,7 +9,7 @@ use rusqlite::OptionalExtension as _;
 
 use crate::broken::{Checked, Law, Undisturbed as _, broken};
 use crate::record::{Fate, Place, What};
-use crate::world::World;
+use crate::world::{Falls, World};
 
 /// How many steps go by between two looks at everything.
 const EVERY: u64 = 25;
@@ -119,6 +119,105 @@ impl World {
         rows.and_then(Iterator::collect).expect("ranges")
     }
 
+    /// The newest grant of each campaign at the hub.
+    pub(crate) fn newest_grants(&mut self) -> BTreeMap<i64, i64> {
+        let mut found = self
+            .hub
+            .eyes()
+            .prepare_cached("SELECT id, newest_grant FROM campaign")
+            .expect("a statement");
+        let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).expect("grants")
+    }
+
+    /// A hub that was put back, and that nobody has found out, has answered a store.
+    pub(crate) fn note_unnoticed(&mut self, store: usize) -> Checked<()> {
+        if !self.is_unnoticed()? {
+            return Ok(());
+        }
+        let life = self.hub.life();
+        self.unnoticed.served.insert(store, life);
+        let grants = self.unnoticed.grants.clone();
+        for (campaign, newest) in grants {
+            let mut found = self
+                .hub
+                .eyes()
+                .prepare_cached(
+                    "SELECT c.folded FROM lease l JOIN pool_slot s ON s.campaign = l.campaign \
+                     AND s.ordinal >= l.first_ordinal AND s.ordinal < l.end_ordinal \
+                     JOIN code c ON c.id = s.code \
+                     WHERE l.campaign = ?1 AND l.holder <> 1 AND l.grant_number > ?2",
+                )
+                .expect("a statement");
+            let rows = found.query_map((campaign, newest), |row| row.get(0));
+            let lent: Vec<String> = rows.and_then(Iterator::collect).expect("codes");
+            self.unnoticed.lent.extend(lent);
+        }
+        Ok(())
+    }
+
+    /// Whether the hub was put back, and nobody has told it so.
+    fn is_unnoticed(&mut self) -> Checked<bool> {
+        Ok(self.unnoticed.is_hub && !self.is_hub_behind()?)
+    }
+
+    /// Whether what is done here with a code is done by a copy that nobody has noticed, or by what that
+    /// has given.
+    pub(crate) fn is_by_unnoticed(&mut self, place: Place, code: &str) -> Checked<bool> {
+        if self.unnoticed.lent.contains(code) {
+            return Ok(true);
+        }
+        match place {
+            Place::Hub => self.is_unnoticed(),
+            Place::Store(store) => {
+                let served = self.unnoticed.served.get(&store).copied();
+                self.is_in_hubs_life(store, served)
+            }
+        }
+    }
+
+    /// The hub is about to be an older one: whom it had barred since stays without a right, until they
+    /// hear of its next life.
+    pub(crate) fn note_barred(&mut self) -> Checked<()> {
+        for store in 0..self.stores.len() {
+            let ledger = self.stores[store].node.ledger();
+            let link = ledger.hub_link().undisturbed("read the link")?;
+            if let Some(link) = link
+                && !self.is_trusted(store)
+            {
+                self.unnoticed.barred.insert(store, link.hub_life);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the hub takes this life of a store for one that may spend.
+    fn is_trusted(&mut self, store: usize) -> bool {
+        let node = &mut self.stores[store].node;
+        let (life, name) = (node.life(), node.name.clone());
+        let (standing, known): (i64, i64) = self
+            .hub
+            .eyes()
+            .query_row(
+                "SELECT s.standing, s.incarnation FROM store s JOIN node n ON n.id = s.node \
+                 WHERE n.name = ?1",
+                [name],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .expect("a store");
+        standing == Standing::Active.number() && known == life
+    }
+
+    /// Whether a store knows no newer life of its hub than this one.
+    fn is_in_hubs_life(&mut self, store: usize, life: Option<i64>) -> Checked<bool> {
+        let Some(life) = life else {
+            return Ok(false);
+        };
+        let ledger = self.stores[store].node.ledger();
+        let link = ledger.hub_link().undisturbed("read the link")?;
+        Ok(link.is_some_and(|link| link.hub_life == life))
+    }
+
     /// The hash of an entry that somebody was told of, and what became of it: in the ledger that told
     /// it, or at the hub. I4: it is there.
     ///
@@ -126,30 +225,43 @@ impl World {
     /// on its way when the hub fell back, or heard by a courier for nobody. A store can say it all the
     /// same, for it has not heard of the fall. What it stands for comes back by what the store knows
     /// (`check_came_back`), never the entry itself.
-    pub(crate) fn hash_of(&mut self, place: Place, entry: &str) -> Checked<(Vec<u8>, Fate)> {
+    ///
+    /// One that was put back unnoticed gives names that it has given before: which entry is told of is
+    /// told by the key of the act.
+    pub(crate) fn hash_of(
+        &mut self,
+        place: Place,
+        entry: &str,
+        key: &str,
+    ) -> Checked<(Vec<u8>, Fate)> {
         let id: EntryId = entry.parse().undisturbed("read an entry's name")?;
+        let named = format!("\"key\":\"{key}\"");
+        let mut buried = self.record.buried.get(entry).into_iter().flatten();
+        let died = buried.find(|(_, body)| body.contains(&named)).cloned();
         for at in [place, Place::Hub] {
             let hash = self
                 .node(at)
                 .eyes()
                 .prepare_cached(
-                    "SELECT e.hash FROM entry e JOIN node n ON n.id = e.node \
+                    "SELECT e.hash, e.body FROM entry e JOIN node n ON n.id = e.node \
                      WHERE n.name = ?1 AND e.incarnation = ?2 AND e.seq = ?3",
                 )
                 .and_then(|mut found| {
                     found
                         .query_row((&id.node, id.incarnation, id.seq.cast_signed()), |row| {
-                            row.get(0)
+                            Ok((row.get(0)?, row.get::<_, String>(1)?))
                         })
                         .optional()
                 })
                 .expect("an entry");
-            if let Some(hash) = hash {
+            if let Some((hash, body)) = hash
+                && (died.is_none() || body.contains(&named))
+            {
                 return Ok((hash, Fate::Kept));
             }
         }
-        if let Some(hash) = self.record.buried.get(entry) {
-            return Ok((hash.clone(), Fate::Died));
+        if let Some((hash, _)) = died {
+            return Ok((hash, Fate::Died));
         }
         broken(
             Law::I4Durable,
@@ -183,7 +295,8 @@ impl World {
             let lost = (act.fate == Fate::Died && act.what == What::Code)
                 .then(|| (act.code.clone(), act.person));
             let place_of = act.place;
-            if let (true, Some((code, Some(person)))) = (self.game.hub_falls_back, lost) {
+            let falls = self.game.hub_falls != Falls::Never;
+            if let (true, Some((code, Some(person)))) = (falls, lost) {
                 self.record.lost_owners.insert(code, (person, place_of));
             }
         }
@@ -192,19 +305,24 @@ impl World {
     /// The hub's own entries are noted before it falls back: those that it has no more afterwards were
     /// there once.
     pub(crate) fn bury(&mut self) {
-        let rows: Vec<(String, Vec<u8>)> = {
+        let rows: Vec<(String, (Vec<u8>, String))> = {
             let mut found = self
                 .hub
                 .eyes()
                 .prepare_cached(
-                    "SELECT n.name || '-' || e.incarnation || '-' || e.seq, e.hash FROM entry e \
+                    "SELECT n.name || '-' || e.incarnation || '-' || e.seq, e.hash, e.body FROM entry e \
                      JOIN node n ON n.id = e.node WHERE e.node = 1 AND e.code IS NOT NULL",
                 )
                 .expect("a statement");
-            let rows = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+            let rows = found.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))));
             rows.and_then(Iterator::collect).expect("entries")
         };
-        self.record.buried.extend(rows);
+        for (name, entry) in rows {
+            let buried = self.record.buried.entry(name).or_default();
+            if !buried.contains(&entry) {
+                buried.push(entry);
+            }
+        }
     }
 
     /// I4: after a crash everything that somebody was told of by this ledger is in it.
@@ -380,31 +498,26 @@ impl World {
     fn has_rights(&mut self, place: Place) -> Checked<bool> {
         let Place::Store(store) = place else {
             // One that was found behind gives nothing out before a manager begins a new life of it, and
-            // that life begins with what it may give: what its rows say until then is no right.
-            return Ok(!self.is_hub_behind()?);
+            // that life begins with what it may give: what its rows say until then is no right. Of
+            // one that nobody has found yet neither, nor what a store has from there.
+            return Ok(!self.is_hub_behind()? && !self.unnoticed.is_hub);
         };
+        let served = self.unnoticed.served.get(&store).copied();
+        let barred = self.unnoticed.barred.get(&store).copied();
+        if self.is_in_hubs_life(store, served)? || self.is_in_hubs_life(store, barred)? {
+            return Ok(false);
+        }
         let now_ms = self.now_ms + self.stores[store].node.offset_ms;
         let node = &mut self.stores[store].node;
         let link = node.ledger().hub_link().undisturbed("read the link")?;
         let life = node.life();
-        let name = node.name.clone();
         if self.stores[store]
             .set_back_in
             .is_some_and(|ended| ended == life)
         {
             return Ok(false);
         }
-        let (standing, known): (i64, i64) = self
-            .hub
-            .eyes()
-            .query_row(
-                "SELECT s.standing, s.incarnation FROM store s JOIN node n ON n.id = s.node \
-                 WHERE n.name = ?1",
-                [name],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .expect("a store");
-        if self.game.hub_falls_back {
+        if self.game.hub_falls != Falls::Never {
             // It has not heard yet that the hub is another; where that began from an older backup than
             // the one that it knows, the other has the lower number.
             let life = self.hub.life();
@@ -412,8 +525,7 @@ impl World {
                 return Ok(false);
             }
         }
-        let is_trusted = standing == Standing::Active.number() && known == life;
-        Ok(is_trusted && link.is_some_and(|link| link.may_hold(now_ms)))
+        Ok(self.is_trusted(store) && link.is_some_and(|link| link.may_hold(now_ms)))
     }
 
     /// Whether a store told the hub that it was put back, and no manager has minded it yet.

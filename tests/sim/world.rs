@@ -1,7 +1,7 @@
 //! A hub and its stores, the line between them, and what happens to them: one step at a time, in one
 //! thread, in an order that the dice choose.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -36,7 +36,17 @@ pub(crate) struct Game {
     /// Whether it goes on after something was broken: for whoever looks for faults.
     pub(crate) goes_on: bool,
     /// Whether the hub is put back to older states, too: what only it knew is gone then.
-    pub(crate) hub_falls_back: bool,
+    pub(crate) hub_falls: Falls,
+}
+
+/// How a hub falls back to older states of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Falls {
+    Never,
+    /// A backup is restored.
+    ByRestore,
+    /// Its disk is set back, and nothing on its machine can tell.
+    Unnoticed,
 }
 
 /// A store's ledger, its courier, and what became of it.
@@ -55,6 +65,22 @@ pub(crate) struct Store {
     pub(crate) was_written_off: bool,
     /// What its counters have asked lately, to be asked again.
     pub(crate) retries: VecDeque<Retry>,
+}
+
+/// What a copy does that nobody has noticed yet: it may give out and honour what was before, and whoever
+/// has it from there may as well. Laws 1 and 3 are broken by it apart, and the hub must find each excess.
+#[derive(Debug, Default)]
+pub(crate) struct Unnoticed {
+    /// The hub is one, as far as no store has told.
+    pub(crate) is_hub: bool,
+    /// Stores that such a hub has answered, in this life of the hub.
+    pub(crate) served: BTreeMap<usize, i64>,
+    /// Stores that had no right any more when a hub fell back that does not know that, in this life of it.
+    pub(crate) barred: BTreeMap<usize, i64>,
+    /// Codes that it has lent.
+    pub(crate) lent: BTreeSet<String>,
+    /// The newest grants of the disk that was put back, by campaign.
+    pub(crate) grants: BTreeMap<i64, i64>,
 }
 
 /// A campaign of the game.
@@ -94,6 +120,10 @@ pub(crate) struct World {
     pub(crate) found: Vec<Found>,
     /// How often the hub fell back.
     pub(crate) falls: u64,
+    /// A disk of the hub that was kept.
+    hub_disk: Option<Disk>,
+    /// What the hub does that was put back, and nobody has noticed.
+    pub(crate) unnoticed: Unnoticed,
     /// Nobody can be asked, and everybody knows it.
     pub(crate) is_apart: bool,
     /// What was planted was planted.
@@ -205,6 +235,8 @@ impl World {
             calls: 0,
             found: Vec::new(),
             falls: 0,
+            hub_disk: None,
+            unnoticed: Unnoticed::default(),
             is_apart: false,
             is_planted: false,
             place,
@@ -564,14 +596,20 @@ impl World {
 
     /// A process dies, a disk is kept, or put back.
     fn trouble(&mut self) -> Checked<()> {
-        if self.game.hub_falls_back && self.dice.is_one_in(3) {
-            if self.dice.is_one_in(2) {
-                self.hub_falls_back();
-            } else {
-                self.hub.back_up();
-                self.trace.step("a backup of the hub");
-            }
-            return Ok(());
+        if self.game.hub_falls != Falls::Never && self.dice.is_one_in(3) {
+            let is_kept = !self.dice.is_one_in(2);
+            return match self.game.hub_falls {
+                Falls::Unnoticed => self.hub_disk_passes(is_kept),
+                _ if is_kept => {
+                    self.hub.back_up();
+                    self.trace.step("a backup of the hub");
+                    Ok(())
+                }
+                _ => {
+                    self.hub_falls_back();
+                    Ok(())
+                }
+            };
         }
         let place = self.any_place();
         let what = self.dice.weighted(&[
@@ -651,21 +689,49 @@ impl World {
         let is_new_machine = self.dice.is_one_in(2);
         self.bury();
         let found = self.hub.restore(backup, is_new_machine, &act);
-        for place in self.places() {
-            self.mark_died(place);
-        }
-        self.watch.forget(Place::Hub);
-        self.watch.forget_feed();
-        self.falls += 1;
+        self.hub_fell();
         self.record.count("hub_fell_back");
         self.trace.step(&format!(
             "backup {backup} of the hub is put back, new machine {is_new_machine}: {found}"
         ));
     }
 
+    fn hub_fell(&mut self) {
+        for place in self.places() {
+            self.mark_died(place);
+        }
+        self.watch.forget(Place::Hub);
+        self.watch.forget_feed();
+        self.falls += 1;
+    }
+
+    /// The hub's disk is kept, or the one that was kept is put back under it.
+    pub(crate) fn hub_disk_passes(&mut self, is_kept: bool) -> Checked<()> {
+        let act = self.act(Place::Hub, "start");
+        if is_kept {
+            self.hub_disk = Some(self.hub.disk(&act));
+            self.trace.step("the disk of the hub is kept");
+            return Ok(());
+        }
+        let Some(disk) = self.hub_disk.take() else {
+            self.trace.step("no disk of the hub was kept");
+            return Ok(());
+        };
+        self.bury();
+        self.note_barred()?;
+        let found = self.hub.set_back(&disk, &act);
+        self.hub_fell();
+        self.unnoticed.is_hub = !self.is_hub_behind()?;
+        self.unnoticed.grants = self.newest_grants();
+        self.record.count("hub_put_back");
+        self.trace
+            .step(&format!("the disk of the hub is put back: {found}"));
+        Ok(())
+    }
+
     /// A manager at the hub looks whether it was found to be behind.
     pub(crate) fn mind_hub(&mut self) -> Checked<()> {
-        if !self.game.hub_falls_back {
+        if self.game.hub_falls == Falls::Never {
             // Nobody looks: what stores know more of is a fault that was planted.
             return Ok(());
         }
@@ -683,6 +749,7 @@ impl World {
             .ledger()
             .begin_hub_life(None, &act)
             .undisturbed("begin a life of the hub")?;
+        self.unnoticed.is_hub = false;
         self.record.count("hub_found_behind");
         self.trace
             .step(&format!("{store} knows more than the hub: {begun:?}"));

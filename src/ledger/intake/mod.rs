@@ -212,6 +212,7 @@ fn answer(
     let mut welcome = stores::welcome(tx, sender.node, act.now)?;
     // Found out in this very transaction, perhaps.
     welcome.is_behind = writing.head.is_behind();
+    behind::say_what_is_here(tx, &mut welcome, &up.hub)?;
     let is_its_life = up.hello.incarnation == sender.incarnation;
     if welcome.standing == Standing::Active && (!is_its_life || forked_after.is_some()) {
         welcome.standing = Standing::Quarantined;

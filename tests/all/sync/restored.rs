@@ -4,9 +4,12 @@
 use std::collections::BTreeSet;
 
 use counterfoil::desk;
-use counterfoil::domain::campaign::{Home, Rules};
+use counterfoil::domain::campaign::{Campaign, Home, Rules};
 use counterfoil::domain::claim::ClaimWord;
-use counterfoil::domain::verdict::Verdict;
+use counterfoil::domain::conflict::Decision;
+use counterfoil::domain::store::FIRST_LABEL;
+use counterfoil::domain::verdict::{Answer, Verdict};
+use counterfoil::domain::wire::Standing;
 use counterfoil::ledger::{Act, Ledger, Scan};
 
 use crate::sync::asked::{Line, Wire};
@@ -205,6 +208,39 @@ fn what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again() {
 #[test]
 fn what_was_given_back_and_never_acknowledged_is_not_given_out_again_either() {
     given_back_and_given_out(false);
+}
+
+/// Its life had ended as well: what it still held, by what a restored hub knows, comes back with that.
+#[test]
+fn what_a_store_gave_back_before_its_life_ended_is_not_given_out_again_by_a_restored_hub() {
+    let (mut hub, [mut store, other]) = world();
+    drop(other);
+    let image = hub.image();
+    let act = store.act();
+    assert!(store.ledger.return_leases(None, &act).unwrap().unwrap() > 0);
+    send(&mut hub, &mut store);
+    let given = drawn_out(&mut hub);
+    assert!(!given.is_empty());
+    let act = hub.act();
+    hub.ledger
+        .set_standing("Riverside", FIRST_LABEL, Standing::WrittenOff, &act)
+        .unwrap()
+        .unwrap();
+    tell(&mut hub, &mut store);
+
+    put_back(&mut hub, &image, None);
+    let act = store.act();
+    let asked = store.ledger.new_life_request(act.now).unwrap().unwrap();
+    let act_of_hub = hub.act();
+    let joined = hub.ledger.begin_life(&asked, &act_of_hub).unwrap().unwrap();
+    store.ledger.heard_life(&joined, &act).unwrap();
+    let before = drawn_out(&mut hub);
+    assert_eq!(given.intersection(&before).count(), 0, "{before:?}");
+    comes_into_line(&mut hub, std::slice::from_mut(&mut store));
+    let again = drawn_out(&mut hub);
+    assert_eq!(given.intersection(&again).count(), 0, "{again:?}");
+    hub.assert_well();
+    store.assert_well();
 }
 
 #[test]
@@ -447,21 +483,342 @@ fn told_of_before_it_has_told(tells: fn(&mut Node, &mut Node)) {
     store.assert_well();
 }
 
+/// A scan at a store whose hub is asked, and answers.
+fn asks(hub: &mut Node, store: &mut Node, code: &str) -> Answer {
+    let act = act_of("till", store.now_ms);
+    let minted = desk::mint_key(act.now).unwrap();
+    let scan = Scan::new(code.as_bytes(), &minted);
+    let mut wire = Wire {
+        hub,
+        line: Line::Delivers,
+        heard: Vec::new(),
+    };
+    let answer = desk::redeem(&mut store.ledger, &scan, Some(&mut wire), &act).unwrap();
+    assert_eq!(wire.heard.len(), 1);
+    answer
+}
+
 #[test]
 fn an_answer_of_a_restored_hub_overwrites_nothing_that_it_was_not_told() {
     told_of_before_it_has_told(|hub, store| {
-        let act = act_of("till", store.now_ms);
-        let minted = desk::mint_key(act.now).unwrap();
-        let scan = Scan::new(CARDS[0].as_bytes(), &minted);
-        let mut wire = Wire {
-            hub,
-            line: Line::Delivers,
-            heard: Vec::new(),
-        };
-        let answer = desk::redeem(&mut store.ledger, &scan, Some(&mut wire), &act).unwrap();
+        let answer = asks(hub, store, CARDS[0]);
         assert!(matches!(answer.verdict, Verdict::NeedsApproval(_)));
-        assert_eq!(wire.heard.len(), 1);
     });
+}
+
+/// Its place in the feed says nothing any more by then, and it has sent nothing that could be missed.
+fn overtaken(finds: fn(&mut Node, &mut Node)) {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    let given = lost_life(&mut hub, &mut stores[..1]);
+    let told = hub.ledger.feed_position().unwrap();
+    hub.put_back(&image);
+    while hub.ledger.feed_position().unwrap() <= told {
+        hub.generate(SPRING, 1, false);
+    }
+    // One that was not told knows no more than there is.
+    comes_into_line(&mut hub, &mut stores[1..]);
+    assert_eq!(hub.ledger.behind_of().unwrap(), None);
+    finds(&mut hub, &mut stores[0]);
+    assert_eq!(
+        hub.ledger.behind_of().unwrap().as_deref(),
+        Some("Riverside")
+    );
+    begins_anew(&mut hub, None);
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(state(&hub, CARDS[0]), REDEEMED);
+    assert_eq!(state(&hub, CARDS[1]), VOID);
+    assert_eq!(state(&hub, &given), SUSPECT);
+    assert_eq!(hub.count(OPEN), 0);
+    for node in stores.iter_mut().chain([&mut hub]) {
+        node.assert_well();
+    }
+    // It goes on from there, and is not found out again.
+    hub.generate(SPRING, 1, false);
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(hub.ledger.behind_of().unwrap(), None);
+}
+
+#[test]
+fn a_hub_that_has_written_as_much_as_it_lost_is_found_out_all_the_same() {
+    overtaken(|hub, store| {
+        let (up, act) = (store.batch(), hub.act());
+        assert!(hub.ledger.take_in(&up, &act).unwrap().welcome.is_behind);
+    });
+}
+
+#[test]
+fn a_question_of_a_counter_finds_it_out_before_it_is_answered() {
+    overtaken(|hub, store| {
+        let answer = asks(hub, store, CARDS[2]);
+        assert!(matches!(answer.verdict, Verdict::NeedsApproval(_)));
+    });
+}
+
+/// An answer that was on its way while the hub was put back takes nothing from what its store knows.
+#[test]
+fn what_a_store_heard_meanwhile_is_not_forgotten_by_a_late_answer() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    let asked_before = stores[0].batch();
+    lost_life(&mut hub, &mut stores[..1]);
+    hub.put_back(&image);
+    for _ in 0..20 {
+        hub.generate(SPRING, 1, false);
+    }
+    let act = hub.act();
+    let late = hub.ledger.take_in(&asked_before, &act).unwrap();
+    assert!(!late.welcome.is_behind);
+    let act = stores[0].act();
+    stores[0].ledger.heard_up(&late, &act).unwrap();
+    send(&mut hub, &mut stores[0]);
+    assert!(hub.ledger.behind_of().unwrap().is_some());
+}
+
+fn campaign(node: &mut Node) -> Campaign {
+    node.ledger.campaign(&spring()).unwrap().unwrap()
+}
+
+fn offers(hub: &mut Node, offer: &str) {
+    let act = hub.act();
+    hub.ledger
+        .set_campaign(&spring(), |rules| offer.clone_into(&mut rules.offer), &act)
+        .unwrap()
+        .unwrap();
+}
+
+#[test]
+fn rules_that_its_stores_go_by_come_back_to_a_restored_hub() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    let act = hub.act();
+    hub.ledger
+        .set_campaign(&spring(), |rules| rules.uses = 2, &act)
+        .unwrap()
+        .unwrap();
+    offers(&mut hub, "Two coffees");
+    hub.ledger
+        .pause_campaign(&spring(), true, &act)
+        .unwrap()
+        .unwrap();
+    tell(&mut hub, &mut stores[0]);
+    hub.ledger
+        .pause_campaign(&spring(), false, &act)
+        .unwrap()
+        .unwrap();
+    let given = stores[1].assigned(SPRING, "ana@example.org");
+    tell(&mut hub, &mut stores[1]);
+    let known = campaign(&mut hub);
+    for key in ["k1", "k2"] {
+        assert_eq!(stores[1].verdict("till", &given, key), CONFIRMED);
+    }
+    comes_into_line(&mut hub, &mut stores[1..]);
+    put_back(&mut hub, &image, None);
+    assert_eq!(campaign(&mut hub).revision, 1);
+    comes_into_line(&mut hub, &mut stores[1..]);
+
+    // Both uses are as the rules were, by which they were made.
+    for node in stores[1..].iter_mut().chain([&mut hub]) {
+        assert_eq!(campaign(node), known);
+        assert_eq!(state(node, &given), REDEEMED);
+        node.assert_well();
+    }
+    assert_eq!(hub.count(OPEN), 0);
+    assert_eq!(
+        hub.count(
+            "SELECT count(*) FROM entry WHERE kind = 'campaign_changed' \
+             AND body LIKE '%\"recovered\":{\"node\"%'"
+        ),
+        1
+    );
+    // One that has not heard as much since brings back nothing older.
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(campaign(&mut stores[0]), known);
+    offers(&mut hub, "Three coffees");
+    comes_into_line(&mut hub, &mut stores);
+    for node in stores.iter_mut().chain([&mut hub]) {
+        let now = campaign(node);
+        assert_eq!(
+            (now.revision, now.rules.offer.as_str()),
+            (4, "Three coffees")
+        );
+    }
+}
+
+/// Uses that come before their rules are counted by those that are here. The rest of the rules comes back.
+#[test]
+fn how_often_a_code_may_be_used_stays_where_it_was_used_already() {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    offers(&mut hub, "Two coffees");
+    let act = hub.act();
+    hub.ledger
+        .set_campaign(&spring(), |rules| rules.uses = 2, &act)
+        .unwrap()
+        .unwrap();
+    comes_into_line(&mut hub, &mut stores);
+    let given = stores[0].assigned(SPRING, "ana@example.org");
+    for key in ["k1", "k2"] {
+        assert_eq!(stores[0].verdict("till", &given, key), CONFIRMED);
+    }
+    put_back(&mut hub, &image, None);
+    comes_into_line(&mut hub, &mut stores);
+    for node in stores.iter_mut().chain([&mut hub]) {
+        let now = campaign(node);
+        assert_eq!(
+            (now.revision, now.rules.offer.as_str(), now.rules.uses),
+            (4, "Two coffees", 1)
+        );
+        assert_eq!(state(node, &given), REDEEMED);
+        node.assert_well();
+    }
+    assert_eq!(
+        hub.count(OPEN),
+        1,
+        "the second use, for a manager to settle"
+    );
+}
+
+/// What a manager has changed since the hub was restored stands, under a number that no store has for
+/// other rules.
+fn changed_since(lost: &[&str], revision: u32) {
+    let (mut hub, mut stores) = world();
+    let image = hub.image();
+    for offer in lost {
+        offers(&mut hub, offer);
+    }
+    tell(&mut hub, &mut stores[0]);
+    put_back(&mut hub, &image, None);
+    offers(&mut hub, "Hot chocolate");
+    comes_into_line(&mut hub, &mut stores);
+    for node in stores.iter_mut().chain([&mut hub]) {
+        let now = campaign(node);
+        assert_eq!(
+            (now.revision, now.rules.offer.as_str()),
+            (revision, "Hot chocolate")
+        );
+        node.assert_well();
+    }
+}
+
+#[test]
+fn rules_that_were_changed_at_a_restored_hub_stand_above_what_its_stores_know() {
+    changed_since(&["Tea"], 3);
+    changed_since(&["Tea", "Lemonade"], 4);
+}
+
+/// A store that paused with the rules, and heard of no end of it.
+#[test]
+fn a_pause_comes_back_with_newer_rules_only() {
+    for (with_rules, is_paused) in [(true, true), (false, false)] {
+        let (mut hub, mut stores) = world();
+        let image = hub.image();
+        if with_rules {
+            offers(&mut hub, "Tea");
+        }
+        let act = hub.act();
+        hub.ledger
+            .pause_campaign(&spring(), true, &act)
+            .unwrap()
+            .unwrap();
+        tell(&mut hub, &mut stores[0]);
+        put_back(&mut hub, &image, None);
+        comes_into_line(&mut hub, &mut stores);
+        for node in stores.iter_mut().chain([&mut hub]) {
+            assert_eq!(campaign(node).is_paused, is_paused);
+        }
+    }
+}
+
+/// What a manager did at the hub about others: to be done again, and that can be.
+#[test]
+fn what_a_manager_had_settled_is_to_be_settled_again_at_a_restored_hub() {
+    let (mut hub, mut stores) = world();
+    assert_eq!(hub.verdict("desk", CARDS[0], "k1"), CONFIRMED);
+    for store in &mut stores {
+        store.assigned(SPRING, "ana@example.org");
+    }
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(hub.count(OPEN), 1);
+    let image = hub.image();
+    let settle = |hub: &mut Node| {
+        let open = hub.ledger.conflicts(true).unwrap();
+        let act = hub.act();
+        hub.ledger
+            .settle_conflict(open[0].number, Decision::Stand, "a gift", &act)
+            .unwrap()
+            .unwrap();
+    };
+    let revoke = |hub: &mut Node| {
+        let act = hub.act();
+        hub.ledger
+            .set_standing("Station Road", FIRST_LABEL, Standing::Revoked, &act)
+            .unwrap()
+            .unwrap();
+    };
+    let is_revoked = |store: &mut Node| {
+        let link = store.ledger.hub_link().unwrap().unwrap();
+        link.standing == Standing::Revoked
+    };
+    settle(&mut hub);
+    revoke(&mut hub);
+    hub.reverse("desk", CARDS[0]);
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(stores[0].count(OPEN), 0);
+    assert!(is_revoked(&mut stores[1]));
+    assert_eq!(state(&stores[0], CARDS[0]), ASSIGNED);
+
+    put_back(&mut hub, &image, Some(0));
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!((hub.count(OPEN), stores[0].count(OPEN)), (1, 1));
+    assert!(!is_revoked(&mut stores[1]));
+    assert_eq!(state(&stores[0], CARDS[0]), REDEEMED);
+    settle(&mut hub);
+    revoke(&mut hub);
+    hub.reverse("desk", CARDS[0]);
+    comes_into_line(&mut hub, &mut stores);
+    assert_eq!(stores[0].count(OPEN), 0);
+    assert!(is_revoked(&mut stores[1]));
+    for node in stores.iter_mut().chain([&mut hub]) {
+        assert_eq!(state(node, CARDS[0]), ASSIGNED);
+        node.assert_well();
+    }
+}
+
+/// A store that was written off in the life that is gone is a store like any other again, until that is
+/// said again. What the others were told to be suspect stays so.
+#[test]
+fn a_store_that_was_written_off_is_to_be_written_off_again_at_a_restored_hub() {
+    let (mut hub, [lost, mut other]) = world();
+    drop(lost);
+    let image = hub.image();
+    let write_off = |hub: &mut Node| {
+        let act = hub.act();
+        hub.ledger
+            .set_standing("Riverside", FIRST_LABEL, Standing::WrittenOff, &act)
+            .unwrap()
+            .unwrap();
+    };
+    let suspects = |node: &Node| {
+        node.count(&format!(
+            "SELECT count(*) FROM code WHERE state = {SUSPECT}"
+        ))
+    };
+    write_off(&mut hub);
+    comes_into_line(&mut hub, std::slice::from_mut(&mut other));
+    let known = suspects(&other);
+    assert!(known > 0);
+    put_back(&mut hub, &image, Some(0));
+    comes_into_line(&mut hub, std::slice::from_mut(&mut other));
+    assert_eq!(suspects(&hub), known);
+    let standing = |hub: &mut Node| hub.ledger.stores().unwrap()[0].standing;
+    assert_eq!(standing(&mut hub), Standing::Active);
+    write_off(&mut hub);
+    assert_eq!(standing(&mut hub), Standing::WrittenOff);
+    comes_into_line(&mut hub, std::slice::from_mut(&mut other));
+    assert_eq!(suspects(&hub), known);
+    hub.assert_well();
+    other.assert_well();
 }
 
 #[test]
@@ -515,6 +872,7 @@ and_with_hubs_in_databases! {
     canary_a_store_that_tells_nothing_lets_a_restored_hub_honour_a_card_twice,
     what_was_given_back_to_a_life_that_is_gone_is_never_given_out_again,
     what_was_given_back_and_never_acknowledged_is_not_given_out_again_either,
+    what_a_store_gave_back_before_its_life_ended_is_not_given_out_again_by_a_restored_hub,
     a_store_goes_on_with_what_it_held_once_a_restored_hub_has_told_it,
     a_hub_that_was_put_back_unnoticed_is_found_out_and_stops,
     a_campaign_that_a_restored_hub_does_not_know_comes_back_and_gives_nothing_out,
@@ -523,4 +881,13 @@ and_with_hubs_in_databases! {
     an_answer_of_a_restored_hub_overwrites_nothing_that_it_was_not_told,
     a_page_of_a_restored_hub_overwrites_nothing_that_it_was_not_told,
     what_comes_to_a_hub_that_is_behind_may_have_been_used_in_the_life_that_is_gone,
+    a_hub_that_has_written_as_much_as_it_lost_is_found_out_all_the_same,
+    a_question_of_a_counter_finds_it_out_before_it_is_answered,
+    what_a_store_heard_meanwhile_is_not_forgotten_by_a_late_answer,
+    rules_that_its_stores_go_by_come_back_to_a_restored_hub,
+    how_often_a_code_may_be_used_stays_where_it_was_used_already,
+    rules_that_were_changed_at_a_restored_hub_stand_above_what_its_stores_know,
+    a_pause_comes_back_with_newer_rules_only,
+    what_a_manager_had_settled_is_to_be_settled_again_at_a_restored_hub,
+    a_store_that_was_written_off_is_to_be_written_off_again_at_a_restored_hub,
 }

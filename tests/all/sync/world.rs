@@ -16,7 +16,7 @@ use counterfoil::domain::notes::Notes;
 use counterfoil::domain::store::FIRST_LABEL;
 use counterfoil::domain::verdict::{Answer, Approval, Certainty, Verdict};
 use counterfoil::domain::wire::{
-    Down, ENTRIES_MAX, Hello, HubKnown, Join, Joined, Stock, Up, UpAnswer, WIRE,
+    Down, ENTRIES_MAX, Hello, Join, Joined, Stock, Up, UpAnswer, WIRE,
 };
 use counterfoil::ledger::{
     Act, ClaimRequest, Database, Drawing, GenerateOrder, HubAddress, ImportOrder, Ledger, LongWork,
@@ -533,11 +533,7 @@ pub(crate) fn tell(hub: &mut Node, store: &mut Node) {
             hello: store.hello(),
             after: link.cursor,
             wait_ms: 0,
-            hub: HubKnown {
-                life: link.hub_life,
-                acked_seq: link.acked_seq,
-                former_head: link.former_head,
-            },
+            hub: store.ledger.hub_known().unwrap(),
             standing: None,
         };
         let act = hub.act();
