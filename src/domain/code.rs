@@ -460,9 +460,13 @@ fn times(a: u8, b: u8) -> u8 {
     product
 }
 
+/// 1, x, x², … in GF(16), until they begin again.
+const POWERS: [u8; 15] = [1, 2, 4, 8, 3, 6, 12, 11, 5, 10, 7, 14, 15, 13, 9];
+
 /// xⁿ in GF(16).
 fn power(exponent: usize) -> u8 {
-    (0..exponent % 15).fold(1, |product, _| times(product, 2))
+    let place = exponent % POWERS.len();
+    POWERS.get(place).copied().unwrap_or_default()
 }
 
 /// The two syndromes of the drawn symbols, as if the check symbols were zero.
@@ -503,8 +507,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        ALPHABET, CodeFault, Pattern, PatternFault, Shape, ShapeFault, check_letters, check_passes,
-        fold, grouped, last_letters,
+        ALPHABET, CodeFault, POWERS, Pattern, PatternFault, Shape, ShapeFault, check_letters,
+        check_passes, fold, grouped, last_letters, power, times,
     };
 
     fn with(code: &str, at: usize, letter: u8) -> String {
@@ -569,6 +573,14 @@ mod tests {
             assert!(!check_passes(bad), "{bad}");
         }
         assert!(check_passes("BBB"));
+    }
+
+    #[test]
+    fn each_power_is_x_times_the_one_before() {
+        assert_eq!(power(0), 1);
+        for exponent in 0..2 * POWERS.len() {
+            assert_eq!(power(exponent + 1), times(power(exponent), 2), "{exponent}");
+        }
     }
 
     /// Every one and two wrong letters of the alphabet, in a few codes of every fully checked length.

@@ -65,6 +65,10 @@ pub fn for_spreadsheet(field: &str) -> String {
 /// selectors, which only spoil the width, are dropped. Not reversible; the length in characters
 /// never grows.
 pub fn for_display(text: &str) -> String {
+    // Nearly every text, and each is asked about with every frame.
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control()) {
+        return text.to_owned();
+    }
     text.chars()
         .filter(|letter| !matches!(letter, '\u{fe00}'..='\u{fe0f}'))
         .map(|letter| match letter {

@@ -179,13 +179,16 @@ impl Keys {
     }
 
     fn us_twin(self, arrived: char) -> Option<char> {
-        let plain = self.plain.chars().zip(US.plain.chars());
-        let shifted = self.shifted.chars().zip(US.shifted.chars());
-        plain
-            .chain(shifted)
-            .find(|(typed, _)| *typed == arrived)
-            .map(|(_, meant)| meant)
+        let plain = same_place(self.plain, arrived, US.plain);
+        plain.or_else(|| same_place(self.shifted, arrived, US.shifted))
     }
+}
+
+/// The character of `us`, which is ASCII, in the place that `arrived` has in `typed`.
+fn same_place(typed: &str, arrived: char, us: &str) -> Option<char> {
+    let (before, _) = typed.split_once(arrived)?;
+    let meant = us.as_bytes().get(before.chars().count())?;
+    Some(char::from(*meant))
 }
 
 fn is_expected(meant: char) -> bool {

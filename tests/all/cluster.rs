@@ -1,7 +1,8 @@
 //! A PostgreSQL server of the tests' own: one for all of them, in a folder that goes away with it,
 //! and a database for each. Where no server can be found the tests fail: `./test` fetches one.
 //!
-//! It does not sync to the disk: these tests cut connections, not power.
+//! It does not sync to the disk: these tests cut connections, not power. It tidies no database
+//! unasked, for none lives long. The tables of a ledger are made once, and copied.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,10 +15,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use postgres::{Client, NoTls};
+use counterfoil::ledger::{Act, Database, Ledger, Setup, built_at};
+use postgres::{Client, NoTls, Row};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 /// PostgreSQL refuses to run as root: `nobody`, on every Linux.
@@ -40,25 +42,39 @@ struct Cluster {
 }
 
 /// A database of one test.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct TestDatabase {
     name: String,
     url: String,
+    /// Looks into it, once somebody has: a connection costs the server more than a question.
+    eyes: Arc<Mutex<Option<Client>>>,
 }
 
 impl TestDatabase {
     /// An empty one.
     pub(crate) fn new() -> TestDatabase {
+        TestDatabase::like("template1")
+    }
+
+    /// One with the tables of a ledger that nobody has set up yet: what setting one up finds when it
+    /// is begun again after it failed half-way.
+    pub(crate) fn with_tables() -> TestDatabase {
+        static TABLES: OnceLock<TestDatabase> = OnceLock::new();
+        TestDatabase::like(&TABLES.get_or_init(tables).name)
+    }
+
+    fn like(template: &str) -> TestDatabase {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let cluster = cluster();
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
         cluster
             .connect("postgres")
-            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
             .unwrap();
         TestDatabase {
             url: cluster.url(&name),
             name,
+            eyes: Arc::default(),
         }
     }
 
@@ -89,13 +105,14 @@ impl TestDatabase {
 
     /// A dump of it as it is now, under a name of its own; nobody may have it open.
     pub(crate) fn dump(&self) -> TestDatabase {
-        let dump = TestDatabase::new();
-        dump.is_now(self);
-        dump
+        self.close_eyes();
+        TestDatabase::like(&self.name)
     }
 
     /// Restores it from a dump; nobody may have it open.
     pub(crate) fn is_now(&self, dump: &TestDatabase) {
+        self.close_eyes();
+        dump.close_eyes();
         let mut server = cluster().connect("postgres");
         for statement in [
             format!("DROP DATABASE {} WITH (FORCE)", self.name),
@@ -107,10 +124,49 @@ impl TestDatabase {
 
     /// One number, by SQL of our own.
     pub(crate) fn count(&self, sql: &str) -> i64 {
-        let sql = format!("SELECT CAST(({sql}) AS BIGINT)");
-        let row = self.connect().query_one(&sql, &[]).unwrap();
-        row.get::<_, Option<i64>>(0).unwrap_or(0)
+        let rows = self.rows(&format!("SELECT CAST(({sql}) AS BIGINT)"));
+        rows.first()
+            .and_then(|row| row.get::<_, Option<i64>>(0))
+            .unwrap_or(0)
     }
+
+    /// The texts of one column, by SQL of our own.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        self.rows(sql).iter().map(|row| row.get(0)).collect()
+    }
+
+    fn rows(&self, sql: &str) -> Vec<Row> {
+        let mut eyes = self.eyes.lock().unwrap();
+        let eyes = eyes.get_or_insert_with(|| self.connect());
+        eyes.query(sql, &[]).unwrap()
+    }
+
+    fn close_eyes(&self) {
+        *self.eyes.lock().unwrap() = None;
+    }
+}
+
+/// A database in which setting a ledger up has failed once its tables were made: the name of its node
+/// is too long for an index, so that the first row of all is refused.
+fn tables() -> TestDatabase {
+    let made = TestDatabase::new();
+    // Not to be compressed either.
+    let digits = (1..4000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
+    let setup = Setup {
+        store: String::new(),
+        timezone: "Europe/Berlin".into(),
+        node: digits.collect(),
+        mode: 0o600,
+    };
+    let act = Act {
+        now: built_at(),
+        counter: "back room".into(),
+        operator: None,
+        salt: [0; 16],
+    };
+    let database = Database::parse(made.url()).unwrap();
+    assert!(Ledger::create_in(&database, &setup, &act).is_err());
+    made
 }
 
 impl Cluster {
@@ -169,7 +225,7 @@ fn start() -> Cluster {
     let address = own_address();
     let options = format!(
         "-k {} -c listen_addresses={address} -c ssl=on -c fsync=off -c max_connections=200 \
-         -c deadlock_timeout=50ms",
+         -c deadlock_timeout=50ms -c autovacuum=off -c wal_level=minimal -c max_wal_senders=0",
         folder.display()
     );
     let log = folder.join("log");

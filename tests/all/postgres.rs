@@ -1,5 +1,7 @@
 //! A ledger in a PostgreSQL database, worked with the real program.
 
+use counterfoil::ledger::{Act, Database, Ledger, Setup, built_at};
+
 use crate::cluster::TestDatabase;
 use crate::shop::{CAMPAIGN, Kept, Shop, command_on, number, run_on, text};
 
@@ -142,4 +144,60 @@ fn a_password_is_never_an_argument() {
     let said = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(said.contains("postgres://ana@127.0.0.1:1/hub"), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
+}
+
+/// What PostgreSQL knows of the tables in a database, and how many rows each has, one a line.
+fn looks(database: &TestDatabase) -> Vec<String> {
+    const COLUMNS: &str = "SELECT format('%s %s %s %s %s %s %s %s', c.relname, a.attnum, a.attname, \
+        format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, l.collname, \
+        pg_get_expr(d.adbin, d.adrelid)) FROM pg_class c \
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 \
+        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
+        LEFT JOIN pg_collation l ON l.oid = a.attcollation \
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' ORDER BY 1";
+    const CONSTRAINTS: &str = "SELECT format('%s %s', conrelid::regclass, pg_get_constraintdef(oid)) \
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1";
+    const INDEXES: &str = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1";
+    const NUMBERS: &str = "SELECT format('%s %s', sequencename, last_value) \
+        FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1";
+    const MIGRATIONS: &str = "SELECT format('%s %s', number, name) FROM migration ORDER BY number";
+    const TABLES: &str = "SELECT relname::text FROM pg_class \
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1";
+    let mut client = database.connect();
+    let mut texts = |sql: &str| -> Vec<String> {
+        let rows = client.query(sql, &[]).expect("an answer");
+        assert!(!rows.is_empty(), "{sql}");
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let mut lines: Vec<String> = [COLUMNS, CONSTRAINTS, INDEXES, NUMBERS, MIGRATIONS]
+        .iter()
+        .flat_map(|sql| texts(sql))
+        .collect();
+    for table in texts(TABLES) {
+        let rows = database.count(&format!("SELECT count(*) FROM {table}"));
+        lines.push(format!("{table}: {rows} rows"));
+    }
+    lines
+}
+
+#[test]
+fn a_ledger_on_copied_tables_is_one_that_was_made_anew() {
+    let setup = Setup {
+        store: "Corner".into(),
+        timezone: "Europe/Berlin".into(),
+        node: "CORNERXXXX".into(),
+        mode: 0o600,
+    };
+    let act = Act {
+        now: built_at(),
+        counter: "back room".into(),
+        operator: None,
+        salt: [0; 16],
+    };
+    let [anew, copied] = [TestDatabase::new(), TestDatabase::with_tables()].map(|made| {
+        let database = Database::parse(made.url()).unwrap();
+        drop(Ledger::create_in(&database, &setup, &act).unwrap());
+        looks(&made)
+    });
+    assert_eq!(copied, anew);
 }

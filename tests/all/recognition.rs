@@ -75,7 +75,8 @@ impl World {
         let mut ledger = match kept {
             Kept::InFolder => set_up(folder, "Shop", zone, MODE_PRIVATE, &act),
             Kept::InDatabase => {
-                let database = Database::parse(TestDatabase::new().url()).expect("a database");
+                let database =
+                    Database::parse(TestDatabase::with_tables().url()).expect("a database");
                 set_up_in(&database, "Shop", zone, &act)
             }
         }

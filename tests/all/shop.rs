@@ -135,7 +135,7 @@ impl Shop {
         let shop = Shop {
             _place: place,
             folder,
-            database: (kept == Kept::InDatabase).then(TestDatabase::new),
+            database: (kept == Kept::InDatabase).then(TestDatabase::with_tables),
         };
         shop.run(&["init", "--store", "Corner", "--timezone", "Europe/Berlin"])
             .well();
@@ -211,8 +211,7 @@ impl Shop {
     /// The texts of one column, by SQL of our own.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         if let Some(database) = &self.database {
-            let rows = database.connect().query(sql, &[]).unwrap();
-            return rows.iter().map(|row| row.get(0)).collect();
+            return database.texts(sql);
         }
         let connection = self.look();
         let mut statement = connection.prepare(sql).unwrap();

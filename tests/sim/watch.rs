@@ -2,6 +2,7 @@
 //! often.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use counterfoil::domain::ids::EntryId;
 use counterfoil::domain::wire::Standing;
@@ -31,7 +32,7 @@ const STATES: [&str; 6] = [
 /// What was seen before.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    codes: BTreeMap<Place, Vec<Seen>>,
+    codes: BTreeMap<Place, Rc<Vec<Seen>>>,
     /// Rows of the feed at or below the newest cursor that was given out.
     told: BTreeSet<[i64; 4]>,
     told_through: i64,
@@ -424,13 +425,13 @@ impl World {
         let mut hands: BTreeMap<String, Place> = BTreeMap::new();
         let mut ranges: Vec<(Place, Range)> = Vec::new();
         for place in self.places() {
-            let codes = self.codes_at(place);
+            let codes = Rc::new(self.codes_at(place));
             self.check_forward(place, &codes)?;
             self.check_figures(place)?;
             if !self.has_rights(place)? {
                 continue;
             }
-            for seen in codes {
+            for seen in codes.iter() {
                 let is_live = seen.state == AVAILABLE || seen.state == ASSIGNED;
                 if !seen.is_held || !is_live {
                     continue;
@@ -536,20 +537,17 @@ impl World {
 
     /// I6: nothing becomes available again, and what has ended stays so. (A store that was restored
     /// takes for suspect what the hub may know to be unspent.)
-    fn check_forward(&mut self, place: Place, codes: &[Seen]) -> Checked<()> {
-        let before = self.watch.codes.insert(place, codes.to_vec());
+    fn check_forward(&mut self, place: Place, codes: &Rc<Vec<Seen>>) -> Checked<()> {
+        let before = self.watch.codes.insert(place, Rc::clone(codes));
         let before = before.unwrap_or_default();
-        if before == codes {
-            return Ok(());
-        }
-        let before: BTreeMap<&str, i64> = before
-            .iter()
-            .map(|seen| (seen.code.as_str(), seen.state))
-            .collect();
-        for seen in codes {
-            let Some(before) = before.get(seen.code.as_str()).copied() else {
+        // Both are sorted by their codes.
+        let mut before = before.iter().peekable();
+        for seen in codes.iter() {
+            while before.next_if(|before| before.code < seen.code).is_some() {}
+            let Some(before) = before.next_if(|before| before.code == seen.code) else {
                 continue;
             };
+            let before = before.state;
             if before == seen.state {
                 continue;
             }

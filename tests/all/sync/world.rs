@@ -123,7 +123,7 @@ fn kept(store: &str, kept: Kept) -> Node {
     };
     let now_ms = start_ms();
     let act = act_at("back room", now_ms);
-    let database = (kept == Kept::InDatabase).then(TestDatabase::new);
+    let database = (kept == Kept::InDatabase).then(TestDatabase::with_tables);
     let ledger = match &database {
         None => Ledger::create(&folder, &setup, &act),
         Some(database) => {
@@ -481,8 +481,7 @@ impl Node {
     /// The texts of one column, by SQL of our own.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         if let Some(database) = &self.database {
-            let rows = database.connect().query(sql, &[]).unwrap();
-            return rows.iter().map(|row| row.get(0)).collect();
+            return database.texts(sql);
         }
         let look = self.look();
         let mut statement = look.prepare(sql).unwrap();
