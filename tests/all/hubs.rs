@@ -554,4 +554,22 @@ fn the_canary_lets_two_processes_through_where_no_guard_stands() {
     );
     let told = one.execute(known, &[&2_i64]).unwrap_err();
     assert_eq!(told.code(), Some(&SqlState::UNIQUE_VIOLATION));
+
+    // And of one person who is new to two campaigns: without the guard, both make a customer of them.
+    let (mut one, mut two) = (shop.database().connect(), shop.database().connect());
+    let (mut one, mut two) = (one.transaction().unwrap(), two.transaction().unwrap());
+    let add = "INSERT INTO contact (customer, kind, normal_form) \
+               SELECT CAST($1 AS BIGINT), 0, 'ana' WHERE NOT EXISTS \
+               (SELECT 1 FROM contact WHERE normal_form = 'ana' AND kind = 0)";
+    let meet = "SELECT pg_try_advisory_xact_lock(7)";
+    let is_alone: bool = one.query_one(meet, &[]).unwrap().get(0);
+    assert!(is_alone);
+    assert_eq!(one.execute(add, &[&1_i64]).unwrap(), 1);
+    let is_alone: bool = two.query_one(meet, &[]).unwrap().get(0);
+    assert!(!is_alone, "the second is told, and waits");
+    assert_eq!(two.execute(add, &[&2_i64]).unwrap(), 1, "or goes on alone");
+    one.commit().unwrap();
+    two.commit().unwrap();
+    let known = "SELECT count(DISTINCT customer) FROM contact WHERE normal_form = 'ana'";
+    assert_eq!(shop.count(known), 2, "two where one may be");
 }
