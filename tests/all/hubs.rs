@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use counterfoil::desk::{act, mint_key};
+use counterfoil::domain::claim::{Claim, ClaimWord};
 use counterfoil::domain::log::LogFilter;
 use counterfoil::ledger::{Database, Expected, Ledger, LogPosition, Scan};
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ use serde_json::{Value, json};
 
 use crate::http::{Hub, ask, pool_kept, token};
 use crate::shop::{CAMPAIGN, Kept, Shop, codes, text};
+use crate::stores::Store;
+use crate::together::{claim, wish};
 
 const CALLERS: usize = 8;
 
@@ -182,6 +185,45 @@ fn a_killed_hub_leaves_its_range_to_be_taken_back() {
         6
     );
     drop(second.end());
+    shop.assert_well();
+}
+
+#[test]
+fn a_store_is_lent_what_a_killed_hub_had_for_itself() {
+    let shop = pool_kept(Kept::InDatabase, &[], 64);
+    let mut killed = open(&shop, Kept::InDatabase);
+    let given = |claim: Option<Claim>| claim.and_then(|claim| claim.code);
+    let first = given(claim(&mut killed, &wish("first@example.org", "first")));
+    let mut codes = BTreeSet::from([first.unwrap()]);
+    let left = "SELECT sum(end_ordinal - next_ordinal) FROM claim_range";
+    assert_eq!(shop.count(left), 3, "it has them for itself");
+    let hub = Hub::up(&shop);
+    let secret = token(&shop, "web", "claim");
+    for n in 0..60 {
+        let body = json!({"campaign": CAMPAIGN, "email": format!("c{n}@example.org")});
+        assert!(codes.insert(text(&hub.claim(&secret, &body), "code").to_owned()));
+    }
+    // Nothing else is left, and whoever has it may be there still.
+    let store = Store::joined(&shop, &hub.address, "Riverside");
+    let lent = "SELECT coalesce(sum(end_ordinal - next_ordinal), 0) FROM lease WHERE holder = 1";
+    assert_eq!(store.count(lent), 0);
+    assert_eq!(shop.count(left), 3);
+    let silence = "UPDATE writer SET beat_at_ms = beat_at_ms - 61000";
+    shop.database().connect().execute(silence, &[]).unwrap();
+    // A share of it at each contact: one for the hub, and one for each store.
+    store.sync().well();
+    store.sync().well();
+    assert_eq!(store.count(lent), 3);
+    // It was there after all: what was taken from it, it gives to nobody.
+    let late = claim(&mut killed, &wish("late@example.org", "late")).unwrap();
+    assert_eq!(late.word, ClaimWord::PoolExhausted);
+    for name in ["ana", "ben", "cleo"] {
+        assert!(codes.insert(store.assign(name)));
+    }
+    assert_eq!(codes.len(), 64);
+    store.sync().well();
+    store.assert_well();
+    drop((killed, hub.end()));
     shop.assert_well();
 }
 
