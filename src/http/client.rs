@@ -693,37 +693,15 @@ async fn read(response: Response<Incoming>, silent_max: Duration) -> Result<Vec<
     if body.size_hint().lower() > most as u64 {
         return Err(too_long());
     }
-    let mut coming = Limited::new(body, most);
-    let mut body = Vec::new();
-    // Spaces are what a hub says that holds its answer back.
-    let (mut has_begun, mut is_held) = (false, false);
-    loop {
-        let frame = coming.frame();
-        let came = if is_held {
-            let came = tokio::time::timeout(silent_max, frame).await;
-            came.map_err(|_| {
-                let silent_s = silent_max.as_secs_f32();
-                Miss::no_answer(format!("the hub was silent for {silent_s} s"))
-            })?
-        } else {
-            frame.await
-        };
-        match came {
-            None => break,
-            Some(Ok(frame)) => {
-                let data = frame.data_ref().map_or(&[][..], |data| data);
-                has_begun |= data.iter().any(|byte| *byte != b' ');
-                body.extend_from_slice(data);
-                is_held = !has_begun && !body.is_empty();
-            }
-            Some(Err(fault)) if fault.is::<LengthLimitError>() => return Err(too_long()),
-            Some(Err(fault)) => {
-                return Err(Miss::no_answer(format!(
-                    "the hub's answer was cut off ({fault})"
-                )));
-            }
+    let body = body_of(Limited::new(body, most), silent_max).await;
+    let body = body.map_err(|cut| match cut {
+        Cut::TooLong => too_long(),
+        Cut::Off(why) => Miss::no_answer(format!("the hub's answer was cut off ({why})")),
+        Cut::Silent => {
+            let silent_s = silent_max.as_secs_f32();
+            Miss::no_answer(format!("the hub was silent for {silent_s} s"))
         }
-    }
+    })?;
     if is_ok {
         return match serde_json::from_slice::<IgnoredAny>(&body) {
             Ok(IgnoredAny) => Ok(body),
@@ -731,6 +709,39 @@ async fn read(response: Response<Incoming>, silent_max: Duration) -> Result<Vec<
         };
     }
     Err(refusal(status, &head.headers, &body))
+}
+
+/// Why a body is not whole.
+enum Cut {
+    TooLong,
+    Off(String),
+    /// The hub held its answer back, and does not say any more that it is there.
+    Silent,
+}
+
+/// A body to its end. A hub that holds its answer back says spaces meanwhile.
+async fn body_of(mut coming: Limited<Incoming>, silent_max: Duration) -> Result<Vec<u8>, Cut> {
+    let mut body = Vec::new();
+    let (mut has_begun, mut is_held) = (false, false);
+    loop {
+        let frame = coming.frame();
+        let came = if is_held {
+            let came = tokio::time::timeout(silent_max, frame).await;
+            came.ok().ok_or(Cut::Silent)?
+        } else {
+            frame.await
+        };
+        let frame = match came {
+            None => return Ok(body),
+            Some(Ok(frame)) => frame,
+            Some(Err(fault)) if fault.is::<LengthLimitError>() => return Err(Cut::TooLong),
+            Some(Err(fault)) => return Err(Cut::Off(fault.to_string())),
+        };
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        has_begun |= data.iter().any(|byte| *byte != b' ');
+        body.extend_from_slice(data);
+        is_held = !has_begun && !body.is_empty();
+    }
 }
 
 #[derive(Deserialize)]

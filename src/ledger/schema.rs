@@ -61,6 +61,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0014_operators",
         include_str!("../../assets/migrations/0014_operators.sql"),
     ),
+    (
+        "0015_let_go",
+        include_str!("../../assets/migrations/0015_let_go.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

@@ -172,6 +172,9 @@ impl Courier {
         let Some(link) = ledger.hub_link()? else {
             return Ok(Next::Over);
         };
+        if link.lets_go {
+            ledger.finish_letting_go()?;
+        }
         match self.line {
             Line::Up => self.next_up(ledger, &link, act),
             Line::Down => next_down(ledger, &link, waits, act),
