@@ -35,7 +35,7 @@ impl Ledger {
         let (op, thing) = ("let go", "what this store held");
         let mut is_more = self.read(op, thing, is_pending)?;
         while is_more {
-            is_more = self.write(op, thing, |writing| slice(writing))?;
+            is_more = self.write(op, thing, slice)?;
         }
         Ok(())
     }

@@ -1735,8 +1735,8 @@ fn what_a_lost_store_held_comes_back_in_slices_and_nobody_spends_it_meanwhile() 
     well(&mut pair.hub);
 }
 
-#[test]
-fn what_a_store_holds_no_more_is_let_go_in_slices_and_nobody_spends_it_meanwhile() {
+/// A store that holds much, and codes of it that are in customers' hands.
+fn lent_much() -> (Pair, Vec<String>) {
     let mut pair = Pair::new();
     begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
     generate(&mut pair.hub, "spring", 6_000, false);
@@ -1755,7 +1755,7 @@ fn what_a_store_holds_no_more_is_let_go_in_slices_and_nobody_spends_it_meanwhile
         })
         .unwrap();
     let told = pair.pull();
-    let given: Vec<String> = told
+    let given = told
         .iter()
         .filter_map(|item| match item {
             Item::Codes { codes } => Some(codes),
@@ -1769,6 +1769,12 @@ fn what_a_store_holds_no_more_is_let_go_in_slices_and_nobody_spends_it_meanwhile
         .flatten()
         .map(|code| code.code.clone())
         .collect();
+    (pair, given)
+}
+
+#[test]
+fn what_a_store_holds_no_more_is_let_go_in_slices_and_nobody_spends_it_meanwhile() {
+    let (mut pair, given) = lent_much();
     let mut given = given.iter();
     let held = "SELECT count(*) FROM code WHERE holder = 1";
     let mut before = number(&mut pair.store, held);

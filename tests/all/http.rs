@@ -144,11 +144,11 @@ fn a_store_that_waits_for_news_is_told_meanwhile_that_the_hub_is_there() {
     let page: Page = serde_json::from_str(&body).unwrap();
     assert_eq!(page.items.len(), 1, "{body}");
     let lines = hub.end();
-    let held = lines.iter().filter(|line| {
+    let mut answers = lines.iter().filter(|line| {
         line.get("route").and_then(Value::as_str) == Some("/v1/sync/down")
             && line.get("token").and_then(Value::as_str) == Some("Riverside")
     });
-    let newest = held.last().unwrap();
+    let newest = answers.next_back().unwrap();
     assert_eq!(number(newest, "status"), 200, "logged once it is given");
 }
 

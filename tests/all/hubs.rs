@@ -195,8 +195,8 @@ fn a_store_is_lent_what_a_killed_hub_had_for_itself() {
     let given = |claim: Option<Claim>| claim.and_then(|claim| claim.code);
     let first = given(claim(&mut killed, &wish("first@example.org", "first")));
     let mut codes = BTreeSet::from([first.unwrap()]);
-    let left = "SELECT sum(end_ordinal - next_ordinal) FROM claim_range";
-    assert_eq!(shop.count(left), 3, "it has them for itself");
+    let reserved = "SELECT sum(end_ordinal - next_ordinal) FROM claim_range";
+    assert_eq!(shop.count(reserved), 3, "it has them for itself");
     let hub = Hub::up(&shop);
     let secret = token(&shop, "web", "claim");
     for n in 0..60 {
@@ -207,7 +207,7 @@ fn a_store_is_lent_what_a_killed_hub_had_for_itself() {
     let store = Store::joined(&shop, &hub.address, "Riverside");
     let lent = "SELECT coalesce(sum(end_ordinal - next_ordinal), 0) FROM lease WHERE holder = 1";
     assert_eq!(store.count(lent), 0);
-    assert_eq!(shop.count(left), 3);
+    assert_eq!(shop.count(reserved), 3);
     let silence = "UPDATE writer SET beat_at_ms = beat_at_ms - 61000";
     shop.database().connect().execute(silence, &[]).unwrap();
     // A share of it at each contact: one for the hub, and one for each store.

@@ -228,7 +228,7 @@ fn passes_beginning(hub: &str, question: &[u8], store: &mut TcpStream) -> bool {
     let mut stream = TcpStream::connect(hub).unwrap();
     stream.write_all(question).unwrap();
     let mut all = Vec::new();
-    while !head_len(&all).is_some_and(|head| all.len() > head) {
+    while head_len(&all).is_none_or(|head| all.len() <= head) {
         let mut some = [0; 4096];
         let count = stream.read(&mut some).unwrap();
         assert!(count > 0, "the hub has hung up");
