@@ -261,7 +261,9 @@ fn a_store_whose_line_is_cut_while_it_waits_for_news_says_so_within_seconds() {
     assert!(text(&line, "why").contains("silent"), "{line}");
     assert!(!is_online(line));
     stage.proxy.heals();
-    assert!(is_online(told.recv().unwrap()));
+    assert!(is_online(
+        told.recv_timeout(Duration::from_secs(20)).unwrap()
+    ));
     sync.kill().unwrap();
     sync.wait().unwrap();
     store.assert_sent(&stage.shop);
