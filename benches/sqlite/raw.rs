@@ -27,8 +27,8 @@ const CODE: &str = "SELECT c.id, c.folded, c.shown, c.campaign, c.ordinal, c.sta
     c.grant_number FROM code c JOIN batch b ON b.id = c.batch \
     WHERE c.folded = $1 AND b.is_published = 1";
 
-const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link \
-    WHERE id = 1";
+const LINK: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms, let_go_after \
+    FROM hub_link WHERE id = 1";
 
 const KEY: &str = "SELECT k.verb, k.subject, k.entry, r.entry, k.folded FROM act_key k \
     LEFT JOIN reversal r ON r.redemption = k.entry WHERE k.caller = $1 AND k.key = $2";

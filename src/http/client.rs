@@ -49,6 +49,10 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// a silent one, so that the two hardly ever cross.
 const KEPT_FOR: Duration = Duration::from_secs(4);
 
+/// How long a hub may be silent that holds an answer back and has said that it is there: longer than
+/// two of its beats, so that a slow line is none that is cut.
+const SILENT_MAX: Duration = Duration::from_secs(5);
+
 /// Whether a hub may be asked without TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlainHttp {
@@ -256,6 +260,7 @@ pub struct HubClient {
     runtime: tokio::runtime::Runtime,
     kept: Option<Connection>,
     noticed: Cell<Noticed>,
+    silent_max: Duration,
 }
 
 impl HubClient {
@@ -283,7 +288,14 @@ impl HubClient {
                 .build()?,
             kept: None,
             noticed: Cell::default(),
+            silent_max: SILENT_MAX,
         })
+    }
+
+    /// The same, which waits so long for a hub that holds an answer back and falls silent.
+    #[must_use]
+    pub fn with_silence(self, silent_max: Duration) -> HubClient {
+        HubClient { silent_max, ..self }
     }
 
     /// What was noticed of the hub so far, beside its answers.
@@ -373,7 +385,7 @@ impl HubClient {
             && connection.still_stands().await
         {
             let again = request.clone();
-            match connection.exchange(request, is_sent, &self.noticed).await {
+            match self.exchange(&mut connection, request, is_sent).await {
                 Ok(body) => return Ok((body, connection.rested())),
                 Err(Broken {
                     miss: Miss::NotSent { .. },
@@ -395,10 +407,59 @@ impl HubClient {
         until: Instant,
     ) -> Result<(Vec<u8>, Option<Connection>), Miss> {
         let mut connection = self.connect(until).await?;
-        match connection.exchange(request, is_sent, &self.noticed).await {
+        match self.exchange(&mut connection, request, is_sent).await {
             Ok(body) => Ok((body, connection.rested())),
             Err(broken) => Err(broken.miss),
         }
+    }
+
+    async fn exchange(
+        &self,
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+        is_sent: &AtomicBool,
+    ) -> Result<Vec<u8>, Broken> {
+        let Connection {
+            sender,
+            driver,
+            is_over,
+            ..
+        } = connection;
+        let noticed = &self.noticed;
+        let asking = async {
+            let asked = sender.try_send_request(request);
+            is_sent.store(true, Ordering::Relaxed);
+            match asked.await {
+                Ok(response) => {
+                    let clock = date(response.headers());
+                    noticed.set(Noticed {
+                        clock,
+                        ..noticed.get()
+                    });
+                    let body = read(response, self.silent_max).await;
+                    body.map_err(|miss| Broken {
+                        miss,
+                        is_mute: false,
+                    })
+                }
+                Err(mut fault) => Err(Broken {
+                    is_mute: !fault.error().is_parse(),
+                    miss: if fault.take_message().is_some() {
+                        Miss::not_sent("the connection to the hub had ended")
+                    } else {
+                        unheard(&fault.into_error())
+                    },
+                }),
+            }
+        };
+        tokio::pin!(asking);
+        tokio::select! {
+            biased;
+            answer = &mut asking => return answer,
+            _ = driver => *is_over = true,
+        }
+        // The connection is over; what it had brought is still to be read.
+        asking.await
     }
 
     async fn connect(&self, until: Instant) -> Result<Connection, Miss> {
@@ -581,53 +642,6 @@ impl Connection {
         self.rests_since = Instant::now();
         (!self.is_over).then_some(self)
     }
-
-    async fn exchange(
-        &mut self,
-        request: Request<Full<Bytes>>,
-        is_sent: &AtomicBool,
-        noticed: &Cell<Noticed>,
-    ) -> Result<Vec<u8>, Broken> {
-        let Connection {
-            sender,
-            driver,
-            is_over,
-            ..
-        } = self;
-        let asking = async {
-            let asked = sender.try_send_request(request);
-            is_sent.store(true, Ordering::Relaxed);
-            match asked.await {
-                Ok(response) => {
-                    let clock = date(response.headers());
-                    noticed.set(Noticed {
-                        clock,
-                        ..noticed.get()
-                    });
-                    read(response).await.map_err(|miss| Broken {
-                        miss,
-                        is_mute: false,
-                    })
-                }
-                Err(mut fault) => Err(Broken {
-                    is_mute: !fault.error().is_parse(),
-                    miss: if fault.take_message().is_some() {
-                        Miss::not_sent("the connection to the hub had ended")
-                    } else {
-                        unheard(&fault.into_error())
-                    },
-                }),
-            }
-        };
-        tokio::pin!(asking);
-        tokio::select! {
-            biased;
-            answer = &mut asking => return answer,
-            _ = driver => *is_over = true,
-        }
-        // The connection is over; what it had brought is still to be read.
-        asking.await
-    }
 }
 
 /// The answerer's clock (RFC 9110, 6.6.1).
@@ -645,7 +659,7 @@ fn unheard(fault: &hyper::Error) -> Miss {
 }
 
 /// Takes an answer for the hub's, or says why it is not.
-async fn read(response: Response<Incoming>) -> Result<Vec<u8>, Miss> {
+async fn read(response: Response<Incoming>, silent_max: Duration) -> Result<Vec<u8>, Miss> {
     let (head, body) = response.into_parts();
     let status = head.status;
     match head.headers.get(WIRE_MARK).map(HeaderValue::as_bytes) {
@@ -679,15 +693,15 @@ async fn read(response: Response<Incoming>) -> Result<Vec<u8>, Miss> {
     if body.size_hint().lower() > most as u64 {
         return Err(too_long());
     }
-    let body = match Limited::new(body, most).collect().await {
-        Ok(collected) => Vec::from(collected.to_bytes()),
-        Err(fault) if fault.is::<LengthLimitError>() => return Err(too_long()),
-        Err(fault) => {
-            return Err(Miss::no_answer(format!(
-                "the hub's answer was cut off ({fault})"
-            )));
+    let body = body_of(Limited::new(body, most), silent_max).await;
+    let body = body.map_err(|cut| match cut {
+        Cut::TooLong => too_long(),
+        Cut::Off(why) => Miss::no_answer(format!("the hub's answer was cut off ({why})")),
+        Cut::Silent => {
+            let silent_s = silent_max.as_secs_f32();
+            Miss::no_answer(format!("the hub was silent for {silent_s} s"))
         }
-    };
+    })?;
     if is_ok {
         return match serde_json::from_slice::<IgnoredAny>(&body) {
             Ok(IgnoredAny) => Ok(body),
@@ -695,6 +709,39 @@ async fn read(response: Response<Incoming>) -> Result<Vec<u8>, Miss> {
         };
     }
     Err(refusal(status, &head.headers, &body))
+}
+
+/// Why a body is not whole.
+enum Cut {
+    TooLong,
+    Off(String),
+    /// The hub held its answer back, and does not say any more that it is there.
+    Silent,
+}
+
+/// A body to its end. A hub that holds its answer back says spaces meanwhile.
+async fn body_of(mut coming: Limited<Incoming>, silent_max: Duration) -> Result<Vec<u8>, Cut> {
+    let mut body = Vec::new();
+    let (mut has_begun, mut is_held) = (false, false);
+    loop {
+        let frame = coming.frame();
+        let came = if is_held {
+            let came = tokio::time::timeout(silent_max, frame).await;
+            came.ok().ok_or(Cut::Silent)?
+        } else {
+            frame.await
+        };
+        let frame = match came {
+            None => return Ok(body),
+            Some(Ok(frame)) => frame,
+            Some(Err(fault)) if fault.is::<LengthLimitError>() => return Err(Cut::TooLong),
+            Some(Err(fault)) => return Err(Cut::Off(fault.to_string())),
+        };
+        let data = frame.data_ref().map_or(&[][..], |data| data);
+        has_begun |= data.iter().any(|byte| *byte != b' ');
+        body.extend_from_slice(data);
+        is_held = !has_begun && !body.is_empty();
+    }
 }
 
 #[derive(Deserialize)]

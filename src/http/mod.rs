@@ -11,6 +11,7 @@ pub mod client;
 mod connections;
 mod fault;
 mod guesses;
+mod held;
 mod ledger_thread;
 mod log;
 mod patience;

@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -20,11 +20,13 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use crate::domain::token::Scope;
 use crate::http::asked::{self, Ask};
 use crate::http::fault::{Failed, Fault, json};
 use crate::http::guesses::Guesses;
+use crate::http::held::{Held, IsHeld};
 use crate::http::ledger_thread::{Asks, Bearer, Question};
 use crate::http::log::{Answered, Counters, Log};
 use crate::http::{WIRE_MARK, WIRE_VERSION};
@@ -200,7 +202,7 @@ pub fn refusal_of_body(route: &Route, body: &[u8]) -> Option<u16> {
 
 /// Asks the ledger what the body says. A body that has come with its head, as nearly all do, is asked
 /// at once: who asks is let in with the question. Nobody else is waited for before they are let in.
-async fn respond(shared: &Shared, route: &'static Route, request: Request) -> Response {
+async fn respond(shared: &Arc<Shared>, route: &'static Route, request: Request) -> Response {
     let Some(scope) = route.scope else {
         return match read(shared, route, request).await {
             Ok(read) => answered(shared, None, read).await,
@@ -287,7 +289,7 @@ async fn read(shared: &Shared, route: &'static Route, request: Request) -> Resul
 }
 
 /// The answer to what was read.
-async fn answered(shared: &Shared, bearer: Option<Bearer>, read: Read) -> Response {
+async fn answered(shared: &Arc<Shared>, bearer: Option<Bearer>, read: Read) -> Response {
     match read {
         Read::Ask(asked) => ask(shared, bearer, asked).await,
         Read::Sync(request) => synced(shared, bearer, request).await,
@@ -364,12 +366,14 @@ impl Drop for UnderWay<'_> {
 }
 
 /// Asks the ledger what a store asks. Where nothing is new, it is asked again when something is, and
-/// for the last time when the store has waited for as long as it may.
+/// for the last time when the store has waited for as long as it may. Whoever waits for news is told
+/// meanwhile that the hub is there.
 async fn synced(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     bearer: Option<Bearer>,
     request: Arc<intake::Request>,
 ) -> Response {
+    let began = Instant::now();
     let waits = match &*request {
         intake::Request::Down(down) => Duration::from_millis(down.wait_ms).min(NEWS_TIME),
         intake::Request::Ask(_) => HOLDER_TIME,
@@ -378,22 +382,73 @@ async fn synced(
         | intake::Request::Live(_)
         | intake::Request::Up(_) => Duration::ZERO,
     };
-    let until = tokio::time::Instant::now() + waits;
-    let mut feed = shared.feed.subscribe();
-    loop {
-        feed.mark_unchanged();
-        let is_last = tokio::time::Instant::now() >= until;
-        let asked = Ask::Sync(Arc::clone(&request), is_last);
-        let (response, is_later) = asked_once(shared, bearer.clone(), asked).await;
-        if !is_later || is_last {
-            return response;
-        }
-        let next = until.min(tokio::time::Instant::now() + LOOK_AGAIN);
-        tokio::select! {
-            changed = feed.changed() => if changed.is_err() {
+    let is_held = matches!(&*request, intake::Request::Down(_));
+    let mut waiting = WaitsForNews {
+        feed: shared.feed.subscribe(),
+        shared: Arc::clone(shared),
+        bearer,
+        request,
+        until: began + waits,
+    };
+    if !is_held {
+        return waiting.answer().await;
+    }
+    let (first, is_over) = waiting.ask().await;
+    if is_over {
+        return first;
+    }
+    let (mut head, _) = first.into_parts();
+    // What holds answers back on the way is asked to let this one through.
+    let unbuffered = HeaderValue::from_static("no");
+    head.headers.insert("x-accel-buffering", unbuffered);
+    head.extensions.insert(IsHeld);
+    let note = Note {
+        shared: Arc::clone(shared),
+        route: intake::Route::Down.path(),
+        began,
+    };
+    let answer = async move {
+        waiting.rest().await;
+        let answer = waiting.answer().await;
+        note.answered(&answer);
+        answer
+    };
+    Response::from_parts(head, Body::new(Held::until(answer)))
+}
+
+/// A store's question that waits for something new.
+struct WaitsForNews {
+    shared: Arc<Shared>,
+    bearer: Option<Bearer>,
+    request: Arc<intake::Request>,
+    feed: watch::Receiver<i64>,
+    until: Instant,
+}
+
+impl WaitsForNews {
+    /// Asks once; whether that is the answer.
+    async fn ask(&mut self) -> (Response, bool) {
+        self.feed.mark_unchanged();
+        let is_last = Instant::now() >= self.until;
+        let asked = Ask::Sync(Arc::clone(&self.request), is_last);
+        let (response, is_later) = asked_once(&self.shared, self.bearer.clone(), asked).await;
+        (response, !is_later || is_last)
+    }
+
+    /// Until it is worth it to ask again.
+    async fn rest(&mut self) {
+        let next = self.until.min(Instant::now() + LOOK_AGAIN);
+        // Where nobody can tell of news any more, the next question is refused.
+        drop(tokio::time::timeout_at(next, self.feed.changed()).await);
+    }
+
+    async fn answer(&mut self) -> Response {
+        loop {
+            let (response, is_over) = self.ask().await;
+            if is_over {
                 return response;
-            },
-            () = tokio::time::sleep_until(next) => {}
+            }
+            self.rest().await;
         }
     }
 }
@@ -435,24 +490,44 @@ async fn asked_once(shared: &Shared, bearer: Option<Bearer>, asked: Ask) -> (Res
     (response, told.is_later)
 }
 
-/// Counts and logs every answer, and marks it as the hub's.
+/// What is counted and logged of an answer.
+struct Note {
+    shared: Arc<Shared>,
+    route: &'static str,
+    began: Instant,
+}
+
+impl Note {
+    fn answered(&self, response: &Response) {
+        let shared = &self.shared;
+        let status = response.status().as_u16();
+        shared.counters.count(self.route, status);
+        shared.log.answered(&Answered {
+            at: (shared.clock)(),
+            route: self.route,
+            status,
+            latency_ms: self.began.elapsed().as_millis(),
+            token: caller(response).map(|caller| caller.0.as_str()),
+            failed: response.extensions().get::<Failed>(),
+        });
+    }
+}
+
+/// Counts and logs every answer, one that is held back once it is given, and marks it as the hub's.
 async fn logged(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let route = ROUTES
         .iter()
         .find(|route| route.path == request.uri().path())
         .map_or("unknown", |route| route.path);
-    let began = tokio::time::Instant::now();
-    let response = marked(next.run(request).await);
-    let status = response.status().as_u16();
-    shared.counters.count(route, status);
-    shared.log.answered(&Answered {
-        at: (shared.clock)(),
+    let note = Note {
+        shared,
         route,
-        status,
-        latency_ms: began.elapsed().as_millis(),
-        token: caller(&response).map(|caller| caller.0.as_str()),
-        failed: response.extensions().get::<Failed>(),
-    });
+        began: Instant::now(),
+    };
+    let response = marked(next.run(request).await);
+    if response.extensions().get::<IsHeld>().is_none() {
+        note.answered(&response);
+    }
     response
 }
 

@@ -7,9 +7,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -333,6 +333,7 @@ impl SyncLoop {
         let stop = Arc::new(AtomicBool::new(false));
         let mut wakes = Vec::new();
         let mut threads = Vec::new();
+        let newest = Arc::new(Mutex::new(Reach::Unknown));
         for (line, name) in [(Line::Up, "sync up"), (Line::Down, "sync down")] {
             let (wake, woken) = channel();
             let mut errand = Errand {
@@ -340,6 +341,7 @@ impl SyncLoop {
                 line,
                 stop: Arc::clone(&stop),
                 woken,
+                newest: Arc::clone(&newest),
                 told: None,
             };
             let thread = std::thread::Builder::new()
@@ -387,6 +389,8 @@ struct Errand {
     line: Line,
     stop: Arc<AtomicBool>,
     woken: Receiver<()>,
+    /// Whether the hub answers, as it was seen last on either line.
+    newest: Arc<Mutex<Reach>>,
     told: Option<HubStatus>,
 }
 
@@ -449,7 +453,7 @@ impl Errand {
                     }
                 }
                 Next::Idle => {
-                    self.publish(&mut ledger, courier.reach())?;
+                    self.publish(&mut ledger)?;
                     self.wait_for_change(&mut ledger, seen)?;
                 }
                 Next::Over => self.rest(RESTS),
@@ -484,11 +488,15 @@ impl Errand {
             Err(missed) => Err(missed),
         };
         match did {
-            Ok(_) => self.publish(ledger, courier.reach()),
+            Ok(_) => {
+                self.saw(courier.reach());
+                self.publish(ledger)
+            }
             Err(missed) => {
                 let chance = u64::from_le_bytes(random()?);
                 let pause = courier.missed(ledger, letter, &missed, chance, &now)?;
-                self.publish(ledger, courier.reach())?;
+                self.saw(courier.reach());
+                self.publish(ledger)?;
                 self.rest(pause);
                 Ok(())
             }
@@ -509,9 +517,30 @@ impl Errand {
         Ok(())
     }
 
-    fn publish(&mut self, ledger: &mut Ledger, reach: &Reach) -> Result<(), LedgerError> {
+    /// This line has just seen whether the hub answers: the other one, which may rest for long, goes
+    /// by that too.
+    fn saw(&self, reach: &Reach) {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reach = reach.clone();
+        if let (
+            Reach::Offline { since_ms, .. },
+            Reach::Offline {
+                since_ms: since, ..
+            },
+        ) = (&*newest, &mut reach)
+        {
+            *since = *since_ms;
+        }
+        *newest = reach;
+    }
+
+    fn publish(&mut self, ledger: &mut Ledger) -> Result<(), LedgerError> {
         let now = act(SYNC_COUNTER, None, (self.setup.clock)())?;
-        let Some(status) = status(ledger, reach.clone(), &now)? else {
+        let reach = {
+            let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            newest.clone()
+        };
+        let Some(status) = status(ledger, reach, &now)? else {
             return Ok(());
         };
         if self.told.as_ref() != Some(&status) {

@@ -33,10 +33,13 @@ impl Ledger {
     /// Applies a page that the hub wrote; whether it did. One that does not begin where this ledger is,
     /// or that another hub wrote, changes nothing.
     pub fn apply_page(&mut self, page: &Page, act: &Act) -> Result<bool, LedgerError> {
+        self.finish_letting_go()?;
         self.erase_as_told(page, act)?;
-        self.write("apply", "what the hub tells", |writing| {
+        let is_applied = self.write("apply", "what the hub tells", |writing| {
             apply(writing, page, act)
-        })
+        })?;
+        self.finish_letting_go()?;
+        Ok(is_applied)
     }
 
     /// Who was erased at the hub is erased here before the page is applied, so that a crash between

@@ -20,9 +20,10 @@ use crate::ledger::chain::{Appended, OWN_NODE};
 use crate::ledger::claim_range;
 use crate::ledger::codes::{CodeRow, assignment_of, by_id, is_published, state_number};
 use crate::ledger::customers::{
-    Recognition, add_contacts, add_customer, by_public_id, contacts_of, customers_of, has_ever_had,
-    hold as hold_customers, introduce, is_erased, public_id, public_id_of, recognise, recognise_by,
-    recognise_new, slots_of, standing, take_first_slot, take_slot,
+    Recognition, add_contacts, add_customer, add_first_contacts, by_public_id, contacts_of,
+    customers_of, has_ever_had, hold as hold_customers, introduce, is_erased, public_id,
+    public_id_of, recognise, recognise_by, recognise_new, slots_of, standing, take_first_slot,
+    take_slot,
 };
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
@@ -861,7 +862,7 @@ impl Case<'_> {
             return Ok(());
         }
         let customer = self.make_customer(writing)?;
-        add_contacts(writing.tx, customer, &self.contacts)
+        add_first_contacts(writing.tx, customer, &self.contacts, &self.identifying())
     }
 
     /// Keeps what the customer is known by: hashed for the campaign, readable in the one table
@@ -873,10 +874,11 @@ impl Case<'_> {
         is_known: bool,
     ) -> Result<(), Cause> {
         let campaign = (self.local, &self.campaign.rules);
-        add_contacts(writing.tx, customer, &self.contacts)?;
         if !is_known {
+            add_first_contacts(writing.tx, customer, &self.contacts, &self.identifying())?;
             return recognise_new(writing.tx, campaign, customer, &self.contacts);
         }
+        add_contacts(writing.tx, customer, &self.contacts)?;
         recognise(writing.tx, self.local, &self.campaign.rules, customer)?;
         self.are_still_theirs(writing, customer)
     }

@@ -5,13 +5,16 @@
 //! an ended process gave back is taken first; then a new range from the pool; and where the pool has
 //! none left, what others still have, be they alive or dead: its number is counted up first, so that
 //! the former owner, waking late, can claim nothing from it. A pool is exhausted only when no range
-//! has a code left.
+//! has a code left. Stores are lent what ended and silent processes left behind: it is put back into the
+//! lease from which it was cut, and its range is gone.
 
 use crate::ledger::chain::OWN_NODE;
 use crate::ledger::codes::{CodeRow, by_place, code_row};
 use crate::ledger::engine::{Row, Tx};
 use crate::ledger::error::Cause;
 use crate::ledger::group::Range;
+use crate::ledger::lease;
+use crate::ledger::postgres::{NOW_MS, SILENCE_MS};
 
 /// Codes in one range, at most.
 const LENGTH_MAX: i64 = 500;
@@ -179,6 +182,85 @@ fn cut(tx: &Tx<'_>, campaign: i64, writer: i64) -> Result<bool, Cause> {
             grant_number.into(),
             writer.into(),
         ],
+    )?;
+    Ok(true)
+}
+
+/// Ranges with codes left that an ended process gave back, or that a process has of which nothing was
+/// heard for long, other than this one; they are called `r`, and it is the value `$2`.
+fn left_behind() -> String {
+    format!(
+        "FROM claim_range r WHERE r.campaign = $1 AND r.next_ordinal < r.end_ordinal \
+         AND (r.writer IS NULL OR r.writer <> $2 AND NOT EXISTS \
+         (SELECT 1 FROM writer w WHERE w.incarnation = r.writer \
+         AND w.beat_at_ms > {NOW_MS} - {SILENCE_MS}))"
+    )
+}
+
+/// Places of a pool that were left behind in such ranges.
+pub(crate) fn count_left_behind(tx: &Tx<'_>, campaign: i64) -> Result<u64, Cause> {
+    let Some(writer) = tx.writer() else {
+        return Ok(0);
+    };
+    let left = tx.one(
+        &format!(
+            "SELECT coalesce(sum(r.end_ordinal - r.next_ordinal), 0) {}",
+            left_behind()
+        ),
+        &[campaign.into(), writer.into()],
+        |row| row.int(0),
+    )?;
+    Ok(left.unwrap_or(0).unsigned_abs())
+}
+
+/// Puts what is left of one such range back into the hub's own part of the pool; whether there was
+/// one. It is gone then: whoever had it, waking late, claims nothing more from it.
+pub(crate) fn take_left_behind(tx: &Tx<'_>, campaign: i64) -> Result<bool, Cause> {
+    let Some(writer) = tx.writer() else {
+        return Ok(false);
+    };
+    let found = tx.one(
+        &format!(
+            "SELECT r.id, r.next_ordinal, r.end_ordinal, r.code_grant, r.grant_number {} \
+             ORDER BY r.id LIMIT 1",
+            left_behind()
+        ),
+        &[campaign.into(), writer.into()],
+        |row| {
+            Ok((
+                row.int(0)?,
+                row.int(1)?..row.int(2)?,
+                row.int(3)?,
+                row.int(4)?,
+            ))
+        },
+    )?;
+    let Some((id, left, code_grant, grant_number)) = found else {
+        return Ok(false);
+    };
+    for ordinal in [left.start, left.end] {
+        lease::split(tx, campaign, ordinal)?;
+    }
+    let back = tx.execute(
+        "UPDATE lease SET next_ordinal = first_ordinal WHERE campaign = $1 AND holder = $2 \
+         AND grant_number = $3 AND first_ordinal >= $4 AND end_ordinal <= $5 \
+         AND first_ordinal < end_ordinal AND next_ordinal = end_ordinal",
+        &[
+            campaign.into(),
+            OWN_NODE.into(),
+            code_grant.into(),
+            left.start.into(),
+            left.end.into(),
+        ],
+    )?;
+    if back == 0 {
+        // It is of no lease of ours: whoever has it may go on.
+        return Ok(false);
+    }
+    tx.guarded(
+        "DELETE FROM claim_range WHERE id = $1 AND next_ordinal = $2 AND grant_number = $3",
+        &[id.into(), left.start.into(), grant_number.into()],
+        "this range was just claimed from",
     )?;
     Ok(true)
 }

@@ -1,7 +1,9 @@
 //! Customers: who is meant by an id or a contact, and which codes they have.
 
+use std::collections::BTreeSet;
+
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::campaign::{ContactKind, Rules};
 use crate::domain::code::letters_of;
@@ -402,7 +404,7 @@ pub(crate) fn recognise_new(
     contacts: &[(ContactKind, String)],
 ) -> Result<(), Cause> {
     let recognition = Recognition::of(tx, campaign, rules)?;
-    let mut all = std::collections::BTreeSet::new();
+    let mut all = BTreeSet::new();
     for (kind, form) in contacts {
         if recognition.identifies_by(*kind) {
             all.extend(recognition.hashes(*kind, form)?);
@@ -442,6 +444,57 @@ pub(crate) fn add_contacts(
         )?;
     }
     Ok(())
+}
+
+/// The same of a customer who was just made, for nobody was known by those of the contacts that the
+/// campaign goes by; where another process has made a customer of them since, for whatever campaign,
+/// this is a race, and decided anew.
+pub(crate) fn add_first_contacts(
+    tx: &Tx<'_>,
+    customer: i64,
+    contacts: &[(ContactKind, String)],
+    identifying: &[(ContactKind, String)],
+) -> Result<(), Cause> {
+    if tx.writer().is_none() {
+        return add_contacts(tx, customer, contacts);
+    }
+    let (first, others): (Vec<_>, Vec<_>) = contacts
+        .iter()
+        .cloned()
+        .partition(|contact| identifying.contains(contact));
+    let first = BTreeSet::from_iter(first);
+    // The slot of a contact is nobody's for ever: joined customers share theirs. So whoever wants to
+    // be the first by it waits for the others who do, and then looks again.
+    let numbers: BTreeSet<i64> = first.iter().map(number_of_contact).collect();
+    for number in numbers {
+        tx.have_number(number)?;
+    }
+    for (kind, form) in &first {
+        tx.guarded_row(
+            &format!(
+                "INSERT INTO contact (customer, kind, normal_form) \
+                 SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS TEXT) \
+                 WHERE NOT EXISTS (SELECT 1 FROM contact r \
+                 WHERE r.normal_form = $3 AND r.kind = $2 AND {IS_SEEN})"
+            ),
+            &[customer.into(), kind_number(*kind).into(), form.into()],
+            0,
+            "another process has just made a customer of this contact",
+        )?;
+    }
+    add_contacts(tx, customer, &others)
+}
+
+/// The number that whoever makes a customer of a contact has meanwhile.
+fn number_of_contact((kind, form): &(ContactKind, String)) -> i64 {
+    let mut digest = Sha256::new();
+    digest.update(kind.as_str());
+    digest.update(b"\0");
+    digest.update(form);
+    let hash: Hash = digest.finalize().into();
+    hash.iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | i64::from(*byte))
 }
 
 /// Whether a customer has, or had, a code of any campaign.

@@ -12,6 +12,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use crate::domain::contact::PhoneRegion;
 use crate::ledger::error::Cause;
 use crate::ledger::group::{Absent, Expected, Group};
+use crate::ledger::pipeline;
 use crate::ledger::postgres::{self, Postgres};
 use crate::ledger::sqlite::Sqlite;
 use crate::ledger::waiting::Joins;
@@ -435,6 +436,18 @@ impl<'c> Tx<'c> {
         match self {
             Tx::Sqlite(_) => self.guarded(sql, values, words),
             Tx::Postgres(open) => open.later(sql, values, Joins::Rows { by }, Some(words)),
+        }
+    }
+
+    /// Has a number to the end of the transaction, which others who want it wait for; on SQLite there
+    /// is nobody else. What is written next sees what whoever had it before has stored.
+    pub(crate) fn have_number(&self, number: i64) -> Result<(), Cause> {
+        match self {
+            Tx::Sqlite(_) => Ok(()),
+            Tx::Postgres(open) => {
+                let by = Joins::Rows { by: 0 };
+                open.later(pipeline::HAVE_NUMBER, &[number.into()], by, None)
+            }
         }
     }
 

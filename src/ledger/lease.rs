@@ -19,7 +19,8 @@ use crate::ledger::error::Cause;
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::tally::{DAY_MS, move_leased};
 use crate::ledger::{
-    Act, Ledger, LedgerError, Setting, Writing, campaigns, fence, link, nodes, setting_of, stores,
+    Act, Ledger, LedgerError, Setting, Writing, campaigns, claim_range, fence, link, nodes,
+    setting_of, stores,
 };
 
 /// The hub's own ranges that one grant is cut from at most.
@@ -338,8 +339,9 @@ pub(crate) fn top_up(
             assigned_7d: demand.assigned_7d,
             wanted: demand.wanted,
         };
+        let left = left(writing.tx, local, OWN_NODE)?;
         let stock = Stock {
-            left: left(writing.tx, local, OWN_NODE)?,
+            left: left.saturating_add(claim_range::count_left_behind(writing.tx, local)?),
             nodes: drawing_nodes(writing.tx, &campaign)?,
         };
         lend(writing, node, (local, &campaign), grant(need, stock), act)?;
@@ -397,7 +399,8 @@ fn drawing_nodes(tx: &Tx<'_>, campaign: &Campaign) -> Result<u64, Cause> {
     Ok(drawing as u64)
 }
 
-/// Cuts so many places from the end of the hub's own ranges, and lends them.
+/// Cuts so many places from the end of the hub's own ranges, and lends them; where those have none left,
+/// of what other processes of it left behind.
 fn lend(
     writing: &mut Writing<'_, '_>,
     node: i64,
@@ -411,6 +414,9 @@ fn lend(
             break;
         }
         let Some((lease, own)) = last_rest(writing.tx, local)? else {
+            if claim_range::take_left_behind(writing.tx, local)? {
+                continue;
+            }
             break;
         };
         let rest = Rest {

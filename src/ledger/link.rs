@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use crate::domain::wire::{Cursor, HubKnown, Standing, Welcome};
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
+use crate::ledger::let_go::{self, Grants};
 use crate::ledger::{Act, Ledger, LedgerError, Writing, behind, lives};
 
 pub use crate::domain::hub_status::SOFT_END_MS;
 
 /// What of the link a single act depends on.
-pub(crate) const RIGHTS: &str =
-    "SELECT standing, acked_seq, last_contact_ms, contact_age_ms FROM hub_link WHERE id = 1";
+pub(crate) const RIGHTS: &str = "SELECT standing, acked_seq, last_contact_ms, contact_age_ms, let_go_after \
+     FROM hub_link WHERE id = 1";
 
 /// The whole of it.
 pub(crate) const LINK: &str = "SELECT l.url, l.ca_file, l.secret, n.name, l.standing, l.acked_seq, l.acked_attempt, \
     l.feed_position, l.feed_code_after, l.feed_goal, l.last_contact_ms, l.contact_age_ms, \
     l.clock_offset_ms, l.hub_life, l.former_head, l.retold_after, l.hub_is_behind, \
-    l.codes_ahead, l.named_after FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
+    l.codes_ahead, l.named_after, l.let_go_after FROM hub_link l JOIN node n ON n.id = l.hub WHERE l.id = 1";
 
 /// A store's link to its hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct HubLink {
     pub retold_after: Option<i64>,
     /// The hub was put back to an older state, and waits for its manager.
     pub hub_is_behind: bool,
+    /// What this ledger held is being let go: until that is done it holds and hears nothing.
+    pub lets_go: bool,
 }
 
 impl HubLink {
@@ -79,6 +82,7 @@ impl HubLink {
             acked_seq: self.acked_seq,
             last_contact_ms: self.last_contact_ms,
             contact_age_ms: self.contact_age_ms,
+            lets_go: self.lets_go,
         }
     }
 }
@@ -90,6 +94,8 @@ pub(crate) struct Rights {
     pub(crate) acked_seq: i64,
     last_contact_ms: Option<i64>,
     contact_age_ms: i64,
+    /// What this ledger held is being let go.
+    lets_go: bool,
 }
 
 impl Rights {
@@ -101,6 +107,7 @@ impl Rights {
                 acked_seq: row.int(1)?,
                 last_contact_ms: row.maybe_int(2)?,
                 contact_age_ms: row.int(3)?,
+                lets_go: row.maybe_int(4)?.is_some(),
             })
         })
     }
@@ -113,7 +120,7 @@ impl Rights {
 
     /// Whether this ledger may spend what it holds without asking.
     pub(crate) fn may_hold(self, now_ms: i64) -> bool {
-        self.standing == Standing::Active && self.age_ms(now_ms) < SOFT_END_MS
+        self.standing == Standing::Active && !self.lets_go && self.age_ms(now_ms) < SOFT_END_MS
     }
 }
 
@@ -151,11 +158,13 @@ impl Ledger {
 
     /// Takes down what the hub said where it said nothing else.
     pub fn hear_welcome(&mut self, welcome: &Welcome, act: &Act) -> Result<(), LedgerError> {
+        self.finish_letting_go()?;
         self.write("hear", "the hub", |writing| {
             // There is no rest of it.
             drop(hear(writing, welcome, act)?);
             Ok(())
-        })
+        })?;
+        self.finish_letting_go()
     }
 }
 
@@ -184,6 +193,7 @@ pub(crate) fn load(tx: &Tx<'_>) -> Result<Option<HubLink>, Cause> {
             hub_is_behind: row.int(16)? != 0,
             codes_ahead: row.int(17)?.max(0).unsigned_abs(),
             named_after: row.maybe_int(18)?,
+            lets_go: row.maybe_int(19)?.is_some(),
         })
     })
 }
@@ -197,7 +207,8 @@ pub(crate) enum Heard {
     /// The hub was restored from a backup: what follows is told again from the beginning, and the rest
     /// of this answer does not count.
     Rewound,
-    /// Another hub, or an older life of ours, has answered: nothing of it counts.
+    /// Another hub, or an older life of ours, has answered, or what was held is still being let go:
+    /// nothing of it counts.
     NotOurs,
 }
 
@@ -215,7 +226,7 @@ pub(crate) fn hear(
     let Some(link) = load(writing.tx)? else {
         return Ok(Heard::NotOurs);
     };
-    if welcome.hub != link.hub {
+    if welcome.hub != link.hub || link.lets_go {
         return Ok(Heard::NotOurs);
     }
     if welcome.is_behind != link.hub_is_behind {
@@ -278,8 +289,7 @@ pub(crate) fn hear(
 /// known here are named to it, what it lacks goes up again, then what is known here of every code; what
 /// it has comes down again, and nothing is held until it has told so.
 fn rewind(writing: &mut Writing<'_, '_>, link: &HubLink, welcome: &Welcome) -> Result<(), Cause> {
-    lives::forget_grants(writing.tx)?;
-    lives::drop_rights(writing.tx, &link.hub)?;
+    let_go::begin(writing.tx, Grants::AreForgotten)?;
     // Conflicts are the hub's, by numbers of its own: those that stand are told again by others.
     writing.tx.execute("DELETE FROM conflict", &[])?;
     writing.tx.execute("DELETE FROM hub_newest", &[])?;

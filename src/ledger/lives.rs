@@ -7,18 +7,14 @@
 
 use crate::domain::entry::{CHAIN_START, Fact, Hash, hex};
 use crate::domain::refusal::Refusal;
-use crate::domain::verdict::CodeState;
 use crate::domain::wire::{Hello, Joined, NewLife, Standing, WIRE};
 use crate::ledger::chain::{Head, OWN_NODE};
-use crate::ledger::codes::state_number;
 use crate::ledger::engine::Tx;
 use crate::ledger::error::Cause;
 use crate::ledger::fence::{self, Lost};
+use crate::ledger::let_go::{self, Grants};
 use crate::ledger::link::{Heard, HubLink};
-use crate::ledger::tally::move_leased;
-use crate::ledger::{
-    Act, Ledger, LedgerError, Writing, behind, campaigns, link, setting_of, stores,
-};
+use crate::ledger::{Act, Ledger, LedgerError, Writing, behind, link, setting_of, stores};
 
 /// Entries whose hashes are told one by one; below them only every second, fourth, … is.
 const POINTS_MAX: i64 = 4096;
@@ -82,6 +78,7 @@ impl Ledger {
     /// holds nothing until the feed has told it again what it holds, and what the hub has not got of
     /// the former life goes up under this one. Where its number was taken, it takes a higher one.
     pub fn heard_life(&mut self, joined: &Joined, act: &Act) -> Result<(), LedgerError> {
+        self.finish_letting_go()?;
         self.write("begin", "a new life", |writing| {
             let Some(link) = link::load(writing.tx)? else {
                 return Ok(());
@@ -106,7 +103,7 @@ impl Ledger {
                 return quarantine(writing, welcome.incarnation, None, "hub_ahead", act);
             }
             relabel(writing, welcome.acked_through)?;
-            drop_rights(writing.tx, &link.hub)?;
+            let_go::begin(writing.tx, Grants::Stand)?;
             // From the beginning: what was told while the former life had not sent its work was passed
             // over here, and the hub may have that work by now.
             writing.tx.execute(
@@ -119,7 +116,8 @@ impl Ledger {
             )?;
             writing.append(Fact::Quarantined { began: false }, &setting_of(act))?;
             Ok(())
-        })
+        })?;
+        self.finish_letting_go()
     }
 }
 
@@ -194,43 +192,6 @@ fn relabel(writing: &Writing<'_, '_>, common_seq: i64) -> Result<(), Cause> {
             common_seq.into(),
         ],
     )?;
-    Ok(())
-}
-
-/// What is held comes back by the very grant by which it was held: a hub that was restored knows no
-/// newer one.
-pub(crate) fn forget_grants(tx: &Tx<'_>) -> Result<(), Cause> {
-    tx.execute(
-        "UPDATE code SET grant_number = 0 WHERE holder = $1",
-        &[OWN_NODE.into()],
-    )?;
-    Ok(())
-}
-
-/// This ledger holds nothing until the feed has told it what it holds.
-pub(crate) fn drop_rights(tx: &Tx<'_>, hub: &str) -> Result<(), Cause> {
-    let hub = crate::ledger::nodes::number_of(tx, hub)?;
-    for campaign in campaigns::every(tx)? {
-        let held = tx
-            .one(
-                "SELECT count(*) FROM code c JOIN batch b ON b.id = c.batch \
-                 WHERE c.campaign = $1 AND c.holder = $2 AND c.state = $3 AND b.is_published = 1",
-                &[
-                    campaign.into(),
-                    OWN_NODE.into(),
-                    state_number(CodeState::Available).into(),
-                ],
-                |row| row.int(0),
-            )?
-            .unwrap_or(0);
-        move_leased(tx, campaign, held)?;
-    }
-    tx.execute(
-        // Used ones too: once a use is undone, the code can be used again.
-        "UPDATE code SET holder = $1 WHERE holder = $2",
-        &[hub.into(), OWN_NODE.into()],
-    )?;
-    tx.execute("DELETE FROM lease WHERE holder = $1", &[OWN_NODE.into()])?;
     Ok(())
 }
 

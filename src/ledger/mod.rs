@@ -43,6 +43,7 @@ mod intake;
 mod join;
 mod joining;
 mod lease;
+mod let_go;
 mod link;
 mod lives;
 mod log;

@@ -49,9 +49,12 @@ impl Ledger {
 
     /// Keeps what the hub answered to a batch.
     pub fn heard_up(&mut self, answer: &UpAnswer, act: &Act) -> Result<Heard, LedgerError> {
-        self.write("keep", "the hub's answer", |writing| {
+        self.finish_letting_go()?;
+        let heard = self.write("keep", "the hub's answer", |writing| {
             heard(writing, answer, act)
-        })
+        })?;
+        self.finish_letting_go()?;
+        Ok(heard)
     }
 }
 

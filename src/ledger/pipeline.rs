@@ -8,6 +8,10 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use crate::ledger::waiting::{Bound, Owned, Waiting};
 
+/// Waits until nobody else has this number, and has it to the end of the transaction. In the form of a
+/// write, so that those of several go out as one.
+pub(crate) const HAVE_NUMBER: &str = "SELECT pg_advisory_xact_lock($1) WHERE true";
+
 /// A question that is asked without waiting for the ones before it.
 pub(crate) struct Ahead<'q> {
     pub(crate) sql: String,

@@ -60,7 +60,7 @@ pub(crate) const NOW_MS: &str = "CAST(extract(epoch FROM current_timestamp) * 10
 
 /// A process that has not written for so long may be gone. What it had begun is taken from it in a
 /// way that it notices, should it be there after all.
-const SILENCE_MS: i64 = 60_000;
+pub(crate) const SILENCE_MS: i64 = 60_000;
 
 /// Stated for every connection, whatever the server's configuration says. A transaction that its
 /// process forgot (a machine that was cut off) holds its locks for a minute at most.

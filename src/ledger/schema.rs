@@ -65,6 +65,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0015_hub_newest",
         include_str!("../../assets/migrations/0015_hub_newest.sql"),
     ),
+    (
+        "0016_let_go",
+        include_str!("../../assets/migrations/0016_let_go.sql"),
+    ),
 ];
 
 const KEPT: &str = "CREATE TABLE IF NOT EXISTS migration (

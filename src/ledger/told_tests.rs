@@ -20,6 +20,7 @@ use crate::domain::wire::{
 use crate::ledger::feed::{EVERYBODY, FeedKind, touch};
 use crate::ledger::fence::Lost;
 use crate::ledger::lease::{has_assigned, has_handed_over, top_up};
+use crate::ledger::let_go::Grants;
 
 const HUB: &str = "BCDFGHJKLN";
 const STORE: &str = "PRSTVXBCDF";
@@ -1732,6 +1733,96 @@ fn what_a_lost_store_held_comes_back_in_slices_and_nobody_spends_it_meanwhile() 
     pair.hub.finish_fences(&act()).unwrap();
     assert_eq!(newest_body(&mut pair.hub).fact, reborn(1_201));
     well(&mut pair.hub);
+}
+
+/// A store that holds much, and codes of it that are in customers' hands.
+fn lent_much() -> (Pair, Vec<String>) {
+    let mut pair = Pair::new();
+    begin(&mut pair.hub, "spring", &Rules::new("Free coffee"));
+    generate(&mut pair.hub, "spring", 6_000, false);
+    pair.pull();
+    for _ in 0..2 {
+        pair.top_up(2_600);
+        pair.pull();
+    }
+    // Others are in customers' hands.
+    generate(&mut pair.hub, "spring", 8, true);
+    let node = pair.node(STORE);
+    pair.hub
+        .write("give", "codes", |writing| {
+            let sql = "UPDATE code SET holder = $1 WHERE state = 1";
+            writing.tx.execute(sql, &[node.into()])
+        })
+        .unwrap();
+    let told = pair.pull();
+    let given = told
+        .iter()
+        .filter_map(|item| match item {
+            Item::Codes { codes } => Some(codes),
+            Item::Campaign(_)
+            | Item::Lease(_)
+            | Item::Customers { .. }
+            | Item::Recall { .. }
+            | Item::Conflict(_)
+            | Item::Operator(_) => None,
+        })
+        .flatten()
+        .map(|code| code.code.clone())
+        .collect();
+    (pair, given)
+}
+
+#[test]
+fn what_a_store_holds_no_more_is_let_go_in_slices_and_nobody_spends_it_meanwhile() {
+    let (mut pair, given) = lent_much();
+    let mut given = given.iter();
+    let held = "SELECT count(*) FROM code WHERE holder = 1";
+    let mut before = number(&mut pair.store, held);
+    assert_eq!(before, 2_608, "more than two slices");
+    // As a page does that tells of a new life of the hub.
+    pair.store
+        .write("rewind", "what was told", |writing| {
+            let again = "UPDATE hub_link SET feed_position = 0, feed_code_after = 0";
+            writing.tx.execute(again, &[])?;
+            let_go::begin(writing.tx, Grants::AreForgotten)
+        })
+        .unwrap();
+    // Between two slices whoever stands at a till has their turn, and nothing is held.
+    let page = pair.page();
+    let mut let_go = 0;
+    while pair
+        .store
+        .write("let go", "a slice", let_go::slice)
+        .unwrap()
+    {
+        well(&mut pair.store);
+        let remaining = number(&mut pair.store, held);
+        assert!(before - remaining <= 1_000, "{before} and then {remaining}");
+        let_go += 1;
+        before = remaining;
+        assert!(!spends(&mut pair.store, given.next().unwrap()));
+        assert_ne!(
+            claim(&mut pair.store, "late@example.org").word,
+            ClaimWord::Assigned
+        );
+        if let_go == 2 {
+            break;
+        }
+    }
+    assert!(before > 0, "the process died");
+    let ahead = pair.store.hub_link().unwrap().unwrap();
+    let heard = pair.store.write("hear", "the hub", |writing| {
+        arrivals::apply(writing, &page, &act())
+    });
+    assert!(!heard.unwrap(), "a right that is given now would be lost");
+    assert_eq!(pair.store.hub_link().unwrap().unwrap(), ahead);
+    // Whoever comes next goes on, and then hears.
+    assert!(pair.store.apply_page(&page, &act()).unwrap());
+    assert!(!pair.store.hub_link().unwrap().unwrap().lets_go);
+    pair.pull();
+    assert!(spends(&mut pair.store, given.next().unwrap()));
+    assert_eq!(number(&mut pair.store, held), 2_608);
+    pair.assert_well();
 }
 
 #[test]

@@ -172,9 +172,16 @@ impl Courier {
         let Some(link) = ledger.hub_link()? else {
             return Ok(Next::Over);
         };
+        if link.lets_go {
+            ledger.finish_letting_go()?;
+        }
         match self.line {
             Line::Up => self.next_up(ledger, &link, act),
-            Line::Down => next_down(ledger, &link, waits, act),
+            Line::Down => {
+                // Whoever was out of reach does not wait for news before saying that they are back.
+                let waits = waits && !matches!(self.reach, Reach::Offline { .. });
+                next_down(ledger, &link, waits, act)
+            }
         }
     }
 

@@ -5,17 +5,20 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
-use std::net::Shutdown;
+use std::io::Read as _;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Barrier;
 use std::thread;
 
 use counterfoil::domain::token::Scope;
-use counterfoil::domain::wire::{AskHub, Goods, HubKnown, NewLife, Question, Stock, Verb};
+use counterfoil::domain::wire::{
+    AskHub, Down, Goods, HubKnown, NewLife, Page, Question, Stock, Verb,
+};
 use counterfoil::http::{Method, ROUTES, Route};
 use serde_json::{Value, json};
 
 pub(crate) use crate::serving::{Hub, ask, got, head_of};
-use crate::shop::{CAMPAIGN, Kept, Shop, number, text};
+use crate::shop::{CAMPAIGN, Kept, Shop, code, number, text};
 use crate::stores::{Store, invite};
 
 /// A body that is well-formed, by route.
@@ -103,6 +106,50 @@ pub(crate) fn pool_kept(kept: Kept, rules: &[&str], count: usize) -> Shop {
     let codes: Vec<String> = (0..count).map(|n| format!("POOL-{n:05}-GIVE")).collect();
     shop.import("pool.csv", &codes, &[]).well();
     shop
+}
+
+/// Reads from a stream until what has come holds this.
+fn read_until(stream: &mut TcpStream, all: &mut String, wanted: &str) {
+    while !all.contains(wanted) {
+        let mut some = [0; 4096];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "it ended without {wanted:?}: {all}");
+        all.push_str(std::str::from_utf8(some.get(..count).unwrap()).unwrap());
+    }
+}
+
+#[test]
+fn a_store_that_waits_for_news_is_told_meanwhile_that_the_hub_is_there() {
+    let shop = Shop::with(&[], 1);
+    let hub = Hub::up(&shop);
+    let store = Store::joined(&shop, &hub.address, "Riverside");
+    store.sync().well();
+    let down = Down {
+        wait_ms: 25_000,
+        ..store.down()
+    };
+    let body = serde_json::to_string(&down).unwrap();
+    let head = head_of("POST", "/v1/sync/down", Some(&store.secret()), body.len());
+    let mut stream = hub.send(format!("{head}{body}").as_bytes());
+    let mut all = String::new();
+    read_until(&mut stream, &mut all, "\r\n\r\n1\r\n \r\n");
+    assert!(all.starts_with("HTTP/1.1 200 OK\r\n"), "{all}");
+    assert!(all.contains("\r\nx-accel-buffering: no\r\n"), "{all}");
+    assert!(!all.contains('{'), "there is no news: {all}");
+    assert_eq!(shop.redeem(&code(0)), "accepted");
+    read_until(&mut stream, &mut all, "\r\n0\r\n\r\n");
+    // Every piece of the body, behind its length; spaces are nothing.
+    let (_, pieces) = all.split_once("\r\n\r\n").unwrap();
+    let body: String = pieces.split("\r\n").skip(1).step_by(2).collect();
+    let page: Page = serde_json::from_str(&body).unwrap();
+    assert_eq!(page.items.len(), 1, "{body}");
+    let lines = hub.end();
+    let mut answers = lines.iter().filter(|line| {
+        line.get("route").and_then(Value::as_str) == Some("/v1/sync/down")
+            && line.get("token").and_then(Value::as_str) == Some("Riverside")
+    });
+    let newest = answers.next_back().unwrap();
+    assert_eq!(number(newest, "status"), 200, "logged once it is given");
 }
 
 /// Adds a token and answers its secret.

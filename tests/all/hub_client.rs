@@ -276,6 +276,55 @@ fn one_deadline_holds_over_the_whole_exchange() {
 }
 
 #[test]
+fn a_hub_that_holds_its_answer_back_is_waited_for_as_long_as_it_says_that_it_is_there() {
+    let begun = format!("{HEAD}transfer-encoding: chunked\r\n\r\n");
+    let held = format!("{begun}1\r\n \r\n1\r\n \r\n2\r\n[]\r\n0\r\n\r\n");
+    let fake = Fake::with(vec![vec![held.into_bytes()]]);
+    let heard = fake.client().post("/v1/sync/down", b"{}", PATIENCE);
+    assert_eq!(heard.unwrap().trim_ascii(), b"[]");
+    fake.ended();
+    // It has said that it is there, and falls silent; and one whose answer is under way, and slow.
+    let cases = [
+        ("1\r\n \r\n", SHORT, PATIENCE, "silent for 0.3 s"),
+        (
+            "1\r\n[\r\n",
+            Duration::ZERO,
+            SHORT,
+            "not answer within 0.3 s",
+        ),
+        (
+            "2\r\n [\r\n",
+            Duration::ZERO,
+            SHORT,
+            "not answer within 0.3 s",
+        ),
+    ];
+    for (said, silence, deadline, words) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = client_of(&listener.local_addr().unwrap().to_string());
+        let mut client = client.with_silence(silence);
+        thread::scope(|scope| {
+            let hub = scope.spawn(|| {
+                let (mut stream, _) = listener.accept().unwrap();
+                question(&mut stream).unwrap();
+                stream
+                    .write_all(format!("{begun}{said}").as_bytes())
+                    .unwrap();
+                // Until the client hangs up.
+                drop(stream.read(&mut [0]));
+            });
+            let miss = client.post("/v1/sync/down", b"{}", deadline).unwrap_err();
+            assert!(matches!(miss, Miss::NoAnswer { .. }), "{miss:?}");
+            assert!(miss.why().contains(words), "{}", miss.why());
+            hub.join().unwrap();
+        });
+    }
+    // Nothing but that it was there is no answer.
+    let told = miss(format!("{begun}1\r\n \r\n0\r\n\r\n"));
+    assert!(matches!(told, Miss::NotTheHub { .. }), "{told:?}");
+}
+
+#[test]
 fn what_never_left_is_told_apart() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = closed.local_addr().unwrap().to_string();

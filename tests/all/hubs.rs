@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use counterfoil::desk::{act, mint_key};
+use counterfoil::domain::claim::{Claim, ClaimWord};
 use counterfoil::domain::log::LogFilter;
 use counterfoil::ledger::{Database, Expected, Ledger, LogPosition, Scan};
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ use serde_json::{Value, json};
 
 use crate::http::{Hub, ask, pool_kept, token};
 use crate::shop::{CAMPAIGN, Kept, Shop, codes, text};
+use crate::stores::Store;
+use crate::together::{claim, wish};
 
 const CALLERS: usize = 8;
 
@@ -182,6 +185,45 @@ fn a_killed_hub_leaves_its_range_to_be_taken_back() {
         6
     );
     drop(second.end());
+    shop.assert_well();
+}
+
+#[test]
+fn a_store_is_lent_what_a_killed_hub_had_for_itself() {
+    let shop = pool_kept(Kept::InDatabase, &[], 64);
+    let mut killed = open(&shop, Kept::InDatabase);
+    let given = |claim: Option<Claim>| claim.and_then(|claim| claim.code);
+    let first = given(claim(&mut killed, &wish("first@example.org", "first")));
+    let mut codes = BTreeSet::from([first.unwrap()]);
+    let reserved = "SELECT sum(end_ordinal - next_ordinal) FROM claim_range";
+    assert_eq!(shop.count(reserved), 3, "it has them for itself");
+    let hub = Hub::up(&shop);
+    let secret = token(&shop, "web", "claim");
+    for n in 0..60 {
+        let body = json!({"campaign": CAMPAIGN, "email": format!("c{n}@example.org")});
+        assert!(codes.insert(text(&hub.claim(&secret, &body), "code").to_owned()));
+    }
+    // Nothing else is left, and whoever has it may be there still.
+    let store = Store::joined(&shop, &hub.address, "Riverside");
+    let lent = "SELECT coalesce(sum(end_ordinal - next_ordinal), 0) FROM lease WHERE holder = 1";
+    assert_eq!(store.count(lent), 0);
+    assert_eq!(shop.count(reserved), 3);
+    let silence = "UPDATE writer SET beat_at_ms = beat_at_ms - 61000";
+    shop.database().connect().execute(silence, &[]).unwrap();
+    // A share of it at each contact: one for the hub, and one for each store.
+    store.sync().well();
+    store.sync().well();
+    assert_eq!(store.count(lent), 3);
+    // It was there after all: what was taken from it, it gives to nobody.
+    let late = claim(&mut killed, &wish("late@example.org", "late")).unwrap();
+    assert_eq!(late.word, ClaimWord::PoolExhausted);
+    for name in ["ana", "ben", "cleo"] {
+        assert!(codes.insert(store.assign(name)));
+    }
+    assert_eq!(codes.len(), 64);
+    store.sync().well();
+    store.assert_well();
+    drop((killed, hub.end()));
     shop.assert_well();
 }
 
@@ -554,4 +596,22 @@ fn the_canary_lets_two_processes_through_where_no_guard_stands() {
     );
     let told = one.execute(known, &[&2_i64]).unwrap_err();
     assert_eq!(told.code(), Some(&SqlState::UNIQUE_VIOLATION));
+
+    // And of one person who is new to two campaigns: without the guard, both make a customer of them.
+    let (mut one, mut two) = (shop.database().connect(), shop.database().connect());
+    let (mut one, mut two) = (one.transaction().unwrap(), two.transaction().unwrap());
+    let add = "INSERT INTO contact (customer, kind, normal_form) \
+               SELECT CAST($1 AS BIGINT), 0, 'ana' WHERE NOT EXISTS \
+               (SELECT 1 FROM contact WHERE normal_form = 'ana' AND kind = 0)";
+    let meet = "SELECT pg_try_advisory_xact_lock(7)";
+    let is_alone: bool = one.query_one(meet, &[]).unwrap().get(0);
+    assert!(is_alone);
+    assert_eq!(one.execute(add, &[&1_i64]).unwrap(), 1);
+    let is_alone: bool = two.query_one(meet, &[]).unwrap().get(0);
+    assert!(!is_alone, "the second is told, and waits");
+    assert_eq!(two.execute(add, &[&2_i64]).unwrap(), 1, "or goes on alone");
+    one.commit().unwrap();
+    two.commit().unwrap();
+    let known = "SELECT count(DISTINCT customer) FROM contact WHERE normal_form = 'ana'";
+    assert_eq!(shop.count(known), 2, "two where one may be");
 }

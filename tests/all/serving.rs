@@ -157,16 +157,22 @@ pub(crate) fn got(mut stream: TcpStream) -> Option<Got> {
     let mut all = String::new();
     stream.read_to_string(&mut all).ok()?;
     let (head, body) = all.split_once("\r\n\r\n")?;
-    let length = head
-        .to_ascii_lowercase()
+    let heads = head.to_ascii_lowercase();
+    let length = heads
         .lines()
         .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-    if length != Some(body.len()) {
+    let body = if heads.contains("\r\ntransfer-encoding: chunked") {
+        // Every piece behind its length, and nothing behind the last one.
+        let pieces = body.strip_suffix("\r\n0\r\n\r\n")?;
+        pieces.split("\r\n").skip(1).step_by(2).collect()
+    } else if length == Some(body.len()) {
+        body.to_owned()
+    } else {
         return None;
-    }
+    };
     Some(Got {
         status: head.split(' ').nth(1)?.parse().ok()?,
         head: head.to_owned(),
-        body: body.to_owned(),
+        body,
     })
 }

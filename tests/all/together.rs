@@ -5,6 +5,9 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
+use std::sync::Barrier;
+use std::thread;
+
 use counterfoil::desk::{act, mint_key, random};
 use counterfoil::domain::campaign::ContactKind;
 use counterfoil::domain::claim::{Claim, ClaimContext, ClaimWord};
@@ -17,12 +20,12 @@ use crate::hubs::{now, open};
 use crate::shop::{CAMPAIGN, Kept, Shop};
 
 /// A claim as it is asked.
-struct Wish {
+pub(crate) struct Wish {
     contacts: [(ContactKind, String); 1],
     key: Key,
 }
 
-fn wish(email: &str, key: &str) -> Wish {
+pub(crate) fn wish(email: &str, key: &str) -> Wish {
     Wish {
         contacts: [(ContactKind::Email, email.to_owned())],
         key: key.parse().unwrap(),
@@ -33,10 +36,14 @@ fn campaign() -> CampaignId {
     CAMPAIGN.parse().unwrap()
 }
 
-fn claim(ledger: &mut Ledger, wish: &Wish) -> Option<Claim> {
+pub(crate) fn claim(ledger: &mut Ledger, wish: &Wish) -> Option<Claim> {
+    claim_of(ledger, &campaign(), wish)
+}
+
+fn claim_of(ledger: &mut Ledger, campaign: &CampaignId, wish: &Wish) -> Option<Claim> {
     let act = act("web", None, now()).unwrap();
     let request = ClaimRequest {
-        campaign: &campaign(),
+        campaign,
         contacts: &wish.contacts,
         context: ClaimContext::Send,
         key: Some(&wish.key),
@@ -177,6 +184,68 @@ fn a_person_whom_another_process_serves_meanwhile_has_one_code() {
         20
     );
     shop.assert_well();
+}
+
+#[test]
+fn a_person_who_claims_of_two_campaigns_at_two_processes_at_once_is_one_customer() {
+    let shop = pool_kept(Kept::InDatabase, &[], 200);
+    let autumn = ["campaign", "create", "autumn", "--offer", "one tea"];
+    shop.run(&autumn).well();
+    let codes: Vec<String> = (0..200).map(|n| format!("TEAS-{n:05}-GIVE")).collect();
+    let list = shop.beside("autumn.csv");
+    std::fs::write(&list, codes.join("\n")).unwrap();
+    let list = list.to_str().unwrap();
+    shop.run(&["codes", "import", list, "--campaign", "autumn"])
+        .well();
+    let at_once = Barrier::new(2);
+    let given = thread::scope(|scope| {
+        let callers = [CAMPAIGN, "autumn"].map(|name| {
+            let (shop, at_once) = (&shop, &at_once);
+            scope.spawn(move || {
+                let wishes: Vec<Wish> = (0..60)
+                    .map(|n| wish(&format!("c{n}@example.org"), &format!("{name}-{n}")))
+                    .collect();
+                let campaign = name.parse().unwrap();
+                let mut ledger = open(shop, Kept::InDatabase);
+                // By themselves, and as a group.
+                let (alone, together) = wishes.split_at(40);
+                let mut given = Vec::new();
+                for wish in alone {
+                    at_once.wait();
+                    given.push(claim_of(&mut ledger, &campaign, wish).unwrap());
+                }
+                let mut is_first = true;
+                let told = ledger.answer_together(
+                    together,
+                    |_, wish| Expected::Claim {
+                        caller: "web".into(),
+                        key: &wish.key,
+                        campaign: &campaign,
+                        contacts: &wish.contacts,
+                    },
+                    |ledger, wish| {
+                        if std::mem::take(&mut is_first) {
+                            // Both have looked, and know nobody of them.
+                            at_once.wait();
+                        }
+                        claim_of(ledger, &campaign, wish)
+                    },
+                );
+                given.extend(told.unwrap().into_iter().flatten());
+                given
+            })
+        });
+        callers.map(|caller| caller.join().unwrap())
+    });
+    let [spring, autumn] = &given;
+    for (one, other) in spring.iter().zip(autumn) {
+        assert_eq!(one.customer_id, other.customer_id);
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM customer"), 60);
+    assert_eq!(shop.count("SELECT count(*) FROM contact"), 60);
+    assert_eq!(shop.count("SELECT count(*) FROM customer_slot"), 120);
+    let (exit, words) = shop.verify();
+    assert_eq!(exit, 0, "{words}");
 }
 
 #[test]

@@ -5,10 +5,15 @@
     reason = "a test's own surroundings: what fails here fails the test"
 )]
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
 
 use counterfoil::domain::entry::chained;
 use rusqlite::OpenFlags;
+use serde_json::Value;
 
 use crate::proxy::{Cut, Trouble};
 use crate::shop::{command_on, number, text};
@@ -221,6 +226,48 @@ fn a_hub_that_is_gone_is_out_of_reach_and_comes_back_elsewhere() {
     stage.hub = Some(hub);
     store.sync().well();
     store.assert_sent(&stage.shop);
+    stage.assert_well();
+}
+
+/// What `sync` says of itself, a line for each change.
+fn lines_of(sync: &mut Child) -> Receiver<Value> {
+    let (tell, told) = channel();
+    let lines = BufReader::new(sync.stdout.take().unwrap()).lines();
+    thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            drop(tell.send(serde_json::from_str(&line).unwrap()));
+        }
+    });
+    told
+}
+
+#[test]
+fn a_store_whose_line_is_cut_while_it_waits_for_news_says_so_within_seconds() {
+    let mut stage = Stage::new();
+    let store = stage.store("Riverside");
+    store.sync().well();
+    stage.proxy.troubles(DOWN, Trouble::FallsSilent);
+    let mut sync = command_on(store.folder())
+        .arg("sync")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = lines_of(&mut sync);
+    let is_online = |line: Value| line.get("online").and_then(Value::as_bool).unwrap();
+    assert!(is_online(told.recv().unwrap()));
+    // Less than the hub holds a question for.
+    let line = told.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert!(text(&line, "why").contains("silent"), "{line}");
+    assert!(!is_online(line));
+    stage.proxy.heals();
+    assert!(is_online(
+        told.recv_timeout(Duration::from_secs(20)).unwrap()
+    ));
+    sync.kill().unwrap();
+    sync.wait().unwrap();
+    store.assert_sent(&stage.shop);
+    store.assert_well();
     stage.assert_well();
 }
 

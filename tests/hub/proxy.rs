@@ -26,6 +26,8 @@ pub(crate) enum Trouble {
     Silent,
     /// The hub answers, and the answer comes when nobody waits for it any more.
     Late,
+    /// The line is cut once the hub has begun to answer: it has said something, and is not done.
+    FallsSilent,
     /// Somebody else answers this, and the hub hears nothing.
     Says(Vec<u8>),
     /// Somebody else answers this, though the hub has heard it and answered.
@@ -179,6 +181,14 @@ fn serve(mut store: TcpStream, state: &Mutex<State>, met: &Sender<()>) {
                 until_gone(&mut store);
                 return;
             }
+            Trouble::FallsSilent => {
+                if passes_beginning(&hub, &question, &mut store) {
+                    continue;
+                }
+                met.send(()).unwrap_or_default();
+                until_gone(&mut store);
+                return;
+            }
             Trouble::Late => {
                 let answer = ask(&hub, &question);
                 met.send(()).unwrap_or_default();
@@ -214,29 +224,52 @@ fn ask(hub: &str, question: &[u8]) -> Vec<u8> {
     message(&mut stream).unwrap_or_default()
 }
 
+/// Passes on what the hub says, until its answer has begun; whether that was all of it.
+fn passes_beginning(hub: &str, question: &[u8], store: &mut TcpStream) -> bool {
+    let mut stream = TcpStream::connect(hub).unwrap();
+    stream.write_all(question).unwrap();
+    let mut all = Vec::new();
+    while head_len(&all).is_none_or(|head| all.len() <= head) {
+        let mut some = [0; 4096];
+        let count = stream.read(&mut some).unwrap();
+        assert!(count > 0, "the hub has hung up");
+        let some = some.get(..count).unwrap();
+        all.extend_from_slice(some);
+        store.write_all(some).unwrap();
+    }
+    is_whole(&all)
+}
+
 fn head_len(message: &[u8]) -> Option<usize> {
     let end = message.windows(4).position(|four| four == b"\r\n\r\n")?;
     Some(end + 4)
 }
 
-/// Reads one message: its head, and the body that its head promises.
+/// Whether a message is all there: its head, and the body that its head promises.
+fn is_whole(message: &[u8]) -> bool {
+    let Some(head) = head_len(message) else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(message.get(..head).unwrap()).to_ascii_lowercase();
+    if text.contains("\r\ntransfer-encoding: chunked\r\n") {
+        return message.ends_with(b"\r\n0\r\n\r\n");
+    }
+    let length: usize = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+        .unwrap_or(0);
+    message.len() >= head + length
+}
+
+/// Reads one message.
 fn message(stream: &mut TcpStream) -> Option<Vec<u8>> {
     let mut all = Vec::new();
     let mut some = [0; 4096];
-    loop {
-        if let Some(head) = head_len(&all) {
-            let text = String::from_utf8_lossy(all.get(..head)?).to_ascii_lowercase();
-            let length: usize = text
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
-                .unwrap_or(0);
-            if all.len() >= head + length {
-                return Some(all);
-            }
-        }
+    while !is_whole(&all) {
         let count = stream.read(&mut some).ok().filter(|count| *count > 0)?;
         all.extend_from_slice(some.get(..count)?);
     }
+    Some(all)
 }
 
 fn path_of(question: &[u8]) -> String {
