@@ -4,7 +4,7 @@
 //! that is let in is never slowed by others at its address, nor by another token. Kept in memory only,
 //! so that a flood of guesses writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -17,32 +17,57 @@ use crate::domain::guessing::{ADDRESS, Allowance, TOKEN};
 const GUESSERS_MAX: usize = 4096;
 
 /// When each guesser's allowance is full again, in milliseconds since the hub began.
-struct Guessers<K>(BTreeMap<K, i64>);
+struct Guessers<K> {
+    full_at_ms: BTreeMap<K, i64>,
+    /// The same by time: whoever is forgotten first is found without looking at all of them.
+    in_turn: BTreeSet<(i64, K)>,
+}
 
 impl<K: Ord + Clone> Guessers<K> {
+    fn new() -> Guessers<K> {
+        Guessers {
+            full_at_ms: BTreeMap::new(),
+            in_turn: BTreeSet::new(),
+        }
+    }
+
     /// How long this guesser has to wait before the next guess, if at all.
     fn wait(&self, guesser: &K, allowance: Allowance, now_ms: i64) -> Option<Duration> {
-        let wait_ms = allowance.wait_ms(*self.0.get(guesser)?, now_ms);
+        let wait_ms = allowance.wait_ms(*self.full_at_ms.get(guesser)?, now_ms);
         (wait_ms > 0).then(|| Duration::from_millis(wait_ms.unsigned_abs()))
     }
 
     fn guess(&mut self, guesser: K, allowance: Allowance, now_ms: i64) {
-        let full_at_ms = self.0.get(&guesser).copied().unwrap_or(now_ms);
-        if self.0.len() >= GUESSERS_MAX && !self.0.contains_key(&guesser) {
-            self.forget(now_ms);
+        let before = self.full_at_ms.get(&guesser).copied();
+        match before {
+            Some(full_at_ms) => {
+                self.in_turn.remove(&(full_at_ms, guesser.clone()));
+            }
+            None if self.full_at_ms.len() >= GUESSERS_MAX => self.forget(now_ms),
+            None => {}
         }
-        self.0
-            .insert(guesser, allowance.guessed(full_at_ms, now_ms));
+        let full_at_ms = allowance.guessed(before.unwrap_or(now_ms), now_ms);
+        self.in_turn.insert((full_at_ms, guesser.clone()));
+        self.full_at_ms.insert(guesser, full_at_ms);
     }
 
+    /// Forgets whoever has waited long enough, and one more where that makes no room.
     fn forget(&mut self, now_ms: i64) {
-        self.0.retain(|_, full_at_ms| *full_at_ms > now_ms);
-        if self.0.len() < GUESSERS_MAX {
-            return;
+        while self
+            .in_turn
+            .first()
+            .is_some_and(|(full_at_ms, _)| *full_at_ms <= now_ms)
+        {
+            self.forget_first();
         }
-        let next = self.0.iter().min_by_key(|(_, full_at_ms)| **full_at_ms);
-        if let Some(guesser) = next.map(|(guesser, _)| guesser.clone()) {
-            self.0.remove(&guesser);
+        if self.full_at_ms.len() >= GUESSERS_MAX {
+            self.forget_first();
+        }
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, guesser)) = self.in_turn.pop_first() {
+            self.full_at_ms.remove(&guesser);
         }
     }
 }
@@ -58,8 +83,8 @@ impl Guesses {
     pub(super) fn new() -> Guesses {
         Guesses {
             began: Instant::now(),
-            addresses: Mutex::new(Guessers(BTreeMap::new())),
-            tokens: Mutex::new(Guessers(BTreeMap::new())),
+            addresses: Mutex::new(Guessers::new()),
+            tokens: Mutex::new(Guessers::new()),
         }
     }
 
@@ -112,13 +137,29 @@ mod tests {
 
     #[test]
     fn guessers_without_end_take_no_room_without_end() {
-        let mut known = Guessers(BTreeMap::new());
+        let mut known = Guessers::new();
         for guesser in 0..3 * GUESSERS_MAX {
             known.guess(guesser, ADDRESS, 0);
         }
-        assert_eq!(known.0.len(), GUESSERS_MAX);
+        assert_eq!(known.full_at_ms.len(), GUESSERS_MAX);
+        assert_eq!(known.in_turn.len(), GUESSERS_MAX);
         known.forget(ADDRESS.each_ms);
-        assert!(known.0.is_empty());
+        assert!(known.full_at_ms.is_empty() && known.in_turn.is_empty());
+    }
+
+    #[test]
+    fn whoever_guesses_most_is_forgotten_last() {
+        let mut known = Guessers::new();
+        for _ in 0..ADDRESS.at_once {
+            known.guess(0, ADDRESS, 0);
+        }
+        for guesser in 1..2 * GUESSERS_MAX {
+            known.guess(guesser, ADDRESS, 0);
+        }
+        assert!(
+            known.wait(&0, ADDRESS, 0).is_some(),
+            "who guessed most still waits"
+        );
     }
 
     #[test]
