@@ -102,9 +102,9 @@ pub(crate) fn known(tx: &Tx<'_>, link: &HubLink) -> Result<HubKnown, Cause> {
     })
 }
 
-/// At a store: keeps what was the hub's newest entry, in place of those that it had before and has still. What was
-/// learned by other answers since this one was asked for stays beside it: a hub that was put back
-/// meanwhile has not got that.
+/// At a store: keeps what was the hub's newest entry, in place of those that it had before and has still.
+/// What was learned by other answers since this one was asked for stays beside it: a hub that was put
+/// back meanwhile has not got that.
 pub(crate) fn learn_newest(tx: &Tx<'_>, welcome: &Welcome) -> Result<(), Cause> {
     let Some(newest) = welcome.newest.as_ref().filter(|_| !welcome.is_behind) else {
         return Ok(());
